@@ -1,0 +1,131 @@
+package keys
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxName keeps an escaped name, three bytes for each, below the 255 bytes that
+// common file systems allow.
+const maxName = 80
+
+// maxKeyFile bounds what is read as a key file, in bytes.
+const maxKeyFile = 1 << 20
+
+func checkName(name string) error {
+	if name == "" || len(name) > maxName || !utf8.ValidString(name) {
+		return ErrName
+	}
+	for _, r := range name {
+		if !unicode.IsPrint(r) {
+			return ErrName
+		}
+	}
+	return nil
+}
+
+// member returns the slash-separated name of a key file inside the folder.
+// Escaping makes any checked name one path element.
+func member(folder, name string) string {
+	return folder + "/" + url.PathEscape(name) + ".key"
+}
+
+func checkDir(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return noKey(err)
+	}
+	if !info.IsDir() {
+		return ErrDamaged
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return ErrPermission
+	}
+	return nil
+}
+
+// readPrivate reads a file that only its owner may reach. The mode is asked of
+// the open file, so that it cannot be exchanged in between.
+func readPrivate(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, noKey(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), ErrPermission)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), ErrDamaged)
+	}
+	return io.ReadAll(io.LimitReader(f, maxKeyFile))
+}
+
+// writeFile puts data at path with mode 0600, whole or not at all, and returns
+// when it is durable.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails once renamed
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	return err
+}
+
+// destroyFile overwrites the file with random bytes, removes it, and returns
+// when both are durable. ErrNoKey if it is not there.
+func destroyFile(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return noKey(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	noise := make([]byte, info.Size())
+	rand.Read(noise)
+	if _, err := f.WriteAt(noise, 0); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

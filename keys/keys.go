@@ -1,0 +1,264 @@
+// Package keys keeps the secrets of a domain in a passphrase-protected folder
+// that stands outside the domain folder, and the private key of one user in one
+// file.
+//
+// What it guarantees. Nothing in the folder can be used without the passphrase:
+// a key derived from it with Argon2id (RFC 9106) opens one root keyset, the root
+// keyset wraps every other key, and each wrapped key is bound to its place in
+// the folder, so that two files cannot be swapped. The folder has mode 0700 and
+// its files 0600; Open refuses anything wider. One process holds a folder at a
+// time. A file is replaced as a whole or not at all: it is written under a
+// temporary name, synced, renamed, and the folder is synced. A destroyed zone or
+// hold key is gone from the memory of the Provider and from the folder, and what
+// it wrapped stays closed.
+//
+// What it does not guarantee. A copy of this folder taken before a key was
+// destroyed still holds that key for whoever knows the passphrase: never back
+// it up together with the domain folder. Overwriting reaches the old blocks only
+// on a file system that writes in place. Keys are plain in the memory of the
+// process, which therefore must not be dumpable.
+//
+// Read Open and Provider first; Generate and LoadUser are the user's side.
+package keys
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/prf"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// Causes a caller may act on.
+var (
+	// ErrPassphrase says that the passphrase does not open the folder. A root
+	// file that was altered gives the same error: authenticated encryption
+	// cannot tell the two apart.
+	ErrPassphrase = errors.New("wrong passphrase, or the key file was altered")
+	// ErrNoKey says that the key was never made or has been destroyed.
+	ErrNoKey = errors.New("no such key")
+	// ErrExists says that the key or the folder is there already.
+	ErrExists = errors.New("already exists")
+	// ErrLocked says that another process holds the folder.
+	ErrLocked = errors.New("key folder is in use by another process")
+	// ErrPermission says that others than the owner can reach the file or folder.
+	ErrPermission = errors.New("file or folder is open to group or others")
+	// ErrDamaged says that a file is not what this package wrote in that place.
+	ErrDamaged = errors.New("key file is damaged or stands in the wrong place")
+	// ErrName says that a zone, hold or user name cannot be used.
+	ErrName = errors.New("name is empty, too long or not printable")
+)
+
+// The fixed members of a folder. Zone and hold keys stand in folders of their own.
+const (
+	rootFile     = "root.json"
+	lockFile     = "lock"
+	registryFile = "registry.key"
+	deriveFile   = "derive.key"
+	releaseFile  = "release.key"
+	auditFile    = "audit.key"
+	zoneFolder   = "zones"
+	holdFolder   = "holds"
+)
+
+// Provider holds an open key folder. It is safe for concurrent use. Close it to
+// let another process open the folder.
+type Provider struct {
+	dir  string
+	lock *os.File
+	root tink.AEAD
+
+	registry tink.AEAD
+	derive   *prf.Set
+	release  *Signer
+	audit    []byte // Ed25519 seed
+
+	mu    sync.Mutex
+	zones map[string]zoneKeys // what has been read from the folder so far
+	holds map[string]tink.AEAD
+}
+
+// Create makes a key folder at dir, protected by passphrase, and opens it. The
+// folder appears complete or not at all; ErrExists if dir holds anything.
+func Create(dir string, passphrase []byte) (*Provider, error) {
+	if err := create(filepath.Clean(dir), passphrase); err != nil {
+		return nil, fmt.Errorf("keys: create folder: %w", err)
+	}
+	return Open(dir, passphrase)
+}
+
+func create(dir string, passphrase []byte) error {
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(parent, ".keys-*") // mode 0700
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if err := fill(tmp, passphrase); err != nil {
+		return err
+	}
+	// An empty folder may stand there already; anything else stays untouched.
+	if _, err := os.Lstat(dir); err == nil {
+		if os.Remove(dir) != nil {
+			return ErrExists
+		}
+	}
+	if err := os.Rename(tmp, dir); err != nil {
+		return err
+	}
+	return syncDir(parent)
+}
+
+// fill writes every fixed member of a new folder.
+func fill(dir string, passphrase []byte) error {
+	rootSet, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return err
+	}
+	if err := writeRoot(dir, passphrase, rootSet); err != nil {
+		return err
+	}
+	root, err := aead.New(rootSet)
+	if err != nil {
+		return err
+	}
+	for _, sub := range []string{zoneFolder, holdFolder} {
+		if err := os.Mkdir(filepath.Join(dir, sub), 0o700); err != nil {
+			return err
+		}
+	}
+	registry, err := newKeyset(aead.AES256GCMKeyTemplate(), root, registryFile)
+	if err != nil {
+		return err
+	}
+	derive, err := newKeyset(prf.HKDFSHA256PRFKeyTemplate(), root, deriveFile)
+	if err != nil {
+		return err
+	}
+	members := map[string][]byte{registryFile: registry, deriveFile: derive}
+	for _, name := range []string{releaseFile, auditFile} {
+		seed := make([]byte, ed25519.SeedSize)
+		rand.Read(seed) // never fails (crypto/rand, Go 1.24)
+		wrapped, err := root.Encrypt(seed, place(name))
+		if err != nil {
+			return err
+		}
+		members[name] = wrapped
+	}
+	for name, data := range members {
+		if err := writeFile(filepath.Join(dir, name), data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Open opens the key folder at dir.
+//
+// It returns ErrNoKey if there is no folder, ErrPermission if others can reach
+// it, ErrLocked if another process holds it, ErrPassphrase if the passphrase
+// does not open it, and ErrDamaged if a file was altered or moved.
+func Open(dir string, passphrase []byte) (*Provider, error) {
+	p, err := open(filepath.Clean(dir), passphrase)
+	if err != nil {
+		return nil, fmt.Errorf("keys: open folder: %w", err)
+	}
+	return p, nil
+}
+
+func open(dir string, passphrase []byte) (_ *Provider, err error) {
+	for _, d := range []string{dir, filepath.Join(dir, zoneFolder), filepath.Join(dir, holdFolder)} {
+		if err := checkDir(d); err != nil {
+			return nil, err
+		}
+	}
+	lock, err := lockFolder(filepath.Join(dir, lockFile))
+	if err != nil {
+		return nil, err
+	}
+	p := &Provider{dir: dir, lock: lock, zones: map[string]zoneKeys{}, holds: map[string]tink.AEAD{}}
+	defer func() {
+		if err != nil {
+			p.lock.Close()
+		}
+	}()
+
+	if p.root, err = readRoot(dir, passphrase); err != nil {
+		return nil, err
+	}
+	if p.registry, err = p.readAEAD(registryFile); err != nil {
+		return nil, err
+	}
+	data, err := readPrivate(filepath.Join(dir, deriveFile))
+	if err != nil {
+		return nil, err
+	}
+	if p.derive, err = openPRF(data, p.root, deriveFile); err != nil {
+		return nil, err
+	}
+	seed, err := p.readSeed(releaseFile)
+	if err != nil {
+		return nil, err
+	}
+	p.release = &Signer{key: ed25519.NewKeyFromSeed(seed)}
+	p.audit, err = p.readSeed(auditFile)
+	return p, err
+}
+
+// Close lets go of the folder. The Provider must not be used afterwards.
+func (p *Provider) Close() error { return p.lock.Close() }
+
+// RegistryAEAD returns the encryption of the registry's personal and large
+// contents. It lives as long as the folder.
+func (p *Provider) RegistryAEAD() tink.AEAD { return p.registry }
+
+// ReleaseKey returns the 32-byte key under which tokens leave in the given
+// scope: the license, followed by the release id where the license does not
+// grant linkage over time. The same scope always gives the same key, and
+// different scopes give unrelated ones.
+func (p *Provider) ReleaseKey(license string, scope ...string) ([]byte, error) {
+	key, err := p.derive.ComputePrimaryPRF(bind("release", append([]string{license}, scope...)...), derivedSize)
+	if err != nil {
+		return nil, fmt.Errorf("keys: derive release key: %w", err)
+	}
+	return key, nil
+}
+
+func (p *Provider) readAEAD(name string) (tink.AEAD, error) {
+	data, err := readPrivate(filepath.Join(p.dir, filepath.FromSlash(name)))
+	if err != nil {
+		return nil, err
+	}
+	return openAEAD(data, p.root, name)
+}
+
+func (p *Provider) readSeed(name string) ([]byte, error) {
+	data, err := readPrivate(filepath.Join(p.dir, name))
+	if err != nil {
+		return nil, err
+	}
+	seed, err := p.root.Decrypt(data, place(name))
+	if err != nil || len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("%s: %w", name, ErrDamaged)
+	}
+	return seed, nil
+}
+
+// noKey turns a missing file into ErrNoKey.
+func noKey(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNoKey
+	}
+	return err
+}

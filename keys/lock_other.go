@@ -1,0 +1,11 @@
+//go:build !unix
+
+package keys
+
+import (
+	"errors"
+	"os"
+)
+
+// lockFolder refuses: without a lock two processes could hold one folder.
+func lockFolder(string) (*os.File, error) { return nil, errors.ErrUnsupported }
