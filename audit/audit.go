@@ -1,0 +1,342 @@
+// Package audit keeps the tamper-evident log of a domain: what was asked,
+// decided, run, released and changed, by whom, under which registry revision.
+//
+// A [Log] is a Merkle tree in the tlog-tiles layout (C2SP) with signed
+// checkpoints, kept by Tessera on a POSIX file system. Inside the entries runs
+// a second, SM3 chain (GB/T 32905): each entry holds the digest of the one
+// before. Read [Log.Append] first, then [Verify].
+//
+// What it guarantees: an index that Append returned is durable and keeps its
+// entry, through kill -9 and a full disk; entries stand in the order in which
+// they were chained, without gaps; [Verify] names the first entry or file that
+// was edited, removed, inserted, reordered or cut off below the signed
+// checkpoint.
+//
+// What it does not: the entries after the newest checkpoint are chained but not
+// yet signed, so somebody who can write the folder can drop them unseen. Append
+// does not wait for a checkpoint, which Tessera publishes at most ten times a
+// second; [Log.Close] and [Open] do wait, so the unsigned tail is about 100 ms
+// of a running or killed log. Restoring the whole folder to an older state is
+// consistent in itself and is seen only against a checkpoint kept elsewhere
+// ([Log.Checkpoint], the last parameter of Verify) or against the registry
+// ([Log.LastRevision]). The log is not secret: entries hold names and digests,
+// never cell values.
+//
+// BUG(audit): Tessera panics when it cannot open its lock file, as when the
+// process is out of descriptors or the file system turned read-only. The
+// process then ends, which keeps the promise that nothing runs unlogged.
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/transparency-dev/tessera"
+	"github.com/transparency-dev/tessera/storage/posix"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrUnavailable says that the log cannot take entries now: the disk is full
+	// or failing. The entry may still be in the log ([Log.Find] tells); no index
+	// that was returned is lost; later calls work when the cause is gone.
+	ErrUnavailable = errors.New("log unavailable")
+
+	// ErrTooLarge says that the entry's leaf would exceed MaxLeaf.
+	ErrTooLarge = errors.New("entry too large")
+
+	// ErrInvalid says that an entry lacks an id, a kind or a time, or holds text
+	// that is not UTF-8.
+	ErrInvalid = errors.New("entry invalid")
+
+	// ErrLocked says that another process has the log open.
+	ErrLocked = errors.New("log is open elsewhere")
+
+	// ErrClosed says that the log was closed.
+	ErrClosed = errors.New("log closed")
+)
+
+const (
+	// checkpointInterval is the shortest that Tessera accepts: it bounds the
+	// unsigned tail, and costs an idle log ten small reads a second.
+	checkpointInterval = 100 * time.Millisecond
+
+	// collectInterval is how often Tessera removes the partial bundles of full
+	// ones. Every batch rewrites the last bundle under a new name, up to 256
+	// entries long, so at full speed its default of one minute would leave
+	// gigabytes behind.
+	collectInterval = 5 * time.Second
+
+	// publishWait bounds how long Open and Close wait for a checkpoint when the
+	// caller's context sets no deadline.
+	publishWait = 10 * time.Second
+)
+
+// Config holds what Open needs beside the signer.
+type Config struct {
+	// Verifier is the note verifier key of the signer. Open checks the log
+	// against it before adding to it. It is required.
+	Verifier string
+}
+
+// A Log appends to one audit folder. Its methods are safe for concurrent use.
+type Log struct {
+	dir        string
+	lock       *os.File
+	driver     tessera.Driver
+	signer     note.Signer
+	background context.Context
+	stop       context.CancelFunc
+	appenders  map[int]*tessera.Appender // by batch size; sequencer only
+	unsure     bool                      // a batch failed: sequencer only
+
+	queue queue
+
+	mu    sync.RWMutex
+	chain chain
+	ids   map[idKey]uint64
+}
+
+// Open opens the log in dir, creating it if dir is missing or empty, and takes
+// it for this process alone. signer signs the checkpoints; its name is the
+// log's origin.
+//
+// Open reads and verifies the whole log, about a second for each 200,000
+// entries, and returns a *[BrokenError] rather than add to a log that does not
+// verify; it removes what interrupted writes left behind. When it returns, a
+// signed checkpoint covers every entry. It returns ErrLocked if the log is
+// open, ErrUnavailable if the disk refuses writes.
+func Open(ctx context.Context, dir string, signer note.Signer, cfg Config) (*Log, error) {
+	verifier, err := note.NewVerifier(cfg.Verifier)
+	if err != nil {
+		return nil, fmt.Errorf("audit: open log: verifier key: %w", err)
+	}
+	if verifier.Name() != signer.Name() || verifier.KeyHash() != signer.KeyHash() {
+		return nil, errors.New("audit: open log: verifier key is not the signer's")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("audit: open log: %w: %v", ErrUnavailable, err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("audit: open log: %w", err)
+	}
+	l := &Log{dir: dir, lock: lock, signer: signer, appenders: map[int]*tessera.Appender{}, ids: map[idKey]uint64{}}
+	l.background, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	l.queue.init()
+	if err := l.start(ctx, verifier); err != nil {
+		l.stop()
+		lock.Close()
+		return nil, fmt.Errorf("audit: open log: %w", err)
+	}
+	go l.sequence()
+	return l, nil
+}
+
+// start verifies what is on disk, loads the chain's end and the ids, and starts
+// Tessera.
+func (l *Log) start(ctx context.Context, verifier note.Verifier) error {
+	fresh, err := isFresh(l.dir)
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		if err := sweep(l.dir, everywhere); err != nil {
+			return err
+		}
+		_, err := verify(l.dir, verifier, nil, func(e Entry, c chain) {
+			l.chain = c
+			l.ids[keyOf(e.ID)] = e.Seq
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if l.driver, err = posix.New(l.background, posix.Config{Path: l.dir}); err != nil {
+		return fmt.Errorf("%w: %v", ErrUnavailable, err)
+	}
+	if _, err = l.appender(1); err != nil {
+		return err
+	}
+	return l.awaitCheckpoint(ctx)
+}
+
+// isFresh reports whether dir holds no log yet. A crash while a log was being
+// created leaves at most an empty tree state, which Tessera completes. A folder
+// with tiles or a checkpoint but no tree state is not fresh: Tessera would
+// start over in it.
+func isFresh(dir string) (bool, error) {
+	for _, name := range []string{checkpointFile, "tile"} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return false, nil
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return false, err
+		}
+	}
+	state, err := readState(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return true, nil
+	}
+	return err == nil && state.Size == 0, err
+}
+
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrLocked
+		}
+		return nil, err
+	}
+	return f, nil
+}
+
+// Append adds e to the log and returns its index once it is durable.
+//
+// Append sets Seq and PrevSM3, and raises Revision to that of the entry before
+// if it is smaller, so that revisions never fall although callers race.
+//
+// It returns an error wrapping ErrTooLarge, ErrInvalid, ErrUnavailable or
+// ErrClosed, or the context's error; after the latter, and after
+// ErrUnavailable, the entry may still be in the log: look with Find before
+// appending it again.
+func (l *Log) Append(ctx context.Context, e Entry) (uint64, error) {
+	if err := e.check(); err != nil {
+		return 0, fmt.Errorf("audit: append entry: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("audit: append entry: %w", err)
+	}
+	r := &request{entry: e.clone(), done: make(chan struct{})}
+	if !l.queue.put(r) {
+		return 0, fmt.Errorf("audit: append entry: %w", ErrClosed)
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("audit: append entry: %w", ctx.Err())
+	}
+	if r.err != nil {
+		return 0, fmt.Errorf("audit: append entry: %w", r.err)
+	}
+	return r.index, nil
+}
+
+// Size returns the number of durable entries.
+func (l *Log) Size() uint64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.chain.size
+}
+
+// LastRevision returns the registry revision of the newest entry, 0 if the log
+// is empty. A registry with a smaller revision is older than its log.
+func (l *Log) LastRevision() int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.chain.revision
+}
+
+// Find returns the index of the newest entry with this id.
+func (l *Log) Find(id string) (index uint64, ok bool) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	index, ok = l.ids[keyOf(id)]
+	return index, ok
+}
+
+// Contains reports whether the log holds an entry with this id.
+func (l *Log) Contains(_ context.Context, id string) bool {
+	_, ok := l.Find(id)
+	return ok
+}
+
+// Entries returns the entries with from <= Seq < to, in order; to is cut to the
+// size of the log. It stops at the first error, which it yields. It reads the
+// files without verifying them: see Verify.
+func (l *Log) Entries(ctx context.Context, from, to uint64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		size := l.Size()
+		err := readEntries(l.dir, from, min(to, size), size, func(_ uint64, leaf []byte) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			e, err := decode(leaf)
+			if err != nil {
+				return err
+			}
+			if !yield(e, nil) {
+				return errStop
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStop) {
+			yield(Entry{}, fmt.Errorf("audit: read entries: %w", err))
+		}
+	}
+}
+
+var errStop = errors.New("stop")
+
+// Checkpoint returns the newest signed checkpoint. Kept outside this machine
+// and given to Verify later, it shows that nothing up to it was taken back.
+func (l *Log) Checkpoint() ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(l.dir, checkpointFile))
+	if err != nil {
+		return nil, fmt.Errorf("audit: read checkpoint: %w", err)
+	}
+	return b, nil
+}
+
+// Close waits for running Append calls and for a signed checkpoint over every
+// entry, then lets go of the folder. It returns an error wrapping
+// ErrUnavailable if no such checkpoint could be written before ctx ended; the
+// entries are durable all the same, and the next Open signs them.
+func (l *Log) Close(ctx context.Context) error {
+	if !l.queue.close() {
+		return nil
+	}
+	<-l.queue.drained
+	err := l.awaitCheckpoint(ctx)
+	l.stop()
+	l.lock.Close()
+	if err != nil {
+		return fmt.Errorf("audit: close log: %w", err)
+	}
+	return nil
+}
+
+// awaitCheckpoint waits until the published checkpoint covers every entry.
+func (l *Log) awaitCheckpoint(ctx context.Context) error {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, publishWait)
+		defer cancel()
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		b, err := os.ReadFile(filepath.Join(l.dir, checkpointFile))
+		if err == nil {
+			if c, err := parseCheckpoint(b); err == nil && c.size >= l.Size() {
+				return nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: checkpoint is behind the log", ErrUnavailable)
+		}
+	}
+}

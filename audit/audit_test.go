@@ -1,0 +1,252 @@
+package audit_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"zonebox/audit"
+)
+
+var at = time.Date(2025, 3, 1, 9, 30, 0, 123456000, time.UTC)
+
+// keys are one signer and its verifier key.
+type keys struct {
+	signer   note.Signer
+	private  string
+	verifier string
+}
+
+func newKeys(t testing.TB) keys {
+	t.Helper()
+	skey, vkey, err := note.GenerateKey(rand.Reader, "zonebox.test/audit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys{signer: s, private: skey, verifier: vkey}
+}
+
+func (k keys) open(t testing.TB, dir string) *audit.Log {
+	t.Helper()
+	l, err := audit.Open(t.Context(), dir, k.signer, audit.Config{Verifier: k.verifier})
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	return l
+}
+
+func closeLog(t testing.TB, l *audit.Log) {
+	t.Helper()
+	if err := l.Close(context.Background()); err != nil {
+		t.Fatalf("Close = %v", err)
+	}
+}
+
+func entry(id string, revision int64) audit.Entry {
+	return audit.Entry{
+		ID: id, Kind: "query.intent", Actor: "张三", Role: "operator", Org: "org-1", Zone: "medical", Scenario: "s-1",
+		Run: "run-1", Decision: "ALLOW", At: at, Revision: revision, Fields: map[string]string{"tree": "ab12", "bundle": "cd34"},
+	}
+}
+
+// fill makes a closed log of n entries, ids e-0 and up, revision 100 and up.
+func fill(t testing.TB, k keys, dir string, n int) {
+	t.Helper()
+	l := k.open(t, dir)
+	for i := range n {
+		if got, err := l.Append(t.Context(), entry(fmt.Sprintf("e-%d", i), int64(100+i))); err != nil || got != uint64(i) {
+			t.Fatalf("Append = %d, %v, want %d", got, err, i)
+		}
+	}
+	closeLog(t, l)
+}
+
+func TestAppendKeepsEntryOrderAndChain(t *testing.T) {
+	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
+	fill(t, k, dir, 3)
+	l := k.open(t, dir)
+	defer closeLog(t, l)
+	var got []audit.Entry
+	for e, err := range l.Entries(t.Context(), 0, 99) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e)
+	}
+	if len(got) != 3 {
+		t.Fatalf("Entries gave %d entries, want 3", len(got))
+	}
+	for i, e := range got {
+		if e.ID != fmt.Sprintf("e-%d", i) || e.Seq != uint64(i) || e.Revision != int64(100+i) || !e.At.Equal(at) || e.Fields["tree"] != "ab12" {
+			t.Errorf("entry %d = %+v", i, e)
+		}
+	}
+	if got[0].PrevSM3 != strings.Repeat("0", 64) {
+		t.Errorf("first PrevSM3 = %s, want 64 zeros", got[0].PrevSM3)
+	}
+	if l.LastRevision() != 102 || l.Size() != 3 {
+		t.Errorf("LastRevision, Size = %d, %d, want 102, 3", l.LastRevision(), l.Size())
+	}
+	if i, ok := l.Find("e-1"); !ok || i != 1 {
+		t.Errorf("Find(e-1) = %d, %v, want 1, true", i, ok)
+	}
+	if l.Contains(t.Context(), "e-9") {
+		t.Error("Contains(e-9) = true, want false")
+	}
+}
+
+func TestVerifyCoversEveryEntryOfAClosedLog(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 255, 256, 257, 600} {
+		k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
+		l := k.open(t, dir)
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() {
+				if _, err := l.Append(t.Context(), entry(fmt.Sprintf("e-%d", i), 7)); err != nil {
+					t.Errorf("Append = %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		closeLog(t, l)
+		r, err := audit.Verify(dir, k.verifier)
+		if err != nil || r.Size != uint64(n) || r.Tail != 0 || r.Origin != "zonebox.test/audit" {
+			t.Fatalf("%d entries: Verify = %+v, %v", n, r, err)
+		}
+	}
+}
+
+func TestReopenContinuesTheChain(t *testing.T) {
+	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
+	for i := range 5 {
+		l := k.open(t, dir)
+		if got, err := l.Append(t.Context(), entry(fmt.Sprintf("e-%d", i), int64(i))); err != nil || got != uint64(i) {
+			t.Fatalf("Append = %d, %v, want %d", got, err, i)
+		}
+		closeLog(t, l)
+	}
+	if r, err := audit.Verify(dir, k.verifier); err != nil || r.Size != 5 || r.Revision != 4 {
+		t.Fatalf("Verify = %+v, %v, want 5 entries", r, err)
+	}
+}
+
+func TestRevisionNeverFalls(t *testing.T) {
+	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
+	l := k.open(t, dir)
+	defer closeLog(t, l)
+	for _, revision := range []int64{5, 9, 7} {
+		if _, err := l.Append(t.Context(), entry(fmt.Sprint("e-", revision), revision)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []int64
+	for e, err := range l.Entries(t.Context(), 0, 3) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e.Revision)
+	}
+	if fmt.Sprint(got) != "[5 9 9]" || l.LastRevision() != 9 {
+		t.Errorf("revisions = %v, last %d, want [5 9 9], 9", got, l.LastRevision())
+	}
+}
+
+func TestEntriesThatAreRefused(t *testing.T) {
+	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
+	l := k.open(t, dir)
+	defer closeLog(t, l)
+	change := func(f func(e *audit.Entry)) audit.Entry {
+		e := entry("x", 1)
+		f(&e)
+		return e
+	}
+	for _, c := range []struct {
+		name string
+		e    audit.Entry
+		want error
+	}{
+		{"no id", change(func(e *audit.Entry) { e.ID = "" }), audit.ErrInvalid},
+		{"no kind", change(func(e *audit.Entry) { e.Kind = "" }), audit.ErrInvalid},
+		{"no time", change(func(e *audit.Entry) { e.At = time.Time{} }), audit.ErrInvalid},
+		{"negative revision", change(func(e *audit.Entry) { e.Revision = -1 }), audit.ErrInvalid},
+		{"revision beyond a JSON number", change(func(e *audit.Entry) { e.Revision = 1 << 53 }), audit.ErrInvalid},
+		{"text that is not UTF-8", change(func(e *audit.Entry) { e.Fields["x"] = "\xff" }), audit.ErrInvalid},
+		{"over 1 KB", change(func(e *audit.Entry) { e.Fields["x"] = strings.Repeat("a", 700) }), audit.ErrTooLarge},
+		{"far over 1 KB", change(func(e *audit.Entry) { e.Fields["x"] = strings.Repeat("a", 1<<20) }), audit.ErrTooLarge},
+		{"just over 1 KB through escapes", change(func(e *audit.Entry) { e.Fields["x"] = strings.Repeat("\x01", 150) }), audit.ErrTooLarge},
+	} {
+		if _, err := l.Append(t.Context(), c.e); !errors.Is(err, c.want) {
+			t.Errorf("%s: Append = %v, want %v", c.name, err, c.want)
+		}
+	}
+	fits := change(func(e *audit.Entry) { e.Fields["x"] = "\u2028<&>é\U00020087" + strings.Repeat("a", 500) })
+	if _, err := l.Append(t.Context(), fits); err != nil {
+		t.Errorf("Append of an entry that fits = %v", err)
+	}
+}
+
+func TestOneProcessHoldsTheLog(t *testing.T) {
+	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
+	l := k.open(t, dir)
+	if _, err := audit.Open(t.Context(), dir, k.signer, audit.Config{Verifier: k.verifier}); !errors.Is(err, audit.ErrLocked) {
+		t.Errorf("second Open = %v, want ErrLocked", err)
+	}
+	closeLog(t, l)
+	closeLog(t, l)
+	if _, err := l.Append(t.Context(), entry("late", 1)); !errors.Is(err, audit.ErrClosed) {
+		t.Errorf("Append after Close = %v, want ErrClosed", err)
+	}
+	closeLog(t, k.open(t, dir))
+}
+
+func TestOpenRefusesABrokenLog(t *testing.T) {
+	k := newKeys(t)
+	for _, c := range []struct {
+		name  string
+		spoil func(dir string) error
+		want  audit.Code
+	}{
+		{"tree state removed", func(d string) error { return os.Remove(filepath.Join(d, ".state/treeState")) }, audit.Missing},
+		{"state folder removed", func(d string) error { return os.RemoveAll(filepath.Join(d, ".state")) }, audit.Missing},
+		{"checkpoint removed", func(d string) error { return os.Remove(filepath.Join(d, "checkpoint")) }, audit.Missing},
+		{"entry edited", func(d string) error {
+			return edit(filepath.Join(d, "tile/entries/000.p/4"), func(s string) string { return strings.Replace(s, "e-2", "e-7", 1) })
+		}, audit.Changed},
+	} {
+		dir := filepath.Join(t.TempDir(), "log")
+		fill(t, k, dir, 4)
+		if err := c.spoil(dir); err != nil {
+			t.Fatal(err)
+		}
+		_, err := audit.Open(t.Context(), dir, k.signer, audit.Config{Verifier: k.verifier})
+		var broken *audit.BrokenError
+		if !errors.As(err, &broken) || broken.Code != c.want {
+			t.Errorf("%s: Open = %v, want %s", c.name, err, c.want)
+		}
+	}
+	other := newKeys(t)
+	if _, err := audit.Open(t.Context(), t.TempDir(), k.signer, audit.Config{Verifier: other.verifier}); err == nil {
+		t.Error("Open with another signer's verifier key = nil, want an error")
+	}
+}
+
+func edit(path string, f func(string) string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(f(string(b))), 0o644)
+}
