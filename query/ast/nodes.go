@@ -18,8 +18,8 @@ type Node interface {
 // *Collate and *Subquery are all there are, so a switch over them is complete.
 type Expr interface {
 	Node
-	// As returns the alias given with AS, "" if none. Decode accepts an alias
-	// on the items of a select list only.
+	// As returns the alias given with AS, "" if none. Only the items of a
+	// select list may have one.
 	As() string
 	// SetAs replaces the alias.
 	SetAs(alias string)
@@ -105,8 +105,8 @@ type Nulls string
 // Null orders.
 const (
 	NullsDefault Nulls = "ORDER_DEFAULT" // nothing written: last under default settings
-	NullsFirst   Nulls = "NULLS_FIRST"
-	NullsLast    Nulls = "NULLS_LAST"
+	NullsFirst   Nulls = "NULLS FIRST"
+	NullsLast    Nulls = "NULLS LAST"
 )
 
 // Column is a reference by name: [column], [table column], and longer forms
@@ -120,10 +120,11 @@ type Column struct {
 
 // Constant is a literal.
 //
-// Text is exact and depends on Type: decimal digits for integers, digits with
-// exactly Scale digits after the point for DECIMAL, the engine's shortest
-// round-trip form for DOUBLE, "true" or "false" for BOOLEAN, the text itself for
-// VARCHAR, "" when Null. The parser gives TRUE and FALSE as
+// Text is exact and depends on Type: decimal digits for integers, Width digits
+// with a point before the last Scale of them for DECIMAL (so .5 and 0.5 differ),
+// the engine's shortest round-trip form for DOUBLE, "true" or "false" for
+// BOOLEAN, the text itself for VARCHAR, "" when Null. Numbers may start with a
+// minus sign. The parser gives TRUE and FALSE as
 // CAST('t' AS BOOLEAN) and CAST('f' AS BOOLEAN), DATE '…' as a CAST too; a
 // BOOLEAN constant comes from IS [NOT] TRUE and IS [NOT] FALSE only.
 type Constant struct {
@@ -185,7 +186,8 @@ const (
 	Or  ConjunctionOp = "CONJUNCTION_OR"
 )
 
-// Conjunction joins two or more conditions.
+// Conjunction joins two or more conditions. The parser flattens: no argument
+// of an AND is an AND, none of an OR is an OR. Conjoin keeps it so.
 type Conjunction struct {
 	Meta
 	Op   ConjunctionOp
@@ -197,7 +199,7 @@ type OperatorKind string
 
 // Keyword operators with their number of Args.
 const (
-	Not       OperatorKind = "OPERATOR_NOT"         // 1
+	Not       OperatorKind = "OPERATOR_NOT"         // 1; the parser turns Not of a Comparison into its opposite
 	IsNull    OperatorKind = "OPERATOR_IS_NULL"     // 1
 	IsNotNull OperatorKind = "OPERATOR_IS_NOT_NULL" // 1
 	In        OperatorKind = "COMPARE_IN"           // the value, then the list: 2 or more
@@ -240,8 +242,9 @@ type Between struct {
 	Expr, Lower, Upper Expr
 }
 
-// Star is * or, with Relation, relation.*; COLUMNS(…) and *COLUMNS(…) are
-// refused. Lists are sorted by name, since the engine keeps them unordered.
+// Star is * or, with Relation, relation.*, as an item of a select list; every
+// other place and COLUMNS(…) are refused. Lists are sorted by name, since the
+// engine keeps them unordered.
 type Star struct {
 	Meta
 	Relation string
@@ -274,10 +277,9 @@ type SubqueryKind string
 
 // Subquery kinds.
 const (
-	Scalar    SubqueryKind = "SCALAR"
-	Exists    SubqueryKind = "EXISTS"
-	NotExists SubqueryKind = "NOT_EXISTS"
-	Any       SubqueryKind = "ANY" // x IN (…), x = ANY (…); NOT IN and ALL are Not of it
+	Scalar SubqueryKind = "SCALAR"
+	Exists SubqueryKind = "EXISTS" // NOT EXISTS is Not of it
+	Any    SubqueryKind = "ANY"    // x IN (…), x = ANY (…); NOT IN and ALL are Not of it
 )
 
 // Subquery is a query used as an expression.
@@ -333,8 +335,9 @@ const (
 	CrossJoin   JoinForm = "CROSS"   // none; CROSS JOIN or a comma; Kind is InnerJoin
 )
 
-// Join combines two tables. SEMI, ANTI, ASOF, POSITIONAL and LATERAL forms are
-// refused by Decode, where the parser marks them.
+// Join combines two tables. Decode refuses SEMI, ANTI, ASOF and POSITIONAL.
+// LATERAL leaves no trace in the parse tree: a Derived may refer to tables on
+// its left whether or not the word was written.
 type Join struct {
 	Location    int
 	Kind        JoinKind
