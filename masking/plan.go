@@ -1,0 +1,80 @@
+package masking
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"golang.org/x/sync/errgroup"
+
+	"zonebox/internal/raw"
+)
+
+// A Plan is the form each column of a batch leaves in, in order.
+type Plan []Column
+
+// A Column is one column of the output: the kernel's, or the raw values when
+// the grant is CLEAR or COMPUTE_ONLY.
+type Column struct {
+	Name   string
+	Kernel *Kernel // nil: as it is
+}
+
+// Apply returns the rows of b in the form the plan gives each column. It is
+// the only way out of a raw.Batch. Dictionaries leave as plain strings. The
+// caller releases the batch it returns, and still owns b.
+//
+// Apply returns an error wrapping ErrInput unless plan and batch have the same
+// columns in the same order.
+func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, error) {
+	rec := b.Open()
+	if rec.NumCols() != int64(len(p)) {
+		return nil, fmt.Errorf("masking: plan of %d columns on a batch of %d: %w", len(p), rec.NumCols(), ErrInput)
+	}
+	columns := make([]arrow.Array, len(p))
+	defer func() {
+		for _, c := range columns {
+			if c != nil {
+				c.Release()
+			}
+		}
+	}()
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, c := range p {
+		if rec.ColumnName(i) != c.Name {
+			return nil, fmt.Errorf("masking: plan column %q differs from the batch: %w", c.Name, ErrInput)
+		}
+	}
+	for i, c := range p {
+		group.Go(func() (err error) {
+			columns[i], err = c.apply(alloc, rec.Column(i))
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	fields := make([]arrow.Field, len(p))
+	for i, c := range p {
+		fields[i] = arrow.Field{Name: c.Name, Type: columns[i].DataType(), Nullable: true}
+	}
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, rec.NumRows()), nil
+}
+
+func (c Column) apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
+	if c.Kernel != nil {
+		return c.Kernel.Apply(alloc, arr)
+	}
+	if dict, ok := arr.(*array.Dictionary); ok {
+		values, ok := dict.Dictionary().(*array.String)
+		if !ok {
+			return nil, fmt.Errorf("masking: dictionary of %s: %w", dict.Dictionary().DataType(), ErrInput)
+		}
+		return gather(alloc, dict, values)
+	}
+	arr.Retain()
+	return arr, nil
+}

@@ -1,0 +1,291 @@
+package zone
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"zonebox/internal/raw"
+	"zonebox/masking"
+)
+
+// keyBinding is the associated data of a column's wrapped key.
+func (m *manifest) keyBinding(column string) []byte {
+	return binding("key", m.zone, m.dataset, m.version, column)
+}
+
+// chunkBinding is the associated data of a chunk: a chunk decrypts only as the
+// segment of the column of the version it was written for.
+func (m *manifest) chunkBinding(column string, segment int) []byte {
+	return binding("chunk", m.zone, m.dataset, m.version, column, strconv.Itoa(segment))
+}
+
+func digest(file []byte) []byte {
+	sum := sha256.Sum256(file)
+	return sum[:]
+}
+
+// read returns the encrypted bytes of a chunk, whose size and digest are those
+// of the manifest.
+func (m *manifest) read(column, segment int) ([]byte, error) {
+	want := m.Columns[column].Chunks[segment]
+	name := chunkFile(column, segment)
+	path := filepath.Join(m.dir, name)
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != want.Size {
+		return nil, m.corrupt(name)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(digest(file), want.SHA256) {
+		return nil, m.corrupt(name)
+	}
+	return file, nil
+}
+
+// decode reads, checks and decrypts a chunk. A string column may come as a
+// dictionary. The caller releases the array.
+func (m *manifest) decode(alloc memory.Allocator, key dataKey, column, segment int) (arrow.Array, error) {
+	file, err := m.read(column, segment)
+	if err != nil {
+		return nil, err
+	}
+	c := m.Columns[column]
+	plain, err := key.open(file, segment, m.chunkBinding(c.Name, segment))
+	if err != nil {
+		return nil, m.corrupt(chunkFile(column, segment))
+	}
+	defer clear(plain)
+	arr, err := decodeIPC(alloc, plain)
+	if err != nil {
+		return nil, m.corrupt(chunkFile(column, segment))
+	}
+	if arr.Len() != m.Segments[segment] || !c.holds(arr.DataType()) {
+		arr.Release()
+		return nil, m.corrupt(chunkFile(column, segment))
+	}
+	return arr, nil
+}
+
+// holds reports whether chunks of the column may have type t.
+func (c columnBody) holds(t arrow.DataType) bool {
+	if c.Name == EntityColumn {
+		return t.ID() == arrow.UINT32
+	}
+	want, err := raw.Type(c.Type)
+	return err == nil && (arrow.TypeEqual(t, want) || want.ID() == arrow.STRING && arrow.TypeEqual(t, dictionaryType))
+}
+
+// encode returns arr as an Arrow IPC stream of one column and one batch, with
+// room for the tag that encryption adds.
+func encode(alloc memory.Allocator, arr arrow.Array) ([]byte, error) {
+	arr.Retain()
+	if s, ok := arr.(*array.String); ok {
+		if dict, ok := dictionary(alloc, s); ok {
+			arr.Release()
+			arr = dict
+		}
+	}
+	defer arr.Release()
+	schema := arrow.NewSchema([]arrow.Field{{Name: "c", Type: arr.DataType(), Nullable: true}}, nil)
+	rec := array.NewRecordBatch(schema, []arrow.Array{arr}, int64(arr.Len()))
+	defer rec.Release()
+	var out bytes.Buffer
+	out.Grow(int(rawSize(rec)) + 4096)
+	w := ipc.NewWriter(&out, ipc.WithSchema(schema), ipc.WithAllocator(alloc))
+	if err := w.Write(rec); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+var errChunk = errors.New("zone: chunk is not one array")
+
+func decodeIPC(alloc memory.Allocator, plain []byte) (arrow.Array, error) {
+	r, err := ipc.NewReader(bytes.NewReader(plain), ipc.WithAllocator(alloc))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Release()
+	if !r.Next() || r.RecordBatch().NumCols() != 1 {
+		return nil, errors.Join(errChunk, r.Err())
+	}
+	arr := r.RecordBatch().Column(0)
+	arr.Retain()
+	return arr, nil
+}
+
+// dictionaryType is the form of a string chunk with few distinct values. Masks
+// then cost by distinct value, not by row.
+var dictionaryType = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Uint16, ValueType: arrow.BinaryTypes.String}
+
+// dictionary returns the dictionary form of a, and false unless the distinct
+// values are at most a quarter of the rows and fit 16 bits. A column of
+// identifiers is told by its first rows.
+func dictionary(alloc memory.Allocator, a *array.String) (arrow.Array, bool) {
+	const probe = 4096
+	limit := min(a.Len()/4, 1<<16)
+	code := make(map[string]uint16)
+	values := array.NewStringBuilder(alloc)
+	defer values.Release()
+	indices := array.NewUint16Builder(alloc)
+	defer indices.Release()
+	indices.Reserve(a.Len())
+	for i := range a.Len() {
+		if a.IsNull(i) {
+			indices.UnsafeAppendBoolToBitmap(false)
+			continue
+		}
+		v := a.Value(i)
+		n, known := code[v]
+		if !known {
+			if len(code) == limit || i < probe && len(code) > probe/2 {
+				return nil, false
+			}
+			n = uint16(len(code))
+			code[v] = n // a view of a, which outlives the map
+			values.Append(v)
+		}
+		indices.UnsafeAppend(n)
+	}
+	v, x := values.NewArray(), indices.NewArray()
+	defer v.Release()
+	defer x.Release()
+	return array.NewDictionaryArray(dictionaryType, x, v), true
+}
+
+// rawSize is about the bytes of the rows of rec, slices counted by their part.
+func rawSize(rec arrow.RecordBatch) int64 {
+	var size int64
+	for _, c := range rec.Columns() {
+		switch a := c.(type) {
+		case *array.String:
+			if a.Len() > 0 { // an empty array may have no offsets
+				size += 4*int64(a.Len()) + int64(len(a.ValueBytes()))
+			}
+		case *array.Decimal128:
+			size += 16 * int64(a.Len())
+		default:
+			size += 8 * int64(a.Len())
+		}
+	}
+	return size
+}
+
+// validUTF8 checks all text of a at once, then that no value starts inside a
+// character.
+func validUTF8(a *array.String) bool {
+	if a.Len() == 0 {
+		return true
+	}
+	text := a.ValueBytes()
+	if !utf8.Valid(text) {
+		return false
+	}
+	start := a.ValueOffset(0)
+	for i := range a.Len() {
+		if at := a.ValueOffset(i) - start; at < len(text) && !utf8.RuneStart(text[at]) {
+			return false
+		}
+	}
+	return true
+}
+
+// bounds are the least and greatest value of a chunk as bytes that sort like
+// the values.
+type bounds struct {
+	Min []byte `json:"min"`
+	Max []byte `json:"max"`
+}
+
+// boundsLimit is how long a bound may be; columns with longer ones have none.
+const boundsLimit = 64
+
+// boundsOf returns the bounds of arr, or nil if it has no values, a NaN, values
+// that are too long, or a type without order.
+func boundsOf(arr arrow.Array) *bounds {
+	key := sortKey(arr)
+	if key == nil {
+		return nil
+	}
+	var b bounds
+	var scratch [16]byte
+	found := false
+	for i := range arr.Len() {
+		if arr.IsNull(i) {
+			continue
+		}
+		k := key(scratch[:0], i)
+		if k == nil {
+			return nil
+		}
+		if !found || bytes.Compare(k, b.Min) < 0 {
+			b.Min = append(b.Min[:0], k...)
+		}
+		if !found || bytes.Compare(k, b.Max) > 0 {
+			b.Max = append(b.Max[:0], k...)
+		}
+		found = true
+	}
+	if !found || len(b.Min) > boundsLimit || len(b.Max) > boundsLimit {
+		return nil
+	}
+	return &b
+}
+
+// sortKey returns the function that gives value i of arr as bytes that sort
+// like the values, nil for NaN, which has no place. The bytes are valid until
+// scratch is used again or arr is released. sortKey is nil for bool.
+func sortKey(arr arrow.Array) func(scratch []byte, i int) []byte {
+	signed := func(s []byte, v int64) []byte { return binary.BigEndian.AppendUint64(s, uint64(v)^1<<63) }
+	switch a := arr.(type) {
+	case *array.String:
+		text := masking.Canonical(a)
+		return func(_ []byte, i int) []byte {
+			if a.ValueLen(i) == 0 {
+				return []byte{} // sorts first, but has a place
+			}
+			return text(nil, i)
+		}
+	case *array.Int64:
+		return func(s []byte, i int) []byte { return signed(s, a.Value(i)) }
+	case *array.Date32:
+		return func(s []byte, i int) []byte { return signed(s, int64(a.Value(i))) }
+	case *array.Timestamp:
+		return func(s []byte, i int) []byte { return signed(s, int64(a.Value(i))) }
+	case *array.Decimal128:
+		return func(s []byte, i int) []byte {
+			v := a.Value(i)
+			return binary.BigEndian.AppendUint64(signed(s, v.HighBits()), v.LowBits())
+		}
+	case *array.Float64:
+		return func(s []byte, i int) []byte {
+			v := a.Value(i)
+			if v != v {
+				return nil
+			}
+			if v == 0 {
+				v = 0 // -0 equals 0
+			}
+			u := math.Float64bits(v)
+			if u>>63 == 1 {
+				return binary.BigEndian.AppendUint64(s, ^u)
+			}
+			return binary.BigEndian.AppendUint64(s, u|1<<63)
+		}
+	}
+	return nil
+}

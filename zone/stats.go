@@ -1,0 +1,156 @@
+package zone
+
+import (
+	"fmt"
+	"hash/maphash"
+	"math"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"zonebox/masking"
+)
+
+// Stats are counts over all rows of a version. They hold no value of it.
+type Stats struct {
+	Rows     int64         `json:"rows"`
+	Entities int64         `json:"entities"`  // distinct entity keys; 0 without entity
+	MostRows int64         `json:"most_rows"` // rows of the entity that has most
+	Unkeyed  int64         `json:"unkeyed"`   // rows whose entity key is null
+	Columns  []ColumnStats `json:"columns"`   // in the order of the spec
+}
+
+// ColumnStats describe how the values of a column are spread, for judging
+// whether a token of it hides anything: tokens keep frequencies, so a column
+// with few values, or with one that dominates, can be read off them.
+//
+// Both figures are over the non-null values and err on the side of refusing:
+// Entropy is never above the true one, Top never below (but for rounding).
+// Without values they are 0 and 1.
+type ColumnStats struct {
+	Name    string  `json:"name"`
+	Nulls   int64   `json:"nulls"`
+	Entropy float64 `json:"entropy"` // Shannon entropy in bits; at most EntropyLimit and log2 of the rows
+	Top     float64 `json:"top"`     // share of the most frequent value, 0 to 1
+}
+
+// EntropyLimit is the largest Entropy that is told apart, in bits. A column of
+// unique values reports nearly min(EntropyLimit, log2 rows).
+const EntropyLimit = 16
+
+// Column returns the figures of the named column, and false if there is none.
+func (s Stats) Column(name string) (ColumnStats, bool) {
+	for _, c := range s.Columns {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return ColumnStats{}, false
+}
+
+func (l *Load) stats() Stats {
+	s := Stats{Rows: l.rows}
+	for i, k := range l.sketches {
+		s.Columns = append(s.Columns, k.stats(l.schema.Field(i).Name))
+	}
+	if l.entity != nil {
+		s.Entities, s.Unkeyed = int64(len(l.entity.rows)), l.entity.unkeyed
+		for _, n := range l.entity.rows {
+			s.MostRows = max(s.MostRows, int64(n))
+		}
+	}
+	return s
+}
+
+// A sketch counts the values of a column in 2^EntropyLimit cells, chosen by a
+// hash whose seed is drawn per load, in constant memory (256 KiB).
+//
+// The cell is a function of the value. Entropy cannot grow under a function
+// (Cover and Thomas, Elements of Information Theory, ch. 2), and a cell counts
+// at least the rows of each value in it: so the entropy of the cells is a lower
+// bound, and the share of the fullest an upper bound, of the column's own.
+// They are equal unless two values share a cell.
+type sketch struct {
+	seed  maphash.Seed
+	cells [1 << EntropyLimit]uint32 // a version has fewer than 2^32 rows
+	nulls int64
+}
+
+func newSketch() *sketch { return &sketch{seed: maphash.MakeSeed()} }
+
+func (k *sketch) add(arr arrow.Array) {
+	canonical := masking.Canonical(arr)
+	var scratch [64]byte
+	for i := range arr.Len() {
+		if arr.IsNull(i) {
+			k.nulls++
+			continue
+		}
+		k.cells[uint16(maphash.Bytes(k.seed, canonical(scratch[:0], i)))]++
+	}
+}
+
+func (k *sketch) stats(name string) ColumnStats {
+	c := ColumnStats{Name: name, Nulls: k.nulls, Top: 1}
+	var total, most float64
+	for _, n := range k.cells {
+		total += float64(n)
+		most = max(most, float64(n))
+	}
+	if total == 0 {
+		return c
+	}
+	c.Top = most / total
+	for _, n := range k.cells {
+		if n > 0 {
+			p := float64(n) / total
+			c.Entropy -= p * math.Log2(p)
+		}
+	}
+	c.Entropy = max(c.Entropy, 0) // -1·log2(1) is -0
+	return c
+}
+
+// entities gives each distinct entity key a dense code, counting from 0 in the
+// order of the rows. Memory grows with the number of entities, about 100 bytes
+// for each; codes never leave the gate and mean nothing outside their version.
+type entities struct {
+	source  int // index of the key column
+	code    map[string]uint32
+	rows    []uint32 // by code
+	unkeyed int64
+}
+
+func newEntities(source int) *entities {
+	return &entities{source: source, code: map[string]uint32{}}
+}
+
+// codes returns the codes of the keys in arr, null where the key is.
+func (e *entities) codes(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
+	b := array.NewUint32Builder(alloc)
+	defer b.Release()
+	b.Reserve(arr.Len())
+	canonical := masking.Canonical(arr)
+	var scratch [64]byte
+	for i := range arr.Len() {
+		if arr.IsNull(i) {
+			e.unkeyed++
+			b.UnsafeAppendBoolToBitmap(false)
+			continue
+		}
+		key := canonical(scratch[:0], i)
+		code, known := e.code[string(key)]
+		if !known {
+			if len(e.rows) == math.MaxUint32 {
+				return nil, fmt.Errorf("entities exceed uint32: %w", ErrBatch)
+			}
+			code = uint32(len(e.rows))
+			e.code[string(key)] = code
+			e.rows = append(e.rows, 0)
+		}
+		e.rows[code]++
+		b.UnsafeAppend(code)
+	}
+	return b.NewArray(), nil
+}

@@ -1,0 +1,246 @@
+// Package zone stores datasets at rest, encrypted, and hands them out in the
+// form a grant allows.
+//
+// Read Store.Project first, then Load for the way in and manifest.go for what
+// lies on disk.
+//
+// What it guarantees. A committed version is complete and immutable: it comes
+// into being by one rename, after every file of it is on disk. Nothing of a
+// dataset is on disk in the clear: neither values, statistics, column names nor
+// bounds. Each column of each version has its own AES-256-GCM data key, wrapped
+// by the zone key, which never enters this package. Every byte read is checked
+// against a signed manifest and, if the caller names it, against the manifest
+// digest its registry holds; a single differing bit is an *IntegrityError.
+// Rows leave only through a masking plan.
+//
+// What it does not. It does not decide who may read what: Projection says so,
+// and query builds it from grants. It does not notice that a whole version was
+// replaced by an older one; the registry's manifest digest does. File sizes and
+// counts tell how many rows a version has and how wide its columns are. Names
+// of zones and datasets are folder names.
+package zone
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+// A Wrapper wraps data keys under the key of a zone. aad must be the same when
+// unwrapping.
+type Wrapper interface {
+	Wrap(zone string, dek, aad []byte) ([]byte, error)
+	Unwrap(zone string, wrapped, aad []byte) ([]byte, error)
+}
+
+// A Signer signs manifests.
+type Signer interface {
+	Sign(msg []byte) []byte
+	Verify(msg, sig []byte) bool
+}
+
+// Errors of this package. None holds a cell value or a key.
+var (
+	ErrNotFound   = errors.New("no such version")
+	ErrSpec       = errors.New("dataset specification not valid")
+	ErrBatch      = errors.New("batch does not fit the specification")
+	ErrProjection = errors.New("projection not valid for this version")
+	ErrKey        = errors.New("data key cannot be wrapped or unwrapped")
+	ErrClosed     = errors.New("load is already committed or aborted")
+)
+
+// An IntegrityError says that a file of a version is not what was committed.
+type IntegrityError struct {
+	Zone, Dataset, Version string
+	File                   string // name inside the version folder
+}
+
+func (e *IntegrityError) Error() string {
+	return fmt.Sprintf("zone: read %s/%s/%s: file %s is not what was committed", e.Zone, e.Dataset, e.Version, e.File)
+}
+
+// SegmentRows is how many rows a segment has unless Config says otherwise:
+// enough to make a chunk's fixed costs vanish, few enough that a projection of
+// some columns fits the processor's share of memory.
+const SegmentRows = 1 << 20
+
+// segmentBytes bounds the raw size of a segment, so that no column of it comes
+// near the 2 GiB an Arrow string array holds.
+const segmentBytes = 512 << 20
+
+// Config configures a Store.
+type Config struct {
+	Dir     string // created if missing; the store owns everything in it
+	Wrapper Wrapper
+	Signer  Signer
+
+	Rand        io.Reader        // source of data keys and version names; nil means crypto/rand
+	Allocator   memory.Allocator // nil means the Go allocator
+	SegmentRows int              // 0 means SegmentRows
+}
+
+// A Store keeps the versions of datasets under one folder. It is safe for
+// concurrent use; only one Store may own a folder at a time.
+type Store struct {
+	dir     string
+	wrapper Wrapper
+	signer  Signer
+	rand    io.Reader
+	alloc   memory.Allocator
+	rows    int
+	disk    disk
+
+	mu    sync.Mutex
+	loads map[string]bool // names of temporary folders in use
+}
+
+// Open opens the store at dir with the defaults of Config.
+func Open(dir string, w Wrapper, s Signer) (*Store, error) {
+	return New(Config{Dir: dir, Wrapper: w, Signer: s})
+}
+
+// New opens the store that c describes. Temporary folders of loads that never
+// ended stay until Sweep.
+func New(c Config) (*Store, error) {
+	if c.Dir == "" || c.Wrapper == nil || c.Signer == nil {
+		return nil, errors.New("zone: open store: folder, wrapper and signer are required")
+	}
+	s := &Store{
+		dir: c.Dir, wrapper: c.Wrapper, signer: c.Signer,
+		rand: c.Rand, alloc: c.Allocator, rows: c.SegmentRows,
+		loads: map[string]bool{},
+	}
+	if s.rand == nil {
+		s.rand = rand.Reader
+	}
+	if s.alloc == nil {
+		s.alloc = memory.DefaultAllocator
+	}
+	if s.rows <= 0 {
+		s.rows = SegmentRows
+	}
+	if err := s.disk.mkdir(s.tmp()); err != nil {
+		return nil, fmt.Errorf("zone: open store: %w", err)
+	}
+	return s, nil
+}
+
+// tmp is the folder of loads under way, on the file system of the versions so
+// that a rename commits. No zone has this folder name: escape doubles no dot.
+func (s *Store) tmp() string { return filepath.Join(s.dir, ".tmp") }
+
+func (s *Store) datasetDir(zone, dataset string) string {
+	return filepath.Join(s.dir, escape(zone), escape(dataset))
+}
+
+// Verify reads every file of a version and returns an *IntegrityError naming
+// the first that is not what was committed, a file that does not belong there
+// included. manifest is the digest the registry holds; it must not be empty.
+// It needs no zone key beyond what opens the manifest, and decrypts no rows.
+func (s *Store) Verify(zone, dataset, version, manifest string) error {
+	m, err := s.manifest(zone, dataset, version, manifest)
+	if err != nil {
+		return err
+	}
+	expected := map[string]bool{manifestFile: true}
+	for c, column := range m.Columns {
+		for i := range column.Chunks {
+			expected[chunkFile(c, i)] = true
+			if _, err := m.read(c, i); err != nil {
+				return err
+			}
+		}
+	}
+	entries, err := os.ReadDir(m.dir)
+	if err != nil {
+		return fmt.Errorf("zone: verify %s/%s/%s: %w", zone, dataset, version, err)
+	}
+	for _, e := range entries {
+		if !expected[e.Name()] {
+			return m.corrupt(e.Name())
+		}
+	}
+	return nil
+}
+
+// Stats returns the load statistics of a version, after checking the manifest's
+// signature.
+func (s *Store) Stats(zone, dataset, version string) (Stats, error) {
+	m, err := s.signedManifest(zone, dataset, version)
+	if err != nil {
+		return Stats{}, err
+	}
+	return m.Stats, nil
+}
+
+// Sweep removes versions that keep does not want, and what loads that never
+// ended left behind. Loads under way in this Store are left alone. A version
+// between Commit and the registry row that names it is unknown to the registry:
+// call Sweep when no load is being committed, as at start.
+func (s *Store) Sweep(keep func(zone, dataset, version string) bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	leftovers, err := os.ReadDir(s.tmp())
+	if err != nil {
+		return fmt.Errorf("zone: sweep: %w", err)
+	}
+	for _, e := range leftovers {
+		if !s.loads[e.Name()] {
+			if err := s.disk.remove(filepath.Join(s.tmp(), e.Name())); err != nil {
+				return fmt.Errorf("zone: sweep: %w", err)
+			}
+		}
+	}
+	versions, err := fs.Glob(os.DirFS(s.dir), "*/*/*")
+	if err != nil {
+		return fmt.Errorf("zone: sweep: %w", err)
+	}
+	for _, v := range versions {
+		parts := strings.Split(v, "/")
+		if parts[0] == filepath.Base(s.tmp()) {
+			continue
+		}
+		zone, err1 := unescape(parts[0])
+		dataset, err2 := unescape(parts[1])
+		if err1 == nil && err2 == nil && keep(zone, dataset, parts[2]) {
+			continue
+		}
+		if err := s.retire(filepath.Join(s.dir, v)); err != nil {
+			return fmt.Errorf("zone: sweep %s: %w", v, err)
+		}
+	}
+	return nil
+}
+
+// retire removes a version folder. It renames it away first: a version half
+// removed must not look like one that was tampered with.
+func (s *Store) retire(dir string) error {
+	name, err := s.name()
+	if err != nil {
+		return err
+	}
+	gone := filepath.Join(s.tmp(), name)
+	if err := s.disk.rename(dir, gone); err != nil {
+		return err
+	}
+	return s.disk.remove(gone)
+}
+
+// name returns a fresh random name of 80 bits: versions never take a name that
+// an audit entry or a registry row already uses.
+func (s *Store) name() (string, error) {
+	var b [10]byte
+	if _, err := io.ReadFull(s.rand, b[:]); err != nil {
+		return "", fmt.Errorf("zone: random name: %w", err)
+	}
+	return "v" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:])), nil
+}
