@@ -1,0 +1,55 @@
+package zonebox
+
+# used holds every column the statement reads, wherever it stands.
+used contains column if {
+	asking
+	some list in ["columns_read", "filter_cols", "join_cols", "group_cols"]
+	some column in input.query[list]
+}
+
+used contains column if {
+	asking
+	some out in input.query.outputs
+	some column in out.lineage
+}
+
+# judged holds the columns the action is about: those used, all of a delivery,
+# all of a grant.
+judged contains column if some column in used
+
+judged contains key if {
+	input.action == "load"
+	some key, column in input.columns
+	column.dataset == input.load.dataset
+}
+
+judged contains key if {
+	input.action == "apply"
+	some grant in relevant
+	some column in grant.columns
+	key := concat(".", [grant.dataset, column.name])
+}
+
+deny contains ["COLUMN_UNKNOWN", column] if {
+	some column in judged
+	not input.columns[column]
+}
+
+deny contains ["COLUMN_LEVEL_UNSET", column] if {
+	some column in judged
+	not pack.level_controls[format_int(input.columns[column].level, 10)]
+}
+
+column_shut := {
+	"secret_flag": "COLUMN_SECRET",
+	"negative_listed": "COLUMN_NEGATIVE_LISTED",
+	"suspended": "COLUMN_SUSPENDED",
+}
+
+deny contains [code, column] if {
+	some column in judged
+	some flag, code in column_shut
+	input.columns[column][flag]
+}
+
+sensitive(column) if input.columns[column].level >= pack.level_threshold

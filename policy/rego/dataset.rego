@@ -1,0 +1,91 @@
+package zonebox
+
+# concerned holds the datasets the action is about.
+concerned contains dataset if {
+	asking
+	some dataset in input.query.tables
+}
+
+concerned contains input.columns[column].dataset if some column in used
+
+concerned contains input.load.dataset if input.action == "load"
+
+concerned contains grant.dataset if {
+	input.action == "apply"
+	some grant in relevant
+}
+
+deny contains ["DATASET_UNCATALOGUED", name] if {
+	some name in concerned
+	not catalogued(name)
+}
+
+catalogued(name) if input.datasets[name].catalogue_status == "PUBLISHED"
+
+# Each flag of the catalogue that shuts a dataset.
+shut := {
+	"secret_flag": "DATASET_SECRET",
+	"negative_listed": "DATASET_NEGATIVE_LISTED",
+	"suspended": "DATASET_SUSPENDED",
+	"temporary": "DATASET_TEMPORARY",
+}
+
+deny contains [code, name] if {
+	some name in concerned
+	some flag, code in shut
+	input.datasets[name][flag]
+}
+
+deny contains ["DATASET_PROHIBITED", name] if {
+	some name in concerned
+	not pack.open_types[input.datasets[name].open_type]
+}
+
+deny contains ["DATASET_NOT_SHARED", name] if {
+	some name in concerned
+	not pack.share_types[input.datasets[name].share_type]
+}
+
+deny contains ["DATASET_NO_PROVIDER", name] if {
+	some name in concerned
+	input.datasets[name].provider == ""
+}
+
+deny contains ["DATASET_PROVIDER_TYPE", name] if {
+	some name in concerned
+	not input.datasets[name].provider_type in pack.provider_types
+}
+
+deny contains ["DATASET_NOT_LOADED", name] if {
+	asking
+	some name in concerned
+	input.datasets[name].version == ""
+}
+
+deny contains ["DATASET_INTEGRITY", name] if {
+	asking
+	some name in concerned
+	not input.datasets[name].digest_ok
+}
+
+# NJ24-05: another zone's data only through a live supply record, which only a
+# comprehensive zone gives.
+deny contains ["ZONE_NO_SUPPLY", name] if {
+	some name in concerned
+	input.datasets[name].zone != input.zone.id
+	not supplied(name)
+}
+
+supplied(name) if {
+	some s in input.supply
+	s.dataset == name
+	s.from_zone == input.datasets[name].zone
+	s.from_kind == "COMPREHENSIVE"
+	s.to_zone == input.zone.id
+	within(s.from, s.until)
+}
+
+warn contains ["DATASET_DISPUTED", name] if {
+	some name in concerned
+	input.datasets[name].disputed
+}

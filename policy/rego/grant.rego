@@ -1,0 +1,168 @@
+package zonebox
+
+# relevant holds the grants the action stands on: those of the scenario, the one
+# a delivery names, or the one about to come into force.
+relevant contains grant if {
+	asking
+	some grant in input.grants
+	grant.scenario == input.scenario.id
+}
+
+relevant contains grant if {
+	input.action == "load"
+	some grant in input.grants
+	grant.id == input.load.manifest.grant
+	grant.dataset == input.load.dataset
+}
+
+relevant contains grant if {
+	input.action == "apply"
+	input.change.kind == "Grant"
+	some grant in input.grants
+	grant.id == input.change.entity
+}
+
+# faults holds [grant id, code]. A grant with a fault grants nothing.
+faults contains [grant.id, "GRANT_NOT_APPROVED"] if {
+	some grant in relevant
+	grant.status != "APPROVED"
+}
+
+faults contains [grant.id, "GRANT_PERIOD"] if {
+	some grant in relevant
+	not within(grant.from, grant.until)
+}
+
+faults contains [grant.id, "GRANT_COPY"] if {
+	some grant in relevant
+	not grant.access in {"", "REQUEST_RESPONSE"}
+}
+
+faults contains [grant.id, "GRANT_MODE"] if {
+	some grant in relevant
+	some column in grant.columns
+	not mode_known(column)
+}
+
+mode_known(column) if column.mode in {"CLEAR", "COMPUTE_ONLY"}
+
+mode_known(column) if {
+	column.mode == "MASKED"
+	column.recipe != ""
+}
+
+# NJ24-15: the zone regulator assesses, then the provider agrees; two people of
+# two organizations, neither of them the operator's.
+faults contains [grant.id, "GRANT_STEP_MISSING"] if {
+	some grant in relevant
+	some step in {"zreg", "prov"}
+	not grant[step]
+}
+
+faults contains [grant.id, "GRANT_STEP_ORDER"] if {
+	some grant in relevant
+	not steps_ordered(grant)
+}
+
+steps_ordered(grant) if {
+	instant(grant.zreg.at) <= instant(grant.prov.at)
+	begun(grant.prov.at)
+}
+
+faults contains [grant.id, "GRANT_SAME_PERSON"] if {
+	some grant in relevant
+	grant.zreg.by == grant.prov.by
+}
+
+faults contains [grant.id, "GRANT_SAME_ORG"] if {
+	some grant in relevant
+	grant.zreg.org == grant.prov.org
+}
+
+faults contains [grant.id, "GRANT_OWN_APPROVAL"] if {
+	some grant in relevant
+	some step in {"zreg", "prov"}
+	grant[step].org == input.license.operator
+}
+
+faults contains [grant.id, "GRANT_WRONG_REGULATOR"] if {
+	some grant in relevant
+	grant.zreg.org != input.zone.regulator
+}
+
+faults contains [grant.id, "GRANT_WRONG_PROVIDER"] if {
+	some grant in relevant
+	grant.prov.org != input.datasets[grant.dataset].provider
+}
+
+faulty contains id if some [id, _] in faults
+
+live contains grant if {
+	some grant in relevant
+	not grant.id in faulty
+}
+
+# given maps a column to the modes and recipes live grants give it.
+given[key] contains [column.mode, column.recipe] if {
+	some grant in live
+	some column in grant.columns
+	key := concat(".", [grant.dataset, column.name])
+}
+
+open_datasets contains grant.dataset if some grant in live
+
+deny contains ["COLUMN_NOT_GRANTED", column] if {
+	some column in used
+	not given[column]
+}
+
+deny contains ["GRANT_CONFLICT", column] if {
+	some column in used
+	count(given[column]) > 1
+}
+
+deny contains ["DATASET_NOT_GRANTED", name] if {
+	asking
+	some name in concerned
+	not name in open_datasets
+}
+
+# The faults of a grant are told where it would have made a difference.
+deny contains [code, id] if {
+	asking
+	some grant in relevant
+	grant.dataset in concerned
+	wanted(grant)
+	some [id, code] in faults
+	id == grant.id
+}
+
+wanted(grant) if not grant.dataset in open_datasets
+
+wanted(grant) if {
+	some column in grant.columns
+	key := concat(".", [grant.dataset, column.name])
+	key in used
+	not given[key]
+}
+
+deny contains [code, id] if {
+	not asking
+	some [id, code] in faults
+}
+
+# NJ24-14: level 3 and above is masked, or usable and not visible.
+deny contains ["LEVEL_CLEAR", key] if {
+	some grant in relevant
+	some column in grant.columns
+	column.mode == "CLEAR"
+	key := concat(".", [grant.dataset, column.name])
+	key in judged
+	sensitive(key)
+}
+
+deny contains ["OBLIGATION_UNSUPPORTED", condition] if {
+	some grant in live
+	some condition in grant.conditions
+	not condition in input.capabilities
+}

@@ -1,0 +1,48 @@
+package zonebox
+
+no_obligations := {
+	"mask": [],
+	"compute_only": [],
+	"consent_filter": false,
+	"min_group": 0,
+	"row_cap": 0,
+	"record_cap": 0,
+	"label": false,
+	"watermark": false,
+	"second_person": false,
+	"release_review": false,
+	"ttl_seconds": 0,
+}
+
+obligations := no_obligations if not asking
+
+obligations := {
+	"mask": [mask | some mask in masks],
+	"compute_only": sort([column | some column in used; compute_only(column)]),
+	"consent_filter": input.consent.required,
+	"min_group": min_group,
+	"row_cap": pack.row_cap,
+	"record_cap": record_cap,
+	"label": pack.label,
+	"watermark": pack.watermark,
+	"second_person": count(release_reviewers) > 1,
+	"release_review": count(release_reviewers) > 0,
+	"ttl_seconds": pack.ttl_seconds,
+} if {
+	asking
+}
+
+default min_group := 0
+
+min_group := pack.min_group if input.query.protected
+
+default record_cap := 0
+
+record_cap := pack.record_cap if input.query.record_level
+
+# An obligation the caller cannot carry out is not an obligation but a hole.
+deny contains ["OBLIGATION_UNSUPPORTED", name] if {
+	some name, value in obligations
+	not value in [[], false, 0]
+	not name in input.capabilities
+}

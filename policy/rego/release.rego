@@ -1,0 +1,80 @@
+package zonebox
+
+releasing if input.action == "release"
+
+deny contains ["RELEASE_UNMASKED", ""] if {
+	releasing
+	not input.output.unmasked_cells == 0
+}
+
+deny contains ["RELEASE_RAW_MATCH", ""] if {
+	releasing
+	not input.output.raw_matches == 0
+}
+
+# The smallest group is unknown only when nothing leaves or nothing is protected.
+deny contains ["RELEASE_MIN_GROUP", ""] if {
+	releasing
+	input.query.protected
+	not input.query.record_level
+	not input.output.rows == 0
+	not groups_large
+}
+
+groups_large if input.output.min_group >= pack.min_group
+
+deny contains ["RELEASE_ROW_CAP", ""] if {
+	releasing
+	not input.output.rows <= row_cap
+}
+
+row_cap := pack.record_cap if input.query.record_level
+
+row_cap := pack.row_cap if not input.query.record_level
+
+deny contains ["RELEASE_RECIPIENT", input.output.recipient] if {
+	releasing
+	input.output.recipient != input.query.recipient
+}
+
+deny contains ["RELEASE_FORM", input.output.form] if {
+	releasing
+	not input.output.form in input.scenario.output_forms
+}
+
+deny contains ["RELEASE_LABEL", ""] if {
+	releasing
+	pack.label
+	not labelled
+}
+
+labelled if {
+	input.output.label.license == input.license.id
+	input.output.label.scenario == input.scenario.id
+	input.output.label.zone == input.zone.id
+}
+
+deny contains ["RELEASE_LABEL_SOURCE", name] if {
+	releasing
+	pack.label
+	some name in concerned
+	not named_source(name)
+}
+
+named_source(name) if {
+	some source in input.output.label.sources
+	source.dataset == name
+	source.provider == input.datasets[name].provider
+	source.version == input.datasets[name].version
+}
+
+deny contains ["RELEASE_SIGNATURE", ""] if {
+	releasing
+	input.output.signature_key == ""
+}
+
+deny contains ["RELEASE_WATERMARK", ""] if {
+	releasing
+	pack.watermark
+	input.output.watermark_id == ""
+}
