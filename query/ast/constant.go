@@ -66,7 +66,6 @@ func (d *decoder) castType(v any) Type {
 
 func (d *decoder) constant(m Meta, r *record) *Constant {
 	v := d.record("CONSTANT", r.take("value"))
-	v.obj = r.obj // for the location
 	c := &Constant{Meta: m, Type: d.logicalType(v.take("type")), Null: v.flag("is_null")}
 	v.must("is_null", c.Null == (c.Type.ID == "NULL"))
 	if c.Null {

@@ -29,7 +29,7 @@ func Decode(tree []byte) (s *Select, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("ast: decode tree: %w", err)
 	}
-	d := &decoder{}
+	d := &decoder{at: NoLocation}
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -46,14 +46,17 @@ func Decode(tree []byte) (s *Select, err error) {
 // hundred places that can find one stay readable.
 type refusal struct{ err error }
 
-// decoder counts what it has decoded.
+// decoder counts what it has decoded and remembers the last location it saw,
+// for errors about parts that have none.
 type decoder struct {
 	nodes, depth int
+	at           int
 }
 
 // record is one object while it is decoded: every field must be taken, and
 // taken once.
 type record struct {
+	d    *decoder
 	kind string // for errors
 	obj  *object
 	left map[string]any
@@ -62,13 +65,13 @@ type record struct {
 func (d *decoder) record(kind string, v any) *record {
 	o, ok := v.(*object)
 	if !ok {
-		panic(refusal{&UnknownError{Node: kind, Offset: NoLocation}})
+		panic(refusal{&UnknownError{Node: kind, Offset: d.at}})
 	}
 	left := make(map[string]any, len(*o))
 	for _, f := range *o {
 		left[f.name] = f.value
 	}
-	return &record{kind: kind, obj: o, left: left}
+	return &record{d: d, kind: kind, obj: o, left: left}
 }
 
 // enter counts a node; the caller defers leave.
@@ -84,7 +87,11 @@ func (d *decoder) leave() { d.depth-- }
 
 // fail refuses the record because of a field, or of its kind if field is "".
 func (r *record) fail(field string) {
-	panic(refusal{&UnknownError{Node: r.kind, Field: field, Offset: offset(r.obj)}})
+	at := offset(r.obj)
+	if at == NoLocation {
+		at = r.d.at
+	}
+	panic(refusal{&UnknownError{Node: r.kind, Field: field, Offset: at}})
 }
 
 // offset returns the location of v or else the first location inside it.
@@ -220,6 +227,9 @@ func (r *record) empty(name string) { r.must(name, len(r.list(name)) == 0) }
 func (r *record) location() int {
 	at, ok := location(r.integer("query_location"))
 	r.must("query_location", ok)
+	if at != NoLocation {
+		r.d.at = at
+	}
 	return at
 }
 
