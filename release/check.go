@@ -1,0 +1,373 @@
+package release
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+// Check judges the rows of a statement and returns those that may leave.
+//
+// Each batch holds the plan's columns and then its hidden columns. A row goes if
+// one of its Group counts is null or under k; a cell becomes null if its Cell
+// count is. What is left is re-keyed, put in order, cut by Offset and Limit,
+// counted against the caps and scanned for raw values. No batches, or no rows,
+// is a result like any other.
+//
+// An error of batches is returned wrapped. Otherwise Check returns ErrPlan,
+// ErrSchema, a *LimitError or a *RawMatchError. It copies what it needs from a
+// batch before it asks for the next one and releases none of them; the caller
+// releases the Checked.
+func Check(batches iter.Seq2[arrow.RecordBatch, error], p Plan) (*Checked, Report, error) {
+	c, report, err := check(batches, p)
+	switch err.(type) {
+	case nil:
+		return c, report, nil
+	case *LimitError, *RawMatchError:
+		return nil, Report{}, err
+	}
+	return nil, Report{}, fmt.Errorf("release: check result: %w", err)
+}
+
+func check(batches iter.Seq2[arrow.RecordBatch, error], p Plan) (*Checked, Report, error) {
+	if err := p.check(); err != nil {
+		return nil, Report{}, err
+	}
+	if p.Allocator == nil {
+		p.Allocator = memory.DefaultAllocator
+	}
+	k := &kept{plan: p}
+	defer k.release()
+	if err := k.init(); err != nil {
+		return nil, Report{}, err
+	}
+	for batch, err := range batches {
+		if err != nil {
+			return nil, Report{}, err
+		}
+		if err := k.judge(batch); err != nil {
+			return nil, Report{}, err
+		}
+	}
+	if err := k.join(); err != nil {
+		return nil, Report{}, err
+	}
+	if err := k.rekey(); err != nil {
+		return nil, Report{}, err
+	}
+	rows, err := k.order()
+	if err != nil {
+		return nil, Report{}, err
+	}
+	rows = cut(rows, p.Offset, p.Limit)
+	if err := p.caps(len(rows)); err != nil {
+		return nil, Report{}, err
+	}
+	record, err := k.take(rows)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	if err := p.scan(record); err != nil {
+		record.Release()
+		return nil, Report{}, err
+	}
+	return &Checked{record}, k.reportOn(rows), nil
+}
+
+// kept collects the rows that stay, column by column.
+type kept struct {
+	plan   Plan
+	fields []arrow.Field // of the outputs, then of the Order columns
+	source []int         // position in a batch of each field
+	parts  [][]arrow.Array
+	joined []arrow.Array // one per field, once all batches are in
+
+	blanked []bool  // per row: a cell of it was suppressed
+	group   []int64 // per row: its smallest Group count
+
+	report Report
+}
+
+func (k *kept) init() error {
+	for i, c := range k.plan.Columns {
+		t, err := arrowType(c.Type)
+		if err != nil {
+			return err
+		}
+		k.fields = append(k.fields, arrow.Field{Name: c.Name, Type: t, Nullable: true})
+		k.source = append(k.source, i)
+		k.report.MaxLevel = max(k.report.MaxLevel, c.Level)
+	}
+	for i, h := range k.plan.Hidden {
+		if h.Kind == Order {
+			k.fields = append(k.fields, arrow.Field{})
+			k.source = append(k.source, len(k.plan.Columns)+i)
+		}
+	}
+	k.parts = make([][]arrow.Array, len(k.fields))
+	return nil
+}
+
+func (k *kept) release() {
+	for _, parts := range k.parts {
+		for _, a := range parts {
+			a.Release()
+		}
+	}
+	for _, a := range k.joined {
+		if a != nil {
+			a.Release()
+		}
+	}
+}
+
+// judge drops the rows of batch under k, blanks its cells under k, and keeps a
+// copy of the rest.
+func (k *kept) judge(batch arrow.RecordBatch) error {
+	p := k.plan
+	if batch.NumCols() != int64(len(p.Columns)+len(p.Hidden)) {
+		return ErrSchema
+	}
+	for i, c := range p.Columns {
+		if batch.ColumnName(i) != c.Name || !arrow.TypeEqual(batch.Column(i).DataType(), k.fields[i].Type) {
+			return ErrSchema
+		}
+	}
+	counts := make([]func(int) int64, len(p.Hidden))
+	for i, h := range p.Hidden {
+		if h.Kind == Order {
+			continue
+		}
+		var err error
+		if counts[i], err = counter(batch.Column(len(p.Columns) + i)); err != nil {
+			return err
+		}
+	}
+
+	var rows []int
+	blank := make([][]bool, len(p.Columns)) // per output and kept row; nil blanks none
+	for row := range int(batch.NumRows()) {
+		group, ok := int64(math.MaxInt64), true
+		for i, h := range p.Hidden {
+			if h.Kind == Group {
+				n := counts[i](row)
+				group = min(group, n)
+				ok = ok && n >= int64(h.K)
+			}
+		}
+		if !ok {
+			k.report.RowsSuppressed++
+			continue
+		}
+		blanked := false
+		for i, h := range p.Hidden {
+			if h.Kind != Cell || counts[i](row) >= int64(h.K) {
+				continue
+			}
+			if blank[h.Output] == nil {
+				blank[h.Output] = make([]bool, batch.NumRows())
+			}
+			if !blank[h.Output][len(rows)] {
+				k.report.CellsSuppressed++
+			}
+			blank[h.Output][len(rows)] = true
+			blanked = true
+		}
+		rows = append(rows, row)
+		k.blanked = append(k.blanked, blanked)
+		k.group = append(k.group, group)
+	}
+
+	for i, at := range k.source {
+		col, err := newColumn(batch.Column(at))
+		if err != nil {
+			return err
+		}
+		var b []bool
+		if i < len(blank) {
+			b = blank[i]
+		}
+		k.parts[i] = append(k.parts[i], col.take(p.Allocator, rows, b))
+	}
+	return nil
+}
+
+// counter reads a column of entity counts. A null counts as no entity.
+func counter(a arrow.Array) (func(int) int64, error) {
+	var value func(int) int64
+	switch a := a.(type) {
+	case *array.Int64:
+		value = a.Value
+	case *array.Int32:
+		value = func(i int) int64 { return int64(a.Value(i)) }
+	case *array.Uint32:
+		value = func(i int) int64 { return int64(a.Value(i)) }
+	default:
+		return nil, ErrSchema
+	}
+	return func(i int) int64 {
+		if a.IsNull(i) {
+			return 0
+		}
+		return value(i)
+	}, nil
+}
+
+// join makes one array of the parts of each field.
+func (k *kept) join() error {
+	k.joined = make([]arrow.Array, len(k.fields))
+	for i, parts := range k.parts {
+		var err error
+		if len(parts) == 0 {
+			if k.fields[i].Type == nil { // an Order column of no batches
+				k.fields[i].Type = arrow.Null
+			}
+			k.joined[i] = array.MakeArrayOfNull(k.plan.Allocator, k.fields[i].Type, 0)
+		} else if k.joined[i], err = array.Concatenate(parts, k.plan.Allocator); err != nil {
+			return ErrSchema // the type of an Order column changed between batches
+		}
+	}
+	return nil
+}
+
+// rekey replaces the tokens by those of the release. It comes before the order:
+// sorted by the zone's own tokens, two releases could be laid side by side.
+func (k *kept) rekey() error {
+	for i, c := range k.plan.Columns {
+		if !c.Token {
+			continue
+		}
+		old := k.joined[i]
+		a, err := k.plan.RekeyToken(k.plan.Allocator, old)
+		if err != nil {
+			return err
+		}
+		k.joined[i] = a
+		old.Release()
+		if a.Len() != len(k.blanked) || !arrow.TypeEqual(a.DataType(), k.fields[i].Type) {
+			return ErrSchema
+		}
+	}
+	return nil
+}
+
+// order returns the rows in the order in which they leave.
+//
+// A protected result that the statement does not order is sorted by what it
+// releases, all columns from left to right: stored order, or the order in which
+// a hash table met its groups, says something about withheld rows. In an ordered
+// result, rows that tie in every Order column are sorted that way too, and rows
+// with a suppressed cell go last, sorted that way: their place among the others
+// would tell the value that was withheld.
+func (k *kept) order() ([]int, error) {
+	rows := make([]int, len(k.blanked))
+	for i := range rows {
+		rows[i] = i
+	}
+	if !k.plan.Protected {
+		return rows, nil
+	}
+	outputs := len(k.plan.Columns)
+	released, err := comparer(k.joined[:outputs])
+	if err != nil {
+		return nil, err
+	}
+	if !k.plan.Ordered {
+		slices.SortFunc(rows, released)
+		return rows, nil
+	}
+	var last []int
+	rows = slices.DeleteFunc(rows, func(row int) bool {
+		if k.blanked[row] {
+			last = append(last, row)
+		}
+		return k.blanked[row]
+	})
+	if len(k.joined) > outputs && len(rows) > 0 {
+		key, err := comparer(k.joined[outputs:])
+		if err != nil {
+			return nil, err
+		}
+		start := 0
+		for i := 1; i <= len(rows); i++ {
+			if i == len(rows) || key(rows[i], rows[start]) != 0 {
+				slices.SortFunc(rows[start:i], released)
+				start = i
+			}
+		}
+	}
+	slices.SortFunc(last, released)
+	return append(rows, last...), nil
+}
+
+// cut applies OFFSET and LIMIT.
+func cut(rows []int, offset, limit *int64) []int {
+	if offset != nil {
+		rows = rows[min(*offset, int64(len(rows))):]
+	}
+	if limit != nil {
+		rows = rows[:min(*limit, int64(len(rows)))]
+	}
+	return rows
+}
+
+func (p Plan) caps(rows int) error {
+	if int64(rows) > p.RowCap {
+		return &LimitError{RowCap, p.RowCap}
+	}
+	if p.RecordLevel && int64(rows) > p.RecordCap {
+		return &LimitError{RecordCap, p.RecordCap}
+	}
+	return nil
+}
+
+// take copies the outputs of the given rows into a record that shares no memory
+// with anything withheld.
+func (k *kept) take(rows []int) (arrow.RecordBatch, error) {
+	cols := make([]arrow.Array, len(k.plan.Columns))
+	for i := range cols {
+		col, err := newColumn(k.joined[i])
+		if err != nil {
+			return nil, err
+		}
+		cols[i] = col.take(k.plan.Allocator, rows, nil)
+		defer cols[i].Release()
+	}
+	schema := arrow.NewSchema(k.fields[:len(cols)], nil)
+	return array.NewRecordBatch(schema, cols, int64(len(rows))), nil
+}
+
+// scan asks Match for every string of a masked column.
+func (p Plan) scan(record arrow.RecordBatch) error {
+	if p.Match == nil {
+		return nil
+	}
+	for i, c := range p.Columns {
+		a, ok := record.Column(i).(*array.String)
+		if !ok || c.Form != Masked && c.Form != Token {
+			continue
+		}
+		for row := range a.Len() {
+			if a.IsValid(row) && p.Match(i, a.Value(row)) {
+				return &RawMatchError{Column: c.Name, Row: row}
+			}
+		}
+	}
+	return nil
+}
+
+func (k *kept) reportOn(rows []int) Report {
+	r := k.report
+	r.Rows = int64(len(rows))
+	for i, row := range rows {
+		if g := k.group[row]; g != math.MaxInt64 && (i == 0 || g < r.MinGroup) {
+			r.MinGroup = g
+		}
+	}
+	return r
+}

@@ -1,0 +1,157 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// Held is a checked result that waits for its release. It stands encrypted on
+// disk; in memory it is plain.
+type Held struct {
+	id     string
+	schema *arrow.Schema
+	stream []byte // Arrow IPC
+}
+
+// ID returns the id the result is held under.
+func (h *Held) ID() string { return h.id }
+
+// holdIDs are the ids that can stand as a file name.
+var holdIDs = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$`)
+
+// Hold writes the checked result to a new file in dir, encrypted with aead,
+// which should be the hold's own key: destroying it ends every copy of the file.
+// It returns once the file is durable. ErrExists if the id is held already.
+func Hold(c *Checked, id, dir string, aead tink.AEAD) (*Held, error) {
+	h, err := hold(c, id, dir, aead)
+	if err != nil {
+		return nil, fmt.Errorf("release: hold result: %w", err)
+	}
+	return h, nil
+}
+
+func hold(c *Checked, id, dir string, aead tink.AEAD) (*Held, error) {
+	path, err := holdPath(id, dir)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := encode(c.record)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := aead.Encrypt(stream, holdContext(id))
+	if err != nil {
+		return nil, err
+	}
+	if err := writeNew(path, sealed); err != nil {
+		return nil, err
+	}
+	return &Held{id: id, schema: c.Schema(), stream: stream}, nil
+}
+
+// LoadHeld reads a result that Hold wrote. ErrNoHold if the file is missing,
+// ErrHold if it does not open under this id and key; the cause that the key
+// gives is wrapped too.
+func LoadHeld(dir, id string, aead tink.AEAD) (*Held, error) {
+	h, err := loadHeld(dir, id, aead)
+	if err != nil {
+		return nil, fmt.Errorf("release: load held result: %w", err)
+	}
+	return h, nil
+}
+
+func loadHeld(dir, id string, aead tink.AEAD) (*Held, error) {
+	path, err := holdPath(id, dir)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoHold
+	}
+	if err != nil {
+		return nil, err
+	}
+	stream, err := aead.Decrypt(sealed, holdContext(id))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrHold, err)
+	}
+	schema, err := schemaOf(stream)
+	if err != nil {
+		return nil, ErrHold
+	}
+	return &Held{id: id, schema: schema, stream: stream}, nil
+}
+
+// RemoveHeld removes the file of a hold and returns once that is durable. The
+// key is destroyed by whoever keeps it, first. ErrNoHold if there is no file.
+func RemoveHeld(dir, id string) error {
+	path, err := holdPath(id, dir)
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = ErrNoHold
+	}
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("release: remove held result: %w", err)
+	}
+	return nil
+}
+
+func holdPath(id, dir string) (string, error) {
+	if !holdIDs.MatchString(id) {
+		return "", ErrNoHold
+	}
+	return filepath.Join(dir, id+".hold"), nil
+}
+
+// holdContext binds a hold file to its id.
+func holdContext(id string) []byte { return []byte("zonebox hold 1 " + id) }
+
+// writeNew puts data at path with mode 0600, whole or not at all, and never in
+// the place of another file.
+func writeNew(path string, data []byte) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Link(f.Name(), path) // unlike a rename it replaces nothing
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return ErrExists
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

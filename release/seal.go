@@ -1,0 +1,163 @@
+package release
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gowebpki/jcs"
+	"github.com/tink-crypto/tink-go/v2/hybrid"
+)
+
+// magic is the first line of a sealed file: its kind and version.
+const magic = "zonebox-release-1\n"
+
+// Label says what a result is and where it comes from. It stands in the clear
+// inside the file (NJ19-27e, YC22-34b) and holds no cell value.
+type Label struct {
+	Release   string    `json:"release"`
+	Run       string    `json:"run"`
+	Zone      string    `json:"zone"`
+	License   string    `json:"license"`
+	Scenario  string    `json:"scenario"`
+	Sources   []Source  `json:"sources"`
+	Recipient string    `json:"recipient"`
+	Pack      string    `json:"pack"`
+	IssuedAt  time.Time `json:"issued_at"`
+	Warnings  []string  `json:"warnings"`
+}
+
+// Source is one dataset a result was made from.
+type Source struct {
+	Dataset  string `json:"dataset"`
+	Provider string `json:"provider"`
+	Version  string `json:"version"`
+	Acquired string `json:"acquired"` // date of acquisition, as the catalogue gives it
+}
+
+func (l Label) check() error {
+	if l.Release == "" || l.Run == "" || l.Zone == "" || l.License == "" || l.Scenario == "" ||
+		l.Recipient == "" || l.Pack == "" || l.IssuedAt.IsZero() || len(l.Sources) == 0 {
+		return ErrLabel
+	}
+	for _, s := range l.Sources {
+		if s.Dataset == "" || s.Provider == "" || s.Version == "" || s.Acquired == "" {
+			return ErrLabel
+		}
+	}
+	return nil
+}
+
+// Header is the readable part of a sealed file.
+type Header struct {
+	Label        Label          `json:"label"`
+	Columns      []HeaderColumn `json:"columns"`
+	RecipientKey string         `json:"recipient_key"` // SHA-256 of the recipient's public key, in hex
+}
+
+// HeaderColumn is the name and Arrow type of one column inside.
+type HeaderColumn struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// seal is the third line of a sealed file.
+type seal struct {
+	Digest    string `json:"digest"`    // SHA-256 of the ciphertext, in hex
+	Signature []byte `json:"signature"` // Ed25519 over statement
+}
+
+// statement is what the gate signs: the first two lines and the digest of the
+// rest. It starts with the magic, so that no other document the gate signs can
+// pass for it.
+func statement(header []byte, digest string) []byte {
+	return fmt.Appendf(nil, "%s%s\n%s\n", magic, header, digest)
+}
+
+// Signer signs with the gate's Ed25519 key.
+type Signer interface{ Sign(msg []byte) []byte }
+
+// Artifact is a sealed result, ready to be handed to its recipient.
+type Artifact struct {
+	file   []byte
+	digest string
+	header Header
+}
+
+// Bytes returns the sealed file.
+func (a *Artifact) Bytes() []byte { return a.file }
+
+// Digest returns the SHA-256 of the sealed file, in hex.
+func (a *Artifact) Digest() string { return a.digest }
+
+// Header returns the readable part of the file.
+func (a *Artifact) Header() Header { return a.header }
+
+// Seal labels and encrypts the held result for one recipient and signs it.
+//
+// recipient is the public keyset in base64, as the Person document holds it.
+// The label's time is written in UTC to the second. ErrLabel if a part of the
+// label is missing (warnings may be none), ErrRecipientKey if the key is not of
+// the suite.
+func (h *Held) Seal(label Label, recipient string, gate Signer) (*Artifact, error) {
+	a, err := h.seal(label, recipient, gate)
+	if err != nil {
+		return nil, fmt.Errorf("release: seal result: %w", err)
+	}
+	return a, nil
+}
+
+func (h *Held) seal(label Label, recipient string, gate Signer) (*Artifact, error) {
+	label.IssuedAt = label.IssuedAt.UTC().Truncate(time.Second)
+	if err := label.check(); err != nil {
+		return nil, err
+	}
+	if label.Warnings == nil {
+		label.Warnings = []string{}
+	}
+	key, id, err := readRecipient(recipient)
+	if err != nil {
+		return nil, err
+	}
+	head := Header{Label: label, Columns: []HeaderColumn{}, RecipientKey: id}
+	for _, f := range h.schema.Fields() {
+		head.Columns = append(head.Columns, HeaderColumn{f.Name, f.Type.String()})
+	}
+	header, err := canonical(head)
+	if err != nil {
+		return nil, err
+	}
+
+	enc, err := hybrid.NewHybridEncrypt(key)
+	if err != nil {
+		return nil, ErrRecipientKey
+	}
+	info := sha256.Sum256(header)
+	ciphertext, err := enc.Encrypt(h.stream, info[:])
+	if err != nil {
+		return nil, err
+	}
+	digest := hexSHA256(ciphertext)
+	foot, err := canonical(seal{digest, gate.Sign(statement(header, digest))})
+	if err != nil {
+		return nil, err
+	}
+	file := fmt.Appendf(nil, "%s%s\n%s\n%s", magic, header, foot, ciphertext)
+	return &Artifact{file: file, digest: hexSHA256(file), header: head}, nil
+}
+
+// canonical returns v as canonical JSON (RFC 8785): one line, sorted members.
+func canonical(v any) ([]byte, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return jcs.Transform(data)
+}
+
+func hexSHA256(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
