@@ -23,19 +23,23 @@ func Span(sql string, n Node) (start, end int, ok bool) {
 		}
 		return true
 	})
-	if first == NoLocation || last >= len(sql) {
+	first, last = Place(sql, first), Place(sql, last)
+	if first == NoLocation || last == NoLocation {
 		return 0, 0, false
 	}
-	depth, at, end := 0, first, first
+	depth, at, dotted := 0, first, false
+	end = first
 	for at < len(sql) {
 		size, blank := token(sql[at:])
 		word := sql[at : at+size]
-		if at > last && depth == 0 && !blank && !(call && word == "(") {
+		more := word == "." || dotted && (word[0] == '"' || !notWord(rune(word[0]))) || call && word == "("
+		if at > last && depth == 0 && !blank && !more {
 			break
 		}
 		if !blank {
 			end = at + size
-			call = call && at <= last // the parenthesis right after the name only
+			dotted = word == "."
+			call = call && !(at > last && word == "(") // the first parenthesis only
 		}
 		switch {
 		case word == "(" || word == "[" || strings.EqualFold(word, "case"):
@@ -47,10 +51,44 @@ func Span(sql string, n Node) (start, end int, ok bool) {
 		}
 		at += size
 	}
-	for first > 0 && !utf8.RuneStart(sql[first]) {
-		first--
-	}
 	return first, end, true
+}
+
+// Place returns the offset in sql that a location of its tree means, or
+// NoLocation if it means none.
+//
+// They differ because DuckDB replaces every Unicode space outside quotes and
+// line comments by one blank before it parses (Parser::StripUnicodeSpaces), so
+// that an ideographic space moves what follows by two bytes.
+func Place(sql string, location int) int {
+	if location < 0 {
+		return NoLocation
+	}
+	for at := 0; at < len(sql); {
+		if location <= at {
+			break
+		}
+		size, _ := token(sql[at:])
+		if strings.HasPrefix(sql[at:], "/*") {
+			size = 2 // the engine looks into block comments
+		}
+		if c, width := utf8.DecodeRuneInString(sql[at:]); isUnicodeSpace(c) {
+			location += width - 1
+		}
+		at += size
+	}
+	if location >= len(sql) {
+		return NoLocation
+	}
+	for location > 0 && !utf8.RuneStart(sql[location]) {
+		location--
+	}
+	return location
+}
+
+func isUnicodeSpace(c rune) bool {
+	return c == 0xa0 || c >= 0x2000 && c <= 0x200b || c == 0x202f || c == 0x205f || c == 0x2060 ||
+		c == 0x3000 || c == 0xfeff
 }
 
 // token returns the size of the token or blank that s starts with, by the rules
@@ -78,7 +116,7 @@ func token(s string) (size int, blank bool) {
 	}
 	c, width := utf8.DecodeRuneInString(s)
 	switch {
-	case strings.ContainsRune(" \t\r\n\f\v\u00a0\u3000", c):
+	case strings.ContainsRune(" \t\r\n\f\v", c) || isUnicodeSpace(c):
 		return width, true
 	case notWord(c):
 		return width, false
@@ -90,5 +128,5 @@ func token(s string) (size int, blank bool) {
 }
 
 func notWord(c rune) bool {
-	return c != '_' && c < utf8.RuneSelf && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+	return isUnicodeSpace(c) || c != '_' && c < utf8.RuneSelf && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
 }
