@@ -1,0 +1,189 @@
+// Package wire is the language between the gate and one worker: framed messages
+// over a socket pair, and the mapping of the engine's types to Arrow.
+//
+// The two sides do not trust each other alike. What the gate says, the worker
+// believes. What the worker says is hostile input: Read bounds every frame, and
+// package sandbox checks the rest (see result.go there). File descriptors travel
+// from gate to worker only.
+package wire
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Kind tells what a frame carries.
+type Kind byte
+
+// From the gate to the worker. Data and End follow Deliver only.
+const (
+	Parse Kind = 1 + iota
+	Bind
+	Attach
+	Execute
+	Deliver
+	Data
+	End
+	Probe // answered only by the worker that tests build
+)
+
+// From the worker to the gate. A request is answered by any number of Tree or
+// Batch frames and exactly one Done, Schema (Bind) or Fault; Execute and Deliver
+// answer with one Schema before the first Batch.
+const (
+	Hello Kind = 64 + iota
+	Tree
+	Schema
+	Batch
+	Done
+	Fault
+)
+
+const (
+	// MaxFrame bounds the payload of one frame in both directions.
+	MaxFrame = 16 << 20
+	// MaxTree bounds a parse tree, which travels in several frames.
+	MaxTree = 64 << 20
+	// MaxSQL bounds the text of a statement.
+	MaxSQL = 1 << 20
+	// MaxFiles is how many descriptors one Attach carries; the kernel's own
+	// limit for a message is 253 (SCM_MAX_FD).
+	MaxFiles = 64
+)
+
+// ErrFrame is wrapped when a frame is too large or cut short.
+var ErrFrame = errors.New("bad frame")
+
+// A Column is a name and the engine's name of its type, such as DECIMAL(18,2).
+type Column struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// A Table is what a statement may name.
+type Table struct {
+	Name    string   `json:"name"`
+	Columns []Column `json:"columns"`
+}
+
+// ParseMessage asks for the parse tree of exactly one statement.
+type ParseMessage struct {
+	SQL string `json:"sql"`
+}
+
+// BindMessage asks for the result columns of SQL over empty tables.
+type BindMessage struct {
+	Tables []Table `json:"tables"`
+	SQL    string  `json:"sql"`
+}
+
+// AttachMessage comes with Files descriptors, each an Arrow IPC file. Several
+// messages for the same table add up.
+type AttachMessage struct {
+	Table Table `json:"table"`
+	Files int   `json:"files"`
+}
+
+// ExecuteMessage runs SQL if its tree has the hash Tree.
+type ExecuteMessage struct {
+	SQL   string `json:"sql"`
+	Tree  []byte `json:"tree"`
+	Rows  int64  `json:"rows"`
+	Bytes int64  `json:"bytes"`
+}
+
+// DeliverMessage announces a file: CSV bytes follow in Data frames up to End; a
+// Parquet file is one descriptor with this message.
+type DeliverMessage struct {
+	Format    string   `json:"format"`
+	Columns   []Column `json:"columns"`
+	Delimiter byte     `json:"delimiter"`
+	Files     int      `json:"files"`
+}
+
+// SchemaMessage names the columns of a result.
+type SchemaMessage struct {
+	Columns []Column `json:"columns"`
+}
+
+// DoneMessage closes an answer.
+type DoneMessage struct {
+	Rows int64 `json:"rows"`
+}
+
+// FaultMessage closes an answer that failed. It carries no text of the engine:
+// that text may hold cell values.
+type FaultMessage struct {
+	Code   string `json:"code"`
+	Offset int    `json:"offset"` // byte offset in the statement, -1 if none
+	Row    int64  `json:"row,omitempty"`
+	Column int    `json:"column"` // index into the delivery's columns, -1 if none
+}
+
+// HelloMessage is what only the worker itself can see of its confinement. The
+// gate reads the rest from outside.
+type HelloMessage struct {
+	Engine     string            `json:"engine"`
+	Landlock   int               `json:"landlock_abi"` // 0: not in force
+	Dumpable   bool              `json:"dumpable"`
+	Namespaces map[string]string `json:"namespaces"`
+	Files      []string          `json:"files"`
+}
+
+// Append adds the frame of payload to dst and returns the result.
+func Append(dst []byte, kind Kind, payload []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(payload)))
+	return append(append(dst, byte(kind)), payload...)
+}
+
+// AppendJSON adds the frame of message to dst. It panics if message cannot be
+// encoded, which none of this package's types can bring about.
+func AppendJSON(dst []byte, kind Kind, message any) []byte {
+	b, err := json.Marshal(message)
+	if err != nil {
+		panic("wire: " + err.Error())
+	}
+	return Append(dst, kind, b)
+}
+
+// Read returns the next frame. It allocates only what has arrived: a frame that
+// announces 16 MB and sends ten bytes costs little.
+func Read(r io.Reader) (Kind, []byte, error) {
+	var head [5]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, nil, err
+	}
+	n := int(binary.LittleEndian.Uint32(head[:4]))
+	if n > MaxFrame {
+		return 0, nil, fmt.Errorf("%w: %d bytes", ErrFrame, n)
+	}
+	payload := make([]byte, min(n, 64<<10))
+	for got := 0; got < n; {
+		m, err := io.ReadFull(r, payload[got:])
+		got += m
+		if err != nil {
+			return 0, nil, fmt.Errorf("%w: %v", ErrFrame, err)
+		}
+		if got < n {
+			grown := make([]byte, min(n, 4*len(payload)))
+			copy(grown, payload)
+			payload = grown
+		}
+	}
+	return Kind(head[4]), payload, nil
+}
+
+// Options is what the gate fixes before the worker starts. It travels on the
+// command line and holds no secret.
+type Options struct {
+	Threads int   `json:"threads"`
+	Memory  int64 `json:"memory"` // bytes the statement may use
+	CPU     int64 `json:"cpu"`    // seconds
+	// Waived names layers the configuration lets be absent.
+	Waived []string `json:"waived,omitempty"`
+	// Skip names layers to leave out; only the worker that tests build obeys.
+	Skip []string `json:"skip,omitempty"`
+}

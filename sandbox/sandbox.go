@@ -1,0 +1,260 @@
+// Package sandbox runs SQL and parses files of others in processes that can do
+// nothing else.
+//
+// A [Pool] keeps workers started and confined in advance; [Pool.Start] hands out
+// one as a [Session], which serves either one parse and bind, or one execution
+// over attached tables, or the reading of one file, and is then killed. The gate
+// never links the engine: what an operator or an agency wrote reaches C++ only
+// in a worker, and a worker holds only what the session gave it.
+//
+// The package guarantees that a worker it hands out
+//   - reports and shows every layer of isolation that Config.Require names; the
+//     gate reads the kernel's own account of the worker, not only its word;
+//   - dies with its context, its time limit, or the gate;
+//   - is believed in nothing: frames are bounded, Arrow data is decoded within
+//     its frame and validated in full, types are a short list, and text of the
+//     engine is not carried at all.
+//
+// It does not hide how long a statement took or how large its result was, and it
+// trusts the kernel. Operators' statements that never end are killed, not
+// explained.
+//
+// Read Session.Execute first.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// Config says where the worker is and what it may use. Only Worker is required.
+type Config struct {
+	// Worker is the path of zonebox-worker.
+	Worker string
+	// Pool is how many idle workers wait; a start costs 40 to 100 ms. Default 1.
+	Pool int
+	// Memory bounds the address space a worker may add to what it has when it
+	// reports ready and to the tables attached. Default 2 GiB.
+	Memory int64
+	// Wall bounds a session from Pool.Start on. Default 60 s.
+	Wall time.Duration
+	// Load bounds a session from Session.Read on, in place of Wall: deliveries
+	// are larger than statements. Default 1 h.
+	Load time.Duration
+	// Spool bounds a Parquet delivery, which is held in memory. Default 4 GiB.
+	Spool int64
+	// Threads is how many threads the engine uses. Default: one per CPU.
+	Threads int
+	// Require is the isolation without which no worker is handed out. Default
+	// [Strict]. Layers outside it are used where the host offers them.
+	Require Layers
+
+	skip []string // layers tests leave out
+}
+
+func (c Config) withDefaults() Config {
+	c.Pool = max(c.Pool, 1)
+	if c.Memory <= 0 {
+		c.Memory = 2 << 30
+	}
+	if c.Wall <= 0 {
+		c.Wall = time.Minute
+	}
+	if c.Load <= 0 {
+		c.Load = time.Hour
+	}
+	if c.Spool <= 0 {
+		c.Spool = 4 << 30
+	}
+	if c.Threads <= 0 {
+		c.Threads = runtime.NumCPU()
+	}
+	if c.Require == 0 {
+		c.Require = Strict
+	}
+	return c
+}
+
+// A Pool starts workers. It is safe for concurrent use.
+type Pool struct {
+	cfg    Config
+	host   *host
+	idle   chan *Session
+	failed chan error
+	end    context.CancelFunc
+	ctx    context.Context
+	done   chan struct{}
+}
+
+// NewPool starts a first worker and returns an error wrapping ErrIsolation if
+// this host cannot confine it as cfg.Require asks.
+func NewPool(cfg Config) (*Pool, error) {
+	cfg = cfg.withDefaults()
+	h, err := newHost(cfg)
+	if err != nil {
+		return nil, err
+	}
+	first, err := h.start(context.Background())
+	if err != nil {
+		h.close()
+		return nil, err
+	}
+	p := &Pool{cfg: cfg, host: h, idle: make(chan *Session), failed: make(chan error), done: make(chan struct{})}
+	p.ctx, p.end = context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	for i := range cfg.Pool {
+		go func(s *Session) {
+			p.keep(s)
+			ended <- struct{}{}
+		}(map[bool]*Session{true: first}[i == 0])
+	}
+	go func() {
+		for range cfg.Pool {
+			<-ended
+		}
+		h.close()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// keep has one worker waiting at all times, s first.
+func (p *Pool) keep(s *Session) {
+	for p.ctx.Err() == nil {
+		if s == nil {
+			var err error
+			if s, err = p.host.start(p.ctx); err != nil {
+				select {
+				case p.failed <- err:
+				case <-time.After(time.Second):
+				case <-p.ctx.Done():
+				}
+				continue
+			}
+		}
+		select {
+		case p.idle <- s:
+		case <-s.exited:
+			_ = s.Close()
+		case <-p.ctx.Done():
+			_ = s.Close()
+		}
+		s = nil
+	}
+	if s != nil {
+		_ = s.Close()
+	}
+}
+
+// Start hands out a confined worker. The session ends at the latest when ctx
+// does or after Config.Wall; the caller closes it.
+//
+// Start returns an error wrapping ErrIsolation if a worker could not be confined
+// and the context's error if none was ready in time.
+func (p *Pool) Start(ctx context.Context) (*Session, error) {
+	select {
+	case s := <-p.idle:
+		s.begin(ctx, p.cfg.Wall)
+		return s, nil
+	case err := <-p.failed:
+		return nil, err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-p.ctx.Done():
+		return nil, errors.New("sandbox: start: pool is closed")
+	}
+}
+
+// Close kills every worker of the pool, sessions in use too, and returns when
+// the idle ones are gone.
+func (p *Pool) Close() error {
+	p.end()
+	<-p.done
+	return nil
+}
+
+// Layers is a set of isolation layers.
+type Layers uint
+
+const (
+	// LayerNoNewPrivs: the worker can gain no privilege by executing a file.
+	LayerNoNewPrivs Layers = 1 << iota
+	// LayerSeccomp: every thread is under the system call filter.
+	LayerSeccomp
+	// LayerLandlock: the worker opens no file and no TCP port.
+	LayerLandlock
+	// LayerLimits: CPU, file size, descriptors and core size are limited.
+	LayerLimits
+	// LayerNondumpable: no other process of the user may trace the worker.
+	LayerNondumpable
+	// LayerNamespaces: the worker has a network, IPC and host name of its own.
+	LayerNamespaces
+)
+
+// Strict is every layer that a Linux kernel since 5.13 offers without
+// privileges. Namespaces are used wherever the host grants them and are not part
+// of it, since many hosts forbid them to ordinary users.
+const Strict = LayerNoNewPrivs | LayerSeccomp | LayerLandlock | LayerLimits | LayerNondumpable
+
+var layerNames = map[Layers]string{
+	LayerNoNewPrivs: "no_new_privs", LayerSeccomp: "seccomp", LayerLandlock: "landlock",
+	LayerLimits: "limits", LayerNondumpable: "nondumpable", LayerNamespaces: "namespaces",
+}
+
+// names returns the names of the layers in l.
+func (l Layers) names() []string {
+	var out []string
+	for b := LayerNoNewPrivs; b <= LayerNamespaces; b <<= 1 {
+		if l&b != 0 {
+			out = append(out, layerNames[b])
+		}
+	}
+	return out
+}
+
+// An Attestation is what is in force in one worker. Audit entries carry it.
+type Attestation struct {
+	Landlock   int               `json:"landlock_abi"` // 0: not in force
+	Seccomp    int               `json:"seccomp_mode"` // 2: filter, on every thread
+	NoNewPrivs bool              `json:"no_new_privs"` // on every thread
+	Dumpable   bool              `json:"dumpable"`
+	Namespaces []string          `json:"namespaces"` // those that differ from the gate's
+	UID        int               `json:"uid"`
+	Caps       string            `json:"effective_caps"`
+	Limits     map[string]string `json:"limits"` // hard limits
+	Files      []string          `json:"open_files"`
+	Binary     string            `json:"binary_sha256"`
+	Engine     string            `json:"engine"`
+}
+
+// Layers returns the layers the attestation shows.
+func (a Attestation) Layers() Layers {
+	var l Layers
+	if a.NoNewPrivs {
+		l |= LayerNoNewPrivs
+	}
+	if a.Seccomp == 2 {
+		l |= LayerSeccomp
+	}
+	if a.Landlock > 0 {
+		l |= LayerLandlock
+	}
+	if a.Limits["Max file size"] == "0" && a.Limits["Max core file size"] == "0" &&
+		a.Limits["Max cpu time"] != "unlimited" && a.Limits["Max open files"] == fmt.Sprint(maxOpenFiles) {
+		l |= LayerLimits
+	}
+	if !a.Dumpable {
+		l |= LayerNondumpable
+	}
+	have := map[string]bool{}
+	for _, n := range a.Namespaces {
+		have[n] = true
+	}
+	if have["net"] && have["ipc"] && have["uts"] {
+		l |= LayerNamespaces
+	}
+	return l
+}

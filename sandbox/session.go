@@ -1,0 +1,370 @@
+package sandbox
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"zonebox/sandbox/internal/wire"
+)
+
+// A Column is a name and the engine's name of its type: BOOLEAN, TINYINT,
+// SMALLINT, INTEGER, BIGINT and their unsigned forms, HUGEINT, FLOAT, DOUBLE,
+// VARCHAR, DATE, TIMESTAMP, DECIMAL(p,s). No other type crosses the border;
+// HUGEINT travels as Arrow decimal(38,0).
+type Column = wire.Column
+
+// A Table is what a statement may name.
+type Table = wire.Table
+
+// Limits bounds a result.
+type Limits struct {
+	// Rows and Bytes (of Arrow data) end the session with ErrOutput when they
+	// are exceeded. Defaults: 1,000,000 rows and 256 MiB.
+	Rows, Bytes int64
+	// Schema, if not nil, is what the result's columns must be, as Bind
+	// returned them. Anything else is ErrProtocol.
+	Schema []Column
+}
+
+// A phase is what a session has been used for.
+type phase int
+
+const (
+	fresh phase = iota
+	parsing
+	attached
+	spent
+)
+
+// A Session is one worker. It serves Parse and Bind any number of times; or
+// Attach any number of times and then one Execute; or one Read. A worker that
+// has seen an operator's text is given no rows, and one that holds rows runs
+// only a statement the gate printed.
+//
+// Its methods must not be called concurrently, Close excepted.
+type Session struct {
+	process *os.Process
+	conn    *net.UnixConn
+	in      *bufio.Reader
+	exited  chan struct{}    // closed when the process is reaped
+	state   *os.ProcessState // valid after exited
+
+	cfg         Config
+	attestation Attestation
+	base        int64 // address space in use when the worker was ready
+	attachedLen int64
+	phase       phase
+
+	mu    sync.Mutex
+	cause error // why the gate killed it
+	timer *time.Timer
+	unctx func() bool
+}
+
+// Attestation returns what is in force in this session's worker.
+func (s *Session) Attestation() Attestation { return s.attestation }
+
+// begin starts the session's clock and ties it to ctx.
+func (s *Session) begin(ctx context.Context, wall time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timer = time.AfterFunc(wall, func() { s.kill(ErrTime) })
+	s.unctx = context.AfterFunc(ctx, func() { s.kill(context.Cause(ctx)) })
+}
+
+// kill ends the process; the first cause given is the one reported.
+func (s *Session) kill(cause error) {
+	s.mu.Lock()
+	if s.cause == nil {
+		s.cause = cause
+	}
+	s.mu.Unlock()
+	_ = s.process.Kill()
+}
+
+// Close kills the worker and returns when it is gone.
+func (s *Session) Close() error {
+	s.kill(ErrKilled)
+	s.mu.Lock()
+	if s.timer != nil {
+		s.timer.Stop()
+		s.unctx()
+	}
+	s.mu.Unlock()
+	<-s.exited
+	return s.conn.Close()
+}
+
+// enter moves the session to phase next if it stands at one of from.
+func (s *Session) enter(verb string, next phase, from ...phase) error {
+	for _, f := range from {
+		if s.phase == f {
+			s.phase = next
+			return nil
+		}
+	}
+	return fmt.Errorf("sandbox: %s: %w", verb, ErrUse)
+}
+
+// watch lets ctx, too, end the session until the returned function is called.
+func (s *Session) watch(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { s.kill(context.Cause(ctx)) })
+}
+
+// Parse returns the engine's parse tree of sql, a JSON document of exactly one
+// SELECT, at most 64 MB. The caller decodes it strictly: it is hostile input.
+//
+// It returns a *StatementError for a statement the engine does not parse.
+func (s *Session) Parse(ctx context.Context, sql string) ([]byte, error) {
+	if err := s.enter("parse", parsing, fresh, parsing); err != nil {
+		return nil, err
+	}
+	if err := checkText(sql); err != nil {
+		return nil, err
+	}
+	defer s.watch(ctx)()
+	if err := s.send(wire.AppendJSON(nil, wire.Parse, wire.ParseMessage{SQL: sql}), nil); err != nil {
+		return nil, err
+	}
+	var tree []byte
+	for {
+		kind, payload, err := s.receive()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case kind == wire.Tree && len(tree)+len(payload) <= wire.MaxTree:
+			tree = append(tree, payload...)
+		case kind == wire.Done:
+			return tree, nil
+		default:
+			return nil, s.unexpected(kind, payload, nil)
+		}
+	}
+}
+
+// Bind returns the result columns of sql over empty tables.
+//
+// It returns a *StatementError if sql does not bind, or if a result has a type
+// that does not cross the border (code "type").
+func (s *Session) Bind(ctx context.Context, tables []Table, sql string) ([]Column, error) {
+	if err := s.enter("bind", parsing, fresh, parsing); err != nil {
+		return nil, err
+	}
+	if err := checkText(sql); err != nil {
+		return nil, err
+	}
+	defer s.watch(ctx)()
+	if err := s.send(wire.AppendJSON(nil, wire.Bind, wire.BindMessage{Tables: tables, SQL: sql}), nil); err != nil {
+		return nil, err
+	}
+	return s.receiveSchema(nil)
+}
+
+// Attach makes segs visible to the statement as table. The segments must carry
+// the table's columns in order and may be closed when Attach has returned. A
+// table without segments is empty; Attach may be called again to add segments.
+func (s *Session) Attach(ctx context.Context, table Table, segs []*Segment) error {
+	if err := s.enter("attach", attached, fresh, attached); err != nil {
+		return err
+	}
+	defer s.watch(ctx)()
+	var size int64
+	for _, g := range segs {
+		size += g.size
+	}
+	s.attachedLen += size
+	if err := s.allow(s.attachedLen); err != nil {
+		return err
+	}
+	for first := true; first || len(segs) > 0; first = false {
+		n := min(len(segs), wire.MaxFiles)
+		files := make([]*os.File, n)
+		for i, g := range segs[:n] {
+			files[i] = g.file
+		}
+		segs = segs[n:]
+		m := wire.AttachMessage{Table: table, Files: n}
+		if err := s.send(wire.AppendJSON(nil, wire.Attach, m), files); err != nil {
+			return err
+		}
+		if kind, payload, err := s.receive(); err != nil {
+			return err
+		} else if kind != wire.Done {
+			return s.unexpected(kind, payload, nil)
+		}
+	}
+	return nil
+}
+
+// Execute runs sql over the attached tables. The worker parses sql again and
+// refuses with ErrTree unless its tree hash is tree.
+//
+// The caller reads the Result to its end or closes the session. Errors of the
+// engine may come from Execute or, since results stream, from Result.Next: a
+// *StatementError, ErrMemory, ErrTime, ErrOutput, ErrTree or ErrKilled.
+func (s *Session) Execute(ctx context.Context, sql string, tree [32]byte, lim Limits) (*Result, error) {
+	if err := s.enter("execute", spent, fresh, attached); err != nil {
+		return nil, err
+	}
+	if err := checkText(sql); err != nil {
+		return nil, err
+	}
+	if lim.Rows <= 0 {
+		lim.Rows = 1_000_000
+	}
+	if lim.Bytes <= 0 {
+		lim.Bytes = 256 << 20
+	}
+	stop := s.watch(ctx)
+	m := wire.ExecuteMessage{SQL: sql, Tree: tree[:], Rows: lim.Rows, Bytes: lim.Bytes}
+	if err := s.send(wire.AppendJSON(nil, wire.Execute, m), nil); err != nil {
+		stop()
+		return nil, err
+	}
+	columns, err := s.receiveSchema(nil)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	if lim.Schema != nil && !equalColumns(columns, lim.Schema) {
+		stop()
+		return nil, s.broken("schema")
+	}
+	return newResult(s, columns, lim, nil, stop)
+}
+
+func equalColumns(a, b []Column) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// checkText refuses before the worker is asked what it would only mangle.
+func checkText(sql string) error {
+	switch {
+	case len(sql) > wire.MaxSQL:
+		return &StatementError{Code: "too_long", Offset: -1}
+	case !utf8.ValidString(sql):
+		return &StatementError{Code: "encoding", Offset: -1}
+	}
+	return nil
+}
+
+// send writes frames, and files with their first byte.
+func (s *Session) send(frames []byte, files []*os.File) error {
+	var err error
+	if len(files) > 0 {
+		fds := make([]int, len(files))
+		for i, f := range files {
+			fds[i] = int(f.Fd())
+		}
+		var n int
+		n, _, err = s.conn.WriteMsgUnix(frames, syscall.UnixRights(fds...), nil)
+		frames = frames[min(n, len(frames)):]
+	}
+	if err == nil && len(frames) > 0 {
+		_, err = s.conn.Write(frames)
+	}
+	if err != nil {
+		return s.died()
+	}
+	return nil
+}
+
+func (s *Session) receive() (wire.Kind, []byte, error) {
+	kind, payload, err := wire.Read(s.in)
+	if errors.Is(err, wire.ErrFrame) && s.alive() {
+		return 0, nil, s.broken("frame")
+	}
+	if err != nil {
+		return 0, nil, s.died()
+	}
+	return kind, payload, nil
+}
+
+// receiveSchema reads the columns of a result and refuses any that may not cross
+// the border.
+func (s *Session) receiveSchema(expected []Column) ([]Column, error) {
+	kind, payload, err := s.receive()
+	if err != nil {
+		return nil, err
+	}
+	if kind != wire.Schema {
+		return nil, s.unexpected(kind, payload, expected)
+	}
+	var m wire.SchemaMessage
+	if err := json.Unmarshal(payload, &m); err != nil || len(m.Columns) == 0 {
+		return nil, s.broken("schema")
+	}
+	if _, err := wire.ArrowSchema(m.Columns); err != nil {
+		return nil, s.broken("schema")
+	}
+	return m.Columns, nil
+}
+
+// unexpected turns a Fault into its error and ends the session for any other
+// frame. expected is what a fault's column counts in.
+func (s *Session) unexpected(kind wire.Kind, payload []byte, expected []Column) error {
+	var f wire.FaultMessage
+	if kind != wire.Fault || json.Unmarshal(payload, &f) != nil {
+		return s.broken("frame")
+	}
+	switch {
+	case f.Code == "memory":
+		return fmt.Errorf("sandbox: %w", ErrMemory)
+	case f.Code == "output":
+		return fmt.Errorf("sandbox: %w", ErrOutput)
+	case f.Code == "tree":
+		return fmt.Errorf("sandbox: %w", ErrTree)
+	case expected != nil && deliveryCodes[f.Code]:
+		e := &DeliveryError{Code: f.Code, Row: max(f.Row, 0)}
+		if f.Column >= 0 && f.Column < len(expected) {
+			e.Column = expected[f.Column].Name
+		}
+		return e
+	case expected == nil && statementCodes[f.Code]:
+		return &StatementError{Code: f.Code, Offset: max(f.Offset, -1)}
+	}
+	return s.broken("fault")
+}
+
+// broken kills a worker that no longer speaks the protocol.
+func (s *Session) broken(what string) error {
+	err := fmt.Errorf("sandbox: %s: %w", what, ErrProtocol)
+	s.kill(err)
+	return err
+}
+
+func (s *Session) alive() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cause == nil
+}
+
+// died waits for the process and tells what it died of.
+func (s *Session) died() error {
+	s.kill(nil)
+	<-s.exited
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cause != nil {
+		return fmt.Errorf("sandbox: %w", s.cause)
+	}
+	return fmt.Errorf("sandbox: %w", deathCause(s.state))
+}

@@ -1,0 +1,61 @@
+package worker
+
+import (
+	"strings"
+
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"zonebox/sandbox/internal/wire"
+)
+
+// bind answers with the result columns of a statement over empty tables. The
+// tables are gone afterwards.
+func (s *server) bind(m wire.BindMessage) error {
+	for _, t := range m.Tables {
+		columns := make([]string, len(t.Columns))
+		for i, c := range t.Columns {
+			if _, err := wire.Arrow(c.Type); err != nil {
+				return faulted("type")
+			}
+			columns[i] = quote(c.Name) + " " + c.Type
+		}
+		if err := s.engine.run("CREATE TABLE " + quote(t.Name) + " (" + strings.Join(columns, ", ") + ")"); err != nil {
+			return faulted("table")
+		}
+		defer func() { _ = s.engine.run("DROP TABLE " + quote(t.Name)) }()
+	}
+	stmt, columns, err := s.engine.prepare(m.SQL)
+	duckdb.DestroyPrepare(&stmt)
+	if err != nil {
+		return err
+	}
+	return s.reply(wire.Schema, wire.SchemaMessage{Columns: columns})
+}
+
+// prepare binds sql and returns its result columns. The caller destroys the
+// statement, also when there is an error.
+func (e *engine) prepare(sql string) (duckdb.PreparedStatement, []wire.Column, error) {
+	var stmt duckdb.PreparedStatement
+	if strings.IndexByte(sql, 0) >= 0 {
+		return stmt, nil, faulted("encoding")
+	}
+	if duckdb.Prepare(e.conn, sql, &stmt) != duckdb.StateSuccess {
+		return stmt, nil, engineFault(duckdb.ErrorTypeInvalid, duckdb.PrepareError(stmt))
+	}
+	if duckdb.PreparedStatementType(stmt) != duckdb.StatementTypeSelect {
+		return stmt, nil, faulted("not_select")
+	}
+	if duckdb.NParams(stmt) != 0 {
+		return stmt, nil, faulted("parameter")
+	}
+	columns := make([]wire.Column, duckdb.PreparedStatementColumnCount(stmt))
+	for i := range columns {
+		t := duckdb.PreparedStatementColumnLogicalType(stmt, duckdb.IdxT(i))
+		columns[i] = wire.Column{Name: duckdb.PreparedStatementColumnName(stmt, duckdb.IdxT(i)), Type: typeName(t)}
+		duckdb.DestroyLogicalType(&t)
+		if columns[i].Type == "" {
+			return stmt, nil, &fault{code: "type", offset: -1, column: i}
+		}
+	}
+	return stmt, columns, nil
+}

@@ -1,0 +1,196 @@
+package worker
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	duckdb "github.com/duckdb/duckdb-go-bindings"
+
+	"zonebox/sandbox/internal/wire"
+)
+
+// An engine is one in-memory DuckDB database with one connection.
+type engine struct {
+	db      duckdb.Database
+	conn    duckdb.Connection
+	version string
+	scans   bool // the table function of scan.go is registered
+	tables  map[string]*table
+}
+
+// openEngine opens the database with every setting that shrinks its surface.
+// The settings are defense in depth: DuckDB's own security page calls running
+// SQL of others unsafe by design, and several of them can be side-stepped.
+func openEngine(opt wire.Options) (*engine, error) {
+	var config duckdb.Config
+	if duckdb.CreateConfig(&config) != duckdb.StateSuccess {
+		return nil, fmt.Errorf("worker: create engine config")
+	}
+	defer duckdb.DestroyConfig(&config)
+	for _, s := range [][2]string{
+		{"threads", strconv.Itoa(opt.Threads)},
+		// Somewhat under the limit of the address space, so that the engine
+		// reports most shortages itself instead of meeting a failed allocation.
+		{"memory_limit", strconv.FormatInt(opt.Memory*8/10>>20, 10) + "MiB"},
+		{"temp_directory", ""}, // no spill: a query that needs it fails
+		{"enable_external_access", "false"},
+		{"autoinstall_known_extensions", "false"},
+		{"autoload_known_extensions", "false"},
+		{"allow_community_extensions", "false"},
+		{"allow_persistent_secrets", "false"},
+	} {
+		if duckdb.SetConfig(config, s[0], s[1]) != duckdb.StateSuccess {
+			return nil, fmt.Errorf("worker: set engine option %s", s[0])
+		}
+	}
+	e := &engine{tables: map[string]*table{}, version: duckdb.LibraryVersion()}
+	var text string
+	if duckdb.OpenExt(":memory:", &e.db, config, &text) != duckdb.StateSuccess {
+		return nil, fmt.Errorf("worker: open engine")
+	}
+	if duckdb.Connect(e.db, &e.conn) != duckdb.StateSuccess {
+		return nil, fmt.Errorf("worker: connect engine")
+	}
+	for _, sql := range []string{
+		"SET TimeZone = 'UTC'",
+		"SET errors_as_json = true",
+		"SET disabled_filesystems = 'LocalFileSystem'",
+		"SET lock_configuration = true",
+		// Whatever the engine loads lazily it loads now, while it may read files.
+		"SELECT json_serialize_sql('SELECT 1'), timezone('UTC', TIMESTAMP '2020-01-01'), sum(x) FROM range(100000) t(x)",
+	} {
+		if err := e.run(sql); err != nil {
+			return nil, fmt.Errorf("worker: prepare engine: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// run executes a statement of our own and drops its result.
+func (e *engine) run(sql string) error {
+	var res duckdb.Result
+	defer duckdb.DestroyResult(&res)
+	if duckdb.Query(e.conn, sql, &res) != duckdb.StateSuccess {
+		return engineFault(duckdb.ResultErrorType(&res), duckdb.ResultError(&res))
+	}
+	return nil
+}
+
+// engineFault turns an error of the engine into a code. The text is read for its
+// position and then dropped. Positions count from the text's first byte.
+func engineFault(kind duckdb.ErrorType, text string) *fault {
+	f := faulted("engine")
+	var detail struct {
+		Type     string `json:"exception_type"`
+		Message  string `json:"exception_message"`
+		Position string `json:"position"`
+	}
+	if json.Unmarshal([]byte(text), &detail) == nil {
+		if n, err := strconv.Atoi(detail.Position); err == nil && n >= 0 {
+			f.offset = n
+		}
+	}
+	if kind == duckdb.ErrorTypeInvalid && detail.Type != "" {
+		kind = exceptionTypes[detail.Type]
+	}
+	switch kind {
+	case duckdb.ErrorTypeOutOfMemory:
+		f.code = "memory"
+	case duckdb.ErrorTypeParser, duckdb.ErrorTypeSyntax:
+		f.code = "syntax"
+	case duckdb.ErrorTypeCatalog:
+		f.code = "catalog"
+	case duckdb.ErrorTypeBinder, duckdb.ErrorTypePlanner, duckdb.ErrorTypeParameterNotResolved:
+		f.code = "binder"
+	case duckdb.ErrorTypeConversion, duckdb.ErrorTypeMismatchType:
+		f.code = "conversion"
+	case duckdb.ErrorTypeOutOfRange, duckdb.ErrorTypeDecimal, duckdb.ErrorTypeDivideByZero:
+		f.code = "out_of_range"
+	case duckdb.ErrorTypeInvalidInput:
+		f.code = "invalid_input"
+	case duckdb.ErrorTypeNotImplemented:
+		f.code = "not_implemented"
+	case duckdb.ErrorTypePermission, duckdb.ErrorTypeErrorIO:
+		f.code = "permission"
+	}
+	// A failed allocation inside the C library arrives as bad_alloc under
+	// another type; its fixed text holds no value.
+	if strings.Contains(detail.Message, "std::bad_alloc") || strings.Contains(text, "std::bad_alloc") {
+		f.code = "memory"
+	}
+	return f
+}
+
+// exceptionTypes serves the few calls that report an error as text only.
+var exceptionTypes = map[string]duckdb.ErrorType{
+	"Parser": duckdb.ErrorTypeParser, "Syntax": duckdb.ErrorTypeSyntax,
+	"Catalog": duckdb.ErrorTypeCatalog, "Binder": duckdb.ErrorTypeBinder,
+	"Conversion": duckdb.ErrorTypeConversion, "Out of Range": duckdb.ErrorTypeOutOfRange,
+	"Invalid Input": duckdb.ErrorTypeInvalidInput, "Not implemented": duckdb.ErrorTypeNotImplemented,
+	"Out of Memory": duckdb.ErrorTypeOutOfMemory, "Permission": duckdb.ErrorTypePermission, "IO": duckdb.ErrorTypeErrorIO,
+}
+
+// typeName returns the engine's name of a type, or "" for one that does not
+// cross the border.
+func typeName(t duckdb.LogicalType) string {
+	switch duckdb.GetTypeId(t) {
+	case duckdb.TypeBoolean:
+		return "BOOLEAN"
+	case duckdb.TypeTinyInt:
+		return "TINYINT"
+	case duckdb.TypeSmallInt:
+		return "SMALLINT"
+	case duckdb.TypeInteger:
+		return "INTEGER"
+	case duckdb.TypeBigInt:
+		return "BIGINT"
+	case duckdb.TypeUTinyInt:
+		return "UTINYINT"
+	case duckdb.TypeUSmallInt:
+		return "USMALLINT"
+	case duckdb.TypeUInteger:
+		return "UINTEGER"
+	case duckdb.TypeUBigInt:
+		return "UBIGINT"
+	case duckdb.TypeHugeInt:
+		return "HUGEINT"
+	case duckdb.TypeFloat:
+		return "FLOAT"
+	case duckdb.TypeDouble:
+		return "DOUBLE"
+	case duckdb.TypeVarchar:
+		if duckdb.LogicalTypeGetAlias(t) == "" {
+			return "VARCHAR"
+		}
+	case duckdb.TypeDate:
+		return "DATE"
+	case duckdb.TypeTimestamp:
+		return "TIMESTAMP"
+	case duckdb.TypeDecimal:
+		return fmt.Sprintf("DECIMAL(%d,%d)", duckdb.DecimalWidth(t), duckdb.DecimalScale(t))
+	}
+	return ""
+}
+
+// logicalType is the inverse of typeName. The caller destroys the result.
+func logicalType(name string) (duckdb.LogicalType, error) {
+	if p, s, ok := wire.Decimal(name); ok {
+		return duckdb.CreateDecimalType(uint8(p), uint8(s)), nil
+	}
+	t, ok := map[string]duckdb.Type{
+		"BOOLEAN": duckdb.TypeBoolean, "TINYINT": duckdb.TypeTinyInt, "SMALLINT": duckdb.TypeSmallInt,
+		"INTEGER": duckdb.TypeInteger, "BIGINT": duckdb.TypeBigInt, "UTINYINT": duckdb.TypeUTinyInt,
+		"USMALLINT": duckdb.TypeUSmallInt, "UINTEGER": duckdb.TypeUInteger, "UBIGINT": duckdb.TypeUBigInt,
+		"HUGEINT": duckdb.TypeHugeInt, "FLOAT": duckdb.TypeFloat, "DOUBLE": duckdb.TypeDouble,
+		"VARCHAR": duckdb.TypeVarchar, "DATE": duckdb.TypeDate, "TIMESTAMP": duckdb.TypeTimestamp,
+	}[name]
+	if !ok {
+		return duckdb.LogicalType{}, faulted("type")
+	}
+	return duckdb.CreateLogicalType(t), nil
+}
+
+// quote returns name as a quoted identifier.
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }

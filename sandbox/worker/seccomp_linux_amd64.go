@@ -1,0 +1,10 @@
+package worker
+
+import "golang.org/x/sys/unix"
+
+const auditArch = unix.AUDIT_ARCH_X86_64
+
+var (
+	archAllowed = []uint32{unix.SYS_TIME, unix.SYS_EPOLL_WAIT}
+	archKilled  = []uint32{unix.SYS_FORK, unix.SYS_VFORK, unix.SYS_IOPL, unix.SYS_IOPERM, unix.SYS_MODIFY_LDT}
+)
