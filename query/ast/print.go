@@ -2,7 +2,6 @@ package ast
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -37,20 +36,21 @@ func (p *printer) text(parts ...string) {
 
 // name writes an identifier.
 func (p *printer) name(s string) {
-	if s == "" {
-		panic("ast: print: empty identifier")
+	if s == "" || strings.ContainsRune(s, 0) {
+		panic("ast: print: no identifier")
 	}
 	p.text(`"`, strings.ReplaceAll(s, `"`, `""`), `"`)
 }
 
-// path writes identifiers joined by dots, leaving out empty ones.
-func (p *printer) path(names ...string) {
-	for i, n := range slices.DeleteFunc(slices.Clone(names), func(s string) bool { return s == "" }) {
-		if i > 0 {
+// qualified writes a name behind its catalog and schema, where it has them.
+func (p *printer) qualified(catalog, schema, name string) {
+	for _, q := range []string{catalog, schema} {
+		if q != "" {
+			p.name(q)
 			p.text(".")
 		}
-		p.name(n)
 	}
+	p.name(name)
 }
 
 // each writes a list with commas.
@@ -151,7 +151,7 @@ func pick[T ~string](v T, spelling map[T]string) string {
 func (p *printer) from(f From) {
 	switch f := f.(type) {
 	case *Table:
-		p.path(f.Catalog, f.Schema, f.Name)
+		p.qualified(f.Catalog, f.Schema, f.Name)
 		p.alias(f.Alias, f.Columns)
 	case *Derived:
 		p.text("(")

@@ -12,7 +12,12 @@ func (p *printer) expr(e Expr) {
 		if len(e.Names) == 0 {
 			panic("ast: print: column without name")
 		}
-		p.path(e.Names...)
+		for i, n := range e.Names {
+			if i > 0 {
+				p.text(".")
+			}
+			p.name(n)
+		}
 	case *Constant:
 		p.constant(e)
 	case *Function:
@@ -94,7 +99,7 @@ func (p *printer) function(f *Function) {
 		p.text(")")
 		return
 	}
-	p.path(f.Catalog, f.Schema, f.Name)
+	p.qualified(f.Catalog, f.Schema, f.Name)
 	p.text("(")
 	if f.Distinct {
 		p.text("DISTINCT ")

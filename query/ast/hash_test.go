@@ -1,0 +1,82 @@
+package ast_test
+
+import (
+	"encoding/hex"
+	"errors"
+	"strings"
+	"testing"
+
+	"zonebox/query/ast"
+)
+
+func hash(t *testing.T, tree string) string {
+	t.Helper()
+	h, err := ast.HashJSON([]byte(tree))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(h[:])
+}
+
+// The digests were computed with Python: json.dumps(sort_keys=True,
+// separators=(",", ":"), ensure_ascii=False) without query_location.
+func TestHashJSONIsTheDigestOfTheCanonicalForm(t *testing.T) {
+	trees := recorded(t)
+	for sql, want := range map[string]string{
+		"select a from t": "def7c29074d05838ff422147b3b54ef928f37c838dfac680ba1e8b2d5ba6b68a",
+		"with x(a, b) as (select 1, 2) select a from x":                                               "4d488f79308e5019836244027acb743dddcfe396101418a70c926886a309746b",
+		"select 9223372036854775807, 9223372036854775808, -9223372036854775808, -9223372036854775809": "3100bbaca722a81f575768977c27bc05504a126620d791346db6c102b84b75d3",
+	} {
+		if got := hash(t, trees[sql]); got != want {
+			t.Errorf("HashJSON(%s) = %s, want %s", sql, got, want)
+		}
+	}
+}
+
+func TestHashJSONIgnoresSpacingAndComments(t *testing.T) {
+	trees := recorded(t)
+	want := hash(t, trees["select a from t"])
+	for _, sql := range []string{
+		"-- leading comment\nselect a from t",
+		"select a/**/from/**/t",
+		"/* c1 */ select /* c2 */ a /* c3 */ from /* c4 */ t /* c5 */",
+		"select all a from t",
+		`SELECT "a" FROM "t"`,
+	} {
+		if got := hash(t, trees[sql]); got != want {
+			t.Errorf("HashJSON(%q) differs from that of select a from t", sql)
+		}
+	}
+}
+
+// Equal and HashJSON agree: what Print wrote has the hash of what was printed,
+// and statements with different trees have different hashes.
+func TestHashJSONAgreesWithEqual(t *testing.T) {
+	trees := recorded(t)
+	first := map[string]*ast.Select{}
+	for sql, tree := range trees {
+		s, err := ast.Decode([]byte(tree))
+		if err != nil {
+			continue
+		}
+		h := hash(t, tree)
+		if printed, ok := trees[ast.Print(s)]; ok && hash(t, printed) != h && !strings.Contains(sql, "exclude") {
+			t.Errorf("%s: the printed statement has another hash", sql)
+		}
+		if other, ok := first[h]; ok && !ast.Equal(s, other) {
+			t.Errorf("%s: same hash as %s", sql, ast.Print(other))
+		}
+		first[h] = s
+	}
+	if len(first) < 250 {
+		t.Errorf("only %d different hashes", len(first))
+	}
+}
+
+func TestHashJSONRefusesTwoReadings(t *testing.T) {
+	for _, tree := range []string{``, `{"a":1,"a":2}`, `{"a":"\ud800"}`, "{\"a\":\"\xff\"}", `{} {}`, `{"a":Infinity}`} {
+		if _, err := ast.HashJSON([]byte(tree)); !errors.Is(err, ast.ErrDocument) {
+			t.Errorf("HashJSON(%q) = %v, want ErrDocument", tree, err)
+		}
+	}
+}
