@@ -1,0 +1,224 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+)
+
+// Applied tells what became of one document.
+type Applied struct {
+	Kind, Name string
+	Version    int64
+	Changed    bool // false if the document was in force already
+}
+
+// Apply brings docs into force in the name of the person by, whom the caller
+// has authenticated: all of them or, with a Refusal naming every fault found,
+// none. Documents may come in any order; they are taken in the order in which
+// kinds build on each other.
+//
+// A document equal to the one in force changes nothing. A new version of a
+// document raises the revocation epoch, because decisions may rest on the old
+// one. Each change emits an event of kind "apply".
+//
+// An empty registry accepts one thing: the city authority and its first person,
+// who is by, both signed with that person's own key.
+func (r *Registry) Apply(ctx context.Context, by string, docs []Document) ([]Applied, error) {
+	if err := checkShapes(docs); err != nil {
+		return nil, err
+	}
+	docs = slices.Clone(docs)
+	slices.SortStableFunc(docs, func(a, b Document) int {
+		return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind)
+	})
+	var all []Applied
+	err := r.Update(ctx, func(tx *Tx) error {
+		all = nil
+		empty, err := tx.isEmpty()
+		if err != nil {
+			return err
+		}
+		if empty {
+			if err := tx.bootstrap(by, docs); err != nil {
+				return err
+			}
+		}
+		actor, err := load[Person](ctx, r, tx.sql, KindPerson, by)
+		switch {
+		case err != nil:
+			return err
+		case actor.Spec.Status != personActive:
+			return fmt.Errorf("registry: person %s: %w", by, ErrInactive)
+		}
+		changed := empty
+		for _, d := range docs {
+			a, err := tx.apply(by, actor.Spec, d)
+			if err != nil {
+				return err
+			}
+			a.Changed = a.Changed || empty
+			changed = changed || a.Changed
+			all = append(all, a)
+		}
+		if !changed {
+			return errUnchanged
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func checkShapes(docs []Document) error {
+	if len(docs) == 0 {
+		return syntax("no document", "没有文档")
+	}
+	var faults []Fault
+	seen := make(map[[2]string]bool)
+	for _, d := range docs {
+		faults = append(faults, checkShape(d)...)
+		if seen[[2]string{d.Kind, d.Name}] {
+			t := say("stands in the input twice", "在输入中出现两次")
+			faults = append(faults, Fault{Code: CodeSyntax, Kind: d.Kind, Name: d.Name, EN: t.en, ZH: t.zh})
+		}
+		seen[[2]string{d.Kind, d.Name}] = true
+	}
+	if len(faults) > 0 {
+		return &Refusal{faults}
+	}
+	return nil
+}
+
+// rules checks a document of each kind against what the registry holds.
+var rules = map[string]func(*change){
+	KindOrganization: (*change).organization,
+	KindPerson:       (*change).person,
+	KindZone:         (*change).zoneRules,
+	KindDataset:      (*change).dataset,
+	KindLicense:      (*change).license,
+	KindScenario:     (*change).scenario,
+	KindGrant:        (*change).grant,
+}
+
+// apply takes one document through its checks, in this order: may this role
+// submit this kind at all, is it new, are its signatures good, do the rules of
+// its kind hold.
+func (tx *Tx) apply(by string, actor Person, d Document) (Applied, error) {
+	c := &change{tx: tx, by: by, actor: actor, doc: d}
+	if !slices.ContainsFunc(appliers[d.Kind], c.has) {
+		c.fault(CodeRole, "", "NJ24-04", say("%s may not apply this kind of document", "%s 无权提交此类文档", by))
+		return Applied{}, &Refusal{c.faults}
+	}
+	switch old, err := tx.r.get(tx.ctx, tx.sql, d.Kind, d.Name); {
+	case err == nil:
+		c.old = &old
+	case !errors.Is(err, ErrNotFound):
+		return Applied{}, err
+	}
+	if c.old != nil && bytes.Equal(d.Payload(), c.old.Payload()) && sameSignatures(d.Signatures, c.old.Signatures) {
+		return Applied{d.Kind, d.Name, c.old.Meta.Version, false}, nil
+	}
+	c.checkSignatures(c.knownPerson)
+	rules[d.Kind](c)
+	return tx.accept(c)
+}
+
+func sameSignatures(a, b []Signature) bool {
+	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
+}
+
+// accept stores a change without faults, with its event.
+func (tx *Tx) accept(c *change) (Applied, error) {
+	if c.err != nil {
+		return Applied{}, c.err
+	}
+	if len(c.faults) > 0 {
+		return Applied{}, &Refusal{c.faults}
+	}
+	a := Applied{c.doc.Kind, c.doc.Name, 1, true}
+	if c.old != nil {
+		a.Version = c.old.Meta.Version + 1
+		if err := tx.BumpEpoch(); err != nil {
+			return Applied{}, err
+		}
+	}
+	s := stored{
+		Document: c.doc,
+		Signers:  c.signerRecords(),
+		Meta:     Meta{Kind: a.Kind, Name: a.Name, Parent: c.parent, Version: a.Version, By: c.by},
+	}
+	if err := tx.put(s); err != nil {
+		return Applied{}, err
+	}
+	if err := c.useSignatures(a.Version); err != nil {
+		return Applied{}, err
+	}
+	return a, tx.Emit(Event{Kind: "apply", Actor: c.by, Zone: c.zone, Fields: map[string]string{
+		"kind":    a.Kind,
+		"name":    a.Name,
+		"version": strconv.FormatInt(a.Version, 10),
+		"epoch":   strconv.FormatInt(tx.epoch, 10),
+	}})
+}
+
+// signerRecords returns who signed, in the role that counted. A version that
+// changes nothing but its status keeps the signatures under its content.
+func (c *change) signerRecords() []Signer {
+	var all []Signer
+	for _, s := range c.signers {
+		for _, role := range s.person.Roles {
+			all = append(all, Signer{s.name, s.person.Organization, role, s.at.UTC().Format(timeLayout)})
+		}
+	}
+	if c.onlyDiffers(statusFields...) {
+		for _, s := range c.old.Signers {
+			if !slices.ContainsFunc(all, func(n Signer) bool { return n.By == s.By && n.Role == s.Role }) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// bootstrap writes the first organization and person into an empty registry.
+func (tx *Tx) bootstrap(by string, docs []Document) error {
+	if len(docs) != 2 || docs[0].Kind != KindOrganization || docs[1].Kind != KindPerson || docs[1].Name != by {
+		return syntax("an empty registry accepts the city authority and its first person, applied by that person, and nothing else",
+			"空登记库只接受市数据主管部门及其首位人员,并由该人员本人提交")
+	}
+	first, err := SpecOf[Person](docs[1])
+	if err != nil {
+		return err
+	}
+	itself := func(name, path string) (Person, bool) { return first, name == by }
+	for _, d := range docs {
+		c := &change{tx: tx, by: by, actor: first, doc: d}
+		c.checkSignatures(itself)
+		if !slices.ContainsFunc(c.signers, func(s signer) bool { return s.name == by }) {
+			c.fault(CodeSignature, "/signatures", "NJ24-04", say("the signature of %s, with the key of the document Person, is missing", "缺少 %s 以本人登记公钥作出的签名", by))
+		}
+		if d.Kind == KindOrganization {
+			org, _ := specs[Organization](c)
+			if org.Kind != orgCityAuthority {
+				c.fault(CodeRole, "/spec/kind", "NJ24-06", say("the first organization must be the city authority", "首个机构须为市数据主管部门"))
+			}
+			c.organization()
+		} else {
+			if !slices.Contains(first.Roles, RoleCityAuthority) {
+				c.fault(CodeRole, "/spec/roles", "NJ24-06", say("the first person must have the role city_authority", "首位人员须具有 city_authority 角色"))
+			}
+			c.anyPerson()
+		}
+		if _, err := tx.accept(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}

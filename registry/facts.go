@@ -1,0 +1,215 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Query names what a run wants to stand on.
+type Query struct {
+	User     string
+	Zone     string
+	Scenario string
+}
+
+// Versioned is the spec of a document with the version it has in the snapshot.
+type Versioned[T any] struct {
+	Name    string
+	Version int64
+	Spec    T
+}
+
+// Facts is what the registry knows for one decision, all of one moment.
+//
+// The parts are what the documents say, not what they ought to say: the zone
+// may be another than the license's, the license suspended, a grant past its
+// end, the subject no member of the operator. Denying those is policy's part,
+// with a reason for each. What Facts promises is that every part is authentic,
+// was signed by those who had to sign it, and that no revoked grant is there.
+type Facts struct {
+	Revision int64
+	Epoch    int64
+
+	Subject    Versioned[Person]
+	SubjectOrg Versioned[Organization]
+	Zone       Versioned[Zone]
+	Regulator  Versioned[Organization]
+	Scenario   Versioned[Scenario]
+	License    LicenseFacts
+	Operator   Versioned[Organization] // the license's
+	Recipients []Versioned[Person]     // the scenario's
+	Grants     []GrantFacts            // the scenario's, by name
+	Datasets   []DatasetFacts          // the zone's and the grants', by name
+}
+
+// LicenseFacts is a license with the signatures under it.
+type LicenseFacts struct {
+	Versioned[License]
+	// SignersRequired names the parties that had to sign, as roles.
+	SignersRequired []string
+	Signatures      []Signer
+}
+
+// Signer is one verified signature: who signed, for whom, in which role.
+type Signer struct{ By, Org, Role, At string }
+
+// GrantFacts is a grant with the consents that its signatures proved.
+type GrantFacts struct {
+	Versioned[Grant]
+	License string // the license of the grant's scenario
+}
+
+// DatasetFacts is a catalogue entry with its current data.
+type DatasetFacts struct {
+	Versioned[Dataset]
+	Level int          // the highest of its columns
+	Data  *DataVersion // nil if nothing was loaded
+}
+
+// Enter returns the facts for q from one read transaction. It returns
+// ErrNotFound if the user, zone or scenario does not exist, and ErrInactive if
+// the user is disabled.
+func (r *Registry) Enter(ctx context.Context, q Query) (Facts, error) {
+	var f Facts
+	err := r.View(ctx, func(tx *sql.Tx) (err error) {
+		f, err = r.facts(ctx, tx, q)
+		return err
+	})
+	if err != nil {
+		return Facts{}, err
+	}
+	return f, nil
+}
+
+// Facts returns the facts for q as this transaction sees them: a decision that
+// must hold in the transaction that acts on it reads them here.
+func (tx *Tx) Facts(q Query) (Facts, error) { return tx.r.facts(tx.ctx, tx.sql, q) }
+
+func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, error) {
+	var f Facts
+	var err error
+	if f.Revision, f.Epoch, err = state(ctx, q); err != nil {
+		return f, err
+	}
+	if f.Subject, err = load[Person](ctx, r, q, KindPerson, query.User); err != nil {
+		return f, err
+	}
+	if f.Subject.Spec.Status != personActive {
+		return f, fmt.Errorf("registry: person %s: %w", query.User, ErrInactive)
+	}
+	if f.SubjectOrg, err = load[Organization](ctx, r, q, KindOrganization, f.Subject.Spec.Organization); err != nil {
+		return f, err
+	}
+	if f.Zone, err = load[Zone](ctx, r, q, KindZone, query.Zone); err != nil {
+		return f, err
+	}
+	if f.Regulator, err = load[Organization](ctx, r, q, KindOrganization, f.Zone.Spec.Regulator); err != nil {
+		return f, err
+	}
+	if f.Scenario, err = load[Scenario](ctx, r, q, KindScenario, query.Scenario); err != nil {
+		return f, err
+	}
+	if f.License, err = r.licenseFacts(ctx, q, f.Scenario.Spec.License); err != nil {
+		return f, err
+	}
+	if f.Operator, err = load[Organization](ctx, r, q, KindOrganization, f.License.Spec.Operator); err != nil {
+		return f, err
+	}
+	for _, name := range f.Scenario.Spec.Recipients {
+		p, err := load[Person](ctx, r, q, KindPerson, name)
+		if err != nil {
+			return f, err
+		}
+		f.Recipients = append(f.Recipients, p)
+	}
+	if f.Grants, err = r.grantFacts(ctx, q, f.Scenario); err != nil {
+		return f, err
+	}
+	f.Datasets, err = r.datasetFacts(ctx, q, query.Zone, f.Grants)
+	return f, err
+}
+
+func (r *Registry) licenseFacts(ctx context.Context, q querier, name string) (LicenseFacts, error) {
+	s, err := r.get(ctx, q, KindLicense, name)
+	if err != nil {
+		return LicenseFacts{}, err
+	}
+	var f LicenseFacts
+	if f.Versioned, err = decoded[License](s); err != nil {
+		return f, err
+	}
+	zone, err := load[Zone](ctx, r, q, KindZone, f.Spec.Zone)
+	if err != nil {
+		return f, err
+	}
+	for _, p := range licenseParties(f.Spec, zone.Spec) {
+		f.SignersRequired = append(f.SignersRequired, p.role)
+		for _, s := range s.Signers {
+			if s.Role == p.role && (p.org == "" || s.Org == p.org) {
+				f.Signatures = append(f.Signatures, s)
+			}
+		}
+	}
+	return f, nil
+}
+
+func (r *Registry) grantFacts(ctx context.Context, q querier, scenario Versioned[Scenario]) ([]GrantFacts, error) {
+	rows, err := r.documents(ctx, q, `WHERE kind = ? AND parent = ? AND `+newest+` ORDER BY name`, KindGrant, scenario.Name)
+	if err != nil {
+		return nil, err
+	}
+	var all []GrantFacts
+	for _, s := range rows {
+		g := GrantFacts{License: scenario.Spec.License}
+		if g.Versioned, err = decoded[Grant](s); err != nil {
+			return nil, err
+		}
+		if g.Spec.Status == StatusRevoked {
+			continue
+		}
+		for _, sig := range s.Signers {
+			switch sig.By {
+			case g.Spec.ZReg.By:
+				g.Spec.ZReg.At = sig.At
+			case g.Spec.Prov.By:
+				g.Spec.Prov.At = sig.At
+			}
+		}
+		all = append(all, g)
+	}
+	return all, nil
+}
+
+func (r *Registry) datasetFacts(ctx context.Context, q querier, zone string, grants []GrantFacts) ([]DatasetFacts, error) {
+	rows, err := r.documents(ctx, q, `WHERE kind = ? AND parent = ? AND `+newest+` ORDER BY name`, KindDataset, zone)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range grants {
+		if slices.ContainsFunc(rows, func(s stored) bool { return s.Name == g.Spec.Dataset }) {
+			continue
+		}
+		s, err := r.get(ctx, q, KindDataset, g.Spec.Dataset)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, s)
+	}
+	var all []DatasetFacts
+	for _, s := range rows {
+		var d DatasetFacts
+		if d.Versioned, err = decoded[Dataset](s); err != nil {
+			return nil, err
+		}
+		d.Level = d.Spec.Level()
+		if d.Data, err = r.currentVersion(ctx, q, d.Spec.Zone, d.Name); err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	slices.SortFunc(all, func(a, b DatasetFacts) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
+}

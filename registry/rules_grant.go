@@ -1,0 +1,152 @@
+package registry
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// grant checks the two-step consent of NJ24-15, first the zone's regulator and
+// then the data provider, and that the grant lies inside the scenario, the
+// license and the catalogue entry. A revoked grant stays revoked.
+func (c *change) grant() {
+	now, before := specs[Grant](c)
+	c.parent = now.Scenario
+	if before != nil {
+		c.fixed("/spec/scenario", before.Scenario, now.Scenario)
+		c.fixed("/spec/dataset", before.Dataset, now.Dataset)
+		if before.Status == StatusRevoked {
+			c.fault(CodeImmutable, "/spec/status", "NJ24-15", say("a revoked grant stays revoked; apply a new one", "已撤销的授权不得恢复,请重新申请"))
+		}
+	}
+	scenario, okS := ref[Scenario](c, KindScenario, now.Scenario, "/spec/scenario")
+	data, okD := ref[Dataset](c, KindDataset, now.Dataset, "/spec/dataset")
+	if !okS || !okD {
+		return
+	}
+	lic, okL := ref[License](c, KindLicense, scenario.License, "/spec/scenario")
+	if !okL {
+		return
+	}
+	c.zone = lic.Zone
+	zone, okZ := ref[Zone](c, KindZone, lic.Zone, "/spec/scenario")
+	if !okZ {
+		return
+	}
+	if now.Status == StatusRevoked {
+		c.revocation(zone, data)
+		return
+	}
+	c.grantMover(lic, zone, data)
+	c.grantScope(now, scenario, lic, data)
+	c.grantColumns(now, data)
+	c.consents(now, lic, zone, data)
+}
+
+// revocation lets each of those who agreed, and the city authority, withdraw a
+// grant alone; nothing else may change in the same act.
+func (c *change) revocation(zone Zone, data Dataset) {
+	if !c.onlyDiffers(statusFields...) {
+		c.fault(CodeImmutable, "/spec", "NJ24-15", say("revoking changes the status of an existing grant and nothing else", "撤销只能变更已有授权的状态"))
+	}
+	for _, p := range []party{{RoleZoneRegulator, zone.Regulator}, {RoleProvider, data.Provider}, {RoleCityAuthority, ""}} {
+		if p.admits(c.actor) {
+			return
+		}
+	}
+	c.fault(CodeRole, "", "NJ24-15", say("%s may not revoke the grant", "%s 无权撤销该授权", c.by))
+}
+
+// grantMover checks who hands the signed grant in: any of those it concerns.
+func (c *change) grantMover(lic License, zone Zone, data Dataset) {
+	for _, p := range []party{{RoleZoneRegulator, zone.Regulator}, {RoleProvider, data.Provider}, {RoleOperator, lic.Operator}, {RoleCityAuthority, ""}} {
+		if p.admits(c.actor) {
+			return
+		}
+	}
+	c.fault(CodeRole, "", "NJ24-15", say("%s has no part in this grant", "%s 与该授权无关,无权提交", c.by))
+}
+
+func (c *change) grantScope(g Grant, s Scenario, lic License, d Dataset) {
+	switch {
+	case lic.Status == StatusTerminated:
+		c.fault(CodeScope, "/spec/scenario", "NJ24-12", say("license %s is terminated", "协议 %s 已终止", s.License))
+	case d.Zone != lic.Zone:
+		c.fault(CodeScope, "/spec/dataset", "NJ24-05", say("dataset %s does not belong to zone %s", "数据集 %s 不属于专区 %s", g.Dataset, lic.Zone))
+	case d.OpenType == openProhibited:
+		c.fault(CodeForbidden, "/spec/dataset", "NJ24-02", say("dataset %s must not be opened, so it may not be operated", "数据集 %s 依法不能开放,不得开展授权运营", g.Dataset))
+	case d.Status != StatusPublished:
+		c.fault(CodeForbidden, "/spec/dataset", "NJ24-15", say("dataset %s is not published", "数据集 %s 未发布", g.Dataset))
+	}
+	if scope, err := scopeOf(lic); err != nil || len(scope.Datasets) > 0 && !slices.Contains(scope.Datasets, g.Dataset) {
+		c.fault(CodeScope, "/spec/dataset", "NJ24-11", say("is not among the datasets of license %s", "不在协议 %s 约定的数据范围之内", s.License))
+	}
+	c.inside("/spec/from", g.From, g.Until, s.Period.From, s.Period.Until, "scenario "+g.Scenario)
+	c.inside("/spec/from", g.From, g.Until, lic.Start, lic.End, "license "+s.License)
+}
+
+func (c *change) grantColumns(g Grant, d Dataset) {
+	known := func(name string) bool {
+		return slices.ContainsFunc(d.Columns, func(col Column) bool { return col.Name == name })
+	}
+	seen := make(map[string]bool)
+	for i, col := range g.Columns {
+		path := fmt.Sprintf("/spec/columns/%d/name", i)
+		if !known(col.Name) {
+			c.fault(CodeScope, path, "NJ24-13", say("dataset %s has no column %s", "数据集 %s 没有列 %s", g.Dataset, col.Name))
+		}
+		if seen[strings.ToLower(col.Name)] {
+			c.fault(CodeSchema, path, "NJ24-14", say("column %s stands twice", "列 %s 重复", col.Name))
+		}
+		seen[strings.ToLower(col.Name)] = true
+	}
+	for i, cond := range g.Scope {
+		if !known(cond.Column) {
+			c.fault(CodeScope, fmt.Sprintf("/spec/scope/%d/column", i), "NJ24-13", say("dataset %s has no column %s", "数据集 %s 没有列 %s", g.Dataset, cond.Column))
+		}
+	}
+}
+
+// consents checks that two people of two organizations, neither of them the
+// operator's, signed in the right order for the right authority.
+func (c *change) consents(g Grant, lic License, zone Zone, d Dataset) {
+	zreg, okZ := c.consent("/spec/zreg", g.ZReg, party{RoleZoneRegulator, zone.Regulator}, lic)
+	prov, okP := c.consent("/spec/prov", g.Prov, party{RoleProvider, d.Provider}, lic)
+	if g.ZReg.By == g.Prov.By {
+		c.fault(CodeExclusion, "/spec/prov/by", "NJ24-15", say("assessment and review must be by different people", "评估与审核须由不同人员作出"))
+	}
+	if zone.Regulator == d.Provider || g.ZReg.Org == g.Prov.Org {
+		c.fault(CodeExclusion, "/spec/prov/org", "NJ24-15", say("assessment and review must be by different organizations", "评估与审核须由不同单位作出"))
+	}
+	if okZ && okP && prov.at.Before(zreg.at) {
+		c.fault(CodeSignature, "/spec/prov", "NJ24-15", say("the provider signed before the zone regulator", "数据提供单位的签名早于专区监管部门"))
+	}
+}
+
+// consent returns the signature behind one of the two consents.
+func (c *change) consent(path string, given Consent, want party, lic License) (signer, bool) {
+	if given.Org == lic.Operator {
+		c.fault(CodeExclusion, path+"/org", "NJ24-15", say("the operator cannot consent to its own grant", "运营单位不得为自身授权作出同意"))
+	}
+	if given.Org != want.org {
+		c.fault(CodeRole, path+"/org", "NJ24-15", say("must be %s", "须为 %s", want.org))
+	}
+	i := slices.IndexFunc(c.signers, func(s signer) bool { return s.name == given.By })
+	if i < 0 {
+		c.fault(CodeSignature, path+"/by", "NJ24-15", say("the signature of %s is missing", "缺少 %s 的签名", given.By))
+		return signer{}, false
+	}
+	s := c.signers[i]
+	if !want.admits(s.person) || s.person.Organization != given.Org {
+		c.fault(CodeRole, path+"/by", "NJ24-15", say("%s does not have the role %s in %s", "%s 不具有 %[3]s 的 %[2]s 角色", s.name, want.role, want.org))
+		return signer{}, false
+	}
+	if given.At != "" {
+		if at, err := time.Parse(time.RFC3339Nano, given.At); err != nil || !at.Equal(s.at) {
+			c.fault(CodeSignature, path+"/at", "NJ24-15", say("is not the time at which %s signed; leave it out", "与 %s 的签名时间不符,可省略", s.name))
+			return signer{}, false
+		}
+	}
+	return s, true
+}

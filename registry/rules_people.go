@@ -1,0 +1,119 @@
+package registry
+
+import (
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	zoneComprehensive = "COMPREHENSIVE"
+	zoneIndustry      = "INDUSTRY"
+
+	timeLayout = time.RFC3339Nano
+)
+
+// statusFields are the fields by which a document is suspended, ended or taken
+// up again; all else is its content.
+var statusFields = []string{"status", "status_reason"}
+
+func (c *change) organization() {
+	now, before := specs[Organization](c)
+	if before != nil {
+		c.fixed("/spec/kind", before.Kind, now.Kind)
+	}
+}
+
+// person checks a person applied by somebody else: nobody changes their own
+// roles.
+func (c *change) person() {
+	if c.doc.Name == c.by {
+		c.fault(CodeRole, "", "NJ24-04", say("nobody applies their own person document", "任何人不得提交本人的人员文档"))
+	}
+	c.anyPerson()
+}
+
+func (c *change) anyPerson() {
+	now, before := specs[Person](c)
+	c.parent = now.Organization
+	if before != nil {
+		c.fixed("/spec/organization", before.Organization, now.Organization)
+	}
+	if org, ok := ref[Organization](c, KindOrganization, now.Organization, "/spec/organization"); ok {
+		for i, role := range now.Roles {
+			if !slices.Contains(roleHomes[role], org.Kind) {
+				c.fault(CodeExclusion, fmt.Sprintf("/spec/roles/%d", i), "NJ24-04",
+					say("people of an organization of kind %s cannot have the role %s", "%s 类机构的人员不能具有 %s 角色", org.Kind, role))
+			}
+		}
+	}
+	for i, a := range now.Roles {
+		for _, b := range now.Roles[:i] {
+			if exclude(a, b) {
+				c.fault(CodeExclusion, "/spec/roles", "NJ24-04", say("the roles %s and %s exclude each other", "角色 %s 与 %s 互斥", b, a))
+			}
+		}
+	}
+	c.claimKey(now.SigningKey)
+}
+
+// claimKey binds a signing key to this person for ever. Two people with one
+// key would be one person with two votes.
+func (c *change) claimKey(key string) {
+	const path = "/spec/signing_key"
+	if c.err != nil {
+		return
+	}
+	if _, err := base64.StdEncoding.Strict().DecodeString(key); err != nil {
+		c.fault(CodeSchema, path, "", say("is not base64 in its one canonical form", "不是规范的 base64 编码"))
+		return
+	}
+	var owner string
+	err := c.tx.sql.QueryRowContext(c.tx.ctx, `SELECT person FROM signing_keys WHERE key = ?`, key).Scan(&owner)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		_, err = c.tx.sql.ExecContext(c.tx.ctx, `INSERT INTO signing_keys (key, person) VALUES (?, ?)`, key, c.doc.Name)
+	case err == nil && owner != c.doc.Name:
+		c.fault(CodeExclusion, path, "NJ24-15", say("is the key of another person", "是其他人员的公钥"))
+	}
+	if err != nil {
+		c.err = fmt.Errorf("registry: store signing key of %s: %w", c.doc.Name, err)
+	}
+}
+
+func (c *change) zoneRules() {
+	now, before := specs[Zone](c)
+	c.zone = c.doc.Name
+	home := orgIndustryAuthority
+	if now.Kind == zoneComprehensive {
+		home = orgCityAuthority
+	}
+	if org, ok := ref[Organization](c, KindOrganization, now.Regulator, "/spec/regulator"); ok && org.Kind != home {
+		c.fault(CodeReference, "/spec/regulator", "NJ24-06", say("the regulator of a zone of kind %s must be an organization of kind %s", "%s 专区的监管部门须为 %s 类机构", now.Kind, home))
+	}
+	for i, r := range now.Responsible {
+		ref[Person](c, KindPerson, r.Person, fmt.Sprintf("/spec/responsible/%d/person", i))
+	}
+	if before != nil {
+		c.fixed("/spec/kind", before.Kind, now.Kind)
+	}
+	c.zoneMover(now, before)
+}
+
+// zoneMover checks who applies a zone: the city authority anything, the data
+// centre a new zone or a suspension, the zone's own regulator its status
+// (NJ24-06, NJ24-23).
+func (c *change) zoneMover(now Zone, before *Zone) {
+	statusOnly := c.onlyDiffers("status")
+	switch {
+	case c.has(RoleCityAuthority):
+	case c.has(RoleDataCentre) && before == nil:
+	case c.has(RoleDataCentre) && statusOnly && now.Status == StatusSuspended:
+	case c.has(RoleZoneRegulator) && statusOnly && c.actor.Organization == before.Regulator:
+	default:
+		c.fault(CodeRole, "", "NJ24-06", say("%s may not make this change to the zone", "%s 无权对该专区作此变更", c.by))
+	}
+}

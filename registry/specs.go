@@ -1,0 +1,217 @@
+package registry
+
+import "encoding/json"
+
+// Roles a person may hold.
+const (
+	RoleOperator      = "operator"
+	RoleZoneRegulator = "zone_regulator"
+	RoleCityAuthority = "city_authority"
+	RoleProvider      = "provider"
+	RoleDataCentre    = "data_centre"
+	RoleAuditor       = "auditor"
+	RoleSecurity      = "security"
+)
+
+// Statuses of zones, licenses, people, datasets and grants.
+const (
+	StatusActive     = "ACTIVE"
+	StatusSuspended  = "SUSPENDED"
+	StatusTerminated = "TERMINATED"
+	StatusRevoked    = "REVOKED"
+	StatusPublished  = "PUBLISHED"
+
+	personActive = "active"
+)
+
+// Organization is a public body or an enterprise that takes part.
+type Organization struct {
+	Title              string     `json:"title"`
+	Kind               string     `json:"kind"`
+	CreditCode         string     `json:"credit_code,omitempty"`
+	OrgForm            string     `json:"org_form"`
+	ProviderType       string     `json:"provider_type,omitempty"`
+	SecurityOfficer    string     `json:"security_officer,omitempty"`
+	SecurityDepartment string     `json:"security_department,omitempty"`
+	Evidence           []Evidence `json:"evidence,omitempty"`
+	Incident3Y         bool       `json:"incident_3y"`
+	Dishonesty3Y       bool       `json:"dishonesty_3y"`
+}
+
+// Evidence is a certificate on file with the date it ends.
+type Evidence struct {
+	Kind       string `json:"kind"`
+	ValidUntil string `json:"valid_until"`
+}
+
+// Person is somebody with an account and keys.
+type Person struct {
+	RealName           string   `json:"real_name"`
+	Organization       string   `json:"organization"`
+	Roles              []string `json:"roles"`
+	Status             string   `json:"status"`
+	SigningKey         string   `json:"signing_key"`
+	RecipientKey       string   `json:"recipient_key,omitempty"`
+	ConfidentialityRef string   `json:"confidentiality_ref,omitempty"`
+}
+
+// Zone is one data zone with its one regulator.
+type Zone struct {
+	Title       string        `json:"title"`
+	Kind        string        `json:"kind"`
+	Domain      string        `json:"domain,omitempty"`
+	Regulator   string        `json:"regulator"`
+	Status      string        `json:"status"`
+	Pack        string        `json:"pack"`
+	Responsible []Responsible `json:"responsible"`
+}
+
+// Responsible names the person answerable for one stage of the data's life.
+type Responsible struct {
+	Stage  string `json:"stage"`
+	Person string `json:"person"`
+}
+
+// Dataset is a catalogue entry, written by its provider.
+type Dataset struct {
+	Title        string   `json:"title"`
+	Zone         string   `json:"zone"`
+	Provider     string   `json:"provider"`
+	ProviderType string   `json:"provider_type"`
+	ShareType    string   `json:"share_type"`
+	OpenType     string   `json:"open_type"`
+	OpenGround   string   `json:"open_ground,omitempty"`
+	LegalBasis   []string `json:"legal_basis"`
+	SecretFlag   bool     `json:"secret_flag"`
+	PersonalInfo bool     `json:"personal_info"`
+	PublicSafety bool     `json:"public_safety"`
+	Entity       *Entity  `json:"entity"`
+	Source       Source   `json:"source"`
+	Columns      []Column `json:"columns"`
+	Status       string   `json:"status"`
+	// ChangeReason says why protection was lowered against an earlier version.
+	ChangeReason string `json:"change_reason,omitempty"`
+}
+
+// Level returns the highest level of the columns.
+func (d Dataset) Level() int {
+	highest := 0
+	for _, c := range d.Columns {
+		highest = max(highest, c.Level)
+	}
+	return highest
+}
+
+// Entity names the column that identifies whom a row is about.
+type Entity struct {
+	Column string `json:"column"`
+	Kind   string `json:"kind"`
+}
+
+// Source tells when the data were acquired and how often they change.
+type Source struct {
+	Acquired        string `json:"acquired"`
+	UpdateFrequency string `json:"update_frequency"`
+}
+
+// Column is one column of a dataset.
+type Column struct {
+	Name         string   `json:"name"`
+	Type         string   `json:"type"`
+	Title        string   `json:"title,omitempty"`
+	Level        int      `json:"level"`
+	Class        string   `json:"class"`
+	PersonalInfo bool     `json:"personal_info"`
+	SecretFlag   bool     `json:"secret_flag"`
+	PIKind       string   `json:"pi_kind,omitempty"`
+	PublicCodes  []string `json:"public_codes,omitempty"`
+	Nullable     bool     `json:"nullable"`
+}
+
+// License is the operation or utilization agreement as data.
+type License struct {
+	Type         string `json:"type"`
+	Zone         string `json:"zone"`
+	Operator     string `json:"operator"`
+	Start        string `json:"start"`
+	End          string `json:"end"`
+	RenewedBasis string `json:"renewed_basis,omitempty"`
+	OverrideRef  string `json:"override_ref,omitempty"`
+	Status       string `json:"status"`
+	// StatusReason cites the clause under which the license was suspended,
+	// terminated or taken up again.
+	StatusReason string                     `json:"status_reason,omitempty"`
+	PurposeClass string                     `json:"purpose_class"`
+	Sections     map[string]json.RawMessage `json:"sections"`
+}
+
+// Scope is the part of the section "scope" that the registry enforces, where
+// the section is an object. A list that is absent sets no bound.
+type Scope struct {
+	Datasets []string `json:"datasets"`
+	Purposes []string `json:"purposes"`
+}
+
+// Scenario is one purpose under a license, with who may receive its outputs.
+type Scenario struct {
+	License      string   `json:"license"`
+	Title        string   `json:"title"`
+	PurposeCode  string   `json:"purpose_code"`
+	PurposeClass string   `json:"purpose_class"`
+	OutputForms  []string `json:"output_forms"`
+	Recipients   []string `json:"recipients"`
+	Period       Period   `json:"period"`
+}
+
+// Period is a span of days, both included.
+type Period struct {
+	From  string `json:"from"`
+	Until string `json:"until"`
+}
+
+// Grant opens columns of one dataset to one scenario.
+type Grant struct {
+	Scenario string        `json:"scenario"`
+	Dataset  string        `json:"dataset"`
+	Columns  []GrantColumn `json:"columns"`
+	Scope    []Condition   `json:"scope,omitempty"`
+	From     string        `json:"from"`
+	Until    string        `json:"until"`
+	// Status is ACTIVE when empty.
+	Status       string  `json:"status,omitempty"`
+	StatusReason string  `json:"status_reason,omitempty"`
+	ZReg         Consent `json:"zreg"`
+	Prov         Consent `json:"prov"`
+}
+
+// GrantColumn is the form in which one column is given.
+type GrantColumn struct {
+	Name        string   `json:"name"`
+	Mode        string   `json:"mode"`
+	Recipe      *Recipe  `json:"recipe,omitempty"`
+	Permissions []string `json:"permissions,omitempty"`
+}
+
+// Recipe is a masking recipe as documents spell it.
+type Recipe struct {
+	Kind      string  `json:"kind"`
+	KeepFirst int     `json:"keep_first,omitempty"`
+	KeepLast  int     `json:"keep_last,omitempty"`
+	Part      string  `json:"part,omitempty"`
+	Width     float64 `json:"width,omitempty"`
+	Digits    int     `json:"digits,omitempty"`
+}
+
+// Condition cuts rows: only those whose column holds one of the values.
+type Condition struct {
+	Column string   `json:"column"`
+	In     []string `json:"in"`
+}
+
+// Consent tells who agreed to a grant, for which organization and when.
+type Consent struct {
+	By  string `json:"by"`
+	Org string `json:"org"`
+	// At is filled from the signature.
+	At string `json:"at,omitempty"`
+}
