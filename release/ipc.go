@@ -26,25 +26,27 @@ func encode(record arrow.RecordBatch) ([]byte, error) {
 }
 
 // decode reads what encode wrote. The caller releases the batches.
-func decode(stream []byte, alloc memory.Allocator) (_ *arrow.Schema, batches []arrow.RecordBatch, err error) {
-	// The Arrow reader panics on some malformed streams.
-	defer func() {
-		if e := recover(); e != nil || err != nil {
-			releaseAll(batches)
-			batches, err = nil, fmt.Errorf("read Arrow stream: %w", ErrContent)
-		}
-	}()
+//
+// The Arrow reader believes the lengths a stream declares, up to running out of
+// memory: give it only what a signature or an authenticated decryption has let
+// through.
+func decode(stream []byte, alloc memory.Allocator) (*arrow.Schema, []arrow.RecordBatch, error) {
 	r, err := ipc.NewReader(bytes.NewReader(stream), ipc.WithAllocator(alloc))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("read Arrow stream: %w", ErrContent)
 	}
 	defer r.Release()
+	var batches []arrow.RecordBatch
 	for r.Next() {
 		b := r.RecordBatch()
 		b.Retain()
 		batches = append(batches, b)
 	}
-	return r.Schema(), batches, r.Err()
+	if r.Err() != nil {
+		releaseAll(batches)
+		return nil, nil, fmt.Errorf("read Arrow stream: %w", ErrContent)
+	}
+	return r.Schema(), batches, nil
 }
 
 func releaseAll(batches []arrow.RecordBatch) {

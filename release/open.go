@@ -18,13 +18,13 @@ const maxLine = 1 << 20
 
 // Opened is the content of a sealed file. The caller releases it.
 type Opened struct {
-	Label   Label
-	Schema  *arrow.Schema
-	Batches []arrow.RecordBatch // none if the result has no rows
+	Label  Label
+	Schema *arrow.Schema
+	Rows   []arrow.RecordBatch // none if the result has no rows
 }
 
 // Release frees the batches.
-func (o *Opened) Release() { releaseAll(o.Batches) }
+func (o *Opened) Release() { releaseAll(o.Rows) }
 
 // Open checks a sealed file against the gate's public key and decrypts it with
 // the recipient's private keyset.
@@ -115,7 +115,7 @@ func open(file []byte, recipient *keyset.Handle, gate ed25519.PublicKey) (*Opene
 	if err != nil {
 		return nil, err
 	}
-	o := &Opened{Label: e.head.Label, Schema: schema, Batches: batches}
+	o := &Opened{Label: e.head.Label, Schema: schema, Rows: batches}
 	if !describes(e.head.Columns, schema) {
 		o.Release()
 		return nil, ErrContent

@@ -131,7 +131,7 @@ func TestFloatsThatLookAlikeStillHaveAnOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := roundTrip(t, c)
-		got := o.Batches[0].Column(0).(*array.Float64)
+		got := o.Rows[0].Column(0).(*array.Float64)
 		for i, w := range want {
 			// The sign of a NaN orders before its bits do, as of -0 and 0.
 			if i < 4 && math.Float64bits(got.Value(i)) != math.Float64bits(w) || i >= 4 && !math.IsNaN(got.Value(i)) {

@@ -59,7 +59,7 @@ func text(t *testing.T, c *release.Checked) string {
 	o := roundTrip(t, c)
 	defer o.Release()
 	var lines []string
-	for _, b := range o.Batches {
+	for _, b := range o.Rows {
 		data, err := b.MarshalJSON()
 		if err != nil {
 			t.Fatal(err)

@@ -26,7 +26,8 @@ type Label struct {
 	Recipient string    `json:"recipient"`
 	Pack      string    `json:"pack"`
 	IssuedAt  time.Time `json:"issued_at"`
-	Warnings  []string  `json:"warnings"`
+	Warnings  []string  `json:"warnings"` // of the decision, such as a lapsed pack
+	Notes     []string  `json:"notes"`    // how to read and use the result
 }
 
 // Source is one dataset a result was made from.
@@ -99,7 +100,7 @@ func (a *Artifact) Header() Header { return a.header }
 //
 // recipient is the public keyset in base64, as the Person document holds it.
 // The label's time is written in UTC to the second. ErrLabel if a part of the
-// label is missing (warnings may be none), ErrRecipientKey if the key is not of
+// label is missing (warnings and notes may be none), ErrRecipientKey if the key is not of
 // the suite.
 func (h *Held) Seal(label Label, recipient string, gate Signer) (*Artifact, error) {
 	a, err := h.seal(label, recipient, gate)
@@ -114,9 +115,9 @@ func (h *Held) seal(label Label, recipient string, gate Signer) (*Artifact, erro
 	if err := label.check(); err != nil {
 		return nil, err
 	}
-	if label.Warnings == nil {
-		label.Warnings = []string{}
-	}
+	// Canonical JSON tells null from [].
+	label.Warnings = append([]string{}, label.Warnings...)
+	label.Notes = append([]string{}, label.Notes...)
 	key, id, err := readRecipient(recipient)
 	if err != nil {
 		return nil, err

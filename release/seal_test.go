@@ -68,6 +68,7 @@ func label() release.Label {
 		Recipient: "li.wei", Pack: "nanjing-2024",
 		IssuedAt: time.Date(2025, 6, 1, 8, 30, 0, 0, time.FixedZone("CST", 8*3600)),
 		Warnings: []string{"pack lapsed on 2026-05-23"},
+		Notes:    []string{"an empty cell may be a withheld one"},
 	}
 }
 
@@ -165,7 +166,7 @@ func TestSealedResultOpensForItsRecipient(t *testing.T) {
 	if got, _ := json.Marshal(o.Label); string(got) != mustJSON(t, want) {
 		t.Errorf("label = %s, want %s", got, mustJSON(t, want))
 	}
-	rows, _ := o.Batches[0].MarshalJSON()
+	rows, _ := o.Rows[0].MarshalJSON()
 	if got, want := strings.TrimSpace(string(rows)), `[{"district":"320102","n":40,"s":4.5}
 ]`; got != want {
 		t.Errorf("rows = %s, want %s", got, want)
@@ -189,7 +190,7 @@ func TestLabelStandsInTheClear(t *testing.T) {
 		t.Errorf("first line = %q", lines[0])
 	}
 	const want = `{"columns":[{"name":"district","type":"utf8"},{"name":"n","type":"int64"},{"name":"s","type":"float64"}],` +
-		`"label":{"issued_at":"2025-06-01T00:30:00Z","license":"lic-1","pack":"nanjing-2024","recipient":"li.wei",` +
+		`"label":{"issued_at":"2025-06-01T00:30:00Z","license":"lic-1","notes":["an empty cell may be a withheld one"],"pack":"nanjing-2024","recipient":"li.wei",` +
 		`"release":"rel-1","run":"run-1","scenario":"prevention","sources":[` +
 		`{"acquired":"2025-03-01","dataset":"visits","provider":"南京市卫生健康委员会","version":"v3"},` +
 		`{"acquired":"2025-02-01","dataset":"persons","provider":"Bureau <A & B>","version":"v1"}],` +
@@ -381,9 +382,9 @@ func TestIncompleteLabelIsNotSealed(t *testing.T) {
 		wantErr(t, "Seal without "+name, err, release.ErrLabel)
 	}
 	l := label()
-	l.Warnings = nil
+	l.Warnings, l.Notes = nil, nil
 	if _, err := h.Seal(l, public, newGate(1)); err != nil {
-		t.Errorf("Seal without warnings = %v", err)
+		t.Errorf("Seal without warnings and notes = %v", err)
 	}
 }
 
