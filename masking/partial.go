@@ -21,7 +21,7 @@ func partial(first, last int) binder {
 		return func(dst []byte, i int) []byte {
 			v := a.Value(i)
 			n := utf8.RuneCountInString(v)
-			if hidden := n - first - last; hidden < 1 || 3*hidden < n || !utf8.ValidString(v) {
+			if hidden := n - first - last; 3*hidden < n || !utf8.ValidString(v) {
 				return append(dst, Redacted...)
 			}
 			head, tail := 0, len(v)

@@ -198,6 +198,7 @@ func TestANumberLiesInTheBucketItIsPutIn(t *testing.T) {
 		width, _ := strconv.ParseFloat(fmt.Sprintf("%de-%d", step, places), 64)
 		v := rapid.OneOf(rapid.Float64(), rapid.Float64Range(-1000, 1000), rapid.Map(rapid.Int64Range(-10000, 10000),
 			func(k int64) float64 { return float64(k*step) / math.Pow10(places) })).Draw(t, "value")
+		v = rapid.SampledFrom([]float64{v, math.Nextafter(v, math.Inf(-1)), math.Nextafter(v, math.Inf(1))}).Draw(t, "neighbor")
 		b := array.NewFloat64Builder(memory.DefaultAllocator)
 		b.Append(v)
 		k, err := masking.Compile("float64", masking.Recipe{Kind: "number", Width: width}, masking.Keys{})

@@ -2,16 +2,10 @@ package zone_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -195,9 +189,194 @@ func TestRowsComeBackInOrderWithDenseEntityCodes(t *testing.T) {
 	}
 }
 
-var _ = fmt.Sprint
-var _ = errors.Is
-var _ fs.FS
-var _ = os.Stat
-var _ = filepath.Join
-var _ = context.Background
+func TestAProjectionShowsWhatItSaysAndNoMore(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, visits)
+	p := projection(info,
+		zone.Project{Name: "visit_date", Recipe: &masking.Recipe{Kind: "date", Part: "month"}},
+		zone.Project{Name: "district", Recipe: &masking.Recipe{Kind: "region", Digits: 4}},
+		zone.Project{Name: "cost"},
+	)
+	want := `2024-05|320100|10.5
+2024-05|320100|-3.25
+2024-06|320100|-
+2023-12|320100|99.75
+-|-|0
+1970-01|320100|1
+2024-05|110100|2
+2024-02|320100|5
+`
+	if got := mustRead(t, s, p); got != want {
+		t.Errorf("projection =\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestColumnsAreNamedTypedAndNullable(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, visits)
+	p := projection(info, all(spec)...)
+	p.Columns[2].Recipe = &masking.Recipe{Kind: "number", Width: 10}
+	p.Entity = true
+	want := `id_number: type=utf8, nullable
+district: type=utf8, nullable
+cost: type=utf8, nullable
+visits: type=int64, nullable
+visit_date: type=date32, nullable
+seen: type=timestamp[us], nullable
+insured: type=bool, nullable
+paid: type=decimal(10, 2), nullable
+__entity: type=uint32, nullable`
+	batches := 0
+	for rec, err := range s.Project(t.Context(), p) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		batches++
+		var got []string
+		for _, f := range rec.Schema().Fields() {
+			got = append(got, f.String())
+		}
+		if strings.Join(got, "\n") != want {
+			t.Errorf("schema =\n%s\nwant\n%s", strings.Join(got, "\n"), want)
+		}
+		rec.Release()
+	}
+	if batches != 3 {
+		t.Errorf("batches = %d, want 3", batches)
+	}
+}
+
+func TestTokensJoinDatasetsOfAZone(t *testing.T) {
+	s := open(t, t.TempDir())
+	persons := zone.Spec{Zone: "health", Dataset: "persons", Columns: []zone.ColumnSpec{{"person", "string"}}}
+	a := load(t, s, spec, visits)
+	b := load(t, s, persons, `[{"person":"320106197001010002"},{"person":"x"}]`)
+	token := &masking.Recipe{Kind: "token"}
+	visit := strings.Split(mustRead(t, s, projection(a, zone.Project{Name: "id_number", Recipe: token})), "\n")
+	person := strings.Split(mustRead(t, s, projection(b, zone.Project{Name: "person", Recipe: token})), "\n")
+	if visit[2] != person[0] || len(visit[2]) != 32 || visit[0] == person[0] || visit[3] != "-" {
+		t.Errorf("tokens of visits %v and persons %v do not join as their values do", visit, person)
+	}
+}
+
+func TestRowScope(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, visits)
+	for _, c := range []struct {
+		name  string
+		scope []zone.Condition
+		want  string // visits of the rows left
+	}{
+		{"no condition", nil, "7 12 - 40 0 -1 100 19"},
+		{"one of two districts", []zone.Condition{{"district", []string{"320105", "110101"}}}, "- 40 100"},
+		{"both conditions", []zone.Condition{{"district", []string{"320106"}}, {"insured", []string{"true"}}}, "7 19"},
+		{"a value that no row has", []zone.Condition{{"district", []string{"999999"}}}, ""},
+		{"nothing allowed", []zone.Condition{{"district", nil}}, ""},
+		{"null meets no condition", []zone.Condition{{"visits", []string{"7", "0"}}}, "7 0"},
+		{"dates", []zone.Condition{{"visit_date", []string{"2024-02-29", "1970-01-01"}}}, "-1 19"},
+		{"timestamps", []zone.Condition{{"seen", []string{"1969-12-31 23:59:59"}}}, "0"},
+		{"decimals", []zone.Condition{{"paid", []string{"1.5", "-0.05"}}}, "7 40"},
+		{"floats", []zone.Condition{{"cost", []string{"-3.25", "-0"}}}, "12 0"},
+		{"the text that Arrow takes for null", []zone.Condition{{"district", []string{"(null)", ""}}}, ""},
+	} {
+		p := projection(info, zone.Project{Name: "visits"})
+		p.Scope = c.scope
+		if got := strings.Join(strings.Fields(mustRead(t, s, p)), " "); got != c.want {
+			t.Errorf("%s: visits = %q, want %q", c.name, got, c.want)
+		}
+		p.Columns, p.Entity = all(spec), true
+		if got := strings.Count(mustRead(t, s, p), "\n"); got != len(strings.Fields(c.want)) {
+			t.Errorf("%s: rows over all columns = %d, want %d", c.name, got, len(strings.Fields(c.want)))
+		}
+	}
+}
+
+func TestLoadStatistics(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, visits)
+	got, err := s.Stats(info.Zone, info.Dataset, info.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range []zone.Stats{info.Stats, got} {
+		if st.Rows != 8 || st.Entities != 4 || st.MostRows != 3 || st.Unkeyed != 1 || len(st.Columns) != 8 {
+			t.Errorf("stats = %+v, want 8 rows, 4 entities, 3 most rows, 1 unkeyed, 8 columns", st)
+		}
+		// entropy of 3 2 1 1 of 7 rows: log2(7) - (3·log2(3) + 2)/7 = 1.8424
+		id, _ := st.Column("id_number")
+		if id.Nulls != 1 || !near(id.Entropy, 1.8424) || !near(id.Top, 3.0/7) {
+			t.Errorf("id_number = %+v, want 1 null, 1.8424 bits, top 3/7", id)
+		}
+		// 5 of 7 true: 0.8631 bits
+		insured, _ := st.Column("insured")
+		if insured.Nulls != 1 || !near(insured.Entropy, 0.8631) || !near(insured.Top, 5.0/7) {
+			t.Errorf("insured = %+v, want 1 null, 0.8631 bits, top 5/7", insured)
+		}
+		if _, found := st.Column("nobody"); found {
+			t.Error("stats know a column that does not exist")
+		}
+	}
+}
+
+func near(got, want float64) bool { return got-want < 0.0001 && want-got < 0.0001 }
+
+func TestStatisticsOfColumnsWithoutValuesRefuseTokens(t *testing.T) {
+	s := open(t, t.TempDir())
+	one := zone.Spec{Zone: "z", Dataset: "d", Columns: []zone.ColumnSpec{{"a", "string"}, {"b", "string"}}}
+	info := load(t, s, one, `[{"a":null,"b":"same"},{"a":null,"b":"same"}]`)
+	want := []zone.ColumnStats{{Name: "a", Nulls: 2, Entropy: 0, Top: 1}, {Name: "b", Nulls: 0, Entropy: 0, Top: 1}}
+	for i, c := range info.Stats.Columns {
+		if c != want[i] {
+			t.Errorf("stats = %+v, want %+v", c, want[i])
+		}
+	}
+}
+
+func TestAnEmptyDatasetHasNoSegments(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, `[]`)
+	if info.Rows != 0 || info.Segments != 0 {
+		t.Errorf("rows, segments = %d, %d, want 0, 0", info.Rows, info.Segments)
+	}
+	if got := mustRead(t, s, projection(info, all(spec)...)); got != "" {
+		t.Errorf("projection = %q, want no rows", got)
+	}
+	if err := s.Verify(info.Zone, info.Dataset, info.Version, info.Manifest); err != nil {
+		t.Errorf("Verify = %v", err)
+	}
+}
+
+func TestBatchSizesDoNotShow(t *testing.T) {
+	s := open(t, t.TempDir())
+	rec := rows(t, spec, visits)
+	want := mustRead(t, s, projection(load(t, s, spec, visits), all(spec)...))
+	for size := int64(1); size <= 8; size++ {
+		l, err := s.Begin(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for from := int64(0); from < 8; from += size {
+			part := rec.NewSlice(from, min(8, from+size))
+			err := l.Append(part)
+			part.Release()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		info, err := l.Commit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := mustRead(t, s, projection(info, all(spec)...)); got != want || info.Segments != 3 || info.Stats.Entities != 4 {
+			t.Errorf("batches of %d rows: %+v\n%s\nwant\n%s", size, info, got, want)
+		}
+	}
+}
+
+func TestReopenedStoreReadsWhatWasCommitted(t *testing.T) {
+	dir := t.TempDir()
+	info := load(t, open(t, dir), spec, visits)
+	if got := mustRead(t, open(t, dir), projection(info, zone.Project{Name: "cost"})); !strings.HasPrefix(got, "10.5\n-3.25\n-\n") {
+		t.Errorf("projection after reopening = %q", got)
+	}
+}
