@@ -111,6 +111,7 @@ func TestWhatEachRecipeShows(t *testing.T) {
 		{"decimal buckets", "decimal(10,2)", number(0.5), `["1.49", "1.50", "-0.01", "0.00"]`, `[1.0,1.5) [1.5,2.0) [-0.5,0.0) [0.0,0.5)`},
 		{"decimals with a finer width than the column", "decimal(10,2)", number(0.125), `["0.12", "0.13"]`, `[0.000,0.125) [0.125,0.250)`},
 		{"decimals beyond 64 bits", "decimal(38,3)", number(10), `["99999999999999999999999999999999999.999", "-99999999999999999999999999999999999.999", "12345.678"]`, `**** **** [12340,12350)`},
+		{"decimals at the ends of 64 bits", "decimal(38,3)", number(10), `["-9223372036854775.808", "9223372036854775.807", "-9223372036854775.809"]`, `**** [9223372036854770,9223372036854780) ****`},
 
 		{"a district becomes its city", "string", region(4), `["320106", "110101", null]`, `320100 110100 (null)`},
 		{"a district becomes its province", "string", region(2), `["320106"]`, `320000`},

@@ -1,0 +1,246 @@
+package zone
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+)
+
+var errKilled = errors.New("killed")
+
+// plainKeys wraps nothing: what is encrypted plays no part in these tests.
+type plainKeys struct{}
+
+func (plainKeys) Wrap(_ string, dek, _ []byte) ([]byte, error) {
+	return append([]byte(nil), dek...), nil
+}
+func (plainKeys) Unwrap(_ string, wrapped, _ []byte) ([]byte, error) {
+	return append([]byte(nil), wrapped...), nil
+}
+func (plainKeys) Sign(msg []byte) []byte      { return digest(msg) }
+func (plainKeys) Verify(msg, sig []byte) bool { return string(digest(msg)) == string(sig) }
+
+var crashSpec = Spec{Zone: "z", Dataset: "d", Entity: "a", Columns: []ColumnSpec{{"a", "string"}, {"b", "int64"}}}
+
+func crashStore(t *testing.T, dir string) *Store {
+	t.Helper()
+	alloc := memory.NewCheckedAllocator(memory.DefaultAllocator)
+	t.Cleanup(func() { alloc.AssertSize(t, 0) })
+	s, err := New(Config{Dir: dir, Wrapper: plainKeys{}, Signer: plainKeys{}, Allocator: alloc, SegmentRows: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// crashLoad loads five rows in three segments.
+func crashLoad(t *testing.T, s *Store) (Info, error) {
+	t.Helper()
+	l, err := s.Begin(crashSpec)
+	if err != nil {
+		return Info{}, err
+	}
+	defer func() { _ = l.Abort() }() // after a kill it reaches the disk no more
+	rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, l.schema,
+		strings.NewReader(`[{"a":"x","b":1},{"a":"y","b":2},{"a":null,"b":3},{"a":"x","b":4},{"a":"y","b":null}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Release()
+	if err := l.Append(rec); err != nil {
+		return Info{}, err
+	}
+	return l.Commit(t.Context())
+}
+
+func versions(t *testing.T, dir string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "z", "d", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// At whatever step of a load the process dies, the version there was reads as
+// before, the new one is absent or complete, and Sweep clears the rest away.
+func TestAKilledLoadLeavesOldOrNew(t *testing.T) {
+	complete, steps := 0, 0
+	for at := 0; ; at++ {
+		dir := t.TempDir()
+		old, err := crashLoad(t, crashStore(t, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dying := crashStore(t, dir)
+		step, dead := 0, false
+		var where string
+		dying.disk.fault = serialized(func(op, path string) error {
+			if step == at {
+				dead, where = true, op+" "+filepath.Base(path)
+			}
+			step++
+			if dead {
+				return errKilled
+			}
+			return nil
+		})
+		_, err = crashLoad(t, dying)
+		if !dead {
+			steps = at
+			if err != nil {
+				t.Fatalf("load without a kill = %v", err)
+			}
+			break
+		}
+		if !errors.Is(err, errKilled) {
+			t.Fatalf("killed at %s: load = %v, want an error", where, err)
+		}
+
+		s := crashStore(t, dir)
+		for _, v := range versions(t, dir) {
+			m, err := s.signedManifest("z", "d", filepath.Base(v))
+			if err != nil {
+				t.Fatalf("killed at %s: version %s has no manifest: %v", where, v, err)
+			}
+			file, _ := os.ReadFile(filepath.Join(v, manifestFile))
+			if err := s.Verify("z", "d", m.version, hexDigest(file)); err != nil {
+				t.Fatalf("killed at %s: %v", where, err)
+			}
+			if m.version != old.Version {
+				complete++
+			}
+		}
+		if err := s.Sweep(func(_, _, version string) bool { return version == old.Version }); err != nil {
+			t.Fatalf("killed at %s: sweep: %v", where, err)
+		}
+		if err := s.Verify("z", "d", old.Version, old.Manifest); err != nil {
+			t.Fatalf("killed at %s: old version: %v", where, err)
+		}
+		left, err := os.ReadDir(s.tmp())
+		if err != nil || len(left) != 0 || len(versions(t, dir)) != 1 {
+			t.Fatalf("killed at %s: sweep left %v and %v", where, left, versions(t, dir))
+		}
+		if _, err := crashLoad(t, s); err != nil {
+			t.Fatalf("killed at %s: the next load: %v", where, err)
+		}
+	}
+	// 3 steps for each of 9 chunks and the manifest, folders, rename; only a
+	// kill after the rename leaves the new version, complete.
+	if steps < 30 || complete != 1 {
+		t.Errorf("steps = %d, complete = %d, want at least 30 and 1", steps, complete)
+	}
+}
+
+// Power loss keeps only what was flushed. So at the rename every file of the
+// version and its folder must have been, and afterwards the parents.
+func TestEverythingIsFlushedBeforeTheRename(t *testing.T) {
+	s := crashStore(t, t.TempDir())
+	var log []string
+	s.disk.fault = serialized(func(op, path string) error {
+		rel, _ := filepath.Rel(s.dir, path)
+		log = append(log, op+" "+rel)
+		return nil
+	})
+	info, err := crashLoad(t, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmp := filepath.Join(".tmp", info.Version)
+	rename := index(log, "rename z/d/"+info.Version)
+	created := 0
+	for i, entry := range log {
+		file, ok := strings.CutPrefix(entry, "create ")
+		if !ok {
+			continue
+		}
+		created++
+		if flushed := index(log, "fsync "+file); flushed < i || flushed > rename {
+			t.Errorf("%s is not flushed before the rename", file)
+		}
+		if index(log, "fsyncdir "+tmp) < i {
+			t.Errorf("the name of %s is not flushed", file)
+		}
+	}
+	if created != 10 {
+		t.Errorf("files = %d, want 10", created)
+	}
+	for _, folder := range []string{tmp, "z", "."} {
+		if at := index(log, "fsyncdir "+folder); at < 0 || at > rename {
+			t.Errorf("folder %s is not flushed before the rename", folder)
+		}
+	}
+	if last := log[len(log)-1]; last != "fsyncdir z/d" {
+		t.Errorf("last step = %s, want fsyncdir z/d", last)
+	}
+}
+
+// serialized makes fault safe for the goroutines that write columns.
+func serialized(fault func(op, path string) error) func(op, path string) error {
+	var mu sync.Mutex
+	return func(op, path string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return fault(op, path)
+	}
+}
+
+func hexDigest(file []byte) string { return hex.EncodeToString(digest(file)) }
+
+// index returns where entry stands last in log, or -1.
+func index(log []string, entry string) int {
+	for i := len(log) - 1; i >= 0; i-- {
+		if log[i] == entry {
+			return i
+		}
+	}
+	return -1
+}
+
+// A full disk fails the load, and the store works on when there is room.
+func TestAFullDiskFailsTheLoadOnly(t *testing.T) {
+	dir := t.TempDir()
+	s := crashStore(t, dir)
+	errFull := errors.New("no space left on device")
+	s.disk.fault = serialized(func(op, path string) error {
+		if op == "write" && filepath.Base(path) == chunkFile(1, 1) {
+			return errFull
+		}
+		return nil
+	})
+	if _, err := crashLoad(t, s); !errors.Is(err, errFull) {
+		t.Fatalf("load = %v, want the disk's error", err)
+	}
+	left, err := os.ReadDir(s.tmp())
+	if err != nil || len(left) != 0 || len(versions(t, dir)) != 0 {
+		t.Errorf("Abort left %v and %v", left, versions(t, dir))
+	}
+	s.disk.fault = nil
+	if _, err := crashLoad(t, s); err != nil {
+		t.Errorf("load with room = %v", err)
+	}
+}
+
+func TestEscapedNamesComeBack(t *testing.T) {
+	for name, want := range map[string]string{
+		"health": "health", "a-b_9": "a-b_9", "..": "%2e%2e", "a/b": "a%2fb", "A": "%41", "%41": "%2541", "区": "%e5%8c%ba",
+	} {
+		got := escape(name)
+		back, err := unescape(got)
+		if got != want || back != name || err != nil {
+			t.Errorf("escape(%q) = %q, back %q, %v, want %q", name, got, back, err, want)
+		}
+	}
+	for _, name := range []string{"A", "%4", "%", "%zz", "%2E", "%61", ".tmp", "x "} {
+		if back, err := unescape(name); err == nil {
+			t.Errorf("unescape(%q) = %q, want an error", name, back)
+		}
+	}
+}
