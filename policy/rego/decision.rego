@@ -7,10 +7,10 @@ package zonebox
 
 decision := {
 	"verdict": verdict,
-	"reasons": [reason(r) | some r in objections[verdict]],
+	"reasons": [reason(r) | some r in objections],
 	"warnings": [reason(r) | some r in warn],
-	"obligations": duties[verdict],
-	"reviewers": waiting[verdict],
+	"obligations": duties,
+	"reviewers": waiting,
 	"binding": input.binding,
 }
 
@@ -28,11 +28,17 @@ verdict := "ALLOW" if {
 	count(review) == 0
 }
 
-objections := {"DENY": deny, "REVIEW": review, "ALLOW": set()}
+objections := deny if verdict == "DENY"
 
-duties := {"DENY": no_obligations, "REVIEW": obligations, "ALLOW": obligations}
+objections := review if verdict != "DENY"
 
-waiting := {"DENY": [], "REVIEW": reviewers_missing, "ALLOW": []}
+duties := no_obligations if verdict == "DENY"
+
+duties := obligations if verdict != "DENY"
+
+waiting := [] if verdict == "DENY"
+
+waiting := reviewers_missing if verdict != "DENY"
 
 # complete holds when every group the action needs is present. The schema of the
 # input has said so before; this keeps the rules safe on their own.
@@ -44,17 +50,17 @@ complete if {
 common := {"now", "binding", "capabilities", "subject", "zone", "runtime"}
 
 needs := {
-	"query": common | asked,
-	"explain": common | asked,
-	"release": (common | asked) | {"output"},
-	"load": common | {"grants", "datasets", "columns", "load"},
-	"apply": common | {"change"},
+	"query": (common | asked),
+	"explain": (common | asked),
+	"release": ((common | asked) | {"output"}),
+	"load": (common | {"grants", "datasets", "columns", "load"}),
+	"apply": (common | {"change"}),
 }
 
 asked := {"operator", "license", "scenario", "query", "consent", "masking"}
 
 deny contains ["FACT_MISSING", group] if {
-	some group in needs[input.action] - object.keys(input)
+	some group in (needs[input.action] - object.keys(input))
 }
 
 deny contains ["FACT_MISSING", "action"] if not needs[input.action]

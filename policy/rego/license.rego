@@ -11,7 +11,7 @@ activating if {
 
 deny contains ["FACT_MISSING", group] if {
 	activating
-	some group in {"license", "operator"} - object.keys(input)
+	some group in ({"license", "operator"} - object.keys(input))
 }
 
 licensed if asking

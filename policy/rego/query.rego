@@ -100,7 +100,7 @@ masks contains {"column": column, "recipe": recipe} if {
 
 planned contains {"column": r.column, "recipe": r.recipe} if some r in input.masking.recipes
 
-deny contains ["MASK_NOT_PLANNED", mask.column] if some mask in masks - planned
+deny contains ["MASK_NOT_PLANNED", mask.column] if some mask in (masks - planned)
 
 deny contains ["MASK_KEYS_MISSING", ""] if {
 	count(masks) > 0

@@ -1,0 +1,181 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/cover"
+	"github.com/open-policy-agent/opa/v1/format"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/tester"
+)
+
+// leastCoverage is the share of rule lines, in percent, the Rego tests run.
+const leastCoverage = 95
+
+func readJSON(t *testing.T, name string) any {
+	t.Helper()
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestRego runs rego/tests on the embedded rules and asserts their coverage.
+func TestRego(t *testing.T) {
+	b, err := loadBundle(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := map[string]*ast.Module{}
+	rules := map[string]*ast.Module{}
+	for name, text := range b.modules {
+		rules[name] = ast.MustParseModule(text)
+		modules[name] = rules[name]
+	}
+	names, err := filepath.Glob("rego/tests/*_test.rego")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no Rego tests: %v", err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		modules[name] = ast.MustParseModule(string(text))
+	}
+	for name := range modules {
+		setFile(modules[name], name)
+	}
+	b.data["packs"].(map[string]any)["draft"] = readJSON(t, "testdata/packs/draft.json")
+	b.data["fixtures"] = map[string]any{
+		"query": readJSON(t, "testdata/query.json"),
+		"cases": readJSON(t, "testdata/cases.json"),
+	}
+	coverage := cover.New()
+	results, err := tester.NewRunner().
+		SetStore(inmem.NewFromObjectWithOpts(b.data, inmem.OptReturnASTValuesOnRead(true))).
+		SetModules(modules).
+		SetCoverageQueryTracer(coverage).
+		SetTimeout(time.Minute).
+		RunTests(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for r := range results {
+		n++
+		if !r.Pass() {
+			t.Errorf("%s: %v", r.Name, r.Error)
+		}
+	}
+	if n < 10 {
+		t.Errorf("ran only %d Rego tests", n)
+	}
+	report := coverage.Report(rules)
+	t.Logf("%d Rego tests, %.1f %% of rule lines", n, report.Coverage)
+	if report.Coverage < leastCoverage {
+		for _, name := range slices.Sorted(maps.Keys(report.Files)) {
+			for _, r := range report.Files[name].NotCovered {
+				t.Logf("not covered: %s:%d-%d", name, r.Start.Row, r.End.Row)
+			}
+		}
+		t.Errorf("coverage = %.1f %%, want at least %d %%", report.Coverage, leastCoverage)
+	}
+}
+
+// setFile names the file in every location of m, as coverage groups by it.
+func setFile(m *ast.Module, name string) {
+	ast.WalkNodes(m, func(n ast.Node) bool {
+		if loc := n.Loc(); loc != nil {
+			loc.File = name
+		}
+		return false
+	})
+}
+
+func TestRegoIsFormatted(t *testing.T) {
+	names, _ := filepath.Glob("rego/*.rego")
+	tests, _ := filepath.Glob("rego/tests/*.rego")
+	for _, name := range append(names, tests...) {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := format.Source(path.Base(name), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(text, want) {
+			t.Errorf("%s is not formatted", name)
+		}
+	}
+}
+
+var article = regexp.MustCompile(`^(NJ24|NJ19|JM19|SY20|YC22)-[0-9]{2}$`)
+
+// Every code a rule can give has an article and both texts, and no text is
+// left over.
+func TestEveryReasonHasAnArticleAndBothTexts(t *testing.T) {
+	b, err := loadBundle(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{codeError: true, codeTimeout: true, codeUndefined: true, codeMissing: true, codeUnknown: true}
+	for _, text := range b.modules {
+		for _, m := range regexp.MustCompile(`"([A-Z]+(?:_[A-Z]+)+)"`).FindAllStringSubmatch(text, -1) {
+			used[m[1]] = true
+		}
+	}
+	for _, other := range []string{"IN_FORCE", "COMPUTE_ONLY", "REQUEST_RESPONSE"} {
+		delete(used, other)
+	}
+	for code := range used {
+		r, ok := b.reasons[code]
+		if !ok || !article.MatchString(r.Article) || r.ZH == "" || r.EN == "" {
+			t.Errorf("%s: incomplete reason %+v", code, r)
+		}
+		if strings.Count(r.ZH, "{}") != strings.Count(r.EN, "{}") {
+			t.Errorf("%s: one text names what it is about, the other does not", code)
+		}
+	}
+	for code := range b.reasons {
+		if !used[code] {
+			t.Errorf("%s: no rule gives this reason", code)
+		}
+	}
+}
+
+// No figure of a pack stands in a rule.
+func TestNoFigureInTheRules(t *testing.T) {
+	b, err := loadBundle(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range b.modules {
+		for i, line := range strings.Split(text, "\n") {
+			code, _, _ := strings.Cut(line, "#")
+			for _, figure := range regexp.MustCompile(`\b[0-9]+\b`).FindAllString(regexp.MustCompile(`"[^"]*"`).ReplaceAllString(code, ""), -1) {
+				// 0, 1 and 2 count and index; 10 is the radix and the length of a day
+				if !slices.Contains([]string{"0", "1", "2", "10"}, figure) && name != "rego/clock.rego" {
+					t.Errorf("%s:%d: figure %s", name, i+1, figure)
+				}
+			}
+		}
+	}
+}
