@@ -1,0 +1,195 @@
+package analysis
+
+import (
+	"slices"
+
+	"zonebox/query/ast"
+)
+
+// cell is one guard of an output: the count that must reach k.
+type cell struct {
+	ref   *reference
+	count ast.Expr
+}
+
+// aggregateCall lowers an aggregate. Over rows of protected tables it takes a
+// bare column of theirs (an expression would select rows as FILTER does, but
+// without a count of its own), and becomes NULL unless enough entities of every
+// reference stand behind exactly the rows it uses.
+func (x *lowering) aggregateCall(f *Function, e *ast.Function) (ast.Expr, value) {
+	b, a := x.b, x.b.a
+	if !x.post {
+		a.fault(MisplacedAggregate, e, e.Name, "")
+		return refused()
+	}
+	if len(e.OrderBy) > 0 || e.Distinct && len(e.Args) != 1 {
+		a.fault(UnsupportedSyntax, e, e.Name, "")
+		return refused()
+	}
+	row := &lowering{b: b, scope: x.scope, clause: clauseArgument}
+	args, vs := make([]ast.Expr, len(e.Args)), make([]value, len(e.Args))
+	for i, arg := range e.Args {
+		args[i], vs[i] = row.lower(arg, false)
+	}
+	if (a.hard || len(vs) != 1) && !f.accepts(vs) {
+		a.fault(TypeMismatch, e, e.Name, "")
+		return refused()
+	}
+	call := &ast.Function{Meta: none(), Schema: e.Schema, Name: e.Name, Args: args, Distinct: e.Distinct}
+	if e.Filter != nil {
+		call.Filter = b.condition(&lowering{b: b, scope: x.scope, clause: clauseFilter}, e.Filter, false)
+	}
+	out := combine(vs...)
+	out.typ, out.aggregate, out.constant = result(f, vs), true, false
+	if len(b.live) == 0 {
+		for i, v := range vs {
+			x.consume(operand{args[i], v, e.Args[i]})
+		}
+		out.secret = nil
+		return call, out
+	}
+	if len(vs) == 1 && !b.argument(f, e, args[0], vs[0]) {
+		return refused()
+	}
+	if len(vs) == 1 && (f.Name == "sum" || f.Name == "avg" || f.Name == "mean") && vs[0].typ.class == decimal && vs[0].typ.width > 27 {
+		args[0], out.typ = tryCast(args[0], named("DOUBLE")), named("DOUBLE") // 38 digits less those of 10^11 rows
+	}
+	nullable := len(vs) == 1 && vs[0].nullable && !vs[0].constant
+	if len(b.deferred) > 0 {
+		// A count of 0 for most entities and 1 for a few would be summed by the
+		// block outside with every entity behind it.
+		if call.Filter != nil || f.Name == "count" && nullable {
+			a.fault(PerEntityAggregate, e, e.Name, "")
+			return refused()
+		}
+		out.live, out.perEntity, out.masked, out.recipe = true, true, false, ""
+	} else {
+		out.live, out.secret, out.masked, out.recipe = false, nil, false, ""
+	}
+	if call.Filter == nil && !nullable || len(b.enforced) == 0 {
+		return call, out
+	}
+	var present ast.Expr
+	if nullable {
+		present = &ast.Operator{Meta: none(), Kind: ast.IsNotNull, Args: []ast.Expr{ast.CloneExpr(args[0])}}
+	}
+	rows := ast.Conjoin(ast.And, clones(call.Filter, present)...)
+	var conds []ast.Expr
+	for _, l := range b.enforced {
+		count := entities(l, rows)
+		if x.cells != nil {
+			*x.cells = append(*x.cells, cell{l.ref, count})
+		}
+		conds = append(conds, atLeast(ast.CloneExpr(count), l.ref.table.K))
+	}
+	return &ast.Case{Meta: none(), Whens: []ast.When{{Cond: ast.Conjoin(ast.And, conds...), Then: call}}, Else: untypedNull()}, out
+}
+
+func clones(es ...ast.Expr) []ast.Expr {
+	var out []ast.Expr
+	for _, e := range es {
+		if e != nil {
+			out = append(out, ast.CloneExpr(e))
+		}
+	}
+	return out
+}
+
+// argument judges the argument of an aggregate over protected rows.
+func (b *block) argument(f *Function, e *ast.Function, arg ast.Expr, v value) bool {
+	a := b.a
+	if v.constant {
+		if f.Name == "count" && !e.Distinct && !v.nullable {
+			return true
+		}
+		a.fault(AggregateArgument, e, e.Name, "")
+		return false
+	}
+	_, _, bare := owner(arg)
+	own := bare && (v.perEntity || v.origin != nil && b.isLive(v.origin.ref))
+	permission := "agg:" + f.Name
+	if f.Name == "mean" {
+		permission = "agg:avg"
+	}
+	switch {
+	case f.Plain:
+		a.fault(AggregateReveals, e, e.Name, "")
+	case e.Distinct && f.Name != "count":
+		a.fault(AggregateReveals, e, e.Name+"(DISTINCT)", "")
+	case !own && bare && f.Name == "count" && !e.Distinct && len(v.secret) == 0:
+		return true // how many rows found a partner; the cell counts them
+	case !own && len(v.secret) > 0:
+		a.fault(ComputeOnlyExpression, e.Args[0], v.name(), v.name(), v.path...)
+	case !own:
+		a.fault(AggregateArgument, e, e.Name, "")
+	case f.Reveals && (len(v.secret) > 0 || v.token || v.masked || v.perEntity || v.origin.column.Mode != Clear):
+		a.fault(AggregateReveals, e, e.Name, "", v.path...)
+	case v.token && f.Name != "count":
+		a.fault(TokenNotBare, e, v.name(), "", v.path...)
+	default:
+		for _, s := range v.secret {
+			if s.column.Mode != ComputeOnly || !slices.Contains(s.column.Permissions, permission) {
+				a.fault(AggregateNotGranted, e, e.Name+"("+s.String()+")", permission+" "+s.String(), v.path...)
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func (b *block) isLive(ref *reference) bool {
+	return slices.ContainsFunc(b.live, func(l live) bool { return l.ref == ref })
+}
+
+// entities counts the distinct entities of l over the rows where cond holds,
+// all rows if it is nil. Rows without an entity carry NULL and do not count.
+func entities(l live, cond ast.Expr) ast.Expr {
+	f := &ast.Function{Meta: none(), Name: "count", Args: []ast.Expr{ast.CloneExpr(l.code)}, Distinct: true}
+	if cond != nil {
+		f.Filter = ast.CloneExpr(cond)
+	}
+	return f
+}
+
+func atLeast(count ast.Expr, k int) ast.Expr {
+	return &ast.Comparison{Meta: none(), Op: ast.CompareGreaterEqual, Left: count, Right: number(k)}
+}
+
+func number(n int) ast.Expr {
+	return &ast.Constant{Meta: none(), Type: ast.Type{ID: "INTEGER"}, Text: itoa(n)}
+}
+
+func untypedNull() ast.Expr {
+	return &ast.Constant{Meta: none(), Type: ast.Type{ID: "NULL"}, Null: true}
+}
+
+// entityName is the column in which a block hands on the entity code of ref.
+func entityName(ref *reference) string { return "__e" + itoa(ref.id) }
+
+// fixes reports whether the group keys determine the entity of l: they hold its
+// key column unchanged, or one that equals it in every row.
+func (b *block) fixes(l live) bool {
+	t := l.ref.table
+	c := t.columns[fold(t.Entity)]
+	if c == nil || !c.Granted || c.Mode == Masked && !c.Token {
+		return false
+	}
+	same := map[origin]bool{{l.ref, c}: true}
+	for grown := true; grown; {
+		grown = false
+		for _, k := range b.links {
+			lo, ro := k.left.val.origin, k.right.val.origin
+			if !k.holds || lo == nil || ro == nil || lo.column.Type != ro.column.Type || same[*lo] == same[*ro] {
+				continue
+			}
+			same[*lo], same[*ro], grown = true, true, true
+		}
+	}
+	for _, k := range b.keys {
+		if k.val.origin != nil && same[*k.val.origin] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,232 @@
+// Package analysis decides what one SELECT would reveal and rewrites it so that
+// it reveals no more than the grants allow.
+//
+// It guarantees, for a catalogue that tells the truth about levels and entity
+// keys: no output carries a column its grant does not let out, neither as a
+// value nor through a condition; every group over a protected table rests on
+// at least K distinct entities of each of its references, every aggregate cell
+// on K entities whose argument is not null and whose FILTER holds; and the
+// rewritten text names every table and column in full, so that the engine has
+// nothing left to resolve. What it does not understand it refuses.
+//
+// It does not guarantee that several answers together stay harmless
+// (differencing, complements), nor that one entity does not dominate a sum, nor
+// that a join with a table of several rows per key gives every row the same
+// weight: those are rules about released cells and belong to the release.
+//
+// Read Analyze first, then block.go.
+package analysis
+
+import (
+	"fmt"
+
+	"zonebox/query/ast"
+)
+
+// Catalog is what the statement may name: the tables of one scenario.
+type Catalog struct{ Tables []Table }
+
+// Table is one dataset as the scenario sees it.
+//
+// It is protected if Personal, if a column has Level >= Options.Threshold or no
+// level, or if a column is granted COMPUTE_ONLY.
+type Table struct {
+	Name     string
+	Personal bool
+	Entity   string // entity key column, "" if none; a protected table without one is refused
+	K        int    // least distinct entities behind anything released; at least 1 where protected
+	Columns  []Column
+}
+
+// Mode is how a grant lets a column be used.
+type Mode string
+
+// Modes. Any other value counts as COMPUTE_ONLY without permissions.
+const (
+	Clear       Mode = "CLEAR"
+	Masked      Mode = "MASKED"
+	ComputeOnly Mode = "COMPUTE_ONLY"
+)
+
+// Column is one column of a table, typed as the engine receives it: for a
+// MASKED column that is the type of the masked value.
+type Column struct {
+	Name        string
+	Type        string // string, int64, … or the engine's own spelling
+	Level       int    // 1 and up; 0 is unset and counts as the highest
+	Mode        Mode
+	Recipe      string
+	Token       bool     // MASKED by a keyed token: equal inside a zone, leaves only bare
+	Permissions []string // joinkey groupkey agg:* cmp_lit:= cmp_lit:< cmp_lit:in cmp_col order
+	PublicCodes bool     // the domain is a public code list: a group label of K entities may leave
+	Nullable    bool
+	Granted     bool // false: published to the zone but not granted
+}
+
+// Options are the settings of a city pack.
+type Options struct {
+	Threshold int // level from which a column is protected; 0 means 3 (NJ24-14)
+}
+
+// Statement is an accepted statement with its rewrite.
+type Statement struct {
+	Tree *ast.Select // the rewrite
+	SQL  string      // its print
+
+	Outputs    []Output
+	Hidden     []Hidden // columns of Tree after Outputs, in this order
+	References []Reference
+	Scans      []Scan
+
+	Protected   bool // reads a protected table
+	RecordLevel bool // rows of a protected table leave unaggregated
+
+	// Limit and Offset were stripped from Tree: the gate applies them after the
+	// release rules. They are nil where Tree keeps them.
+	Limit, Offset *int64
+	Ordered       bool    // has ORDER BY at the top
+	Order         []Order // the keys by output, for record-level statements only
+
+	Facts Facts
+}
+
+// Output is one column of the answer.
+type Output struct {
+	Name      string
+	Type      string   // engine type, "" if not known before binding
+	Lineage   []Ref    // columns whose values it is made of
+	Control   []Ref    // columns that decided which rows it is made of
+	MaxLevel  int      // highest level over Lineage and Control
+	Form      string   // clear, masked, token, group_label, aggregate or constant
+	Recipe    string   // of the masked column it shows
+	Aggregate bool     // made by an aggregate
+	Path      []string // from the output to the first column it is made of
+}
+
+// Ref names a column of the catalogue.
+type Ref struct{ Table, Column string }
+
+// Hidden is a trailing column of the rewrite: a count of distinct entities that
+// must be at least K, for the whole row (group) or for one output (cell).
+type Hidden struct {
+	Name   string
+	Kind   string // group or cell
+	Table  string
+	K      int
+	Output int // index of the output a cell count guards, -1 for a group
+}
+
+// Reference is one use of a protected table, after common tables are expanded.
+type Reference struct {
+	Table, Alias string
+	K            int
+}
+
+// Scan is what the rewrite reads of one table, over all its references.
+type Scan struct {
+	Table   string
+	Columns []string // catalogue order
+	Entity  bool     // also reads the hidden entity code
+}
+
+// Order is one sort key of a record-level answer.
+type Order struct {
+	Output     int
+	Descending bool
+	NullsFirst bool
+}
+
+// Facts are what a policy decision wants to know of the statement. Columns are
+// "table.column", sorted.
+type Facts struct {
+	Tables, ColumnsRead, FilterCols, JoinCols, GroupCols []string
+
+	Functions []string
+	Star      bool
+	Kind      string // select
+}
+
+// Analyze resolves, checks and rewrites tree, the parse tree of sql.
+//
+// The error is a *Refusal holding every fault found, or another error if the
+// catalogue itself is unusable. tree is not changed.
+func Analyze(sql string, tree *ast.Select, cat Catalog, opt Options) (*Statement, error) {
+	if opt.Threshold == 0 {
+		opt.Threshold = 3
+	}
+	tables, err := index(cat, opt)
+	if err != nil {
+		return nil, err
+	}
+	// Only a statement that reads a protected table is rewritten so that it
+	// cannot raise, since that changes results. Whether it does is known once
+	// its names are resolved.
+	for _, hard := range []bool{false, true} {
+		a := &analyzer{sql: sql, tables: tables, opt: opt, hard: hard, facts: newFacts()}
+		root := a.root(tree)
+		if !hard && a.protected() {
+			continue
+		}
+		if len(a.faults) > 0 {
+			return nil, a.refusal()
+		}
+		return a.statement(root), nil
+	}
+	panic("analysis: unreachable")
+}
+
+// index checks the catalogue and keys it by folded name.
+func index(cat Catalog, opt Options) (map[string]*table, error) {
+	tables := make(map[string]*table, len(cat.Tables))
+	for i := range cat.Tables {
+		t := &table{Table: &cat.Tables[i], columns: map[string]*Column{}}
+		if tables[fold(t.Name)] != nil {
+			return nil, fmt.Errorf("analysis: table %q: declared twice", t.Name)
+		}
+		tables[fold(t.Name)] = t
+		t.protected = t.Personal
+		for j := range t.Columns {
+			c := &t.Columns[j]
+			if t.columns[fold(c.Name)] != nil {
+				return nil, fmt.Errorf("analysis: column %q.%q: declared twice", t.Name, c.Name)
+			}
+			t.columns[fold(c.Name)] = c
+			if c.Level < 1 || c.Level >= opt.Threshold || c.Granted && secret(c, opt) {
+				t.protected = true
+			}
+		}
+		if t.protected && t.K < 1 {
+			return nil, fmt.Errorf("analysis: table %q: minimum group %d, want at least 1", t.Name, t.K)
+		}
+	}
+	return tables, nil
+}
+
+// secret reports whether the value of c must not leave as it is.
+func secret(c *Column, opt Options) bool {
+	switch c.Mode {
+	case Masked:
+		return false
+	case Clear:
+		return c.Level < 1 || c.Level >= opt.Threshold
+	}
+	return true
+}
+
+// table is a Table with its index.
+type table struct {
+	*Table
+	columns   map[string]*Column
+	protected bool
+}
+
+// fold lowers ASCII letters, as the engine compares identifiers.
+func fold(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,232 @@
+package analysis
+
+import (
+	"sort"
+
+	"zonebox/query/ast"
+)
+
+// maxSteps bounds the work on one statement: common tables and aliases are
+// expanded where they are used, which can double with every level.
+const maxSteps = 200_000
+
+// analyzer holds what is shared by the blocks of one statement.
+type analyzer struct {
+	sql    string
+	tables map[string]*table
+	opt    Options
+	hard   bool // a protected table is read: nothing may raise
+
+	references []*reference
+	facts      facts
+	faults     []Fault
+	trial      bool // lowering to compare only: leave no trace
+	steps      int
+	overflow   bool
+	unnamed    int
+}
+
+// facts are Facts as sets.
+type facts struct {
+	tables, columns, filter, join, group, functions map[string]bool
+	star                                            bool
+}
+
+func newFacts() facts {
+	set := func() map[string]bool { return map[string]bool{} }
+	return facts{tables: set(), columns: set(), filter: set(), join: set(), group: set(), functions: set()}
+}
+
+// step counts work and reports whether there is any left.
+func (a *analyzer) step(n ast.Node) bool {
+	a.steps++
+	if a.steps > maxSteps {
+		a.overflow = true
+	}
+	return !a.overflow
+}
+
+func (a *analyzer) span(n ast.Node) (int, int) {
+	start, end, ok := ast.Span(a.sql, n)
+	if !ok {
+		return -1, -1
+	}
+	return start, end
+}
+
+// text is how a fault calls an expression: by its columns, not by its words.
+func (a *analyzer) text(n ast.Node) string {
+	name := ""
+	ast.Walk(n, func(n ast.Node) bool {
+		if c, ok := n.(*ast.Column); ok {
+			if name != "" {
+				name += ", "
+			}
+			name += c.Names[len(c.Names)-1]
+		}
+		return true
+	})
+	return name
+}
+
+// protected reports whether a protected table is read.
+func (a *analyzer) protected() bool {
+	for _, r := range a.references {
+		if r.table.protected {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *analyzer) root(s *ast.Select) *block {
+	b := a.block(s, nil, true)
+	if a.overflow {
+		a.faults = nil // whatever else was found depends on what was left out
+		a.fault(TooComplex, nil, "SELECT", "")
+	}
+	return b
+}
+
+// statement assembles the result.
+func (a *analyzer) statement(root *block) *Statement {
+	scans := map[*table]map[string]bool{}
+	root.assemble(nil, scans)
+	st := &Statement{Tree: root.out, SQL: ast.Print(root.out), Hidden: root.hidden, Protected: a.protected(), RecordLevel: root.record,
+		Limit: root.limit, Offset: root.offset, Ordered: len(root.out.OrderBy) > 0, Order: root.order}
+	for _, it := range root.items {
+		st.Outputs = append(st.Outputs, root.output(it))
+	}
+	for _, r := range a.references {
+		if r.table.protected {
+			st.References = append(st.References, Reference{r.table.Name, r.alias, r.table.K})
+		}
+	}
+	for t, columns := range scans {
+		sc := Scan{Table: t.Name, Entity: columns["__entity"]}
+		for i := range t.Columns {
+			if c := &t.Columns[i]; columns[fold(c.Name)] {
+				sc.Columns = append(sc.Columns, c.Name)
+				a.facts.columns[source{t, c}.String()] = true
+			}
+		}
+		st.Scans = append(st.Scans, sc)
+	}
+	sort.Slice(st.Scans, func(i, j int) bool { return st.Scans[i].Table < st.Scans[j].Table })
+	f := a.facts
+	st.Facts = Facts{Tables: keys(f.tables), ColumnsRead: keys(f.columns), FilterCols: keys(f.filter), JoinCols: keys(f.join),
+		GroupCols: keys(f.group), Functions: keys(f.functions), Star: f.star, Kind: "select"}
+	return st
+}
+
+func keys(set map[string]bool) []string {
+	var out []string
+	for k := range set {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+func (b *block) output(it *item) Output {
+	v := it.val
+	o := Output{Name: it.name, Type: v.typ.String(), Form: "clear", Aggregate: v.aggregate, Path: append([]string{it.name}, v.path...)}
+	for _, s := range v.from {
+		o.Lineage = append(o.Lineage, Ref{s.table.Name, s.column.Name})
+		o.MaxLevel = max(o.MaxLevel, level(s.column))
+	}
+	for _, s := range b.control.from {
+		o.Control = append(o.Control, Ref{s.table.Name, s.column.Name})
+		o.MaxLevel = max(o.MaxLevel, level(s.column))
+	}
+	switch {
+	case v.token:
+		o.Form, o.Recipe = "token", v.recipe
+	case v.label:
+		o.Form = "group_label"
+	case v.aggregate:
+		o.Form = "aggregate"
+	case v.masked:
+		o.Form, o.Recipe = "masked", v.recipe
+	case len(v.from) == 0:
+		o.Form = "constant"
+	}
+	return o
+}
+
+// level reads an unset level as the highest.
+func level(c *Column) int {
+	if c.Level < 1 {
+		return 9
+	}
+	return c.Level
+}
+
+// assemble writes the select list, leaving out what nobody reads, so that no
+// column enters the engine only to be dropped there. used names the columns the
+// block outside reads, nil at the root.
+func (b *block) assemble(used map[string]bool, scans map[*table]map[string]bool) {
+	keep := used == nil || b.out.Distinct || len(b.out.OrderBy) > 0
+	for _, it := range b.items {
+		if keep || used[fold(it.name)] {
+			b.out.List = append(b.out.List, as(it.name, ast.CloneExpr(it.expr)))
+		}
+	}
+	for _, e := range b.carried {
+		if keep || used[e.As()] {
+			b.out.List = append(b.out.List, e)
+		}
+	}
+	for i, h := range b.hidden {
+		b.out.List = append(b.out.List, as(h.Name, b.counts[i]))
+	}
+	if len(b.out.List) == 0 {
+		b.out.List = []ast.Expr{as("__one", number(1))}
+	}
+	reads := map[string]map[string]bool{}
+	for _, r := range b.relations {
+		reads[fold(r.alias)] = map[string]bool{}
+	}
+	note := func(e ast.Node) {
+		ast.Walk(e, func(n ast.Node) bool {
+			if c, ok := n.(*ast.Column); ok {
+				reads[fold(c.Names[0])][fold(c.Names[1])] = true
+			}
+			return true
+		})
+	}
+	for _, e := range append(append([]ast.Expr{b.out.Where, b.out.Having}, b.out.List...), b.out.GroupBy...) {
+		if e != nil {
+			note(e)
+		}
+	}
+	for _, o := range b.out.OrderBy {
+		note(o.Expr)
+	}
+	var joins func(f ast.From)
+	joins = func(f ast.From) {
+		if j, ok := f.(*ast.Join); ok {
+			joins(j.Left)
+			joins(j.Right)
+			if j.On != nil {
+				note(j.On)
+			}
+		}
+	}
+	joins(b.out.From)
+	for _, r := range b.relations {
+		columns := reads[fold(r.alias)]
+		if r.block != nil {
+			r.block.assemble(columns, scans)
+			continue
+		}
+		t := scans[r.ref.table]
+		if t == nil {
+			t = map[string]bool{}
+			scans[r.ref.table] = t
+		}
+		for c := range columns {
+			t[c] = true
+		}
+	}
+}
