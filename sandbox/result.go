@@ -135,25 +135,37 @@ func decode(schema *arrow.Schema, message []byte) (rec arrow.RecordBatch, err er
 	return rec, nil
 }
 
-// validate adds to Arrow's own checks that every column has the batch's length
-// and every string is UTF-8.
+// validate adds to Arrow's own checks that every column has the batch's length,
+// every string is UTF-8 and every decimal has no more digits than its type.
 func validate(rec arrow.RecordBatch) error {
 	if rec.NumRows() < 1 || array.ValidateRecordFull(rec) != nil {
 		return errBatch
 	}
 	for _, c := range rec.Columns() {
-		if int64(c.Len()) != rec.NumRows() {
+		if int64(c.Len()) != rec.NumRows() || !validValues(c) {
 			return errBatch
-		}
-		if s, ok := c.(*array.String); ok && !utf8.Valid(s.ValueBytes()) {
-			for i := range s.Len() {
-				if !utf8.ValidString(s.Value(i)) {
-					return errBatch
-				}
-			}
 		}
 	}
 	return nil
+}
+
+func validValues(c arrow.Array) bool {
+	switch c := c.(type) {
+	case *array.String:
+		for i := range c.Len() {
+			if c.IsValid(i) && !utf8.ValidString(c.Value(i)) {
+				return false
+			}
+		}
+	case *array.Decimal128:
+		precision := c.DataType().(*arrow.Decimal128Type).Precision
+		for i := range c.Len() {
+			if c.IsValid(i) && !c.Value(i).FitsInPrecision(precision) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // messageCompressed reports whether the record batch of a flatbuffers Message

@@ -1,0 +1,258 @@
+package worker
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"zonebox/sandbox/internal/wire"
+)
+
+// maxRecord bounds one CSV record: a quote that is never closed must not
+// swallow the file into memory.
+const maxRecord = 4 << 20
+
+// readCSV streams a file with a header. Empty fields are null, quoted or not.
+func readCSV(src io.Reader, delimiter byte, columns []wire.Column, out *emitter) error {
+	r := &csvReader{src: src, delimiter: delimiter, buf: make([]byte, 0, 512<<10)}
+	fields, err := r.record()
+	if err == io.EOF {
+		return faulted("header_absent")
+	}
+	if err != nil {
+		return err
+	}
+	fields[0] = bytes.TrimPrefix(fields[0], []byte("\ufeff"))
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = string(f)
+	}
+	position, err := match(names, columns)
+	if err != nil {
+		return err
+	}
+	parse := make([]valueParser, len(columns))
+	for i, c := range columns {
+		if parse[i] = parserFor(c.Type, out.builder.Field(i)); parse[i] == nil {
+			return &fault{code: "column_type", offset: -1, column: i}
+		}
+	}
+	r.width = len(names)
+	for row := int64(1); ; row++ {
+		fields, err := r.record()
+		if err == io.EOF {
+			return out.done()
+		}
+		if f, ok := err.(*fault); ok {
+			f.row = row
+		}
+		if err != nil {
+			return err
+		}
+		for i, at := range position {
+			field := fields[at]
+			out.size += len(field) + 1
+			if len(field) == 0 {
+				out.builder.Field(i).AppendNull()
+			} else if code := parse[i](field); code != "" {
+				return &fault{code: code, offset: -1, row: row, column: i}
+			}
+		}
+		if err := out.added(1); err != nil {
+			return err
+		}
+	}
+}
+
+// A csvReader splits records by RFC 4180, strictly: a quote may stand only around
+// a whole field, doubled inside. Records end with LF or CRLF.
+type csvReader struct {
+	src       io.Reader
+	delimiter byte
+	width     int    // fields of a record, 0 until the header is known
+	buf       []byte // unread input
+	pos       int
+	eof       bool
+	fields    [][]byte
+}
+
+// record returns the next record's fields, valid until the next call, or io.EOF.
+// Blank lines are skipped unless a record has one field only.
+func (r *csvReader) record() ([][]byte, error) {
+	for {
+		fields, n, err := r.split(r.buf[r.pos:])
+		if err == errMore {
+			if err := r.fill(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.pos += n
+		if len(fields) == 1 && len(fields[0]) == 0 && r.width != 1 {
+			continue
+		}
+		if r.width > 0 && len(fields) != r.width {
+			return nil, faulted("fields")
+		}
+		return fields, nil
+	}
+}
+
+// fill reads more input behind what is unread.
+func (r *csvReader) fill() error {
+	r.buf = r.buf[:copy(r.buf, r.buf[r.pos:])]
+	r.pos = 0
+	if len(r.buf) > maxRecord {
+		return faulted("too_long")
+	}
+	if len(r.buf) == cap(r.buf) {
+		r.buf = append(make([]byte, 0, 2*cap(r.buf)), r.buf...)
+	}
+	n, err := r.src.Read(r.buf[len(r.buf):cap(r.buf)])
+	r.buf = r.buf[:len(r.buf)+n]
+	if err == io.EOF {
+		r.eof = true
+		return nil
+	}
+	if err != nil {
+		return errDead
+	}
+	return nil
+}
+
+// errMore asks for more input.
+var errMore = errors.New("worker: more input needed")
+
+// split cuts the first record off in and returns how many bytes it took.
+func (r *csvReader) split(in []byte) ([][]byte, int, error) {
+	if len(in) == 0 {
+		if r.eof {
+			return nil, 0, io.EOF
+		}
+		return nil, 0, errMore
+	}
+	r.fields = r.fields[:0]
+	for at := 0; ; {
+		var field []byte
+		if at < len(in) && in[at] == '"' {
+			var n int
+			if field, n = unquote(in[at:]); n < 0 {
+				if r.eof {
+					return nil, 0, faulted("quote")
+				}
+				return nil, 0, errMore
+			}
+			at += n
+		} else {
+			start := at
+			for at < len(in) && in[at] != r.delimiter && in[at] != '\n' {
+				if in[at] == '"' {
+					return nil, 0, faulted("quote")
+				}
+				at++
+			}
+			field = in[start:at]
+			if at < len(in) && in[at] == '\n' || at == len(in) {
+				// The end of a record, not of a value: its CR is not part of it.
+				field = bytes.TrimSuffix(field, []byte("\r"))
+			}
+		}
+		r.fields = append(r.fields, field)
+		switch {
+		case at == len(in) && r.eof:
+			return r.fields, at, nil
+		case at == len(in):
+			return nil, 0, errMore
+		case in[at] == r.delimiter:
+			at++
+			if at == len(in) && !r.eof {
+				return nil, 0, errMore
+			}
+		case in[at] == '\n':
+			return r.fields, at + 1, nil
+		case in[at] == '\r' && at+1 < len(in) && in[at+1] == '\n':
+			return r.fields, at + 2, nil
+		case in[at] == '\r' && at+1 == len(in) && !r.eof:
+			return nil, 0, errMore
+		case in[at] == '\r' && at+1 == len(in):
+			return r.fields, at + 1, nil
+		default:
+			return nil, 0, faulted("quote") // something after a closing quote
+		}
+	}
+}
+
+// unquote returns the field whose opening quote in starts with and how many
+// bytes it took, or -1 if its closing quote is not in in. It does not change in:
+// the record may be split again when more input has come.
+func unquote(in []byte) ([]byte, int) {
+	var joined []byte
+	for start, at := 1, 1; ; {
+		i := bytes.IndexByte(in[at:], '"')
+		if i < 0 {
+			return nil, -1
+		}
+		at += i + 1
+		if at < len(in) && in[at] == '"' {
+			joined = append(joined, in[start:at]...)
+			at++
+			start = at
+			continue
+		}
+		if joined == nil {
+			return in[start : at-1], at
+		}
+		return append(joined, in[start:at-1]...), at
+	}
+}
+
+// A valueParser appends the value of a field that is not empty to its column
+// and returns "", or the code of what is wrong with it.
+type valueParser func(field []byte) string
+
+func parserFor(typ string, b array.Builder) valueParser {
+	switch b := b.(type) {
+	case *array.StringBuilder:
+		return func(f []byte) string {
+			if !utf8.Valid(f) || bytes.IndexByte(f, 0) >= 0 {
+				return "encoding"
+			}
+			b.BinaryBuilder.Append(f)
+			return ""
+		}
+	case *array.Int64Builder:
+		return appendParsed(b.Append, parseInt)
+	case *array.Float64Builder:
+		return appendParsed(b.Append, parseFloat)
+	case *array.BooleanBuilder:
+		return appendParsed(b.Append, parseBool)
+	case *array.Date32Builder:
+		return appendParsed(b.Append, parseDate)
+	case *array.TimestampBuilder:
+		return appendParsed(b.Append, parseTimestamp)
+	case *array.Decimal128Builder:
+		precision, scale, ok := wire.Decimal(typ)
+		if !ok {
+			return nil
+		}
+		return appendParsed(b.Append, decimalParser(int(precision), int(scale)))
+	}
+	return nil
+}
+
+func appendParsed[T any](appendValue func(T), parse func(string) (T, bool)) valueParser {
+	return func(f []byte) string {
+		v, ok := parse(string(f))
+		if !ok {
+			return "value"
+		}
+		appendValue(v)
+		return ""
+	}
+}
