@@ -376,9 +376,14 @@ func (w *walk) older(t tile, prefix func(width int) []byte) {
 	}
 }
 
-// earliest returns the first of the breaks among entries and e.
+// earliest returns the first of the breaks among entries and e. Where the chain
+// cannot tell which of two entries changed, the lowest tile can.
 func (w *walk) earliest(e *BrokenError) error {
-	for _, o := range []*BrokenError{w.leaf, w.entry} {
+	chained := w.entry
+	if chained != nil && chained.Code == Unchained && w.leaf != nil && w.leaf.Entry <= chained.Entry+1 {
+		chained = nil
+	}
+	for _, o := range []*BrokenError{w.leaf, chained} {
 		if o != nil && (e == nil || o.Entry < e.Entry) {
 			e = o
 		}
