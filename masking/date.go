@@ -11,15 +11,16 @@ import (
 // in the proleptic Gregorian calendar, as DuckDB counts. A year outside 1 to
 // 9999 has no four-digit form and is redacted.
 func date(part string) binder {
-	layout := "2006-01"
-	if part == "year" {
-		layout = "2006"
-	}
 	write := func(dst []byte, t time.Time) []byte {
-		if t.Year() < 1 || t.Year() > 9999 {
+		year, month, _ := t.Date()
+		if year < 1 || year > 9999 {
 			return append(dst, Redacted...)
 		}
-		return t.AppendFormat(dst, layout)
+		dst = append(dst, digit(year/1000), digit(year/100), digit(year/10), digit(year))
+		if part == "year" {
+			return dst
+		}
+		return append(dst, '-', digit(int(month)/10), digit(int(month)))
 	}
 	return func(arr arrow.Array) writer {
 		switch a := arr.(type) {
@@ -31,3 +32,6 @@ func date(part string) binder {
 		panic("masking: date bound to " + arr.DataType().Name())
 	}
 }
+
+// digit returns the last decimal digit of n.
+func digit(n int) byte { return '0' + byte(n%10) }

@@ -16,10 +16,11 @@ import (
 type Kernel struct {
 	input arrow.DataType
 	bind  binder
+	width int // bytes a masked value usually has
 }
 
 // A binder returns the function that appends the masked text of value i of
-// arr to dst. The zero Kernel has none.
+// arr to dst, for one goroutine. The zero Kernel has none.
 type binder func(arr arrow.Array) writer
 
 // A writer appends at most headroom bytes more than the raw value holds.
@@ -56,7 +57,11 @@ func Compile(columnType string, r Recipe, k Keys) (Kernel, error) {
 	case "region":
 		bind = region(r.Digits)
 	}
-	return Kernel{input: t, bind: bind}, nil
+	width := 12
+	if r.Kind == "token" {
+		width = tokenLength
+	}
+	return Kernel{input: t, bind: bind, width: width}, nil
 }
 
 // Apply returns the masked form of arr, an *array.String of the same length
@@ -74,7 +79,7 @@ func (k Kernel) Apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, err
 		panic("masking: Apply on the zero Kernel")
 	}
 	if dict, ok := arr.(*array.Dictionary); ok && arrow.TypeEqual(dict.Dictionary().DataType(), k.input) {
-		masked, err := write(alloc, dict.Dictionary(), k.bind(dict.Dictionary()))
+		masked, err := write(alloc, dict.Dictionary(), k.bind(dict.Dictionary()), k.width)
 		if err != nil {
 			return nil, err
 		}
@@ -84,16 +89,17 @@ func (k Kernel) Apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, err
 	if !arrow.TypeEqual(arr.DataType(), k.input) {
 		return nil, fmt.Errorf("masking: apply to %s: %w", arr.DataType(), ErrInput)
 	}
-	return write(alloc, arr, k.bind(arr))
+	return write(alloc, arr, k.bind(arr), k.width)
 }
 
-// write builds the string array whose value i is what w appends for it.
-func write(alloc memory.Allocator, arr arrow.Array, w writer) (arrow.Array, error) {
+// write builds the string array whose value i is what w appends for it, about
+// width bytes.
+func write(alloc memory.Allocator, arr arrow.Array, w writer, width int) (arrow.Array, error) {
 	length := func(int) int { return 0 }
 	if s, ok := arr.(*array.String); ok {
 		length = s.ValueLen
 	}
-	return build(alloc, arr, func(dst *text, i int) {
+	return build(alloc, arr, width, func(dst *text, i int) {
 		dst.reserve(headroom + length(i))
 		dst.bytes = w(dst.bytes, i)
 	})
@@ -105,7 +111,11 @@ func gather(alloc memory.Allocator, dict *array.Dictionary, values *array.String
 	if values.NullN() > 0 {
 		return nil, fmt.Errorf("masking: dictionary with a null value: %w", ErrInput)
 	}
-	return build(alloc, dict, func(dst *text, i int) {
+	width := 1
+	if n := values.Len(); n > 0 { // an empty array may have no offsets
+		width += len(values.ValueBytes()) / n
+	}
+	return build(alloc, dict, width, func(dst *text, i int) {
 		v := values.Value(dict.GetValueIndex(i))
 		dst.reserve(len(v))
 		dst.bytes = append(dst.bytes, v...)
@@ -132,7 +142,7 @@ func (t *text) reserve(n int) {
 
 // build returns a string array of the length and null positions of arr, with
 // the text that add appends for each value that is not null.
-func build(alloc memory.Allocator, arr arrow.Array, add func(dst *text, i int)) (arrow.Array, error) {
+func build(alloc memory.Allocator, arr arrow.Array, width int, add func(dst *text, i int)) (arrow.Array, error) {
 	n := arr.Len()
 	offsets := memory.NewResizableBuffer(alloc)
 	defer offsets.Release()
@@ -141,7 +151,7 @@ func build(alloc memory.Allocator, arr arrow.Array, add func(dst *text, i int)) 
 	out := text{buffer: memory.NewResizableBuffer(alloc)}
 	defer out.buffer.Release()
 
-	out.reserve(16*n + headroom)
+	out.reserve(width*n + headroom)
 	ends[0] = 0
 	for i := range n {
 		if !arr.IsNull(i) {

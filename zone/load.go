@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -203,7 +204,7 @@ func (l *Load) flush() error {
 	segment := len(l.manifest.Segments)
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for c := range l.manifest.Columns {
+	for c := range slices.Backward(l.manifest.Columns) { // entity codes first: they take longest
 		l.manifest.Columns[c].Chunks = append(l.manifest.Columns[c].Chunks, chunk{})
 		group.Go(func() error {
 			written, err := l.writeColumn(c, segment)

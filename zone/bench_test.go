@@ -1,0 +1,110 @@
+package zone_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"zonebox/masking"
+	"zonebox/zone"
+)
+
+const benchRows = 2 << 20
+
+var benchSpec = zone.Spec{Zone: "z", Dataset: "d", Entity: "id", Columns: []zone.ColumnSpec{
+	{"id", "string"}, {"district", "string"}, {"cost", "float64"}, {"day", "date"},
+}}
+
+// benchBatches are visits of a tenth as many persons, in 300 districts.
+func benchBatches() []arrow.RecordBatch {
+	r := rand.New(rand.NewPCG(1, 2))
+	var out []arrow.RecordBatch
+	for done := 0; done < benchRows; done += 1 << 16 {
+		id, district := array.NewStringBuilder(memory.DefaultAllocator), array.NewStringBuilder(memory.DefaultAllocator)
+		cost, day := array.NewFloat64Builder(memory.DefaultAllocator), array.NewDate32Builder(memory.DefaultAllocator)
+		for range 1 << 16 {
+			id.Append(fmt.Sprintf("320106%012d", r.IntN(benchRows/10)))
+			district.Append(fmt.Sprintf("%06d", 320000+r.IntN(300)))
+			cost.Append(r.Float64() * 1000)
+			day.Append(arrow.Date32(19000 + r.IntN(1000)))
+		}
+		columns := []arrow.Array{id.NewArray(), district.NewArray(), cost.NewArray(), day.NewArray()}
+		fields := []arrow.Field{{Name: "id", Type: columns[0].DataType()}, {Name: "district", Type: columns[1].DataType()},
+			{Name: "cost", Type: columns[2].DataType()}, {Name: "day", Type: columns[3].DataType()}}
+		out = append(out, array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, 1<<16))
+	}
+	return out
+}
+
+func benchLoad(b *testing.B, s *zone.Store, batches []arrow.RecordBatch) zone.Info {
+	b.Helper()
+	l, err := s.Begin(benchSpec)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, rec := range batches {
+		if err := l.Append(rec); err != nil {
+			b.Fatal(err)
+		}
+	}
+	info, err := l.Commit(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return info
+}
+
+func BenchmarkLoad(b *testing.B) {
+	batches := benchBatches()
+	s, err := zone.Open(b.TempDir(), keys{}, newSigner("gate"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		benchLoad(b, s, batches)
+	}
+	b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds()/1e6, "Mrows/s")
+}
+
+func BenchmarkProject(b *testing.B) {
+	s, err := zone.Open(b.TempDir(), keys{}, newSigner("gate"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	info := benchLoad(b, s, benchBatches())
+	clear := []zone.Project{{Name: "id"}, {Name: "district"}, {Name: "cost"}, {Name: "day"}}
+	masked := []zone.Project{
+		{Name: "id", Recipe: &masking.Recipe{Kind: "token"}},
+		{Name: "district", Recipe: &masking.Recipe{Kind: "region", Digits: 4}},
+		{Name: "cost", Recipe: &masking.Recipe{Kind: "number", Width: 10}},
+		{Name: "day", Recipe: &masking.Recipe{Kind: "date", Part: "month"}},
+	}
+	scope := []zone.Condition{{Column: "district", In: []string{"320001", "320002", "320003"}}}
+	for _, c := range []struct {
+		name    string
+		columns []zone.Project
+		scope   []zone.Condition
+	}{
+		{"id", clear[:1], nil}, {"district", clear[1:2], nil}, {"clear", clear, nil},
+		{"token", masked[:1], nil}, {"region", masked[1:2], nil}, {"number", masked[2:3], nil}, {"month", masked[3:], nil},
+		{"masked", masked, nil}, {"scope", clear, scope},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			p := projection(info, c.columns...)
+			p.Entity, p.Scope = true, c.scope
+			for b.Loop() {
+				for rec, err := range s.Project(b.Context(), p) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					rec.Release()
+				}
+			}
+			b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds()/1e6, "Mrows/s")
+		})
+	}
+}
