@@ -63,6 +63,7 @@ func (x *lowering) aggregateCall(f *Function, e *ast.Function) (ast.Expr, value)
 			return refused()
 		}
 		out.live, out.perEntity, out.masked, out.recipe = true, true, false, ""
+		out.refs = []*reference{b.deferred[0].ref}
 	} else {
 		out.live, out.secret, out.masked, out.recipe = false, nil, false, ""
 	}

@@ -24,6 +24,7 @@ type block struct {
 	list       []*chosen
 	aggregated bool
 	keys       []key
+	broken     bool // a key was refused: what is not grouped is no fault of its own
 
 	live               []live // references whose rows reach this block
 	enforced, deferred []live // of live, if aggregated
@@ -214,12 +215,11 @@ func (b *block) decided(x *lowering, cond ast.Expr, v value, holds bool, node as
 	if x.clause == clauseOn {
 		columns = a.facts.join
 	}
-	own := owners(cond)
-	c, ok := cond.(*ast.Comparison)
-	if ok && c.Op == ast.CompareEqual && len(own) == 2 && x.clause != clauseFilter {
+	equates := false
+	if c, ok := cond.(*ast.Comparison); ok && c.Op == ast.CompareEqual && len(owners(cond)) == 2 && x.clause != clauseFilter {
 		l, lok := b.bare(c.Left)
 		r, rok := b.bare(c.Right)
-		if lok && rok {
+		if equates = lok && rok; equates {
 			b.links = append(b.links, link{l, r, holds})
 			columns = a.facts.join
 		}
@@ -227,7 +227,7 @@ func (b *block) decided(x *lowering, cond ast.Expr, v value, holds bool, node as
 	for _, s := range v.from {
 		columns[s.String()] = true
 	}
-	if len(own) > 1 && (!ok || len(b.links) == 0 || b.links[len(b.links)-1].left.expr != c.Left) {
+	if len(v.refs) > 1 && !equates {
 		b.spanning = append(b.spanning, node)
 	}
 }

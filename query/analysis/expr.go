@@ -51,6 +51,7 @@ func combine(vs ...value) value {
 	for _, v := range vs {
 		out.from = out.from.with(v.from...)
 		out.secret = out.secret.with(v.secret...)
+		out.reads(v.refs...)
 		out.constant = out.constant && v.constant
 		out.masked = out.masked || v.masked
 		out.live = out.live || v.live
@@ -134,7 +135,9 @@ func (x *lowering) column(c *ast.Column) (ast.Expr, value) {
 		return refused()
 	}
 	if x.post {
-		a.fault(NotGrouped, c, c.Names[len(c.Names)-1], "")
+		if !x.b.broken {
+			a.fault(NotGrouped, c, c.Names[len(c.Names)-1], "")
+		}
 		return refused()
 	}
 	return e, v
@@ -217,11 +220,7 @@ func (x *lowering) constant(c *ast.Constant) (ast.Expr, value) {
 func (x *lowering) consume(o operand) {
 	a := x.b.a
 	if len(o.val.secret) > 0 {
-		code := ComputeOnlyExpression
-		if x.clause != clauseSelect && x.clause != clauseArgument {
-			code = ComputeOnlyPredicate
-		}
-		a.fault(code, o.node, o.val.name(), o.val.name(), o.val.path...)
+		a.fault(ComputeOnlyExpression, o.node, o.val.name(), o.val.name(), o.val.path...)
 	}
 	if o.val.token {
 		a.fault(TokenNotBare, o.node, o.val.name(), "", o.val.path...)
@@ -293,10 +292,13 @@ func (x *lowering) compare(op ast.CompareOp, l, r operand, node ast.Node, condit
 		case len(s.self.val.secret) == 0:
 		case s.other.val.constant:
 			x.permit(s.self, granted(s.self.val, permission), condition, permission)
+		case op == ast.CompareEqual && joins(s.self.val, s.other.val) && !s.other.val.live:
+			// A table of known values turns a join into a comparison with constants.
+			x.permit(s.self, granted(s.self.val, "joinkey") && granted(s.self.val, "cmp_lit:=", "cmp_lit:in"), condition, "joinkey, cmp_lit:in")
 		case op == ast.CompareEqual && joins(s.self.val, s.other.val):
 			x.permit(s.self, granted(s.self.val, "joinkey", "cmp_col"), condition, "joinkey")
 		default:
-			x.permit(s.self, s.other.val.origin != nil && granted(s.self.val, "cmp_col"), condition, "cmp_col")
+			x.permit(s.self, s.other.val.origin != nil && s.other.val.live && granted(s.self.val, "cmp_col"), condition, "cmp_col")
 		}
 		if s.self.val.token && (permission != "cmp_lit:=" || !s.other.val.token && !s.other.val.constant) {
 			a.fault(TokenNotBare, s.self.node, s.self.val.name(), "", s.self.val.path...)

@@ -89,7 +89,7 @@ func (b *block) table(t *ast.Table, e *env) (ast.From, scope) {
 			continue
 		}
 		s := source{base, c}
-		v := value{typ: columnType(c.Type), nullable: c.Nullable, from: sources{s}, origin: &origin{ref, c},
+		v := value{typ: columnType(c.Type), nullable: c.Nullable, from: sources{s}, refs: []*reference{ref}, origin: &origin{ref, c},
 			masked: c.Mode == Masked, token: c.Mode == Masked && c.Token, recipe: c.Recipe, live: base.protected, path: []string{s.String()}}
 		if secret(c, a.opt) {
 			v.secret = sources{s}
@@ -115,8 +115,13 @@ func (b *block) derived(inner *block, alias string, names []string, node ast.Nod
 	}
 	inner.rename(names, node)
 	r := &relation{alias: alias, block: inner, control: inner.control, node: node}
+	one := &reference{table: &table{Table: &Table{Name: alias}}, alias: alias}
 	for _, it := range inner.items {
-		r.columns = append(r.columns, &column{name: it.name, val: it.val})
+		v := it.val
+		if len(inner.live) == 0 {
+			v.refs = []*reference{one} // its rows are results, whatever they were made of
+		}
+		r.columns = append(r.columns, &column{name: it.name, val: v})
 	}
 	for _, l := range inner.live {
 		r.live = append(r.live, live{l.ref, r.expr(entityName(l.ref))})

@@ -60,6 +60,8 @@ func (b *block) ordinal(e ast.Expr) *chosen {
 
 func (b *block) key(x *lowering, c *chosen) {
 	a := b.a
+	faults := len(a.faults)
+	defer func() { b.broken = b.broken || len(a.faults) > faults }()
 	var e ast.Expr
 	var v value
 	if c.visible != nil {
@@ -82,6 +84,14 @@ func (b *block) key(x *lowering, c *chosen) {
 	if len(v.secret) > 0 && !granted(v, "groupkey") {
 		a.fault(ComputeOnlyGroup, c.node, v.name(), v.name(), v.path...)
 	}
+	for _, t := range b.shows(v) {
+		if !granted(t, "groupkey") {
+			a.fault(ComputeOnlyGroup, c.node, t.name(), t.name(), t.path...)
+		}
+		if !t.origin.column.PublicCodes {
+			v.secret = v.secret.with(t.secret...)
+		}
+	}
 	for _, s := range v.from {
 		a.facts.group[s.String()] = true
 	}
@@ -90,6 +100,42 @@ func (b *block) key(x *lowering, c *chosen) {
 	}
 	b.control.from = b.control.from.with(v.from...)
 	b.keys = append(b.keys, key{e, v, c.node})
+}
+
+// shows lists the compute-only columns that v tells by way of a join: the column
+// they equal, and every column of a plain table looked up by them.
+func (b *block) shows(v value) []value {
+	var out []value
+	for _, start := range b.links {
+		for _, s := range [][2]value{{start.left.val, start.right.val}, {start.right.val, start.left.val}} {
+			secret, other := s[0], s[1]
+			if len(secret.secret) == 0 || secret.origin == nil || len(other.secret) > 0 {
+				continue
+			}
+			looked := map[*reference]bool{}
+			if !other.live {
+				looked[other.refs[0]] = true
+			}
+			for grown := true; grown; {
+				grown = false
+				for _, l := range b.links {
+					for _, p := range [][2]value{{l.left.val, l.right.val}, {l.right.val, l.left.val}} {
+						if !p[1].live && looked[p[0].refs[0]] && !looked[p[1].refs[0]] {
+							looked[p[1].refs[0]], grown = true, true
+						}
+					}
+				}
+			}
+			tells := v.origin != nil && other.origin != nil && *v.origin == *other.origin
+			for _, r := range v.refs {
+				tells = tells || looked[r]
+			}
+			if tells {
+				out = append(out, secret)
+			}
+		}
+	}
+	return out
 }
 
 // project lowers the select list.
@@ -158,10 +204,7 @@ func (b *block) having(e ast.Expr) {
 	x := &lowering{b: b, scope: &b.scope, clause: clauseHaving, post: true, aliases: b.list}
 	l, v := x.lower(e, true)
 	x.truth(l, v, e, true)
-	b.control.from = b.control.from.with(v.from...)
-	for _, s := range v.from {
-		b.a.facts.filter[s.String()] = true
-	}
+	b.decided(x, l, v, false, e)
 	b.out.Having = l
 }
 

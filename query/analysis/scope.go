@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"slices"
 	"strings"
 
 	"zonebox/query/ast"
@@ -54,10 +55,11 @@ type value struct {
 	literal  bool // written as a constant
 	nullable bool
 
-	from   sources // every column in the value; aggregation never erases it
-	secret sources // those of them that must not leave as they are
-	origin *origin // the column it is, unchanged; nil if computed
-	token  bool    // a keyed token, unchanged
+	from   sources      // every column in the value; aggregation never erases it
+	refs   []*reference // whose rows it was read from; what is aggregated counts as read from one
+	secret sources      // those of them that must not leave as they are
+	origin *origin      // the column it is, unchanged; nil if computed
+	token  bool         // a keyed token, unchanged
 	masked bool
 	recipe string
 
@@ -67,6 +69,15 @@ type value struct {
 	label     bool // a group label from a public code list
 
 	path []string // from here to the first column
+}
+
+// reads adds references to those of v.
+func (v *value) reads(refs ...*reference) {
+	for _, r := range refs {
+		if !slices.Contains(v.refs, r) {
+			v.refs = append(v.refs[:len(v.refs):len(v.refs)], r)
+		}
+	}
 }
 
 // name is how faults call the value.
