@@ -41,6 +41,7 @@ func (c *change) grant() {
 	c.grantMover(lic, zone, data)
 	c.grantScope(now, scenario, lic, data)
 	c.grantColumns(now, data)
+	c.grantAlone(now)
 	c.consents(now, lic, zone, data)
 }
 
@@ -104,6 +105,30 @@ func (c *change) grantColumns(g Grant, d Dataset) {
 	for i, cond := range g.Scope {
 		if !known(cond.Column) {
 			c.fault(CodeScope, fmt.Sprintf("/spec/scope/%d/column", i), "NJ24-13", say("dataset %s has no column %s", "数据集 %s 没有列 %s", g.Dataset, cond.Column))
+		}
+	}
+}
+
+// grantAlone refuses a second grant of the same dataset to the same scenario for
+// the same days: which of two forms a column has must never be a question.
+func (c *change) grantAlone(g Grant) {
+	if c.err != nil {
+		return
+	}
+	others, err := c.tx.r.documents(c.tx.ctx, c.tx.sql, `WHERE kind = ? AND parent = ? AND name <> ? AND `+newest,
+		KindGrant, g.Scenario, c.doc.Name)
+	if err != nil {
+		c.err = err
+		return
+	}
+	for _, s := range others {
+		o, err := SpecOf[Grant](s.Document)
+		if err != nil {
+			c.err = err
+			return
+		}
+		if o.Dataset == g.Dataset && o.Status != StatusRevoked && o.From <= g.Until && g.From <= o.Until {
+			c.fault(CodeScope, "/spec/dataset", "NJ24-15", say("grant %s opens the same dataset to the same scenario in that time", "授权 %s 已在同期向该场景开放同一数据集", s.Name))
 		}
 	}
 }
