@@ -52,6 +52,7 @@ func combine(vs ...value) value {
 		out.from = out.from.with(v.from...)
 		out.secret = out.secret.with(v.secret...)
 		out.reads(v.refs...)
+		out.tells = append(out.tells, v.tells...)
 		out.constant = out.constant && v.constant
 		out.masked = out.masked || v.masked
 		out.live = out.live || v.live

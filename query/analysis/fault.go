@@ -49,6 +49,7 @@ const (
 	ComputeOnlyProjected  = "COMPUTE_ONLY_PROJECTED"
 	ComputeOnlyPredicate  = "COMPUTE_ONLY_PREDICATE"
 	ComputeOnlyExpression = "COMPUTE_ONLY_EXPRESSION"
+	ComputeOnlyRecords    = "COMPUTE_ONLY_RECORDS"
 	ComputeOnlyGroup      = "COMPUTE_ONLY_GROUP"
 	ComputeOnlyOrder      = "COMPUTE_ONLY_ORDER"
 	GroupLabelNotPublic   = "GROUP_LABEL_NOT_PUBLIC"
@@ -102,6 +103,7 @@ var texts = map[string]wording{
 		"申请许可 %s", "ask for the permission %s", both1416},
 	ComputeOnlyExpression: {"仅供计算的列只能裸用,不得参与表达式:%s", "the compute-only column %s must stand bare, not inside an expression",
 		"直接对该列聚合,或把条件写进 FILTER", "aggregate the bare column, or put the condition into FILTER", both1416},
+	ComputeOnlyRecords:  {"仅供计算的列不得决定输出哪些记录:%s", "the compute-only column %s must not decide which records leave", "改用聚合结果", "ask for an aggregate instead", both1416},
 	ComputeOnlyGroup:    {"仅供计算的列不得分组:%s", "the compute-only column %s must not be a group key", "申请许可 groupkey:%s", "ask for the permission groupkey on %s", both1416},
 	ComputeOnlyOrder:    {"仅供计算的列不得排序:%s", "the compute-only column %s must not decide an order", "申请许可 order:%s", "ask for the permission order on %s", both1416},
 	GroupLabelNotPublic: {"三级及以上的分组标签须属于公开代码表:%s", "the group label %s is no public code list and must not leave", "不输出该标签,或申请 MASKED 授权:%s", "leave the label out, or ask for a MASKED grant on %s", level14},

@@ -84,7 +84,7 @@ func (b *block) key(x *lowering, c *chosen) {
 	if len(v.secret) > 0 && !granted(v, "groupkey") {
 		a.fault(ComputeOnlyGroup, c.node, v.name(), v.name(), v.path...)
 	}
-	for _, t := range b.shows(v) {
+	for _, t := range append(b.shows(v), v.tells...) {
 		if !granted(t, "groupkey") {
 			a.fault(ComputeOnlyGroup, c.node, t.name(), t.name(), t.path...)
 		}
@@ -161,6 +161,9 @@ func (b *block) project() {
 		}
 		for _, g := range cells {
 			b.cell(g, i)
+		}
+		if len(b.live) > 0 && !b.aggregated {
+			v.tells = append(v.tells[:len(v.tells):len(v.tells)], b.shows(v)...)
 		}
 		b.items = append(b.items, &item{c.name, c.node, e, v})
 	}
@@ -352,7 +355,7 @@ func (b *block) finish() {
 	b.record = b.root && len(b.live) > 0 && !b.aggregated
 	if b.record {
 		for _, u := range b.control.secrets {
-			a.fault(ComputeOnlyPredicate, u.node, u.source.String(), u.source.String(), u.source.String())
+			a.fault(ComputeOnlyRecords, u.node, u.source.String(), "", u.source.String())
 		}
 	}
 	switch {

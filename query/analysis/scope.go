@@ -58,6 +58,7 @@ type value struct {
 	from   sources      // every column in the value; aggregation never erases it
 	refs   []*reference // whose rows it was read from; what is aggregated counts as read from one
 	secret sources      // those of them that must not leave as they are
+	tells  []value      // compute-only columns that a join tells by it
 	origin *origin      // the column it is, unchanged; nil if computed
 	token  bool         // a keyed token, unchanged
 	masked bool
