@@ -25,7 +25,7 @@ func date(part string) binder {
 	return func(arr arrow.Array) writer {
 		switch a := arr.(type) {
 		case *array.Date32:
-			return func(dst []byte, i int) []byte { return write(dst, a.Value(i).ToTime()) }
+			return func(dst []byte, i int) []byte { return write(dst, time.Unix(int64(a.Value(i))*86400, 0).UTC()) }
 		case *array.Timestamp:
 			return func(dst []byte, i int) []byte { return write(dst, time.UnixMicro(int64(a.Value(i))).UTC()) }
 		}
