@@ -108,7 +108,7 @@ type Log struct {
 // it for this process alone. signer signs the checkpoints; its name is the
 // log's origin.
 //
-// Open reads and verifies the whole log, about a second for each 200,000
+// Open reads and verifies the whole log, about a second for each 100,000
 // entries, and returns a *[BrokenError] rather than add to a log that does not
 // verify; it removes what interrupted writes left behind. When it returns, a
 // signed checkpoint covers every entry. It returns ErrLocked if the log is

@@ -192,9 +192,24 @@ func TestEntriesThatAreRefused(t *testing.T) {
 			t.Errorf("%s: Append = %v, want %v", c.name, err, c.want)
 		}
 	}
+	unusual := change(func(e *audit.Entry) {
+		e.Fields = map[string]string{"\U00010000": "astral sorts first", "\ue000": "\u2028 stays", "z": `\u2028 as text, "quoted" \`, "\x7f\x1f": "\b"}
+	})
+	if _, err := l.Append(t.Context(), unusual); err != nil {
+		t.Errorf("Append of unusual text = %v", err)
+	}
 	fits := change(func(e *audit.Entry) { e.Fields["x"] = "\u2028<&>é\U00020087" + strings.Repeat("a", 500) })
 	if _, err := l.Append(t.Context(), fits); err != nil {
 		t.Errorf("Append of an entry that fits = %v", err)
+	}
+	var leaves []string
+	for _, b := range readBundle(t, filepath.Join(dir, "tile/entries/000.p/2")) {
+		leaves = append(leaves, string(b))
+	}
+	// Keys by UTF-16 unit, nothing escaped that need not be: RFC 8785.
+	want := `"fields":{"z":"\\u2028 as text, \"quoted\" \\","` + "\x7f" + `\u001f":"\b","` + "\U00010000" + `":"astral sorts first","` + "\ue000" + `":"` + "\u2028" + ` stays"}`
+	if !strings.Contains(leaves[0], want) {
+		t.Errorf("leaf = %s, want %s in it", leaves[0], want)
 	}
 }
 

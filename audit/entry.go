@@ -122,13 +122,29 @@ func (e Entry) encode() ([]byte, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrInvalid, err)
 	}
-	// encoding/json sorts the keys of Fields by byte and escapes U+2028; the
-	// canonical form sorts by UTF-16 unit and escapes nothing it need not.
-	out, err := jcs.Transform(b.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrInvalid, err)
+	out := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if isCanonical(out, e.Fields) {
+		return out, nil
 	}
-	return out, nil
+	if out, err := jcs.Transform(out); err == nil {
+		return out, nil
+	}
+	return nil, fmt.Errorf("%w: no canonical form", ErrInvalid)
+}
+
+// isCanonical reports whether the JSON of a leaf is certainly in canonical form
+// as encoding/json wrote it: the members of leaf stand in order, but json sorts
+// the keys of fields by byte where RFC 8785 sorts by UTF-16 unit, and escapes
+// U+2028 and U+2029 where it does not.
+func isCanonical(b []byte, fields map[string]string) bool {
+	for k := range fields {
+		for i := range len(k) {
+			if k[i] >= utf8.RuneSelf {
+				return false
+			}
+		}
+	}
+	return !bytes.Contains(b, []byte(`\u202`))
 }
 
 // decode reads a leaf, which must be exactly what encode writes.

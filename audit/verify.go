@@ -267,8 +267,9 @@ func (w *walk) exact(t tile) bool {
 }
 
 func (w *walk) add(i uint64, leaf []byte, t tile) {
-	w.hash(0, tlog.RecordHash(leaf))
-	w.tree.add(tlog.RecordHash(leaf))
+	h := tlog.RecordHash(leaf)
+	w.hash(0, h)
+	w.tree.add(h)
 	w.mark()
 	if w.entry != nil {
 		return
