@@ -169,7 +169,7 @@ type Grant struct {
 	Dataset    string        `json:"dataset"`
 	Columns    []GrantColumn `json:"columns"`
 	Access     string        `json:"access"` // "" and REQUEST_RESPONSE are the same; anything else is refused
-	Status     string        `json:"status"` // ACTIVE is the only one that grants
+	Status     string        `json:"status"` // APPROVED is the only one that grants
 	From       string        `json:"from"`
 	Until      string        `json:"until"`
 	Regulator  *Step         `json:"zreg,omitempty"`

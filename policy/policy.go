@@ -124,18 +124,6 @@ type document struct {
 	Binding string `json:"binding"`
 }
 
-// binding digests what an approval binds: every fact but the clock, the state
-// of this host, what the person did before, and the approvals themselves.
-func (in Input) binding() string {
-	in.Now, in.Runtime, in.History, in.Approvals, in.Capabilities = time.Time{}, nil, nil, nil, nil
-	doc, err := json.Marshal(in)
-	if err != nil {
-		panic("policy: encode input: " + err.Error()) // Input holds only types that encode
-	}
-	sum := sha256.Sum256(doc)
-	return hex.EncodeToString(sum[:])
-}
-
 // decide evaluates an encoded document.
 func (e *Evaluator) decide(ctx context.Context, doc []byte) (Decision, error) {
 	input, err := decode(doc)

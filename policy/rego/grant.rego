@@ -25,7 +25,7 @@ relevant contains grant if {
 # faults holds [grant id, code]. A grant with a fault grants nothing.
 faults contains [grant.id, "GRANT_NOT_APPROVED"] if {
 	some grant in relevant
-	grant.status != "ACTIVE"
+	grant.status != "APPROVED"
 }
 
 faults contains [grant.id, "GRANT_PERIOD"] if {

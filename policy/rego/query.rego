@@ -22,6 +22,12 @@ deny contains ["FACT_CONTRADICTS", "query.protected"] if {
 	protected_by_catalogue
 }
 
+deny contains ["FACT_CONTRADICTS", "query.tables"] if {
+	asking
+	some column in used
+	not input.columns[column].dataset in input.query.tables
+}
+
 protected_by_catalogue if {
 	some name in concerned
 	input.datasets[name].personal_info

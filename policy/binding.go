@@ -1,0 +1,31 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+)
+
+// binding digests what an approval binds: every fact but the clock, the state
+// of this host, what the person did before, and the approvals themselves. Of
+// the catalogue and the grants it takes the datasets the statement reads, so
+// that another dataset's new version does not void the approval.
+func (in Input) binding() string {
+	in.Now, in.Runtime, in.History, in.Approvals, in.Capabilities = time.Time{}, nil, nil, nil, nil
+	if in.Query != nil {
+		elsewhere := func(dataset string) bool { return !slices.Contains(in.Query.Tables, dataset) }
+		in.Datasets, in.Columns, in.Grants = maps.Clone(in.Datasets), maps.Clone(in.Columns), slices.Clone(in.Grants)
+		maps.DeleteFunc(in.Datasets, func(name string, _ Dataset) bool { return elsewhere(name) })
+		maps.DeleteFunc(in.Columns, func(_ string, c Column) bool { return elsewhere(c.Dataset) })
+		in.Grants = slices.DeleteFunc(in.Grants, func(g Grant) bool { return elsewhere(g.Dataset) })
+	}
+	doc, err := json.Marshal(in)
+	if err != nil {
+		panic("policy: encode input: " + err.Error()) // Input holds only types that encode
+	}
+	sum := sha256.Sum256(doc)
+	return hex.EncodeToString(sum[:])
+}
