@@ -55,7 +55,8 @@ func (d rootDocument) check() error {
 	return nil
 }
 
-// associatedData binds the parameters, so that nobody can weaken them.
+// associatedData binds everything else in the file to the wrapped keyset. Cost
+// and salt are bound already, by what is derived from them.
 func (d rootDocument) associatedData() []byte {
 	return fmt.Appendf(nil, "%s %s t=%d m=%d p=%d salt=%x",
 		d.Format, d.KDF, d.Cost.Time, d.Cost.Memory, d.Cost.Lanes, d.Salt)

@@ -82,32 +82,24 @@ func check(batches iter.Seq2[arrow.RecordBatch, error], p Plan) (*Checked, Repor
 // kept collects the rows that stay, column by column.
 type kept struct {
 	plan   Plan
-	fields []arrow.Field // of the outputs, then of the Order columns
-	source []int         // position in a batch of each field
-	parts  [][]arrow.Array
-	joined []arrow.Array // one per field, once all batches are in
+	fields []arrow.Field   // of the outputs
+	parts  [][]arrow.Array // per output, one of each batch
+	joined []arrow.Array   // per output, once all batches are in
 
-	blanked []bool  // per row: a cell of it was suppressed
-	group   []int64 // per row: its smallest Group count
+	late  []bool  // per row: a value was suppressed that the engine had at hand
+	group []int64 // per row: its smallest Group count
 
 	report Report
 }
 
 func (k *kept) init() error {
-	for i, c := range k.plan.Columns {
+	for _, c := range k.plan.Columns {
 		t, err := arrowType(c.Type)
 		if err != nil {
 			return err
 		}
 		k.fields = append(k.fields, arrow.Field{Name: c.Name, Type: t, Nullable: true})
-		k.source = append(k.source, i)
 		k.report.MaxLevel = max(k.report.MaxLevel, c.Level)
-	}
-	for i, h := range k.plan.Hidden {
-		if h.Kind == Order {
-			k.fields = append(k.fields, arrow.Field{})
-			k.source = append(k.source, len(k.plan.Columns)+i)
-		}
 	}
 	k.parts = make([][]arrow.Array, len(k.fields))
 	return nil
@@ -139,10 +131,7 @@ func (k *kept) judge(batch arrow.RecordBatch) error {
 		}
 	}
 	counts := make([]func(int) int64, len(p.Hidden))
-	for i, h := range p.Hidden {
-		if h.Kind == Order {
-			continue
-		}
+	for i := range p.Hidden {
 		var err error
 		if counts[i], err = counter(batch.Column(len(p.Columns) + i)); err != nil {
 			return err
@@ -164,7 +153,7 @@ func (k *kept) judge(batch arrow.RecordBatch) error {
 			k.report.RowsSuppressed++
 			continue
 		}
-		blanked := false
+		late := false
 		for i, h := range p.Hidden {
 			if h.Kind != Cell || counts[i](row) >= int64(h.K) {
 				continue
@@ -176,23 +165,19 @@ func (k *kept) judge(batch arrow.RecordBatch) error {
 				k.report.CellsSuppressed++
 			}
 			blank[h.Output][len(rows)] = true
-			blanked = true
+			late = late || batch.Column(h.Output).IsValid(row)
 		}
 		rows = append(rows, row)
-		k.blanked = append(k.blanked, blanked)
+		k.late = append(k.late, late)
 		k.group = append(k.group, group)
 	}
 
-	for i, at := range k.source {
-		col, err := newColumn(batch.Column(at))
+	for i := range k.fields {
+		col, err := newColumn(batch.Column(i))
 		if err != nil {
 			return err
 		}
-		var b []bool
-		if i < len(blank) {
-			b = blank[i]
-		}
-		k.parts[i] = append(k.parts[i], col.take(p.Allocator, rows, b))
+		k.parts[i] = append(k.parts[i], col.take(p.Allocator, rows, blank[i]))
 	}
 	return nil
 }
@@ -218,18 +203,15 @@ func counter(a arrow.Array) (func(int) int64, error) {
 	}, nil
 }
 
-// join makes one array of the parts of each field.
+// join makes one array of the parts of each output.
 func (k *kept) join() error {
 	k.joined = make([]arrow.Array, len(k.fields))
 	for i, parts := range k.parts {
 		var err error
 		if len(parts) == 0 {
-			if k.fields[i].Type == nil { // an Order column of no batches
-				k.fields[i].Type = arrow.Null
-			}
 			k.joined[i] = array.MakeArrayOfNull(k.plan.Allocator, k.fields[i].Type, 0)
 		} else if k.joined[i], err = array.Concatenate(parts, k.plan.Allocator); err != nil {
-			return ErrSchema // the type of an Order column changed between batches
+			return err
 		}
 	}
 	return nil
@@ -249,7 +231,7 @@ func (k *kept) rekey() error {
 		}
 		k.joined[i] = a
 		old.Release()
-		if a.Len() != len(k.blanked) || !arrow.TypeEqual(a.DataType(), k.fields[i].Type) {
+		if a.Len() != len(k.late) || !arrow.TypeEqual(a.DataType(), k.fields[i].Type) {
 			return ErrSchema
 		}
 	}
@@ -261,48 +243,60 @@ func (k *kept) rekey() error {
 // A protected result that the statement does not order is sorted by what it
 // releases, all columns from left to right: stored order, or the order in which
 // a hash table met its groups, says something about withheld rows. In an ordered
-// result, rows that tie in every Order column are sorted that way too, and rows
-// with a suppressed cell go last, sorted that way: their place among the others
-// would tell the value that was withheld.
+// result, rows that tie in the outputs it orders by are sorted that way too. A
+// row that lost a value which the engine still had goes last, among its like
+// sorted that way: its place would tell what was withheld. Statements that
+// suppress the cell themselves hand over null and order by that.
 func (k *kept) order() ([]int, error) {
-	rows := make([]int, len(k.blanked))
+	rows := make([]int, len(k.late))
 	for i := range rows {
 		rows[i] = i
 	}
-	if !k.plan.Protected {
+	p := k.plan
+	if !p.Protected {
 		return rows, nil
 	}
-	outputs := len(k.plan.Columns)
-	released, err := comparer(k.joined[:outputs])
+	released, err := comparer(k.joined)
 	if err != nil {
 		return nil, err
 	}
-	if !k.plan.Ordered {
+	if !p.Ordered {
 		slices.SortFunc(rows, released)
 		return rows, nil
 	}
 	var last []int
 	rows = slices.DeleteFunc(rows, func(row int) bool {
-		if k.blanked[row] {
+		if k.late[row] {
 			last = append(last, row)
 		}
-		return k.blanked[row]
+		return k.late[row]
 	})
-	if len(k.joined) > outputs && len(rows) > 0 {
-		key, err := comparer(k.joined[outputs:])
-		if err != nil {
+	slices.SortFunc(last, released)
+	if len(p.Order) > 0 {
+		if err := k.ties(rows, released); err != nil {
 			return nil, err
 		}
-		start := 0
-		for i := 1; i <= len(rows); i++ {
-			if i == len(rows) || key(rows[i], rows[start]) != 0 {
-				slices.SortFunc(rows[start:i], released)
-				start = i
-			}
+	}
+	return append(rows, last...), nil
+}
+
+// ties sorts each run of rows that are alike in the outputs of Order.
+func (k *kept) ties(rows []int, released func(i, j int) int) error {
+	var keys []arrow.Array
+	for _, output := range k.plan.Order {
+		keys = append(keys, k.joined[output])
+	}
+	key, err := comparer(keys)
+	if err != nil {
+		return err
+	}
+	for start, i := 0, 1; i <= len(rows); i++ {
+		if i == len(rows) || key(rows[i], rows[start]) != 0 {
+			slices.SortFunc(rows[start:i], released)
+			start = i
 		}
 	}
-	slices.SortFunc(last, released)
-	return append(rows, last...), nil
+	return nil
 }
 
 // cut applies OFFSET and LIMIT.

@@ -98,13 +98,6 @@ func newColumn(a arrow.Array) (column, error) {
 		return columnOf(a, cmp.Compare[arrow.Timestamp]), nil
 	case *array.Decimal128:
 		return columnOf(a, decimal128.Num.Cmp), nil
-	case *array.Null:
-		return column{
-			compare: func(int, int) int { return 0 },
-			take: func(_ memory.Allocator, rows []int, _ []bool) arrow.Array {
-				return array.NewNull(len(rows))
-			},
-		}, nil
 	}
 	return column{}, ErrSchema
 }

@@ -17,8 +17,8 @@
 // the right entities is the work of query/analysis. It does not see earlier
 // releases. The size of a sealed file tells roughly how much is in it.
 //
-// BUG(order): ties of an ORDER BY keep the order of the engine unless the
-// statement hands its order keys as hidden columns of kind Order.
+// BUG(order): ties of an ORDER BY over aggregates keep the order of the engine
+// unless the plan names the outputs it orders by.
 //
 // Read Check first, then Held.Seal and Open.
 //
@@ -126,8 +126,6 @@ const (
 	Group = "group"
 	// Cell counts the entities behind one output of the row.
 	Cell = "cell"
-	// Order is a key of the statement's ORDER BY. It tells which rows tie.
-	Order = "order"
 )
 
 // Column is one output of the statement.
@@ -142,8 +140,8 @@ type Column struct {
 // Hidden is one trailing column of the statement that the gate judges and
 // strips.
 type Hidden struct {
-	Kind   string // Group, Cell or Order
-	K      int    // least number of entities, at least 1; for Group and Cell
+	Kind   string // Group or Cell
+	K      int    // least number of entities, at least 1
 	Output int    // the output a Cell guards
 }
 
@@ -156,6 +154,10 @@ type Plan struct {
 	Protected   bool // the statement uses a protected reference
 	RecordLevel bool // and never aggregates it
 	Ordered     bool // the rows come in the order the statement asks for
+
+	// Order are the outputs that an ordered statement orders by: rows alike in
+	// all of them tie. Required for an ordered record-level statement.
+	Order []int
 
 	Limit, Offset *int64 // applied to what suppression leaves; nil is none
 
@@ -193,9 +195,16 @@ func (p Plan) check() error {
 			return ErrPlan
 		}
 	}
+	if !p.Ordered && len(p.Order) > 0 || p.Ordered && p.RecordLevel && len(p.Order) == 0 {
+		return ErrPlan
+	}
+	for _, output := range p.Order {
+		if output < 0 || output >= len(p.Columns) || p.Columns[output].Token {
+			return ErrPlan
+		}
+	}
 	for _, h := range p.Hidden {
 		switch {
-		case h.Kind == Order && p.Ordered:
 		case h.Kind == Group && h.K >= 1:
 		case h.Kind == Cell && h.K >= 1 && h.Output >= 0 && h.Output < len(p.Columns):
 		default:

@@ -445,11 +445,17 @@ func TestPlansThatContradictThemselvesAreRefused(t *testing.T) {
 		"cell without output":        func(p *release.Plan) { p.Hidden[1].Output = -1 },
 		"cell of no output":          func(p *release.Plan) { p.Hidden[1].Output = 3 },
 		"unknown kind":               func(p *release.Plan) { p.Hidden[0].Kind = "sum" },
-		"order key, but not ordered": func(p *release.Plan) { p.Hidden[0].Kind = release.Order },
-		"unknown form":               func(p *release.Plan) { p.Columns[0].Form = "" },
-		"token form without token":   func(p *release.Plan) { p.Columns[0].Form = release.Token },
-		"token without its key":      func(p *release.Plan) { p.Columns[0].Form, p.Columns[0].Token = release.Token, true },
-		"token of another form":      func(p *release.Plan) { p.Columns[0].Token, p.RekeyToken = true, rekeyed },
+		"order, but not ordered":     func(p *release.Plan) { p.Order = []int{0} },
+		"order of no output":         func(p *release.Plan) { p.Ordered, p.Order = true, []int{3} },
+		"records ordered by nothing": func(p *release.Plan) { p.Ordered, p.RecordLevel = true, true },
+		"ordered by a token": func(p *release.Plan) {
+			p.Columns[0].Form, p.Columns[0].Token, p.RekeyToken = release.Token, true, rekeyed
+			p.Ordered, p.Order = true, []int{0}
+		},
+		"unknown form":             func(p *release.Plan) { p.Columns[0].Form = "" },
+		"token form without token": func(p *release.Plan) { p.Columns[0].Form = release.Token },
+		"token without its key":    func(p *release.Plan) { p.Columns[0].Form, p.Columns[0].Token = release.Token, true },
+		"token of another form":    func(p *release.Plan) { p.Columns[0].Token, p.RekeyToken = true, rekeyed },
 		"token that is no string": func(p *release.Plan) {
 			p.Columns[1].Form, p.Columns[1].Token, p.RekeyToken = release.Token, true, rekeyed
 		},
