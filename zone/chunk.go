@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -183,25 +182,6 @@ func rawSize(rec arrow.RecordBatch) int64 {
 		}
 	}
 	return size
-}
-
-// validUTF8 checks all text of a at once, then that no value starts inside a
-// character.
-func validUTF8(a *array.String) bool {
-	if a.Len() == 0 {
-		return true
-	}
-	text := a.ValueBytes()
-	if !utf8.Valid(text) {
-		return false
-	}
-	start := a.ValueOffset(0)
-	for i := range a.Len() {
-		if at := a.ValueOffset(i) - start; at < len(text) && !utf8.RuneStart(text[at]) {
-			return false
-		}
-	}
-	return true
 }
 
 // bounds are the least and greatest value of a chunk as bytes that sort like

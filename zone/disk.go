@@ -14,26 +14,20 @@ type disk struct {
 	fault func(op, path string) error // tests: an error ends the step before it happens
 }
 
-func (d disk) step(op, path string) error {
-	if d.fault == nil {
-		return nil
+// do does one step.
+func (d disk) do(op, path string, step func() error) error {
+	if d.fault != nil {
+		if err := d.fault(op, path); err != nil {
+			return err
+		}
 	}
-	return d.fault(op, path)
+	return step()
 }
 
-// mkdir makes the folder and its parents, and waits until each new one is
-// named on disk.
+// mkdir makes the folder and its parent if they are missing, and waits until
+// the names of both are on disk.
 func (d disk) mkdir(path string) error {
-	if _, err := os.Stat(path); err == nil {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	if err := d.step("mkdir", path); err != nil {
-		return err
-	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := d.do("mkdir", path, func() error { return os.MkdirAll(path, 0o700) }); err != nil {
 		return err
 	}
 	if err := d.sync(filepath.Dir(path)); err != nil {
@@ -44,55 +38,41 @@ func (d disk) mkdir(path string) error {
 
 // write makes a file that did not exist and waits until its bytes are on disk.
 func (d disk) write(path string, data []byte) error {
-	if err := d.step("create", path); err != nil {
+	var f *os.File
+	err := d.do("create", path, func() (err error) {
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }() // Sync has reported what Close could
-	half := len(data) / 2
-	if _, err := f.Write(data[:half]); err != nil {
-		return err
+	for _, half := range [][]byte{data[:len(data)/2], data[len(data)/2:]} { // a write may stop midway
+		if err := d.do("write", path, func() error { _, err := f.Write(half); return err }); err != nil {
+			return err
+		}
 	}
-	if err := d.step("write", path); err != nil {
-		return err
-	}
-	if _, err := f.Write(data[half:]); err != nil {
-		return err
-	}
-	if err := d.step("fsync", path); err != nil {
-		return err
-	}
-	return f.Sync()
+	return d.do("fsync", path, f.Sync)
 }
 
 func (d disk) rename(from, to string) error {
-	if err := d.step("rename", to); err != nil {
-		return err
-	}
-	return os.Rename(from, to)
+	return d.do("rename", to, func() error { return os.Rename(from, to) })
 }
 
 func (d disk) remove(path string) error {
-	if err := d.step("remove", path); err != nil {
-		return err
-	}
-	return os.RemoveAll(path)
+	return d.do("remove", path, func() error { return os.RemoveAll(path) })
 }
 
 // sync waits until the names in a folder are on disk.
 func (d disk) sync(dir string) error {
-	if err := d.step("fsyncdir", dir); err != nil {
-		return err
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	return f.Sync()
+	return d.do("fsyncdir", dir, func() error {
+		f, err := os.Open(dir)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = f.Close() }()
+		return f.Sync()
+	})
 }
 
 // escape makes a folder name of the name of a zone or dataset: every byte

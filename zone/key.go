@@ -5,7 +5,6 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
-	"io"
 )
 
 // A dataKey encrypts the chunks of one column of one version, or one manifest.
@@ -20,8 +19,8 @@ const dataKeySize = 32
 func (s *Store) newKey(zone string, aad []byte) (k dataKey, wrapped []byte, err error) {
 	var dek [dataKeySize]byte
 	defer clear(dek[:])
-	if _, err := io.ReadFull(s.rand, dek[:]); err != nil {
-		return dataKey{}, nil, fmt.Errorf("zone: draw data key: %w", err)
+	if err := s.draw(dek[:]); err != nil {
+		return dataKey{}, nil, err
 	}
 	wrapped, err = s.wrapper.Wrap(zone, dek[:], aad)
 	if err != nil {

@@ -192,9 +192,6 @@ func (l *Load) check(rec arrow.RecordBatch) error {
 		if err := array.ValidateFull(c); err != nil { // its text may hold offsets, so it stays here
 			return fmt.Errorf("zone: append: column %q is not a valid array: %w", f.Name, ErrBatch)
 		}
-		if s, ok := c.(*array.String); ok && !validUTF8(s) {
-			return fmt.Errorf("zone: append: column %q is not UTF-8: %w", f.Name, ErrBatch)
-		}
 	}
 	return nil
 }

@@ -101,6 +101,8 @@ type Store struct {
 
 	mu    sync.Mutex
 	loads map[string]bool // names of temporary folders in use
+
+	drawing sync.Mutex // guards rand
 }
 
 // Open opens the store at dir with the defaults of Config.
@@ -239,8 +241,18 @@ func (s *Store) retire(dir string) error {
 // an audit entry or a registry row already uses.
 func (s *Store) name() (string, error) {
 	var b [10]byte
-	if _, err := io.ReadFull(s.rand, b[:]); err != nil {
-		return "", fmt.Errorf("zone: random name: %w", err)
+	if err := s.draw(b[:]); err != nil {
+		return "", err
 	}
 	return "v" + strings.ToLower(base32.StdEncoding.EncodeToString(b[:])), nil
+}
+
+// draw fills b with random bytes.
+func (s *Store) draw(b []byte) error {
+	s.drawing.Lock()
+	defer s.drawing.Unlock()
+	if _, err := io.ReadFull(s.rand, b); err != nil {
+		return fmt.Errorf("zone: draw random bytes: %w", err)
+	}
+	return nil
 }

@@ -246,6 +246,27 @@ __entity: type=uint32, nullable`
 	}
 }
 
+func TestAProjectionWithoutColumnsCountsRows(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, visits)
+	p := projection(info)
+	p.Scope = []zone.Condition{{"district", []string{"320106"}}}
+	total := int64(0)
+	for rec, err := range s.Project(t.Context(), p) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.NumCols() != 0 {
+			t.Errorf("columns = %d, want 0", rec.NumCols())
+		}
+		total += rec.NumRows()
+		rec.Release()
+	}
+	if total != 4 {
+		t.Errorf("rows in scope = %d, want 4", total)
+	}
+}
+
 func TestTokensJoinDatasetsOfAZone(t *testing.T) {
 	s := open(t, t.TempDir())
 	persons := zone.Spec{Zone: "health", Dataset: "persons", Columns: []zone.ColumnSpec{{"person", "string"}}}
