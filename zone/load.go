@@ -189,7 +189,7 @@ func (l *Load) check(rec arrow.RecordBatch) error {
 		if rec.ColumnName(i) != f.Name || !arrow.TypeEqual(c.DataType(), f.Type) {
 			return fmt.Errorf("zone: append: column %d is not %q of type %s: %w", i, f.Name, f.Type, ErrBatch)
 		}
-		if err := array.ValidateFull(c); err != nil { // its text may hold offsets, so it stays here
+		if err := array.ValidateFull(c); err != nil { // its text quotes values, so it stays here
 			return fmt.Errorf("zone: append: column %q is not a valid array: %w", f.Name, ErrBatch)
 		}
 	}

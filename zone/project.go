@@ -258,9 +258,6 @@ func (v *view) filter(c Condition) (filter, error) {
 
 // excludes reports whether no value within b can meet the filter.
 func (f filter) excludes(b *bounds) bool {
-	if len(f.in) == 0 {
-		return true
-	}
 	if b == nil || f.keys == nil {
 		return false
 	}
