@@ -208,6 +208,9 @@ func TestEntriesThatAreRefused(t *testing.T) {
 	}
 	// Keys by UTF-16 unit, nothing escaped that need not be: RFC 8785.
 	want := `"fields":{"z":"\\u2028 as text, \"quoted\" \\","` + "\x7f" + `\u001f":"\b","` + "\U00010000" + `":"astral sorts first","` + "\ue000" + `":"` + "\u2028" + ` stays"}`
+	if raw := `"x":"` + "\u2028" + `<&>é` + "\U00020087"; !strings.Contains(leaves[1], raw) {
+		t.Errorf("leaf = %s, want %s in it", leaves[1], raw)
+	}
 	if !strings.Contains(leaves[0], want) {
 		t.Errorf("leaf = %s, want %s in it", leaves[0], want)
 	}
