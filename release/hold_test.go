@@ -2,6 +2,8 @@ package release_test
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -76,6 +78,26 @@ func TestHeldFileIsBoundToItsKeyAndId(t *testing.T) {
 		}
 		_, err = release.LoadHeld(dir, "run-1", key)
 		wantErr(t, "flipped bit", err, release.ErrHold)
+	}
+}
+
+func TestDigestNamesTheHeldFile(t *testing.T) {
+	dir, key := t.TempDir(), newAEAD(t)
+	h, err := release.Hold(sample(t), "run-1", dir, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "run-1.hold"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("%x", sha256.Sum256(data))
+	loaded, err := release.LoadHeld(dir, "run-1", key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.Digest() != want || loaded.Digest() != want {
+		t.Errorf("Digest = %s, after loading %s, want %s", h.Digest(), loaded.Digest(), want)
 	}
 }
 
