@@ -42,7 +42,7 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 		out.typ = result(f, vs)
 		return call, out
 	}
-	if !f.accepts(vs) {
+	if !f.accepts(vs) || f.Name == "nullif" && vs[0].typ.class == null || f.Name == "round" && len(vs) == 2 && !vs[1].constant {
 		a.fault(TypeMismatch, e, e.Name, "")
 		return refused()
 	}
@@ -52,6 +52,11 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 		}
 	}
 	out.typ = result(f, vs)
+	for i, v := range vs {
+		if v.typ.class == integer && v.typ.name != "INTEGER" && (out.typ.class == date || f.Narrow && (i > 0 || f.Name != "round")) {
+			args[i] = tryCast(args[i], named("INTEGER")) // no wider overload exists
+		}
+	}
 	if !f.Raises {
 		return call, out
 	}

@@ -365,7 +365,7 @@ func (x *lowering) operator(e *ast.Operator, condition bool) (ast.Expr, value) {
 		out.typ = typ{}
 		if a.hard {
 			var ok bool
-			if out.typ, ok = unify(es, vs); !ok {
+			if out.typ, ok = unify(es, vs); !ok || out.typ.class == null {
 				a.fault(TypeMismatch, e, "COALESCE", "")
 			}
 			out.typ = certain(out.typ)
@@ -425,7 +425,7 @@ func (x *lowering) cases(e *ast.Case) (ast.Expr, value) {
 	var t typ
 	if a.hard {
 		var ok bool
-		if t, ok = unify(results, rv); !ok {
+		if t, ok = unify(results, rv); !ok || t.class == null {
 			a.fault(TypeMismatch, e, "CASE", "")
 		}
 	}

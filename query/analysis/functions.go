@@ -11,7 +11,7 @@ type Function struct {
 	Name string
 
 	// Args gives the class of each argument: s text, n number, i integer,
-	// b boolean, t date or timestamp, v interval, a any, c a constant from Words.
+	// b boolean, d date, t date or timestamp, v interval, a any, c a constant from Words.
 	// A trailing * repeats the letter before it, zero or more times.
 	Args []string // alternatives
 
@@ -20,6 +20,7 @@ type Function struct {
 	Result string
 
 	Words     []string // constants a c argument may be
+	Narrow    bool     // its i arguments are INTEGER
 	Raises    bool     // can raise on some arguments: becomes NULL on error beside protected tables
 	Aggregate bool
 	Reveals   bool // an aggregate that hands back a value of its argument
@@ -31,8 +32,8 @@ var dateParts = []string{"year", "quarter", "month", "week", "day", "hour", "min
 // functions is the list, reviewed against DuckDB 1.5.5. Symbol operators are on
 // it under their symbols.
 var functions = []Function{
-	{Name: "+", Args: []string{"nn", "n", "ti", "it", "tv", "vt", "vv"}, Raises: true},
-	{Name: "-", Args: []string{"nn", "n", "ti", "tv", "tt", "vv"}, Raises: true},
+	{Name: "+", Args: []string{"nn", "n", "di", "id", "tv", "vt", "vv"}, Raises: true},
+	{Name: "-", Args: []string{"nn", "n", "di", "tv", "tt", "vv"}, Raises: true},
 	{Name: "*", Args: []string{"nn"}, Raises: true},
 	{Name: "/", Args: []string{"nn"}, Result: "DOUBLE"},
 	{Name: "//", Args: []string{"nn"}, Raises: true},
@@ -49,8 +50,8 @@ var functions = []Function{
 	{Name: "ceiling", Args: []string{"n"}},
 	{Name: "floor", Args: []string{"n"}},
 	{Name: "trunc", Args: []string{"n"}},
-	{Name: "round", Args: []string{"n", "ni"}, Raises: true},
-	{Name: "sign", Args: []string{"n"}},
+	{Name: "round", Args: []string{"n", "ni"}, Narrow: true, Raises: true},
+	{Name: "sign", Args: []string{"n"}, Result: "TINYINT"},
 	{Name: "sqrt", Args: []string{"n"}, Result: "DOUBLE", Raises: true},
 	{Name: "exp", Args: []string{"n"}, Result: "DOUBLE", Raises: true},
 	{Name: "ln", Args: []string{"n"}, Result: "DOUBLE", Raises: true},
@@ -66,8 +67,8 @@ var functions = []Function{
 	{Name: "ltrim", Args: []string{"s", "ss"}, Result: "VARCHAR"},
 	{Name: "rtrim", Args: []string{"s", "ss"}, Result: "VARCHAR"},
 	{Name: "length", Args: []string{"s"}, Result: "BIGINT"},
-	{Name: "left", Args: []string{"si"}, Result: "VARCHAR"},
-	{Name: "right", Args: []string{"si"}, Result: "VARCHAR"},
+	{Name: "left", Args: []string{"si"}, Result: "VARCHAR", Raises: true},
+	{Name: "right", Args: []string{"si"}, Result: "VARCHAR", Raises: true},
 	{Name: "substr", Args: []string{"si", "sii"}, Result: "VARCHAR", Raises: true},
 	{Name: "substring", Args: []string{"si", "sii"}, Result: "VARCHAR", Raises: true},
 	{Name: "replace", Args: []string{"sss"}, Result: "VARCHAR", Raises: true},
@@ -94,16 +95,16 @@ var functions = []Function{
 	{Name: "date_trunc", Args: []string{"ct"}, Words: []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second"}, Result: "TIMESTAMP", Raises: true},
 	{Name: "date_diff", Args: []string{"ctt"}, Words: []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second"}, Result: "BIGINT", Raises: true},
 	{Name: "datediff", Args: []string{"ctt"}, Words: []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second"}, Result: "BIGINT", Raises: true},
-	{Name: "to_years", Args: []string{"i"}, Result: "INTERVAL", Raises: true},
-	{Name: "to_months", Args: []string{"i"}, Result: "INTERVAL", Raises: true},
-	{Name: "to_weeks", Args: []string{"i"}, Result: "INTERVAL", Raises: true},
-	{Name: "to_days", Args: []string{"i"}, Result: "INTERVAL", Raises: true},
-	{Name: "to_hours", Args: []string{"i"}, Result: "INTERVAL", Raises: true},
-	{Name: "to_minutes", Args: []string{"i"}, Result: "INTERVAL", Raises: true},
+	{Name: "to_years", Args: []string{"i"}, Result: "INTERVAL", Narrow: true, Raises: true},
+	{Name: "to_months", Args: []string{"i"}, Result: "INTERVAL", Narrow: true, Raises: true},
+	{Name: "to_weeks", Args: []string{"i"}, Result: "INTERVAL", Narrow: true, Raises: true},
+	{Name: "to_days", Args: []string{"i"}, Result: "INTERVAL", Narrow: true, Raises: true},
+	{Name: "to_hours", Args: []string{"i"}, Result: "INTERVAL", Narrow: true, Raises: true},
+	{Name: "to_minutes", Args: []string{"i"}, Result: "INTERVAL", Narrow: true, Raises: true},
 
-	{Name: "nullif", Args: []string{"aa"}, Result: "="},
-	{Name: "greatest", Args: []string{"nn*", "ss*", "tt*"}},
-	{Name: "least", Args: []string{"nn*", "ss*", "tt*"}},
+	{Name: "nullif", Args: []string{"aa"}},
+	{Name: "greatest", Args: []string{"nn*", "ss*"}, Raises: true},
+	{Name: "least", Args: []string{"nn*", "ss*"}, Raises: true},
 
 	{Name: "count_star", Args: []string{""}, Result: "BIGINT", Aggregate: true},
 	{Name: "count", Args: []string{"a"}, Result: "BIGINT", Aggregate: true},
@@ -166,12 +167,9 @@ func fits(shape string, args []value) bool {
 }
 
 // is reports whether v may stand where letter asks for a class. An untyped NULL
-// may stand anywhere.
+// stands nowhere but under a: the engine would choose a type for it.
 func (v value) is(letter byte) bool {
 	c := v.typ.class
-	if c == null {
-		return letter != 'c'
-	}
 	switch letter {
 	case 's':
 		return c == text
@@ -181,6 +179,8 @@ func (v value) is(letter byte) bool {
 		return c == integer
 	case 'b':
 		return c == boolean
+	case 'd':
+		return c == date
 	case 't':
 		return c == date || c == timestamp
 	case 'v':

@@ -165,6 +165,10 @@ func (b *block) project() {
 		if len(b.live) > 0 && !b.aggregated {
 			v.tells = append(v.tells[:len(v.tells):len(v.tells)], b.shows(v)...)
 		}
+		if b.a.hard && !b.root && v.typ.class == null {
+			v.typ = named("VARCHAR") // else the engine chooses a type, and with it conversions
+			e = tryCast(e, v.typ)
+		}
 		b.items = append(b.items, &item{c.name, c.node, e, v})
 	}
 	unique(b.items)

@@ -48,7 +48,7 @@ var engineTypes = map[string]class{
 	"TINYINT": integer, "SMALLINT": integer, "INTEGER": integer, "BIGINT": integer, "HUGEINT": integer,
 	"UTINYINT": integer, "USMALLINT": integer, "UINTEGER": integer, "UBIGINT": integer,
 	"INTEGER_LITERAL": integer,
-	"FLOAT":           float, "DOUBLE": float, "DECIMAL": decimal,
+	"DOUBLE":          float, "DECIMAL": decimal,
 	"VARCHAR": text, "STRING_LITERAL": text, "DATE": date, "TIMESTAMP": timestamp, "INTERVAL": interval,
 }
 
