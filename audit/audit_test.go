@@ -109,6 +109,7 @@ func TestAppendKeepsEntryOrderAndChain(t *testing.T) {
 }
 
 func TestVerifyCoversEveryEntryOfAClosedLog(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{0, 1, 2, 255, 256, 257, 600} {
 		k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
 		l := k.open(t, dir)
@@ -129,7 +130,38 @@ func TestVerifyCoversEveryEntryOfAClosedLog(t *testing.T) {
 	}
 }
 
+func TestVerifyMayRunBesideTheLog(t *testing.T) {
+	t.Parallel()
+	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
+	l := k.open(t, dir)
+	var wg sync.WaitGroup
+	for w := range 16 {
+		wg.Go(func() {
+			for i := range 40 {
+				if _, err := l.Append(t.Context(), entry(fmt.Sprintf("w%d-%d", w, i), 7)); err != nil {
+					t.Errorf("Append = %v", err)
+				}
+			}
+		})
+	}
+	runs := 0
+	for l.Size() < 640 && !t.Failed() {
+		before := l.Size()
+		r, err := audit.Verify(dir, k.verifier)
+		if err != nil || r.Size+r.Tail < before {
+			t.Errorf("Verify = %+v, %v, want at least %d entries", r, err, before)
+		}
+		runs++
+	}
+	wg.Wait()
+	closeLog(t, l)
+	if runs < 5 {
+		t.Errorf("Verify ran %d times while the log grew, want more", runs)
+	}
+}
+
 func TestReopenContinuesTheChain(t *testing.T) {
+	t.Parallel()
 	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
 	for i := range 5 {
 		l := k.open(t, dir)
@@ -140,6 +172,26 @@ func TestReopenContinuesTheChain(t *testing.T) {
 	}
 	if r, err := audit.Verify(dir, k.verifier); err != nil || r.Size != 5 || r.Revision != 4 {
 		t.Fatalf("Verify = %+v, %v, want 5 entries", r, err)
+	}
+}
+
+func TestCloseSignsEverythingAlthoughTheClockWasSetBack(t *testing.T) {
+	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
+	l := k.open(t, dir)
+	late := time.Now().Add(time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, "checkpoint"), late, late); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(t.Context(), entry("e-0", 1)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	if err := l.Close(ctx); err != nil {
+		t.Fatalf("Close = %v", err)
+	}
+	if r, err := audit.Verify(dir, k.verifier); err != nil || r.Size != 1 {
+		t.Errorf("Verify = %+v, %v, want 1 signed entry", r, err)
 	}
 }
 
@@ -231,6 +283,7 @@ func TestOneProcessHoldsTheLog(t *testing.T) {
 }
 
 func TestOpenRefusesABrokenLog(t *testing.T) {
+	t.Parallel()
 	k := newKeys(t)
 	for _, c := range []struct {
 		name  string

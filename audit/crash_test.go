@@ -91,6 +91,7 @@ func writers(dir, private, verifier, round string) error {
 // it acknowledged is at its index, and the log verifies before and after the
 // next process opens it.
 func TestKilledWritersLoseNothing(t *testing.T) {
+	t.Parallel()
 	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
 	acknowledged := map[uint64]string{}
 	for round := range 25 {
@@ -212,6 +213,7 @@ func tinyDisk(dir, private, verifier string) error {
 }
 
 func TestFullDiskRefusesEntriesAndLosesNone(t *testing.T) {
+	t.Parallel()
 	k := newKeys(t)
 	c := child(t, "tiny disk", t.TempDir(), k.private, k.verifier)
 	c.SysProcAttr = &syscall.SysProcAttr{

@@ -56,6 +56,7 @@ func TestLeafIsCanonicalJSONChainedBySM3(t *testing.T) {
 // TestEveryFlippedByteIsReported is the promise of the log: no byte of any file
 // can change unseen. The two lock files are empty; nothing else is exempt.
 func TestEveryFlippedByteIsReported(t *testing.T) {
+	t.Parallel()
 	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
 	fill(t, k, dir, 4)
 	r, err := audit.Verify(dir, k.verifier)
@@ -115,6 +116,7 @@ func TestEveryFlippedByteIsReported(t *testing.T) {
 }
 
 func TestAddedAndCutBytesAreReported(t *testing.T) {
+	t.Parallel()
 	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
 	fill(t, k, dir, 3)
 	for _, path := range files(t, dir) {
@@ -145,6 +147,7 @@ func owner(bundle []byte, i int) int64 {
 // Each attack changes the entries of a log of 300; forge decides how much of the
 // rest the attacker puts right.
 func TestAttacksAreNamed(t *testing.T) {
+	t.Parallel()
 	k := newKeys(t)
 	clean := collected(t, k)
 	type leaves = [][]byte
@@ -196,6 +199,7 @@ func TestAttacksAreNamed(t *testing.T) {
 }
 
 func TestMissingFilesAreNamed(t *testing.T) {
+	t.Parallel()
 	k := newKeys(t)
 	clean := collected(t, k)
 	for _, c := range []struct {
@@ -223,6 +227,7 @@ func TestMissingFilesAreNamed(t *testing.T) {
 }
 
 func TestOldStateIsSeenAgainstAKeptCheckpoint(t *testing.T) {
+	t.Parallel()
 	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
 	fill(t, k, dir, 3)
 	old := copyLog(t, dir)
