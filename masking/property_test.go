@@ -91,6 +91,22 @@ func TestAMaskShowsNothingBeyondItsWindow(t *testing.T) {
 	})
 }
 
+// FuzzMask looks for a text of which a recipe shows more than it says.
+func FuzzMask(f *testing.F) {
+	for _, v := range []string{"", "张三", "13812345678", "320106", "320106197001010005", "\xff", "e\u0301", "𠮷野家"} {
+		for r := range stringRecipes {
+			f.Add(v, uint(r))
+		}
+	}
+	f.Fuzz(func(t *testing.T, v string, recipe uint) {
+		r := stringRecipes[recipe%uint(len(stringRecipes))]
+		arr := stringArray(memory.DefaultAllocator, []*string{&v})
+		if got := apply(t, memory.DefaultAllocator, "string", r, arr)[0]; !allowed(r, v, got) {
+			t.Errorf("%s of %q = %q", r, v, got)
+		}
+	})
+}
+
 // allowed says whether got is a form of v that r may show, written apart from
 // the kernels.
 func allowed(r masking.Recipe, v, got string) bool {

@@ -46,8 +46,10 @@ func (d disk) write(path string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }()                                        // Sync has reported what Close could
-	for _, half := range [][]byte{data[:len(data)/2], data[len(data)/2:]} { // a write may stop midway
+	// Sync has reported what Close could.
+	defer func() { _ = f.Close() }()
+	// In two writes, so that tests can stop midway.
+	for _, half := range [][]byte{data[:len(data)/2], data[len(data)/2:]} {
 		if err := d.do("write", path, func() error { _, err := f.Write(half); return err }); err != nil {
 			return err
 		}

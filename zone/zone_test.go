@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -392,6 +393,45 @@ func TestBatchSizesDoNotShow(t *testing.T) {
 			t.Errorf("batches of %d rows: %+v\n%s\nwant\n%s", size, info, got, want)
 		}
 	}
+}
+
+func TestLoadsAndProjectionsRunBesideEachOther(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, visits)
+	p := projection(info, all(spec)...)
+	want := mustRead(t, s, p)
+	rec := rows(t, spec, visits)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if got, err := read(t, s, p); got != want || err != nil {
+				t.Errorf("projection = %q, %v", got, err)
+			}
+		})
+		wg.Go(func() {
+			l, err := s.Begin(spec)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := l.Append(rec); err != nil {
+				t.Error(err)
+			}
+			other, err := l.Commit(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			if err := s.Verify(other.Zone, other.Dataset, other.Version, other.Manifest); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Go(func() {
+			if err := s.Sweep(func(string, string, string) bool { return true }); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestReopenedStoreReadsWhatWasCommitted(t *testing.T) {
