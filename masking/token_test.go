@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -74,6 +75,33 @@ func TestTokensOfAnotherZoneAreUnlinkable(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestOneKernelMasksManyColumnsAtOnce(t *testing.T) {
+	b := array.NewInt64Builder(memory.DefaultAllocator)
+	defer b.Release()
+	for i := range int64(50_000) {
+		b.Append(i)
+	}
+	arr := b.NewArray()
+	defer arr.Release()
+	k, err := masking.Compile("int64", token, zoneKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := k.Apply(memory.DefaultAllocator, arr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if got, err := k.Apply(memory.DefaultAllocator, arr); err != nil || !array.Equal(got, want) {
+				t.Errorf("tokens made at the same time differ: %v", err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestATokenNeedsItsKey(t *testing.T) {
