@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -83,7 +84,7 @@ func newHost(cfg Config) (*host, error) {
 		panic("sandbox: " + err.Error())
 	}
 	h := &host{cfg: cfg, exe: exe, null: null, digest: hex.EncodeToString(sum.Sum(nil)), namespaces: ownNamespaces(),
-		attr: workerAttr(Probe()), options: string(options), requests: make(chan startRequest)}
+		attr: workerAttr(Probe(), cfg.skip), options: string(options), requests: make(chan startRequest)}
 	go h.spawn()
 	return h, nil
 }
@@ -95,9 +96,13 @@ const workerFlags = unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWIPC |
 // workerAttr returns how to start a worker on a host that offers what probe
 // found. Root's workers are nobody's. The user namespace serves them as well:
 // whoever creates one may limit the processes in it, even a root without
-// CAP_SYS_RESOURCE, which containers commonly are.
-func workerAttr(probe Host) syscall.SysProcAttr {
+// CAP_SYS_RESOURCE, which containers commonly are. Such a root on a host that
+// forbids user namespaces gets no workers; an ordinary user does.
+func workerAttr(probe Host, skip []string) syscall.SysProcAttr {
 	attr := syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if slices.Contains(skip, layerNames[LayerNamespaces]) {
+		return attr
+	}
 	if probe.Namespaces {
 		attr.Cloneflags = workerFlags
 	}
@@ -122,9 +127,13 @@ func (h *host) spawn() {
 	runtime.LockOSThread() // and never unlock: the thread ends with the host
 	for r := range h.requests {
 		p, err := os.StartProcess("/proc/self/fd/4", []string{"zonebox-worker", "confine", h.options}, &os.ProcAttr{
-			// One arena per thread would reserve 64 MB of address space each,
-			// which the limit on it would count.
-			Env:   []string{"MALLOC_ARENA_MAX=2"},
+			Env: []string{
+				// One arena per thread would reserve 64 MB of address space
+				// each, which the limit on it would count.
+				"MALLOC_ARENA_MAX=2",
+				// Else the runtime keeps the cgroup's files open.
+				"GODEBUG=containermaxprocs=0,updatemaxprocs=0",
+			},
 			Dir:   "/",
 			Files: []*os.File{h.null, h.null, h.null, r.socket, h.exe},
 			Sys:   &h.attr,
@@ -206,6 +215,19 @@ func (h *host) attest(s *Session) error {
 	if err := a.readProc(s.process.Pid); err != nil {
 		return fmt.Errorf("sandbox: start worker: %w: %w", ErrIsolation, err)
 	}
+	if h.cfg.skip == nil || h.cfg.demand {
+		if err := h.sufficient(a); err != nil {
+			return err
+		}
+	}
+	s.attestation = a
+	s.base, err = addressSpace(s.process.Pid)
+	return err
+}
+
+// sufficient returns an error unless a shows every layer that is required or
+// that this host was found to grant, and no descriptor beyond the known ones.
+func (h *host) sufficient(a Attestation) error {
 	required := h.cfg.Require
 	if h.attr.Cloneflags != 0 {
 		required |= LayerNamespaces
@@ -213,9 +235,23 @@ func (h *host) attest(s *Session) error {
 	if missing := required &^ a.Layers(); missing != 0 {
 		return fmt.Errorf("sandbox: start worker: %v missing: %w", missing.names(), ErrIsolation)
 	}
-	s.attestation = a
-	s.base, err = addressSpace(s.process.Pid)
-	return err
+	for _, f := range a.Files {
+		if !expectedFile(f) {
+			return fmt.Errorf("sandbox: start worker: descriptor leaked: %w", ErrIsolation)
+		}
+	}
+	return nil
+}
+
+// expectedFile reports whether a worker may hold what the descriptor shows: the
+// null device, the socket and the Go runtime's poller.
+func expectedFile(shown string) bool {
+	_, target, _ := strings.Cut(shown, " ")
+	switch target {
+	case os.DevNull, "anon_inode:[eventpoll]", "anon_inode:[eventfd]":
+		return true
+	}
+	return strings.HasPrefix(target, "socket:")
 }
 
 // readProc takes from the kernel what it says of process pid: the filter and
@@ -298,7 +334,7 @@ func (s *Session) allow(extra int64) error {
 	limit := uint64(s.base + s.cfg.Memory + extra)
 	err := unix.Prlimit(s.process.Pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: limit, Max: unix.RLIM_INFINITY}, nil)
 	if err != nil {
-		return fmt.Errorf("sandbox: limit worker memory: %w", err)
+		return fmt.Errorf("sandbox: limit worker memory: %w: %w", ErrIsolation, err)
 	}
 	return nil
 }

@@ -19,6 +19,9 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	if worker = os.Getenv("ZONEBOX_TEST_WORKER"); worker != "" {
+		return m.Run() // TestAsAnOrdinaryUser
+	}
 	dir, err := os.MkdirTemp("", "zonebox-sandbox")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

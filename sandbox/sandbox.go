@@ -52,7 +52,8 @@ type Config struct {
 	// [Strict]. Layers outside it are used where the host offers them.
 	Require Layers
 
-	skip []string // layers tests leave out
+	skip   []string // layers tests leave out, and do without
+	demand bool     // tests do not do without
 }
 
 func (c Config) withDefaults() Config {

@@ -31,7 +31,7 @@ type Config struct {
 
 // Exit codes of a worker. The gate tells causes of death apart by them.
 const (
-	exitUsage   = 2
+	exitUsage   = 64
 	exitHarden  = 70
 	exitService = 71
 )

@@ -1,0 +1,43 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"syscall"
+
+	"zonebox/sandbox/internal/wire"
+)
+
+// Skipping returns cfg with layers left out of its workers. Only a worker built
+// with the tag zonebox_probe obeys.
+func Skipping(cfg Config, layers ...string) Config {
+	cfg.skip = layers
+	return cfg
+}
+
+// Demanding returns cfg with every layer required although some are left out.
+func Demanding(cfg Config) Config {
+	cfg.demand = true
+	return cfg
+}
+
+// Probe has the worker try what it may not.
+func (s *Session) Probe(request string) (syscall.Errno, error) {
+	if err := s.send(wire.Append(nil, wire.Probe, []byte(request)), nil); err != nil {
+		return 0, err
+	}
+	kind, payload, err := s.receive()
+	if err != nil {
+		return 0, err
+	}
+	var m wire.DoneMessage
+	if kind != wire.Done || json.Unmarshal(payload, &m) != nil {
+		return 0, s.broken("probe")
+	}
+	return syscall.Errno(m.Rows), nil
+}
+
+// Kill ends the worker as if it had died by itself.
+func (s *Session) Kill(signal syscall.Signal) error { return s.process.Signal(signal) }
+
+// Pid is the worker's process id.
+func (s *Session) Pid() int { return s.process.Pid }
