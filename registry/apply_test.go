@@ -19,38 +19,41 @@ func TestEmptyRegistryAcceptsOnlyTheSignedCityAuthority(t *testing.T) {
 		name string
 		by   string
 		code string // "" means accepted
+		path string // "" means any
 		docs func(w *world) []registry.Document
 	}{
-		{"both signed", "carol", "", func(w *world) []registry.Document {
+		{"both signed", "carol", "", "", func(w *world) []registry.Document {
 			return []registry.Document{w.signed(first, "carol"), w.signed(org, "carol")}
 		}},
-		{"unsigned", "carol", registry.CodeSignature, func(w *world) []registry.Document { return []registry.Document{org, first} }},
-		{"person unsigned", "carol", registry.CodeSignature, func(w *world) []registry.Document {
+		{"unsigned", "carol", registry.CodeSignature, "", func(w *world) []registry.Document { return []registry.Document{org, first} }},
+		{"person unsigned", "carol", registry.CodeSignature, "", func(w *world) []registry.Document {
 			return []registry.Document{w.signed(org, "carol"), first}
 		}},
-		{"signed with another key", "carol", registry.CodeSignature, func(w *world) []registry.Document {
+		{"signed with another key", "carol", registry.CodeSignature, "", func(w *world) []registry.Document {
 			return []registry.Document{forge(w, org), forge(w, first)}
 		}},
-		{"applied by somebody else", "mallory", registry.CodeSyntax, func(w *world) []registry.Document {
+		{"applied by somebody else", "mallory", registry.CodeSyntax, "", func(w *world) []registry.Document {
 			return []registry.Document{w.signed(org, "carol"), w.signed(first, "carol")}
 		}},
-		{"an operator", "carol", registry.CodeRole, func(w *world) []registry.Document {
+		{"an operator", "carol", registry.CodeRole, "/spec/kind", func(w *world) []registry.Document {
 			return []registry.Document{w.signed(organization("city", "operator"), "carol"), w.signed(person("carol", "city", "operator"), "carol")}
 		}},
-		{"the authority's auditor", "carol", registry.CodeRole, func(w *world) []registry.Document {
+		{"the authority's regulator alone", "carol", registry.CodeRole, "/spec/roles", func(w *world) []registry.Document {
 			return []registry.Document{w.signed(org, "carol"), w.signed(person("carol", "city", "zone_regulator"), "carol")}
 		}},
-		{"something else besides", "carol", registry.CodeSyntax, func(w *world) []registry.Document {
+		{"something else besides", "carol", registry.CodeSyntax, "", func(w *world) []registry.Document {
 			return []registry.Document{w.signed(org, "carol"), w.signed(first, "carol"), organization("medco", "operator")}
 		}},
-		{"a lone organization", "carol", registry.CodeSyntax, func(w *world) []registry.Document {
+		{"a lone organization", "carol", registry.CodeSyntax, "", func(w *world) []registry.Document {
 			return []registry.Document{w.signed(org, "carol")}
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
 			if tc.code != "" {
-				w.refused(tc.code, tc.by, tc.docs(w)...)
+				if f := w.refused(tc.code, tc.by, tc.docs(w)...); tc.path != "" && f.Path != tc.path {
+					t.Errorf("path = %s, want %s", f.Path, tc.path)
+				}
 				return
 			}
 			w.must(tc.by, tc.docs(w)...)
@@ -191,6 +194,7 @@ func TestSuspendingAZone(t *testing.T) {
 		{"dave", zone(set("status", "SUSPENDED")), ""},
 		{"zoe", zone(set("status", "SUSPENDED"), set("pack", "other")), registry.CodeRole},
 		{"dave", zone(set("pack", "other")), registry.CodeRole},
+		{"dave", zone(set("status", "SUSPENDED"), set("pack", "other")), registry.CodeRole},
 		{"olga", zone(set("status", "SUSPENDED")), registry.CodeRole},
 		{"zita", zone(set("status", "SUSPENDED")), registry.CodeRole}, // another zone's regulator
 	} {
@@ -288,6 +292,30 @@ func TestLoweringProtectionNeedsProviderAndRegulator(t *testing.T) {
 			w.must("paul", w.signed(d, "paul", "zoe"))
 		})
 	}
+	// What is declared of the dataset as a whole.
+	for _, tc := range []struct {
+		path     string
+		from, to edit
+	}{
+		{"/spec/public_safety", set("public_safety", true), set("public_safety", false)},
+		{"/spec/open_type", set("open_type", "PROHIBITED"), set("open_type", "CONDITIONAL")},
+		{"/spec/personal_info", set("title", "其他"), func(spec map[string]any) {
+			spec["personal_info"] = false
+			spec["columns"] = spec["columns"].([]any)[2:]
+			spec["entity"] = nil
+		}},
+	} {
+		w := peopled(t)
+		w.must("paul", visits(tc.from))
+		w.clock.tick()
+		w.refused(registry.CodeProtect, "paul", w.signed(visits(tc.to, why), "paul"))
+		_, err := w.Apply(t.Context(), "paul", []registry.Document{visits(tc.to, why)})
+		var r *registry.Refusal
+		if !errors.As(err, &r) || !slices.ContainsFunc(r.Faults, func(f registry.Fault) bool { return f.Path == tc.path }) {
+			t.Errorf("Apply = %v, want a fault at %s", err, tc.path)
+		}
+		w.must("paul", w.signed(visits(tc.to, why), "paul", "zoe"))
+	}
 	w := catalogued(t)
 	w.must("paul", visits(set("columns.1.level", 4))) // raising is the provider's own affair
 	// Taking the column out and putting it back lower is lowering.
@@ -371,6 +399,44 @@ func TestOldSignaturesDoNotUndoASuspension(t *testing.T) {
 	w.must("carol", w.signed(license(set("status_reason", "整改完成")), "zoe", "carol"))
 }
 
+// A signer's clock may run ahead: the signature under the old version is then
+// younger than the suspension, and still counts only once.
+func TestASignatureCountsOnce(t *testing.T) {
+	w := catalogued(t)
+	w.clock.tick()
+	first := license()
+	for _, p := range []string{"zoe", "carol", "olga"} {
+		first.Sign(p, keyOf(p), w.clock.t.Add(4*time.Minute))
+	}
+	w.must("carol", first)
+	stop := license(set("status", "SUSPENDED"), set("status_reason", "第八条"))
+	for _, p := range []string{"zoe", "carol"} {
+		stop.Sign(p, keyOf(p), w.clock.t.Add(time.Minute))
+	}
+	w.must("carol", stop)
+	f := w.refused(registry.CodeSignature, "olga", first)
+	if f.Path != "/signatures/0/sig" {
+		t.Errorf("fault = %+v, want a used signature", f)
+	}
+}
+
+func TestADisabledPersonAppliesNothing(t *testing.T) {
+	w := catalogued(t)
+	w.must("carol", person("paul", "hospital", "provider", set("status", "disabled")))
+	if _, err := w.Apply(t.Context(), "paul", []registry.Document{visits(set("title", "其他"))}); !errors.Is(err, registry.ErrInactive) {
+		t.Errorf("Apply = %v, want ErrInactive", err)
+	}
+}
+
+func TestApplyChecksTheShapeItself(t *testing.T) {
+	w := peopled(t)
+	d := visits()
+	d.Spec = append([]byte(`{"secret_flag":true,`), d.Spec[1:]...)
+	w.refused(registry.CodeSchema, "paul", d)
+	w.refused(registry.CodeSyntax, "paul", visits(), visits())
+	w.refused(registry.CodeSyntax, "paul")
+}
+
 func TestSuspendingAndTerminatingALicense(t *testing.T) {
 	w := licensed(t)
 	epoch := w.epoch()
@@ -445,6 +511,8 @@ func TestScenarioLiesInsideItsLicense(t *testing.T) {
 	}
 	d := scenario(set("recipients", []string{"olga", "oscar"}))
 	w.clock.tick()
+	w.refused(registry.CodeRole, "rita", w.signed(d, "zoe"))
+	w.refused(registry.CodeRole, "olga", w.signed(d, "oscar"))
 	w.must("olga", w.signed(d, "zoe"))
 }
 

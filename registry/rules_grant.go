@@ -154,9 +154,6 @@ func (c *change) consent(path string, given Consent, want party, lic License) (s
 	if given.Org == lic.Operator {
 		c.fault(CodeExclusion, path+"/org", "NJ24-15", say("the operator cannot consent to its own grant", "运营单位不得为自身授权作出同意"))
 	}
-	if given.Org != want.org {
-		c.fault(CodeRole, path+"/org", "NJ24-15", say("must be %s", "须为 %s", want.org))
-	}
 	i := slices.IndexFunc(c.signers, func(s signer) bool { return s.name == given.By })
 	if i < 0 {
 		c.fault(CodeSignature, path+"/by", "NJ24-15", say("the signature of %s is missing", "缺少 %s 的签名", given.By))

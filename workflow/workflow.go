@@ -217,21 +217,29 @@ func do(ctx context.Context, tx *sql.Tx, m Machine, id, name string, by Actor, a
 	case mv.Consumes && !in.Until.IsZero() && !at.Before(in.Until):
 		return "", ErrExpired
 	}
-	// The compare-and-set: the row must still be where it was read.
-	res, err := tx.ExecContext(ctx, `UPDATE workflow_instances SET state = ?, input = ?, until = ?, moved_at = ?, moves = moves + 1
-		WHERE machine = ? AND id = ? AND state = ? AND moves = ?`,
-		mv.To, input, nanos(until), at.UnixNano(), m.Name, id, in.State, len(in.History))
-	if err != nil {
+	if err := in.set(ctx, tx, mv.To, input, until, at); err != nil {
 		return "", err
-	}
-	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		return "", ErrState
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO workflow_moves
 		(machine, id, seq, move, from_state, to_state, user, org, role, review, at, code, text)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.Name, id, len(in.History)+1, mv.Name, in.State, mv.To, by.User, by.Org, role, mv.Review, at.UnixNano(), note.Code, note.Text)
 	return mv.To, err
+}
+
+// set moves the stored instance on by compare-and-set: it must still be where
+// in was read, or set returns ErrState.
+func (in Instance) set(ctx context.Context, tx *sql.Tx, to State, input string, until, at time.Time) error {
+	res, err := tx.ExecContext(ctx, `UPDATE workflow_instances SET state = ?, input = ?, until = ?, moved_at = ?, moves = moves + 1
+		WHERE machine = ? AND id = ? AND state = ? AND moves = ?`,
+		to, input, nanos(until), at.UnixNano(), in.Machine, in.ID, in.State, len(in.History))
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n != 1 {
+		return ErrState
+	}
+	return nil
 }
 
 // admit returns the role in which by may make the move on this instance.

@@ -455,25 +455,6 @@ func TestTwoResumesGiveOneRun(t *testing.T) {
 	}
 }
 
-// Two transactions that both read APPROVED, on a database without the
-// registry's single writer: the compare-and-set alone decides.
-func TestStaleReadLosesTheCompareAndSet(t *testing.T) {
-	r := store(t)
-	m := workflow.QueryApproval
-	try(t, r, m, "x", ways["query"]["APPROVED"], func(ctx context.Context, tx *sql.Tx) {
-		// The trigger plays the other transaction: it moves the instance on
-		// between this one's read and its write.
-		_, err := tx.ExecContext(ctx, `CREATE TEMP TRIGGER other BEFORE UPDATE ON workflow_instances WHEN OLD.moves = 3 AND NEW.moves = 4
-			BEGIN UPDATE workflow_instances SET moves = 9 WHERE id = OLD.id; SELECT RAISE(IGNORE); END`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := workflow.Do(ctx, tx, m, "x", "recheck", engine, at, workflow.Note{Input: "d1"}); !errors.Is(err, workflow.ErrState) {
-			t.Errorf("recheck = %v, want ErrState", err)
-		}
-	})
-}
-
 func get(t *testing.T, r database, m workflow.Machine, id string) workflow.Instance {
 	t.Helper()
 	in, err := workflow.Get(t.Context(), r, m, id)
