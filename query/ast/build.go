@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Conjoin returns args under op, flattened as the parser flattens: nil args are
@@ -47,7 +48,7 @@ func (s *Star) sort() {
 func plainCollation(name string) bool {
 	for part := range strings.SplitSeq(name, ".") {
 		if part == "" || strings.ContainsFunc(part, func(c rune) bool {
-			return c != '_' && (c < 'a' || c > 'z') && (c < '0' || c > '9')
+			return c >= utf8.RuneSelf || notWord(c)
 		}) || part[0] >= '0' && part[0] <= '9' {
 			return false
 		}

@@ -151,7 +151,7 @@ func TestDecodeRefusesWhatIsNoTree(t *testing.T) {
 		{"an escape the engine never writes", strings.Replace(tree, `"t"`, `"t\u00e9"`, 1), ast.ErrDocument},
 		{"a parse error", `{"error":true,"error_type":"parser","error_message":"m","position":"1"}`, ast.ErrDocument},
 		{"no statement", `{"error":false,"statements":[]}`, ast.ErrStatement},
-		{"too many fields", `{` + strings.Repeat(`"a":1,`, 0) + fields(65) + `}`, ast.ErrLimit},
+		{"too many fields", `{` + fields(65) + `}`, ast.ErrLimit},
 		{"too deep JSON", strings.Repeat(`[`, 5000), ast.ErrLimit},
 		{"too many values", `[` + strings.Repeat(`0,`, 3_000_001) + `0]`, ast.ErrLimit},
 		{"too many levels", insert(tree, deep+column+strings.Repeat(`]}`, 1001)), ast.ErrLimit},
@@ -192,6 +192,22 @@ func fields(n int) string {
 		list[i] = fmt.Sprintf(`"f%d":0`, i)
 	}
 	return strings.Join(list, ",")
+}
+
+// A join has one condition: with two, one would be lost in printing.
+func TestDecodeRefusesAJoinWithTwoConditions(t *testing.T) {
+	tree := recorded(t)["select * from t join u using (a)"]
+	for _, change := range [][2]string{
+		{`"condition":null`, `"condition":` + column},
+		{`"using_columns":["a"]`, `"using_columns":[]`},
+		{`"ref_type":"REGULAR"`, `"ref_type":"NATURAL"`},
+		{`"ref_type":"REGULAR"`, `"ref_type":"CROSS"`},
+	} {
+		_, err := ast.Decode([]byte(strings.Replace(tree, change[0], change[1], 1)))
+		if _, ok := errors.AsType[*ast.UnknownError](err); !ok {
+			t.Errorf("Decode with %s = %v, want an UnknownError", change[1], err)
+		}
+	}
 }
 
 // What a tree says about the statement must not come out with the error.

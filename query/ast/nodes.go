@@ -337,7 +337,9 @@ const (
 
 // Join combines two tables. Decode refuses SEMI, ANTI, ASOF and POSITIONAL.
 // LATERAL leaves no trace in the parse tree: a Derived may refer to tables on
-// its left whether or not the word was written.
+// its left whether or not the word was written. Neither does the alias of a
+// join in parentheses, (a JOIN b USING (x)) AS q, except that the parser makes
+// (a NATURAL JOIN b) AS q a Derived.
 type Join struct {
 	Location    int
 	Kind        JoinKind

@@ -172,6 +172,9 @@ func (p *printer) operator(o *Operator) {
 		}
 		p.text(" IN (")
 		p.exprs(o.Args[1:])
+		if _, query := o.Args[1].(*Subquery); query && len(o.Args) == 2 {
+			p.text(",") // a list of one scalar subquery, not the rows of the subquery
+		}
 		p.text("))")
 	case Coalesce, Try:
 		p.text(map[OperatorKind]string{Coalesce: "COALESCE(", Try: "TRY("}[o.Kind])
