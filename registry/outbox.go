@@ -94,3 +94,13 @@ func (r *Registry) MarkLogged(ctx context.Context, id string, index uint64) erro
 	}
 	return nil
 }
+
+// Logged returns the least number of entries the audit log must have: one more
+// than the highest index that MarkLogged was given, 0 if there is none.
+func (r *Registry) Logged(ctx context.Context) (uint64, error) {
+	var n int64
+	if err := r.reader.QueryRowContext(ctx, `SELECT coalesce(max(log_index) + 1, 0) FROM outbox`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("registry: read outbox: %w", err)
+	}
+	return uint64(n), nil
+}

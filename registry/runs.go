@@ -112,3 +112,13 @@ func (r *Registry) ListRuns(ctx context.Context, user string, limit int) ([]Run,
 	}
 	return all, nil
 }
+
+// CountRuns returns how many runs user started at or after since.
+func (r *Registry) CountRuns(ctx context.Context, user string, since time.Time) (int64, error) {
+	var n int64
+	err := r.reader.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE user = ? AND created_at >= ?`, user, since.UnixNano()).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("registry: count runs: %w", err)
+	}
+	return n, nil
+}

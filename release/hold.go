@@ -1,8 +1,6 @@
 package release
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,11 +27,6 @@ func (h *Held) ID() string { return h.id }
 // Digest returns the SHA-256 of the encrypted hold, in hex. It names the result
 // in approvals and in the audit log, and tells nothing about what is in it.
 func (h *Held) Digest() string { return h.digest }
-
-func digestOf(sealed []byte) string {
-	sum := sha256.Sum256(sealed)
-	return hex.EncodeToString(sum[:])
-}
 
 // holdIDs are the ids that can stand as a file name.
 var holdIDs = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$`)
@@ -65,7 +58,7 @@ func hold(c *Checked, id, dir string, aead tink.AEAD) (*Held, error) {
 	if err := writeNew(path, sealed); err != nil {
 		return nil, err
 	}
-	return &Held{id: id, digest: digestOf(sealed), schema: c.Schema(), stream: stream}, nil
+	return &Held{id: id, digest: hexSHA256(sealed), schema: c.Schema(), stream: stream}, nil
 }
 
 // LoadHeld reads a result that Hold wrote. ErrNoHold if the file is missing,
@@ -99,7 +92,7 @@ func loadHeld(dir, id string, aead tink.AEAD) (*Held, error) {
 	if err != nil {
 		return nil, ErrHold
 	}
-	return &Held{id: id, digest: digestOf(sealed), schema: schema, stream: stream}, nil
+	return &Held{id: id, digest: hexSHA256(sealed), schema: schema, stream: stream}, nil
 }
 
 // RemoveHeld removes the file of a hold and returns once that is durable. The
