@@ -211,7 +211,11 @@ func (b *block) having(e ast.Expr) {
 	x := &lowering{b: b, scope: &b.scope, clause: clauseHaving, post: true, aliases: b.list}
 	l, v := x.lower(e, true)
 	x.truth(l, v, e, true)
+	across := len(b.spanning)
 	b.decided(x, l, v, false, e)
+	if len(b.deferred) == 0 {
+		b.spanning = b.spanning[:across] // it chooses among groups that may be released
+	}
 	b.out.Having = l
 }
 

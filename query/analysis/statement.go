@@ -10,6 +10,10 @@ import (
 // expanded where they are used, which can double with every level.
 const maxSteps = 200_000
 
+// maxReferences bounds the tables a statement reads once common tables are
+// expanded.
+const maxReferences = 256
+
 // analyzer holds what is shared by the blocks of one statement.
 type analyzer struct {
 	sql    string
@@ -40,7 +44,7 @@ func newFacts() facts {
 // step counts work and reports whether there is any left.
 func (a *analyzer) step(n ast.Node) bool {
 	a.steps++
-	if a.steps > maxSteps {
+	if a.steps > maxSteps || len(a.references) > maxReferences {
 		a.overflow = true
 	}
 	return !a.overflow
