@@ -489,6 +489,7 @@ func TestScenarioLiesInsideItsLicense(t *testing.T) {
 		{"another purpose class", "zoe", registry.CodeScope, "/spec/purpose_class", set("purpose_class", "marketing")},
 		{"a purpose outside the scope", "zoe", registry.CodeScope, "/spec/purpose_code", set("purpose_code", "PH-99")},
 		{"beyond the term", "zoe", registry.CodeScope, "/spec/period", set("period.until", "2029-01-01")},
+		{"before the term", "zoe", registry.CodeScope, "/spec/period", set("period.from", "2025-12-31")},
 		{"backwards", "zoe", registry.CodeSchema, "/spec/period", set("period.until", "2025-01-01")},
 		{"recipient of another operator", "zoe", registry.CodeScope, "/spec/recipients/0", set("recipients", []string{"rita"})},
 		{"recipient without key", "zoe", registry.CodeReference, "/spec/recipients/0", set("recipients", []string{"otto"})},
@@ -537,6 +538,7 @@ func TestGrantNeedsTwoPeopleOfTwoOrganizationsInOrder(t *testing.T) {
 		{"operator under the regulator's name", registry.CodeRole, set("zreg", map[string]string{"by": "olga", "org": "health"}), []string{"olga", "paul"}},
 		{"another zone's regulator", registry.CodeRole, set("zreg", map[string]string{"by": "zita", "org": "transport"}), []string{"zita", "paul"}},
 		{"city for the regulator", registry.CodeRole, set("zreg", map[string]string{"by": "carol", "org": "city"}), []string{"carol", "paul"}},
+		{"the provider for another organization", registry.CodeRole, set("prov", map[string]string{"by": "paul", "org": "transport"}), []string{"zoe", "paul"}},
 		{"a time that is not the signature's", registry.CodeSignature, set("zreg.at", "2026-01-01T00:00:00Z"), []string{"zoe", "paul"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -547,6 +549,10 @@ func TestGrantNeedsTwoPeopleOfTwoOrganizationsInOrder(t *testing.T) {
 			w.refused(tc.code, "zoe", w.signed(grant(edits...), tc.signers...))
 		})
 	}
+	w.must("carol", organization("rival", "operator"), person("rita", "rival", "operator"))
+	w.clock.tick()
+	w.refused(registry.CodeRole, "rita", w.signed(grant(), "zoe", "paul"))
+	w.refused(registry.CodeRole, "zita", w.signed(grant(), "zoe", "paul"))
 	w.must("olga", w.signed(grant(), "zoe", "paul"))
 }
 

@@ -113,7 +113,29 @@ func TestSignaturesOutliveASuspensionAndTheSigner(t *testing.T) {
 	}
 }
 
-// A writer changes license and zone together; a reader never sees one changed
+// The city's own regulator of the comprehensive zone signs an industry zone's
+// agreement for the city, not for that zone's regulator.
+func TestASignatureCountsOnlyForItsParty(t *testing.T) {
+	w := catalogued(t)
+	w.must("carol", person("cora", "city", "city_authority", set("roles", []string{"zone_regulator", "city_authority"})))
+	w.clock.tick()
+	w.refused(registry.CodeSignature, "carol", w.signed(license(), "cora", "carol", "olga"))
+	w.must("carol", w.signed(license(), "zoe", "cora", "olga"))
+	w.must("zoe", scenario())
+	f, err := w.Enter(t.Context(), fluQuery)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range f.License.Signatures {
+		got = append(got, s.Role+" "+s.By)
+	}
+	if want := []string{"zone_regulator zoe", "city_authority cora", "operator olga"}; !slices.Equal(got, want) {
+		t.Errorf("signatures = %v, want %v", got, want)
+	}
+}
+
+// A writer changes a zone and its regulator together; a reader never sees one changed
 // without the other, nor with another's epoch.
 func TestEnterIsOneSnapshot(t *testing.T) {
 	w := granted(t)

@@ -118,11 +118,10 @@ func Open(ctx context.Context, path string, cfg Config, extra ...fs.FS) (*Regist
 }
 
 // connect opens path with the settings every connection shares: write-ahead
-// log, a sync on each commit, and freed pages overwritten.
+// log and a sync on each commit.
 func connect(path string, conns int, more url.Values) (*sql.DB, error) {
 	q := url.Values{"_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-		"secure_delete(1)", "trusted_schema(0)",
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "trusted_schema(0)",
 	}}
 	for k, v := range more {
 		q[k] = append(q[k], v...)
