@@ -1,8 +1,11 @@
 package registry_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,34 +14,12 @@ import (
 	"zonebox/registry"
 )
 
-const zoneYAML = `
-# two documents
-kind: Zone
-name: medical
-spec:
-  title: 医疗专区
-  kind: INDUSTRY
-  domain: medical
-  regulator: health
-  status: ACTIVE
-  pack: nanjing-2024
-  responsible:
-    - {stage: operation, person: dave}
----
-kind: Scenario
-name: flu
-spec:
-  license: medical-2026
-  title: 流感监测
-  purpose_code: PH-01
-  purpose_class: public-health
-  output_forms: [statistics]
-  recipients: [olga]
-  period: {from: 2026-01-01, until: 2026-12-31}
-`
-
 func TestYAMLAndJSONAreOneDocument(t *testing.T) {
-	fromYAML, err := registry.Decode(strings.NewReader(zoneYAML))
+	text, err := os.ReadFile("testdata/documents/zone-and-scenario.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fromYAML, err := registry.Decode(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,9 +103,17 @@ func TestDecodeReportsEveryFaultWithoutValues(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	one, _ := json.Marshal(visits())
-	f.Add(zoneYAML)
-	f.Add(string(one))
+	seeds, err := filepath.Glob("testdata/documents/*")
+	if err != nil || len(seeds) == 0 {
+		f.Fatalf("seeds = %v, %v: want some", seeds, err)
+	}
+	for _, name := range seeds {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		docs, err := registry.Decode(strings.NewReader(text))
 		if err != nil {
