@@ -131,6 +131,9 @@ func TestUpdateCommitsEventsWithTheChange(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if n, err := w.Logged(t.Context()); err != nil || n != 4 {
+		t.Errorf("Logged after index 3 = %d, %v, want 4", n, err)
+	}
 	before := w.revision()
 	boom := errors.New("boom")
 	err := w.Update(t.Context(), func(tx *registry.Tx) error {
@@ -245,6 +248,11 @@ func TestRunsKeepWhoAskedWhat(t *testing.T) {
 	for user, want := range map[string]int{"": 2, "olga": 1, "nobody": 0} {
 		if all, err := w.ListRuns(t.Context(), user, 10); err != nil || len(all) != want {
 			t.Errorf("ListRuns(%q) = %d, %v, want %d", user, len(all), err, want)
+		}
+	}
+	for since, want := range map[time.Time]int64{w.clock.t: 0, w.clock.t.Add(-2 * time.Minute): 1} {
+		if n, err := w.CountRuns(t.Context(), "olga", since); err != nil || n != want {
+			t.Errorf("CountRuns since %v = %d, %v, want %d", since, n, err, want)
 		}
 	}
 	if all, _ := w.ListRuns(t.Context(), "", 1); len(all) != 1 || all[0].ID != "run-2" {

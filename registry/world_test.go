@@ -1,6 +1,8 @@
 package registry_test
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -10,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 
 	"zonebox/registry"
 )
@@ -27,13 +27,28 @@ func (c *clock) tick() time.Time {
 	return c.t
 }
 
+// gcm is AES-256-GCM with a random nonce in front, as Tink has it.
+type gcm struct{ cipher.AEAD }
+
+func (g gcm) Encrypt(plaintext, aad []byte) ([]byte, error) {
+	return g.Seal(nil, nil, plaintext, aad), nil
+}
+
+func (g gcm) Decrypt(ciphertext, aad []byte) ([]byte, error) {
+	return g.Open(nil, nil, ciphertext, aad)
+}
+
 func newAEAD(t *testing.T) registry.AEAD {
 	t.Helper()
-	a, err := subtle.NewAESGCM([]byte("0123456789abcdef0123456789abcdef"))
+	block, err := aes.NewCipher([]byte("0123456789abcdef0123456789abcdef"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	a, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gcm{a}
 }
 
 // world is a registry with a clock, on the way to a complete medical zone.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite"
 
 	"zonebox/workflow"
@@ -38,11 +38,12 @@ func store(t *testing.T) database {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, workflow.Migrations, goose.WithDisableGlobalRegistry(true))
+	script, err := fs.ReadFile(workflow.Migrations, "01001_workflow.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Up(t.Context()); err != nil {
+	up, _, _ := strings.Cut(string(script), "-- +goose Down")
+	if _, err := db.Exec(up); err != nil {
 		t.Fatal(err)
 	}
 	return database{db}
