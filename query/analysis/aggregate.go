@@ -123,7 +123,7 @@ func (b *block) argument(f *Function, e *ast.Function, arg ast.Expr, v value) bo
 		a.fault(ComputeOnlyExpression, e.Args[0], v.name(), v.name(), v.path...)
 	case !own:
 		a.fault(AggregateArgument, e, e.Name, "")
-	case f.Reveals && (len(v.secret) > 0 || v.token || v.masked || v.perEntity || v.origin.column.Mode != Clear):
+	case f.Reveals && (len(v.secret) > 0 || v.perEntity || v.origin.column.Mode != Clear):
 		a.fault(AggregateReveals, e, e.Name, "", v.path...)
 	case v.token && f.Name != "count":
 		a.fault(TokenNotBare, e, v.name(), "", v.path...)

@@ -325,6 +325,13 @@ var oracle = map[string]func(t tables) [][]any{
 		return release(join(t["persons"], t["companies"], "district", "district", true, true), by(0, "birth_month"), es, count,
 			guarded(es, has(1, "revenue"), sum(1, "revenue")))
 	},
+	"select p.district, count(v.stay), count(*) from persons p left join visits v on p.id_number = v.id_number group by 1": func(t tables) [][]any {
+		return release(join(t["persons"], t["visits"], "id_number", "id_number", true, false), by(0, "district"), visitors, guarded(visitors, has(1, "stay"), count), count)
+	},
+	// The visits of one person are one entity, and nothing outside counts them.
+	"select avg(s) from (select p.id_number, sum(v.cost) as s from persons p left join visits v on p.id_number = v.id_number group by 1) q": func(tables) [][]any {
+		return nil
+	},
 	"select count(*) from persons where pay > debt and district is not null": func(t tables) [][]any {
 		rows := where(alone(t["persons"]), func(r joined) bool { return num(r, 0, "pay") > num(r, 0, "debt") && r[0]["district"] != nil })
 		return release(rows, by(0), visitor, count)
