@@ -13,9 +13,9 @@ import (
 	"zonebox/sandbox/internal/wire"
 )
 
-func message(t testing.TB, rec arrow.RecordBatch) []byte {
+func message(t testing.TB, rec arrow.RecordBatch, opts ...ipc.Option) []byte {
 	t.Helper()
-	p, err := ipc.GetRecordBatchPayload(rec)
+	p, err := ipc.GetRecordBatchPayload(rec, opts...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +45,32 @@ func mixed(t testing.TB) (*arrow.Schema, []byte) {
 	rec := b.NewRecordBatch()
 	defer rec.Release()
 	return schema, message(t, rec)
+}
+
+func TestCompressionIsSeenBeforeDecoding(t *testing.T) {
+	_, plain := mixed(t)
+	schema, err := wire.ArrowSchema([]Column{{Name: "n", Type: "BIGINT"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	defer b.Release()
+	b.Field(0).(*array.Int64Builder).AppendValues(make([]int64, 1000), nil)
+	rec := b.NewRecordBatch()
+	defer rec.Release()
+	for _, c := range []struct {
+		rule    string
+		message []byte
+		want    bool
+	}{
+		{"plain", plain, false},
+		{"zstd", message(t, rec, ipc.WithZstd()), true},
+		{"lz4", message(t, rec, ipc.WithLZ4()), true},
+	} {
+		if got, err := messageCompressed(c.message[8:]); got != c.want || err != nil {
+			t.Errorf("messageCompressed(%s) = %v, %v, want %v", c.rule, got, err, c.want)
+		}
+	}
 }
 
 // use touches every value, as later code does.

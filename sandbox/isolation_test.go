@@ -157,19 +157,24 @@ func TestAWorkerWithoutARequiredLayerIsNotHandedOut(t *testing.T) {
 	}
 }
 
-// TestFilesAreOutOfTheEnginesReach asks the engine itself: the analysis that
-// would refuse such statements is not part of this package.
+// TestFilesAreOutOfTheEnginesReach asks the engine itself, under its settings
+// alone and as every worker is. The analysis that would refuse such statements
+// is not part of this package.
 func TestFilesAreOutOfTheEnginesReach(t *testing.T) {
-	p := pool(t, sandbox.Config{})
-	for _, sql := range []string{
-		`SELECT * FROM read_text('/etc/passwd')`,
-		`SELECT * FROM read_csv('/etc/passwd')`,
-		`SELECT * FROM '/etc/passwd'`,
-		`SELECT * FROM glob('/etc/*')`,
-		`SELECT * FROM read_blob('/proc/self/environ')`,
-	} {
-		if got, err := query(t, p, sql); err == nil {
-			t.Errorf("Execute(%q) = %v, want an error", sql, got)
+	for name, p := range map[string]*sandbox.Pool{"settings alone": pool(t, only()), "all layers": pool(t, sandbox.Config{})} {
+		if _, err := query(t, p, `SELECT * FROM range(3)`); err != nil {
+			t.Errorf("control under %s: %v", name, err)
+		}
+		for _, sql := range []string{
+			`SELECT * FROM read_text('/etc/passwd')`,
+			`SELECT * FROM read_csv('/etc/passwd')`,
+			`SELECT * FROM '/etc/passwd'`,
+			`SELECT * FROM glob('/etc/*')`,
+			`SELECT * FROM read_blob('/proc/self/environ')`,
+		} {
+			if got, err := query(t, p, sql); err == nil {
+				t.Errorf("Execute(%q) under %s = %v, want an error", sql, name, got)
+			}
 		}
 	}
 }
