@@ -186,7 +186,7 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 		t.Skip("runs as an ordinary user already")
 	}
 	tests := exec.Command("/proc/self/exe", "-test.run",
-		"^(TestWhatAWorkerMayNotDo|TestAttestationShowsEveryLayer|TestStatementsSeeAttachedSegmentsAsOneTable|TestMemoryIsBounded|TestTimeIsBounded|TestParquet)$")
+		"^(TestWhatAWorkerMayNotDo|TestAttestationShowsEveryLayer|TestStatementsSeeAttachedSegmentsAsOneTable|TestMemoryIsBounded|TestTimeIsBounded)$")
 	tests.Dir = "/"
 	tests.Env = []string{"ZONEBOX_TEST_WORKER=" + worker}
 	tests.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
