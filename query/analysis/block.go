@@ -198,7 +198,7 @@ func (b *block) condition(x *lowering, e ast.Expr, holds bool) ast.Expr {
 		return ast.Conjoin(ast.And, args...)
 	}
 	l, v := x.lower(e, true)
-	x.truth(l, v, e, true)
+	x.truth(l, v, e)
 	b.decided(x, l, v, holds, e)
 	return l
 }

@@ -93,7 +93,7 @@ func (x *lowering) lower(e ast.Expr, condition bool) (ast.Expr, value) {
 		var vs []value
 		for _, arg := range e.Args {
 			l, v := x.lower(arg, condition)
-			x.truth(l, v, arg, condition)
+			x.truth(l, v, arg)
 			args, vs = append(args, l), append(vs, v)
 		}
 		v := combine(vs...)
@@ -229,7 +229,7 @@ func (x *lowering) consume(o operand) {
 }
 
 // truth checks that a condition is one, and that it is no bare protected flag.
-func (x *lowering) truth(e ast.Expr, v value, node ast.Node, condition bool) {
+func (x *lowering) truth(e ast.Expr, v value, node ast.Node) {
 	x.consume(operand{e, v, node})
 	if x.b.a.hard && v.typ.class != boolean && v.typ.class != null {
 		x.b.a.fault(TypeMismatch, node, "BOOLEAN", "")
@@ -337,7 +337,7 @@ func (x *lowering) operator(e *ast.Operator, condition bool) (ast.Expr, value) {
 	out.typ = named("BOOLEAN")
 	switch e.Kind {
 	case ast.Not:
-		x.truth(es[0], vs[0], e.Args[0], condition)
+		x.truth(es[0], vs[0], e.Args[0])
 	case ast.IsNull, ast.IsNotNull:
 		x.permit(ops[0], granted(vs[0], "cmp_lit:="), condition, "cmp_lit:=")
 		out.nullable = false
@@ -413,7 +413,7 @@ func (x *lowering) cases(e *ast.Case) (ast.Expr, value) {
 	var rv, all []value
 	for _, w := range e.Whens {
 		c, cv := x.lower(w.Cond, false)
-		x.truth(c, cv, w.Cond, false)
+		x.truth(c, cv, w.Cond)
 		t, tv := x.lower(w.Then, false)
 		x.consume(operand{t, tv, w.Then})
 		out.Whens = append(out.Whens, ast.When{Cond: c})

@@ -22,14 +22,14 @@ func (b *block) group(s *ast.Select) {
 				continue
 			}
 			x.aliases = b.list[:i]
-			b.key(x, c)
+			b.addKey(x, c)
 		}
 	}
 	for _, e := range s.GroupBy {
 		if c := b.ordinal(e); c != nil {
-			b.key(x, c)
+			b.addKey(x, c)
 		} else {
-			b.key(x, &chosen{node: e})
+			b.addKey(x, &chosen{node: e})
 		}
 	}
 	for _, l := range b.live {
@@ -58,7 +58,7 @@ func (b *block) ordinal(e ast.Expr) *chosen {
 	return b.list[n-1]
 }
 
-func (b *block) key(x *lowering, c *chosen) {
+func (b *block) addKey(x *lowering, c *chosen) {
 	a := b.a
 	faults := len(a.faults)
 	defer func() { b.broken = b.broken || len(a.faults) > faults }()
@@ -210,7 +210,7 @@ func (b *block) cell(g cell, output int) {
 func (b *block) having(e ast.Expr) {
 	x := &lowering{b: b, scope: &b.scope, clause: clauseHaving, post: true, aliases: b.list}
 	l, v := x.lower(e, true)
-	x.truth(l, v, e, true)
+	x.truth(l, v, e)
 	across := len(b.spanning)
 	b.decided(x, l, v, false, e)
 	if len(b.deferred) == 0 {

@@ -156,7 +156,7 @@ type scope struct {
 	view      []visible
 }
 
-// names resolves a column reference. It reports the fault itself.
+// resolve finds what a column reference means. It reports the fault itself.
 func (s *scope) resolve(a *analyzer, c *ast.Column) (ast.Expr, value, bool) {
 	name := strings.Join(c.Names, ".")
 	switch len(c.Names) {

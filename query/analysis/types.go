@@ -93,7 +93,7 @@ func fromAST(t ast.Type) typ {
 	return named(t.ID)
 }
 
-// numericLess reports whether an exact conversion between the two numeric
+// overflows reports whether an exact conversion between the two numeric
 // types could overflow, so that both must become DOUBLE first. DECIMAL holds 38
 // digits and a BIGINT needs 19 of them.
 func overflows(a, b typ) bool {
