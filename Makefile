@@ -1,0 +1,43 @@
+# zonebox 域盒. The two commands a newcomer needs: make demo, make test.
+# Building takes Go (go.mod names the version) and a C/C++ compiler, no more.
+
+GO      ?= go
+FLAGS   := -trimpath -buildvcs=false
+CGOTAGS := duckdb_arrow
+WORKER  := ./sandbox/worker/... ./cmd/zonebox-worker/...
+# every package but the worker's builds without cgo
+PURE     = $(shell CGO_ENABLED=0 $(GO) list -e ./... | grep -v -e '^zonebox/sandbox/worker' -e '^zonebox/cmd/zonebox-worker')
+
+.PHONY: all build demo test lint bench fuzz clean
+
+all: build
+
+build: bin/zonebox bin/zonebox-worker
+
+.PHONY: bin/zonebox bin/zonebox-worker
+bin/zonebox:
+	CGO_ENABLED=0 $(GO) build $(FLAGS) -o $@ ./cmd/zonebox
+
+bin/zonebox-worker:
+	CGO_ENABLED=1 $(GO) build $(FLAGS) -tags $(CGOTAGS) -o $@ ./cmd/zonebox-worker
+
+# A city of 100,000 invented people: loaded, licensed, asked, refused, released, verified.
+demo: build
+	bin/zonebox demo
+
+test: build
+	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -timeout 20m $(PURE)
+	CGO_ENABLED=1 $(GO) test -timeout 10m -tags $(CGOTAGS) $(WORKER)
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt'; exit 1; }
+	CGO_ENABLED=0 $(GO) vet $(PURE)
+	CGO_ENABLED=1 $(GO) vet -tags $(CGOTAGS) $(WORKER)
+	CGO_ENABLED=0 $(GO) run honnef.co/go/tools/cmd/staticcheck@2026.2.2 $(PURE)
+	CGO_ENABLED=1 $(GO) run honnef.co/go/tools/cmd/staticcheck@2026.2.2 -tags $(CGOTAGS) $(WORKER)
+
+bench: build
+	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -run '^$$' -bench . -benchmem $(PURE)
+
+clean:
+	rm -rf bin

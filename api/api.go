@@ -1,0 +1,233 @@
+// Package api is the gate's door: it authenticates every request, hands it to
+// the engine and puts the engine's answer on the wire.
+//
+// It guarantees that no request reaches the engine unsigned or replayed, that a
+// client never sets its own subject, and that every failure leaves as a Problem
+// with a code. It does not decide anything: query does. Read New first, then
+// signed.
+package api
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"zonebox/query"
+)
+
+// maxBody bounds every request body but a delivery's.
+const maxBody = 8 << 20
+
+type server struct {
+	engine *query.Engine
+	log    *slog.Logger
+}
+
+// New returns the handler of the gate. It is safe for concurrent use.
+func New(e *query.Engine, log *slog.Logger) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) {
+		log.ErrorContext(c, "panic in handler", "path", c.FullPath())
+		c.AbortWithStatusJSON(http.StatusInternalServerError, &Problem{Code: "INTERNAL", Class: string(query.ClassFailure), Message: "internal error"})
+	}))
+	s := &server{engine: e, log: log}
+	v1 := r.Group("/v1")
+	v1.POST("/query", s.signed(s.query))
+	v1.POST("/explain", s.signed(s.explain))
+	v1.POST("/documents", s.signed(s.apply))
+	v1.GET("/documents/:kind", s.signed(s.documents))
+	v1.GET("/documents/:kind/:name", s.signed(s.documents))
+	v1.POST("/loads", s.signed(s.load))
+	v1.GET("/reviews", s.signed(s.reviews))
+	v1.GET("/reviews/:run", s.signed(s.review))
+	v1.POST("/reviews/:run", s.signed(s.settle))
+	v1.GET("/audit", s.signed(s.audit))
+	v1.GET("/domain", s.signed(s.domain))
+	v1.GET("/status", s.signed(s.status))
+	return r
+}
+
+// call is an authenticated request.
+type call struct {
+	*gin.Context
+	subject query.Subject
+	body    io.Reader
+}
+
+// signed authenticates a request before next sees it. The signature covers the
+// digest of the body; a body of at most maxBody is read and compared here, a
+// delivery's digest is compared by the engine before anything is committed.
+func (s *server) signed(next func(call) (any, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		out, err := s.authenticated(c, next)
+		if err != nil {
+			s.problem(c, err)
+			return
+		}
+		if out != nil {
+			c.JSON(http.StatusOK, out)
+		}
+	}
+}
+
+func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (any, error) {
+	h := c.Request.Header
+	at, err := time.Parse(time.RFC3339Nano, h.Get(headerTime))
+	if err != nil {
+		return nil, query.Unauthenticated()
+	}
+	sig, err := base64.StdEncoding.DecodeString(h.Get(headerSignature))
+	if err != nil {
+		return nil, query.Unauthenticated()
+	}
+	user, nonce, digest := h.Get(headerUser), h.Get(headerNonce), h.Get(headerDigest)
+	body := io.Reader(c.Request.Body)
+	if c.FullPath() != "/v1/loads" {
+		b, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
+		if err != nil {
+			return nil, query.BadRequest("请求体过大", "the request body is too large")
+		}
+		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != digest {
+			return nil, query.Unauthenticated()
+		}
+		body = bytes.NewReader(b)
+	}
+	subject, err := s.engine.Authenticate(c, query.Credentials{
+		User: user, At: at, Nonce: nonce, Signature: sig,
+		Message: signingText(c.Request.Method, c.Request.URL.RequestURI(), user, at, nonce, digest),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return next(call{Context: c, subject: subject, body: body})
+}
+
+// statuses maps the engine's classes to HTTP.
+var statuses = map[query.Class]int{
+	query.ClassUsage:    http.StatusBadRequest,
+	query.ClassDenied:   http.StatusForbidden,
+	query.ClassInReview: http.StatusAccepted,
+	query.ClassLimit:    http.StatusUnprocessableEntity,
+	query.ClassWithheld: http.StatusConflict,
+	query.ClassFailure:  http.StatusInternalServerError,
+}
+
+func (s *server) problem(c *gin.Context, err error) {
+	e := query.AsError(err)
+	if cause := errors.Unwrap(e); cause != nil {
+		s.log.WarnContext(c, "request failed", "code", e.Code, "path", c.FullPath(), "query_id", e.Run, "cause", cause)
+	}
+	lang := "zh"
+	if strings.HasPrefix(c.GetHeader("Accept-Language"), "en") {
+		lang = "en"
+	}
+	c.AbortWithStatusJSON(statuses[e.Class], NewProblem(e, lang))
+}
+
+func (c call) decode(into any) error {
+	d := json.NewDecoder(c.body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return query.BadRequest("请求体不是所期望的 JSON", "the request body is not the expected JSON")
+	}
+	return nil
+}
+
+func (c call) request() (query.Request, error) {
+	var in QueryRequest
+	if err := c.decode(&in); err != nil {
+		return query.Request{}, err
+	}
+	return query.Request{Subject: c.subject, Scenario: in.Scenario, Purpose: in.Purpose, SQL: in.SQL,
+		Recipient: in.Recipient, Resume: in.Resume}, nil
+}
+
+func (s *server) query(c call) (any, error) {
+	req, err := c.request()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := s.engine.Answer(c.Request.Context(), req)
+	if err != nil {
+		return nil, err
+	}
+	c.Header(headerRun, answer.Run)
+	c.Data(http.StatusOK, "application/vnd.zonebox.artifact", answer.Artifact.Bytes())
+	return nil, nil
+}
+
+func (s *server) explain(c call) (any, error) {
+	req, err := c.request()
+	if err != nil {
+		return nil, err
+	}
+	return s.engine.Explain(c.Request.Context(), req)
+}
+
+func (s *server) apply(c call) (any, error) {
+	return s.engine.Apply(c.Request.Context(), c.subject, c.body)
+}
+
+func (s *server) documents(c call) (any, error) {
+	return s.engine.Documents(c.Request.Context(), c.subject, c.Param("kind"), c.Param("name"))
+}
+
+func (s *server) load(c call) (any, error) {
+	text, err := base64.RawURLEncoding.DecodeString(c.Query("manifest"))
+	if err != nil {
+		return nil, query.BadRequest("缺少交付清单", "the delivery manifest is missing")
+	}
+	var m query.Manifest
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return nil, query.BadRequest("交付清单不是所期望的 JSON", "the delivery manifest is not the expected JSON")
+	}
+	if m.SHA256 != c.GetHeader(headerDigest) {
+		return nil, query.BadRequest("交付清单的摘要与请求不符", "the manifest's digest is not the signed one")
+	}
+	return s.engine.Load(c.Request.Context(), c.subject, m, c.body)
+}
+
+func (s *server) reviews(c call) (any, error) {
+	return s.engine.Reviews(c.Request.Context(), c.subject)
+}
+
+func (s *server) review(c call) (any, error) {
+	return s.engine.Review(c.Request.Context(), c.subject, c.Param("run"))
+}
+
+func (s *server) settle(c call) (any, error) {
+	var in Settlement
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.Settle(c.Request.Context(), c.subject, c.Param("run"), in.Approve, in.Basis)
+}
+
+func (s *server) audit(c call) (any, error) {
+	from, err1 := strconv.ParseUint(c.DefaultQuery("from", "0"), 10, 64)
+	limit, err2 := strconv.Atoi(c.DefaultQuery("limit", "50"))
+	if err1 != nil || err2 != nil || limit < 1 || limit > 1000 {
+		return nil, query.BadRequest("from 或 limit 无效", "from or limit is invalid")
+	}
+	return s.engine.Audit(c.Request.Context(), c.subject, from, limit)
+}
+
+func (s *server) domain(call) (any, error) { return s.engine.Domain(), nil }
+
+func (s *server) status(c call) (any, error) {
+	return s.engine.Status(c.Request.Context(), c.subject)
+}

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"zonebox/query"
+)
+
+// Client talks to a gate over its unix socket and signs every request with the
+// user's key. It is safe for concurrent use.
+type Client struct {
+	http *http.Client
+	user string
+	lang string
+	sign func(message []byte) []byte
+}
+
+// NewClient returns a client of the gate that listens on socket. sign returns
+// the Ed25519 signature of the user's key; lang is "zh" or "en".
+func NewClient(socket, user, lang string, sign func(message []byte) []byte) *Client {
+	return &Client{user: user, lang: lang, sign: sign, http: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+	}}}
+}
+
+// Query returns the sealed artifact of an answer and the run it belongs to.
+func (c *Client) Query(ctx context.Context, req QueryRequest) (artifact []byte, run string, err error) {
+	body, head, err := c.call(ctx, http.MethodPost, "/v1/query", req)
+	if err != nil {
+		return nil, "", err
+	}
+	return body, head.Get(headerRun), nil
+}
+
+// Explain returns what the gate would decide and run, without touching data.
+func (c *Client) Explain(ctx context.Context, req QueryRequest) (*query.Explanation, error) {
+	return get[*query.Explanation](ctx, c, http.MethodPost, "/v1/explain", req)
+}
+
+// Domain returns the identity of the gate's domain.
+func (c *Client) Domain(ctx context.Context) (query.DomainInfo, error) {
+	return get[query.DomainInfo](ctx, c, http.MethodGet, "/v1/domain", nil)
+}
+
+// Apply hands documents (YAML or JSON) to the registry, all or none.
+func (c *Client) Apply(ctx context.Context, documents []byte) ([]query.Applied, error) {
+	return get[[]query.Applied](ctx, c, http.MethodPost, "/v1/documents", json.RawMessage(documents))
+}
+
+// Documents lists the documents of a kind the user may see, or the one named.
+func (c *Client) Documents(ctx context.Context, kind, name string) ([]query.DocumentView, error) {
+	path := "/v1/documents/" + url.PathEscape(kind)
+	if name != "" {
+		path += "/" + url.PathEscape(name)
+	}
+	return get[[]query.DocumentView](ctx, c, http.MethodGet, path, nil)
+}
+
+// Load streams a delivery to the gate under its manifest.
+func (c *Client) Load(ctx context.Context, m query.Manifest, data io.Reader) (*query.LoadReport, error) {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("api: encode manifest: %w", err)
+	}
+	uri := "/v1/loads?manifest=" + base64.RawURLEncoding.EncodeToString(text)
+	body, _, err := c.send(ctx, http.MethodPost, uri, m.SHA256, data)
+	if err != nil {
+		return nil, err
+	}
+	return decode[*query.LoadReport](body)
+}
+
+// Reviews lists what waits for the user's review.
+func (c *Client) Reviews(ctx context.Context) ([]query.ReviewItem, error) {
+	return get[[]query.ReviewItem](ctx, c, http.MethodGet, "/v1/reviews", nil)
+}
+
+// Review returns one run as a reviewer sees it.
+func (c *Client) Review(ctx context.Context, run string) (*query.ReviewDetail, error) {
+	return get[*query.ReviewDetail](ctx, c, http.MethodGet, "/v1/reviews/"+url.PathEscape(run), nil)
+}
+
+// Settle approves or rejects a run.
+func (c *Client) Settle(ctx context.Context, run string, s Settlement) (*query.ReviewItem, error) {
+	return get[*query.ReviewItem](ctx, c, http.MethodPost, "/v1/reviews/"+url.PathEscape(run), s)
+}
+
+// Audit returns audit entries from index from on, at most limit.
+func (c *Client) Audit(ctx context.Context, from uint64, limit int) ([]query.AuditEntry, error) {
+	return get[[]query.AuditEntry](ctx, c, http.MethodGet, fmt.Sprintf("/v1/audit?from=%d&limit=%d", from, limit), nil)
+}
+
+// Status returns the gate's state, for doctor.
+func (c *Client) Status(ctx context.Context) (*query.Status, error) {
+	return get[*query.Status](ctx, c, http.MethodGet, "/v1/status", nil)
+}
+
+func get[T any](ctx context.Context, c *Client, method, uri string, in any) (T, error) {
+	body, _, err := c.call(ctx, method, uri, in)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return decode[T](body)
+}
+
+func decode[T any](body []byte) (T, error) {
+	var out T
+	if err := json.Unmarshal(body, &out); err != nil {
+		return out, fmt.Errorf("api: decode answer: %w", err)
+	}
+	return out, nil
+}
+
+func (c *Client) call(ctx context.Context, method, uri string, in any) ([]byte, http.Header, error) {
+	var body []byte
+	switch v := in.(type) {
+	case nil:
+	case json.RawMessage:
+		body = v
+	default:
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return nil, nil, fmt.Errorf("api: encode request: %w", err)
+		}
+	}
+	sum := sha256.Sum256(body)
+	return c.send(ctx, method, uri, hex.EncodeToString(sum[:]), bytes.NewReader(body))
+}
+
+func (c *Client) send(ctx context.Context, method, uri, digest string, body io.Reader) ([]byte, http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://gate"+uri, body)
+	if err != nil {
+		return nil, nil, fmt.Errorf("api: build request: %w", err)
+	}
+	at, nonce := time.Now(), rand.Text()
+	req.Header.Set(headerUser, c.user)
+	req.Header.Set(headerTime, at.UTC().Format(time.RFC3339Nano))
+	req.Header.Set(headerNonce, nonce)
+	req.Header.Set(headerDigest, digest)
+	req.Header.Set(headerSignature, base64.StdEncoding.EncodeToString(c.sign(signingText(method, uri, c.user, at, nonce, digest))))
+	req.Header.Set("Accept-Language", c.lang)
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, nil, fmt.Errorf("api: reach the gate: %w", err)
+	}
+	defer res.Body.Close()
+	out, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, nil, fmt.Errorf("api: read answer: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		p := new(Problem)
+		if err := json.Unmarshal(out, p); err != nil || p.Code == "" {
+			return nil, nil, fmt.Errorf("api: the gate answered %s", res.Status)
+		}
+		return nil, nil, p
+	}
+	return out, res.Header, nil
+}

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"strings"
+	"time"
+
+	"zonebox/query"
+)
+
+// QueryRequest asks a question, or with Resume continues one that was in
+// review.
+type QueryRequest struct {
+	Scenario  string `json:"scenario,omitempty"`
+	Purpose   string `json:"purpose,omitempty"`
+	SQL       string `json:"sql,omitempty"`
+	Recipient string `json:"recipient,omitempty"`
+	Resume    string `json:"resume,omitempty"`
+}
+
+// Settlement is a reviewer's word on a run.
+type Settlement struct {
+	Approve bool   `json:"approve"`
+	Basis   string `json:"basis"`
+}
+
+// Span is a byte range of the submitted SQL.
+type Span struct {
+	Start int `json:"start"`
+	End   int `json:"end"`
+}
+
+// Reason is one of several reasons of a Problem.
+type Reason struct {
+	Code     string   `json:"code"`
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint,omitempty"`
+	Articles []string `json:"articles,omitempty"`
+	Span     *Span    `json:"span,omitempty"`
+	Path     []string `json:"path,omitempty"`
+}
+
+// Problem is the body of every answer that is not a success, and what the
+// command line prints with --json.
+type Problem struct {
+	Code     string   `json:"code"`
+	Class    string   `json:"class"`
+	Message  string   `json:"message"`
+	Hint     string   `json:"hint,omitempty"`
+	Span     *Span    `json:"span,omitempty"`
+	Articles []string `json:"articles,omitempty"`
+	Run      string   `json:"run,omitempty"`
+	Reasons  []Reason `json:"reasons,omitempty"`
+}
+
+// Error returns the code and the message.
+func (p *Problem) Error() string { return p.Code + ": " + p.Message }
+
+// NewProblem returns e in the asked language: "en", or Chinese for anything else.
+func NewProblem(e *query.Error, lang string) *Problem {
+	pick := func(zh, en string) string {
+		if lang == "en" || zh == "" {
+			return en
+		}
+		return zh
+	}
+	span := func(s *query.Span) *Span {
+		if s == nil {
+			return nil
+		}
+		return &Span{s.Start, s.End}
+	}
+	p := &Problem{Code: e.Code, Class: string(e.Class), Message: pick(e.ZH, e.EN), Hint: pick(e.HintZH, e.HintEN),
+		Span: span(e.Span), Articles: e.Articles, Run: e.Run}
+	for _, d := range e.Details {
+		p.Reasons = append(p.Reasons, Reason{Code: d.Code, Message: pick(d.ZH, d.EN), Hint: pick(d.HintZH, d.HintEN),
+			Articles: d.Articles, Span: span(d.Span), Path: d.Path})
+	}
+	return p
+}
+
+// The headers that carry a signed request.
+const (
+	headerUser      = "X-Zonebox-User"
+	headerTime      = "X-Zonebox-Time"
+	headerNonce     = "X-Zonebox-Nonce"
+	headerDigest    = "X-Zonebox-Content-Sha256"
+	headerSignature = "X-Zonebox-Signature"
+	headerRun       = "X-Zonebox-Run"
+)
+
+// signingText returns the bytes a client signs: everything the gate acts on,
+// the body by its SHA-256.
+func signingText(method, uri, user string, at time.Time, nonce, digest string) []byte {
+	return []byte(strings.Join([]string{"zonebox-request-v1", method, uri, user, at.UTC().Format(time.RFC3339Nano), nonce, digest}, "\n"))
+}

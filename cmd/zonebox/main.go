@@ -1,0 +1,199 @@
+// Command zonebox is the gate of a data zone and the client of its users.
+//
+// serve, init, demo and audit verify open the domain folder; every other verb
+// talks to a running gate over its unix socket and signs with the user's key.
+// It links no DuckDB and builds without cgo. Read run first; each verb has a
+// file of its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+
+	"zonebox/api"
+	"zonebox/keys"
+	"zonebox/query"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit codes, listed in every help.
+const (
+	exitOK       = 0
+	exitFailure  = 1
+	exitUsage    = 2
+	exitDenied   = 3
+	exitReview   = 4
+	exitLimit    = 5
+	exitWithheld = 6
+)
+
+var exits = map[query.Class]int{
+	query.ClassFailure: exitFailure, query.ClassUsage: exitUsage, query.ClassDenied: exitDenied,
+	query.ClassInReview: exitReview, query.ClassLimit: exitLimit, query.ClassWithheld: exitWithheld,
+}
+
+// app is one invocation: its streams and its global flags.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	lang           string // "zh" or "en"
+	domain         string
+	socket         string
+	user           string
+	keyring        string
+	json           bool
+}
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	// The audit log's library logs through klog, on stderr; its errors reach us
+	// as errors.
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, lang: language(args)}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	return a.report(err)
+}
+
+// language is read before cobra parses, since help texts depend on it.
+func language(args []string) string {
+	lang := os.Getenv("ZONEBOX_LANG")
+	for i, arg := range args {
+		if v, ok := strings.CutPrefix(arg, "--lang="); ok {
+			lang = v
+		} else if arg == "--lang" && i+1 < len(args) {
+			lang = args[i+1]
+		}
+	}
+	if strings.HasPrefix(lang, "en") {
+		return "en"
+	}
+	return "zh"
+}
+
+// say returns the text of the invocation's language.
+func (a *app) say(zh, en string) string {
+	if a.lang == "en" {
+		return en
+	}
+	return zh
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "zonebox",
+		Short:         a.say("域盒:原始数据不出域,数据可用不可见", "zonebox: the answer leaves the domain, the data does not"),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Example: `  zonebox demo
+  zonebox query --as li.op --scenario visits --purpose MED-STAT \
+      "SELECT district, count(*) FROM visits GROUP BY district"`,
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&a.domain, "domain", env("ZONEBOX_DOMAIN", ""), a.say("域目录 (ZONEBOX_DOMAIN)", "domain folder (ZONEBOX_DOMAIN)"))
+	f.StringVar(&a.socket, "socket", env("ZONEBOX_SOCKET", ""), a.say("网关套接字,缺省为 域目录.sock (ZONEBOX_SOCKET)", "gate socket, DOMAIN.sock by default (ZONEBOX_SOCKET)"))
+	f.StringVar(&a.user, "as", env("ZONEBOX_USER", ""), a.say("以该用户的密钥签名 (ZONEBOX_USER)", "sign with this user's key (ZONEBOX_USER)"))
+	f.StringVar(&a.keyring, "keyring", env("ZONEBOX_KEYRING", defaultKeyring()), a.say("用户密钥目录 (ZONEBOX_KEYRING)", "folder of user keys (ZONEBOX_KEYRING)"))
+	f.String("lang", a.lang, a.say("zh 或 en (ZONEBOX_LANG)", "zh or en (ZONEBOX_LANG)"))
+	f.BoolVar(&a.json, "json", false, a.say("错误以 JSON 输出", "print errors as JSON"))
+	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{.}}
+
+{{end}}{{.UsageString}}
+` + a.say(`退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行
+`, `Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld
+`))
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.loadCmd(),
+		a.queryCmd(), a.explainCmd(), a.reviewCmd(), a.openCmd(), a.auditCmd(), a.doctorCmd(), a.cityCmd(), a.demoCmd())
+	for _, c := range root.Commands() {
+		if c.Args == nil && !c.HasSubCommands() {
+			c.Args = noArgs
+		}
+	}
+	return root
+}
+
+// usageError marks a mistake of the command line itself.
+type usageError struct{ error }
+
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unexpected argument %q", args[0])}
+	}
+	return nil
+}
+
+func nArgs(low, high int) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < low || len(args) > high {
+			return usageError{fmt.Errorf("got %d arguments, want %d to %d", len(args), low, high)}
+		}
+		return nil
+	}
+}
+
+func env(name, fallback string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return fallback
+}
+
+func defaultKeyring() string {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "zonebox", "keyring")
+}
+
+// userKey loads the key of the user the invocation acts as.
+func (a *app) userKey() (*keys.User, error) {
+	if a.user == "" {
+		return nil, usageError{errors.New(a.say("缺少 --as 用户", "--as USER is missing"))}
+	}
+	return keys.LoadUser(a.keyFile(a.user))
+}
+
+func (a *app) keyFile(user string) string { return filepath.Join(a.keyring, user+".key") }
+
+// client returns a client of the gate that signs as the invocation's user.
+func (a *app) client() (*api.Client, error) {
+	key, err := a.userKey()
+	if err != nil {
+		return nil, err
+	}
+	socket := a.socket
+	if socket == "" {
+		if a.domain == "" {
+			return nil, usageError{errors.New(a.say("缺少 --domain 或 --socket", "--domain or --socket is missing"))}
+		}
+		socket = socketOf(a.domain)
+	}
+	return api.NewClient(socket, a.user, a.lang, key.Sign), nil
+}
+
+func socketOf(domain string) string { return filepath.Clean(domain) + ".sock" }

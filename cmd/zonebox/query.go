@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"zonebox/api"
+	"zonebox/release"
+)
+
+func requestFlags(a *app, c *cobra.Command, r *api.QueryRequest) {
+	c.Flags().StringVar(&r.Scenario, "scenario", "", a.say("应用场景标识", "scenario id"))
+	c.Flags().StringVar(&r.Purpose, "purpose", "", a.say("用途代码", "purpose code"))
+	c.Flags().StringVar(&r.Recipient, "recipient", "", a.say("结果接收人,缺省为 --as 用户", "recipient of the output, --as by default"))
+}
+
+func (a *app) queryCmd() *cobra.Command {
+	var r api.QueryRequest
+	var output, save string
+	c := &cobra.Command{
+		Use:   "query [SQL]",
+		Short: a.say("在场景之下提问;答案出域,数据不出域", "ask a question under a scenario; the answer leaves, the data does not"),
+		Long: a.say(`在场景之下用 SQL 提问。SQL 可为参数,或以 - 从标准输入读取。
+需要审批时退出码为 4,审批后以 --resume 运行编号 继续。`,
+			`Asks in SQL under a scenario. The SQL is an argument, or - for standard input.
+When a person must approve, the exit code is 4; continue with --resume RUN.`),
+		Example: `  zonebox query --as li.op --scenario visits --purpose MED-STAT \
+      "SELECT district, count(*) AS n FROM visits GROUP BY district ORDER BY n DESC"
+  zonebox query --as li.op --resume run-06f4…`,
+		Args: nArgs(0, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			if r.SQL, err = a.sql(args); err != nil {
+				return err
+			}
+			file, run, err := client.Query(c.Context(), r)
+			if err != nil {
+				return err
+			}
+			if err := a.pinGate(c.Context(), client); err != nil {
+				return err
+			}
+			if save != "" {
+				if err := os.WriteFile(save, file, 0o600); err != nil {
+					return fmt.Errorf("zonebox: save artifact: %w", err)
+				}
+				fmt.Fprintf(a.stderr, a.say("已保存密封结果 %s (%d 字节),运行 %s\n", "saved sealed artifact %s (%d bytes), run %s\n"), save, len(file), run)
+				return nil
+			}
+			return a.open(file, output)
+		},
+	}
+	requestFlags(a, c, &r)
+	c.Flags().StringVar(&r.Resume, "resume", "", a.say("继续一个待审的运行", "continue a run that was in review"))
+	c.Flags().StringVarP(&output, "output", "o", "table", formats)
+	c.Flags().StringVar(&save, "save", "", a.say("保存密封结果而不打开", "save the sealed artifact instead of opening it"))
+	return c
+}
+
+func (a *app) sql(args []string) (string, error) {
+	if len(args) == 0 {
+		return "", nil
+	}
+	if args[0] != "-" {
+		return args[0], nil
+	}
+	b, err := readFile("-", a.stdin)
+	return string(b), err
+}
+
+func (a *app) explainCmd() *cobra.Command {
+	var r api.QueryRequest
+	var output string
+	c := &cobra.Command{
+		Use:     "explain SQL",
+		Short:   a.say("不触及数据,说明裁决、依据、各列形态与将要执行的语句", "say, without touching data, what would be decided, why, and what would run"),
+		Example: `  zonebox explain --as li.op --scenario visits --purpose MED-STAT "SELECT avg(cost) FROM visits"`,
+		Args:    nArgs(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			if r.SQL, err = a.sql(args); err != nil {
+				return err
+			}
+			x, err := client.Explain(c.Context(), r)
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return a.printJSON(x)
+			}
+			return a.printExplanation(x)
+		},
+	}
+	requestFlags(a, c, &r)
+	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
+	return c
+}
+
+func (a *app) openCmd() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:     "open FILE",
+		Short:   a.say("接收人打开密封结果:核对签名,解密,显示来源", "the recipient opens a sealed artifact: check the signature, decrypt, show the sources"),
+		Example: "  zonebox open --as li.op visits.zbx -o csv > visits.csv",
+		Args:    nArgs(1, 1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			file, err := os.ReadFile(args[0])
+			if err != nil {
+				return fmt.Errorf("zonebox: read artifact: %w", err)
+			}
+			return a.open(file, output)
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "table", formats)
+	return c
+}
+
+// open decrypts an artifact with the user's key and prints it: rows on stdout,
+// the label on stderr.
+func (a *app) open(file []byte, output string) error {
+	key, err := a.userKey()
+	if err != nil {
+		return err
+	}
+	gate, err := a.pinnedGate()
+	if err != nil {
+		return err
+	}
+	content, err := release.Open(file, key.Recipient(), gate)
+	if err != nil {
+		return err
+	}
+	defer content.Release()
+	if err := render(a.stdout, output, content.Schema, content.Rows); err != nil {
+		return err
+	}
+	a.printLabel(content.Label)
+	return nil
+}
+
+func (a *app) printLabel(l release.Label) {
+	for _, s := range l.Sources {
+		fmt.Fprintf(a.stderr, a.say("来源: %s(%s),版本 %s,获取日期 %s\n", "source: %s (%s), version %s, acquired %s\n"), s.Dataset, s.Provider, s.Version, s.Acquired)
+	}
+	for _, w := range l.Warnings {
+		fmt.Fprintf(a.stderr, a.say("提示: %s\n", "warning: %s\n"), w)
+	}
+	if len(l.Notes) > 0 {
+		fmt.Fprintf(a.stderr, a.say("说明: %s\n", "note: %s\n"), strings.Join(l.Notes, a.say(";", "; ")))
+	}
+	fmt.Fprintf(a.stderr, a.say("运行 %s · 放行 %s · 接收人 %s\n", "run %s · release %s · recipient %s\n"), l.Run, l.Release, l.Recipient)
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"zonebox/api"
+	"zonebox/query"
+)
+
+// report prints err on stderr, or with --json on stdout, and returns the exit
+// code.
+func (a *app) report(err error) int {
+	p, code := a.problem(err)
+	if a.json {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(p); err != nil {
+			return exitFailure
+		}
+		return code
+	}
+	fmt.Fprintf(a.stderr, "zonebox: error: %s %s\n", p.Code, p.Message)
+	for _, r := range p.Reasons[min(1, len(p.Reasons)):] {
+		fmt.Fprintf(a.stderr, "zonebox:   also: %s %s\n", r.Code, r.Message)
+	}
+	if len(p.Reasons) > 0 && len(p.Reasons[0].Path) > 0 {
+		fmt.Fprintf(a.stderr, "zonebox:   path: %s\n", strings.Join(p.Reasons[0].Path, " ← "))
+	}
+	if p.Span != nil {
+		fmt.Fprintf(a.stderr, "zonebox:   at: %s %d–%d\n", a.say("字节", "bytes"), p.Span.Start, p.Span.End)
+	}
+	if len(p.Articles) > 0 {
+		fmt.Fprintf(a.stderr, "zonebox:   %s: %s\n", a.say("依据", "articles"), strings.Join(p.Articles, ", "))
+	}
+	if p.Run != "" {
+		fmt.Fprintf(a.stderr, "zonebox:   run: %s\n", p.Run)
+	}
+	if p.Hint != "" {
+		fmt.Fprintf(a.stderr, "zonebox: hint: %s\n", p.Hint)
+	}
+	return code
+}
+
+// problem returns err as the gate would have put it, and its exit code.
+func (a *app) problem(err error) (*api.Problem, int) {
+	var p *api.Problem
+	var q *query.Error
+	var u usageError
+	var n *net.OpError
+	switch {
+	case errors.As(err, &p):
+	case errors.As(err, &q):
+		p = api.NewProblem(q, a.lang)
+	case errors.As(err, &u) || strings.HasPrefix(err.Error(), "unknown command"):
+		p = &api.Problem{Code: "USAGE", Class: string(query.ClassUsage), Message: err.Error(), Hint: a.say("见 zonebox --help", "see zonebox --help")}
+	case errors.As(err, &n):
+		p = &api.Problem{Code: "GATE_UNREACHABLE", Class: string(query.ClassFailure), Message: a.say("连不上网关", "the gate does not answer"),
+			Hint: a.say("先启动 zonebox serve,或检查 --domain/--socket", "start zonebox serve, or check --domain/--socket")}
+	default:
+		p = &api.Problem{Code: "FAILED", Class: string(query.ClassFailure), Message: err.Error()}
+	}
+	code, ok := exits[query.Class(p.Class)]
+	if !ok {
+		code = exitFailure
+	}
+	return p, code
+}

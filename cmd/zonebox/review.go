@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"zonebox/api"
+)
+
+func (a *app) reviewCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "review",
+		Short: a.say("审批查询与放行结果", "approve queries and outputs"),
+	}
+	c.AddCommand(a.reviewListCmd(), a.reviewShowCmd(), a.settleCmd("approve", true), a.settleCmd("reject", false))
+	return c
+}
+
+func (a *app) reviewListCmd() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: a.say("列出待您审核的运行", "list the runs that wait for your review"),
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			items, err := client.Reviews(c.Context())
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return a.printJSON(items)
+			}
+			t := newTable(a.say("运行", "run"), a.say("阶段", "stage"), a.say("状态", "state"), a.say("申请人", "requester"), a.say("场景", "scenario"), a.say("提交时间", "submitted"))
+			for _, i := range items {
+				t.AppendRow([]any{i.Run, i.Stage, i.State, i.Requester, i.Scenario, i.Submitted.Format("2006-01-02 15:04")})
+			}
+			_, err = fmt.Fprintln(a.stdout, t.Render())
+			return err
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
+	return c
+}
+
+func (a *app) reviewShowCmd() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use:   "show RUN",
+		Short: a.say("显示一个运行:语句、裁决、血缘、结果概况与经过", "show a run: statement, decision, lineage, output facts and history"),
+		Args:  nArgs(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			d, err := client.Review(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				return a.printJSON(d)
+			}
+			fmt.Fprintf(a.stdout, "%s  %s  %s  %s\n%s: %s\n", d.Run, d.Stage, d.State, d.Requester, a.say("语句", "statement"), d.SQL)
+			if d.Explanation != nil {
+				if err := a.printExplanation(d.Explanation); err != nil {
+					return err
+				}
+			}
+			if d.Output != nil {
+				fmt.Fprintf(a.stdout, a.say("结果: %d 行,%d 列,最小分组 %d\n", "output: %d rows, %d columns, smallest group %d\n"), d.Output.Rows, d.Output.Columns, d.Output.MinGroup)
+			}
+			for _, h := range d.History {
+				fmt.Fprintf(a.stdout, "  %s  %s → %s  %s %s\n", h.At.Format("2006-01-02 15:04:05"), h.From, h.To, h.By, printable(strings.TrimSpace(h.Basis)))
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
+	return c
+}
+
+func (a *app) settleCmd(verb string, approve bool) *cobra.Command {
+	var basis string
+	short := a.say("驳回一个运行,须说明依据", "reject a run; the basis is required")
+	if approve {
+		short = a.say("同意一个运行", "approve a run")
+	}
+	c := &cobra.Command{
+		Use:     verb + " RUN",
+		Short:   short,
+		Example: fmt.Sprintf("  zonebox review %s --as sun.health run-06f4… --basis NJ24-14", verb),
+		Args:    nArgs(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			i, err := client.Settle(c.Context(), args[0], api.Settlement{Approve: approve, Basis: basis})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stderr, "%s %s: %s\n", i.Run, i.Stage, i.State)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&basis, "basis", "", a.say("依据或意见", "basis or opinion"))
+	return c
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// secrets are the flags of the verbs that open a domain folder.
+type secrets struct{ keys, passphraseFile string }
+
+func (s *secrets) flags(a *app, c *cobra.Command) {
+	c.Flags().StringVar(&s.keys, "keys", env("ZONEBOX_KEYS", ""), a.say("密钥目录,须在域目录之外,缺省为 域目录.keys (ZONEBOX_KEYS)", "key folder outside the domain folder, DOMAIN.keys by default (ZONEBOX_KEYS)"))
+	c.Flags().StringVar(&s.passphraseFile, "passphrase-file", env("ZONEBOX_PASSPHRASE_FILE", ""), a.say("口令文件,缺省则提示输入 (ZONEBOX_PASSPHRASE_FILE)", "passphrase file, else it is asked for (ZONEBOX_PASSPHRASE_FILE)"))
+}
+
+func (s *secrets) folder(a *app) string {
+	if s.keys != "" {
+		return s.keys
+	}
+	return filepath.Clean(a.domain) + ".keys"
+}
+
+// passphrase reads the key store's passphrase from its file or the terminal,
+// twice if it is a new one. It is never a flag: command lines are public.
+func (s *secrets) passphrase(a *app, isNew bool) ([]byte, error) {
+	if s.passphraseFile != "" {
+		b, err := os.ReadFile(s.passphraseFile)
+		if err != nil {
+			return nil, fmt.Errorf("zonebox: read passphrase: %w", err)
+		}
+		return bytes.TrimRight(b, "\r\n"), nil
+	}
+	fd := int(os.Stdin.Fd())
+	if !term.IsTerminal(fd) {
+		return nil, usageError{errors.New(a.say("缺少 --passphrase-file", "--passphrase-file is missing"))}
+	}
+	ask := func(prompt string) ([]byte, error) {
+		fmt.Fprint(a.stderr, prompt)
+		defer fmt.Fprintln(a.stderr)
+		return term.ReadPassword(fd)
+	}
+	pass, err := ask(a.say("口令: ", "passphrase: "))
+	if err != nil || !isNew {
+		return pass, err
+	}
+	again, err := ask(a.say("再输一次: ", "again: "))
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(pass, again) {
+		return nil, usageError{errors.New(a.say("两次口令不同", "the passphrases differ"))}
+	}
+	return pass, nil
+}
+
+// workerPath returns the worker binary: given, or beside this one.
+func workerPath(given string) (string, error) {
+	if given != "" {
+		return given, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("zonebox: find own binary: %w", err)
+	}
+	return filepath.Join(filepath.Dir(self), strings.TrimSuffix(filepath.Base(self), ".test")+"-worker"), nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"zonebox/api"
+	"zonebox/query"
+)
+
+func (a *app) serveCmd() *cobra.Command {
+	var s secrets
+	var worker string
+	var memory int64
+	var wall time.Duration
+	c := &cobra.Command{
+		Use:     "serve",
+		Short:   a.say("运行网关,独占域目录并监听套接字", "run the gate: it owns the domain folder and listens on its socket"),
+		Example: "  zonebox serve --domain /srv/nanjing --passphrase-file /run/secrets/zonebox",
+		RunE: func(c *cobra.Command, _ []string) error {
+			if a.domain == "" {
+				return usageError{errors.New(a.say("缺少 --domain", "--domain is missing"))}
+			}
+			pass, err := s.passphrase(a, false)
+			if err != nil {
+				return err
+			}
+			if worker, err = workerPath(worker); err != nil {
+				return err
+			}
+			g, err := startGate(c.Context(), a.gateSocket(), query.Config{
+				Domain: a.domain, Keys: s.folder(a), Passphrase: pass, Worker: worker, Memory: memory << 20, Wall: wall,
+				Log: slog.New(slog.NewJSONHandler(a.stderr, nil)),
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stderr, a.say("网关已就绪: %s\n", "the gate is ready: %s\n"), a.gateSocket())
+			<-c.Context().Done()
+			return g.stop()
+		},
+	}
+	s.flags(a, c)
+	c.Flags().StringVar(&worker, "worker", env("ZONEBOX_WORKER", ""), a.say("工作进程程序,缺省在本程序旁 (ZONEBOX_WORKER)", "worker binary, beside this one by default (ZONEBOX_WORKER)"))
+	c.Flags().Int64Var(&memory, "worker-memory", 2048, a.say("每个工作进程的内存上限 (MiB)", "memory allowance of a worker (MiB)"))
+	c.Flags().DurationVar(&wall, "worker-time", time.Minute, a.say("每条语句的时限", "time limit of a statement"))
+	return c
+}
+
+func (a *app) gateSocket() string {
+	if a.socket != "" {
+		return a.socket
+	}
+	return socketOf(a.domain)
+}
+
+// gate is a running engine behind its socket.
+type gate struct {
+	engine *query.Engine
+	server *http.Server
+	done   chan error
+}
+
+// startGate opens the domain and serves it on socket until stop.
+func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, error) {
+	engine, err := query.Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	// The engine holds the domain's lock, so a socket that is still there was
+	// left by a gate that died.
+	if err := os.Remove(socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(fmt.Errorf("zonebox: clear socket: %w", err), engine.Close())
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("zonebox: listen: %w", err), engine.Close())
+	}
+	// Any local account may connect; every request must be signed.
+	if err := os.Chmod(socket, 0o666); err != nil {
+		return nil, errors.Join(fmt.Errorf("zonebox: open socket: %w", err), l.Close(), engine.Close())
+	}
+	g := &gate{engine: engine, done: make(chan error, 1), server: &http.Server{
+		Handler: api.New(engine, cfg.Log), ReadHeaderTimeout: 10 * time.Second,
+	}}
+	go func() { g.done <- g.server.Serve(l) }()
+	return g, nil
+}
+
+// stop drains for at most ten seconds and closes the domain.
+func (g *gate) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	err := g.server.Shutdown(ctx)
+	if serve := <-g.done; !errors.Is(serve, http.ErrServerClosed) {
+		err = errors.Join(err, serve)
+	}
+	return errors.Join(err, g.engine.Close())
+}

@@ -1,0 +1,171 @@
+package deps_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// allowed lists, for each package of the module, which other packages of the
+// module it may import. Leaves import none: query translates between them.
+var allowed = map[string][]string{
+	"internal/raw":          {},
+	"internal/city":         {},
+	"internal/deps":         {},
+	"masking":               {"internal/raw"},
+	"zone":                  {"internal/raw", "masking"},
+	"sandbox/internal/wire": {},
+	"sandbox":               {"sandbox/internal/wire"},
+	"sandbox/worker":        {"sandbox/internal/wire"},
+	"policy":                {},
+	"registry":              {},
+	"workflow":              {},
+	"keys":                  {},
+	"release":               {},
+	"audit":                 {},
+	"query/ast":             {},
+	"query/analysis":        {"query/ast"},
+	"query":                 {"audit", "keys", "masking", "policy", "query/analysis", "query/ast", "registry", "release", "sandbox", "workflow", "zone"},
+	"api":                   {"query"},
+	"cmd/zonebox":           {"api", "audit", "internal/city", "keys", "query", "registry", "release", "sandbox"},
+	"cmd/zonebox-worker":    {"query/ast", "sandbox/worker"},
+}
+
+// alsoInTests lists what only the test files of a package may import besides.
+var alsoInTests = map[string][]string{
+	"query":       {"internal/city"},
+	"sandbox":     {"query/ast"},
+	"release":     {"keys"},
+	"api":         {"keys", "registry"},
+	"cmd/zonebox": {"masking", "zone"},
+}
+
+// owners names the only packages that may import a big dependency.
+var owners = map[string][]string{
+	"github.com/open-policy-agent/opa":       {"policy"},
+	"github.com/gin-gonic/gin":               {"api"},
+	"github.com/duckdb/":                     {"sandbox/worker"},
+	"github.com/transparency-dev/tessera":    {"audit"},
+	"github.com/landlock-lsm/go-landlock":    {"sandbox", "sandbox/worker"},
+	"modernc.org/sqlite":                     {"registry", "workflow"},
+	"github.com/pressly/goose":               {"registry"},
+	"github.com/santhosh-tekuri/":            {"registry", "policy"},
+	"github.com/spf13/cobra":                 {"cmd/zonebox"},
+	"github.com/jedib0t/go-pretty":           {"cmd/zonebox"},
+	"github.com/schollz/progressbar":         {"cmd/zonebox"},
+	"github.com/tink-crypto/tink-go":         {"keys", "masking", "release", "zone"},
+	"golang.org/x/crypto":                    {"keys"},
+	"github.com/apache/arrow-go/v18/parquet": {"cmd/zonebox", "internal/city", "sandbox", "sandbox/worker"},
+}
+
+const module = "zonebox"
+
+// TestImportsFollowTheArchitecture reads the files themselves: a test that
+// asked the go command would keep its cached pass after a forbidden import
+// appeared.
+func TestImportsFollowTheArchitecture(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	files := 0
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name := d.Name(); path != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "bin") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		files++
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(rel)
+		seen[pkg] = true
+		test := strings.HasSuffix(path, "_test.go")
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range f.Imports {
+			imp, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if msg := verdict(pkg, imp, test); msg != "" {
+				t.Errorf("%s: %s", filepath.Join(rel, filepath.Base(path)), msg)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 20 {
+		t.Fatalf("read %d Go files under %s, want the whole module", files, root)
+	}
+	for pkg := range allowed {
+		if !seen[pkg] {
+			t.Errorf("the table names package %s, which does not exist", pkg)
+		}
+	}
+}
+
+// verdict returns why pkg may not import imp, or "".
+func verdict(pkg, imp string, test bool) string {
+	own, ok := allowed[pkg]
+	if !ok {
+		return "package " + pkg + " is not in the table of allowed imports"
+	}
+	if rest, ours := strings.CutPrefix(imp, module+"/"); ours {
+		switch {
+		case slices.Contains(own, rest):
+		case test && (rest == pkg || slices.Contains(alsoInTests[pkg], rest)):
+		default:
+			return "must not import " + imp
+		}
+		return ""
+	}
+	for prefix, pkgs := range owners {
+		if strings.HasPrefix(imp, prefix) && !slices.Contains(pkgs, pkg) {
+			return "must not import " + imp + ", which belongs to " + strings.Join(pkgs, ", ")
+		}
+	}
+	return ""
+}
+
+func TestVerdictRefusesWhatTheTableForbids(t *testing.T) {
+	for _, tt := range []struct {
+		pkg, imp string
+		test     bool
+		ok       bool
+	}{
+		{"zone", "zonebox/internal/raw", false, true},
+		{"query", "zonebox/internal/raw", false, false},
+		{"masking", "zonebox/zone", false, false},
+		{"policy", "github.com/open-policy-agent/opa/v1/rego", false, true},
+		{"query", "github.com/open-policy-agent/opa/v1/rego", false, false},
+		{"query", "github.com/duckdb/duckdb-go/v2", true, false},
+		{"query", "zonebox/query", true, true},
+		{"query", "zonebox/internal/city", true, true},
+		{"query", "zonebox/internal/city", false, false},
+		{"elsewhere", "fmt", false, false},
+	} {
+		if got := verdict(tt.pkg, tt.imp, tt.test) == ""; got != tt.ok {
+			t.Errorf("verdict(%s imports %s, test %v) allowed = %v, want %v", tt.pkg, tt.imp, tt.test, got, tt.ok)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"zonebox/policy"
+	"zonebox/registry"
+)
+
+// mayActivate asks policy whether a license may come into force: term,
+// sections, parties, and whether its pack still is. The signatures are taken
+// as valid here; the registry verifies them before anything changes.
+func (e *Engine) mayActivate(ctx context.Context, by string, doc registry.Document, batch []registry.Document) error {
+	spec, err := registry.SpecOf[registry.License](doc)
+	if err != nil || spec.Status != registry.StatusActive {
+		return err
+	}
+	look := lookup{e, batch}
+	subject, err1 := find[registry.Person](ctx, look, registry.KindPerson, by)
+	org, err2 := find[registry.Organization](ctx, look, registry.KindOrganization, subject.Organization)
+	z, err3 := find[registry.Zone](ctx, look, registry.KindZone, spec.Zone)
+	operator, err4 := find[registry.Organization](ctx, look, registry.KindOrganization, spec.Operator)
+	if err := errors.Join(err1, err2, err3, err4); errors.Is(err, registry.ErrNotFound) {
+		return nil // the registry names the missing reference
+	} else if err != nil {
+		return asError(err)
+	}
+	f := registry.Facts{
+		Subject:    registry.Versioned[registry.Person]{Name: by, Spec: subject},
+		SubjectOrg: registry.Versioned[registry.Organization]{Name: subject.Organization, Spec: org},
+		Zone:       registry.Versioned[registry.Zone]{Name: spec.Zone, Spec: z},
+		Operator:   registry.Versioned[registry.Organization]{Name: spec.Operator, Spec: operator},
+		License:    registry.LicenseFacts{Versioned: registry.Versioned[registry.License]{Name: doc.Name, Spec: spec}},
+	}
+	in := e.policyFacts(policy.ActionApply, f)
+	in.Scenario, in.Consent, in.Datasets, in.Columns = nil, nil, nil, nil
+	in.Runtime = hostFacts()
+	for _, s := range doc.Signatures {
+		if p, err := find[registry.Person](ctx, look, registry.KindPerson, s.By); err == nil {
+			in.License.Signatures = append(in.License.Signatures, policy.Signature{By: s.By, Org: p.Organization, Roles: p.Roles, Valid: true})
+		}
+	}
+	in.Change = &policy.Change{Kind: registry.KindLicense, Entity: doc.Name, Field: "status", New: spec.Status, By: []policy.Signer{}}
+	d, err := e.policy.Decide(ctx, in)
+	if err != nil {
+		e.log.ErrorContext(ctx, "policy failed", "decision_id", d.ID, "cause", err)
+	}
+	if d.Verdict != policy.Allow {
+		return denied(details(d.Reasons))
+	}
+	return nil
+}
+
+// lookup finds documents in a batch about to be applied, else in the registry.
+type lookup struct {
+	engine *Engine
+	batch  []registry.Document
+}
+
+func find[T any](ctx context.Context, l lookup, kind, name string) (T, error) {
+	if i := slices.IndexFunc(l.batch, func(d registry.Document) bool { return d.Kind == kind && d.Name == name }); i >= 0 {
+		return registry.SpecOf[T](l.batch[i])
+	}
+	var zero T
+	doc, _, err := l.engine.registry.Get(ctx, kind, name)
+	if err != nil {
+		return zero, err
+	}
+	return registry.SpecOf[T](doc)
+}

@@ -1,0 +1,109 @@
+package query
+
+import "context"
+
+// Answer is the product. It takes one question through three acts and returns
+// the sealed artifact, or an *Error and nothing.
+//
+// Decide finds out what the statement would reveal and whether the license
+// allows it, without a row of data. Run gives a confined worker exactly what
+// the grants give, in the form they give it, and checks what comes back.
+// Release seals what passed and lets it go once the audit log says so. Each
+// step takes what the one before returned, so that none can be skipped.
+//
+// A person may have to approve the statement before Run, or the output before
+// Release; Answer then returns an *Error of ClassInReview, and a later call
+// with Request.Resume goes on from there. Answer is safe for concurrent use;
+// the end of ctx kills the worker.
+func (e *Engine) Answer(ctx context.Context, req Request) (*Answer, error) {
+	run, err := e.enter(ctx, req) // facts of one moment; registered, so that a suspension finds it
+	if err != nil {
+		return nil, err
+	}
+	defer run.leave()
+
+	output, err := e.outputOf(run) // not nil if an earlier call ran it
+	if err != nil {
+		return nil, err
+	}
+	if output == nil {
+		intent, err := e.decideRun(run)
+		if err != nil {
+			return nil, err
+		}
+		if output, err = e.runIntent(intent); err != nil {
+			return nil, err
+		}
+	}
+	return e.release(output)
+}
+
+// decideRun is the first act. Its end is durable, whatever it is: an intent, a
+// wait for review, or a refusal.
+func (e *Engine) decideRun(run *run) (*intent, error) {
+	decided, err := e.judge(run)
+	if err != nil {
+		return nil, e.refuse(run, err)
+	}
+	return e.intend(decided) // DENY and REVIEW end here
+}
+
+// judge decides without leaving a trace: Explain is judge alone.
+func (e *Engine) judge(run *run) (*decided, error) {
+	parser, err := e.startParser(run) // a worker that never sees a row
+	if err != nil {
+		return nil, err
+	}
+	defer parser.close()
+	tree, err := parser.parse() // DuckDB's own tree, strictly decoded
+	if err != nil {
+		return nil, err
+	}
+	statement, err := tree.analyze() // names, labels, permissions; the rewrite
+	if err != nil {
+		return nil, err
+	}
+	approved, err := statement.reparse() // what the print says is what was approved
+	if err != nil {
+		return nil, err
+	}
+	bound, err := approved.bind() // DuckDB's second opinion, over empty tables
+	if err != nil {
+		return nil, err
+	}
+	return e.decide(bound) // OPA, once
+}
+
+// runIntent is the second act. However it ends, it closes the intent.
+func (e *Engine) runIntent(intent *intent) (*output, error) {
+	worker, err := e.attach(intent) // confined, attested, holding masked rows only
+	if err != nil {
+		return nil, e.close(intent, err)
+	}
+	defer worker.close()
+	rows, err := worker.execute() // refused unless the tree is the approved one
+	if err != nil {
+		return nil, e.close(intent, err)
+	}
+	checked, err := rows.check() // disclosure rules on the actual rows
+	if err != nil {
+		return nil, e.close(intent, err)
+	}
+	return e.hold(checked) // encrypted under a key of its own
+}
+
+// release is the third act: nothing leaves before its entry is durable.
+func (e *Engine) release(output *output) (*Answer, error) {
+	if output.released() {
+		return e.collect(output) // again, as it was sealed
+	}
+	cleared, err := e.decideRelease(output) // OPA again, on what would leave
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := cleared.seal() // label, signature, encryption to the recipient
+	if err != nil {
+		return nil, err
+	}
+	return e.publish(sealed) // RELEASED and its audit entry, then the bytes
+}

@@ -1,0 +1,229 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"zonebox/keys"
+	"zonebox/registry"
+)
+
+// Apply puts documents into force, all or none. The registry checks shape,
+// role, signatures and references; policy decides what a license or catalogue
+// entry may say under the zone's pack; a new zone gets its keys.
+func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applied, error) {
+	docs, err := registry.Decode(body)
+	if err != nil {
+		return nil, documentError(err)
+	}
+	return e.apply(ctx, s.user, docs)
+}
+
+func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document) ([]Applied, error) {
+	for _, d := range docs {
+		if d.Kind == registry.KindLicense {
+			if err := e.mayActivate(ctx, by, d, docs); err != nil {
+				return nil, err
+			}
+		}
+	}
+	// Keys come first: a zone in the registry without keys could not be loaded,
+	// keys without a zone do no harm.
+	for _, d := range docs {
+		if d.Kind == registry.KindZone {
+			if err := e.keys.CreateZone(d.Name); err != nil && !errors.Is(err, keys.ErrExists) {
+				return nil, asError(err)
+			}
+		}
+	}
+	done, err := e.registry.Apply(ctx, by, docs)
+	if err != nil {
+		return nil, documentError(err)
+	}
+	e.endOvertaken(ctx)
+	if err := e.flush(ctx); err != nil {
+		return nil, asError(err)
+	}
+	out := []Applied{}
+	for _, a := range done {
+		out = append(out, Applied{Kind: a.Kind, Name: a.Name, Version: a.Version, Changed: a.Changed})
+	}
+	return out, nil
+}
+
+// documentError maps the registry's refusal of documents, every fault of it.
+func documentError(err error) error {
+	var refusal *registry.Refusal
+	if !errors.As(err, &refusal) {
+		return asError(err)
+	}
+	out := fail("DOCUMENT_REFUSED", nil)
+	for _, f := range refusal.Faults {
+		place := strings.TrimSpace(f.Kind + " " + f.Name + " " + f.Path)
+		d := Detail{Code: f.Code, ZH: place + ":" + f.ZH, EN: place + ": " + f.EN}
+		if f.Article != "" {
+			d.Articles = []string{f.Article}
+			if !slices.Contains(out.Articles, f.Article) {
+				out.Articles = append(out.Articles, f.Article)
+			}
+		}
+		out.Details = append(out.Details, d)
+	}
+	if len(out.Details) > 0 {
+		out.because(out.Details[0].ZH, out.Details[0].EN)
+	}
+	return out
+}
+
+// endOvertaken kills the runs that stand on facts which a change overtook.
+func (e *Engine) endOvertaken(ctx context.Context) {
+	epoch, err := e.registry.Epoch(ctx)
+	if err != nil {
+		e.log.ErrorContext(ctx, "read epoch", "cause", err)
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.runs {
+		if r.facts.Epoch != 0 && r.facts.Epoch < epoch {
+			r.cancel(errOvertaken)
+		}
+	}
+}
+
+var errOvertaken = errors.New("query: overtaken by a change of license, grant or catalogue")
+
+// kinds are what Documents lists.
+var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindLicense,
+	registry.KindScenario, registry.KindGrant}
+
+// Documents returns the newest documents of a kind that s may see, or the one
+// named. What s may not see does not exist.
+func (e *Engine) Documents(ctx context.Context, s Subject, kind, name string) ([]DocumentView, error) {
+	i := slices.IndexFunc(kinds, func(k string) bool { return strings.EqualFold(k, kind) || strings.EqualFold(k+"s", kind) })
+	if i < 0 {
+		return nil, BadRequest("类别须为 "+strings.Join(kinds, "、"), "kind must be one of "+strings.Join(kinds, ", "))
+	}
+	kind = kinds[i]
+	metas, err := e.registry.List(ctx, kind)
+	if err != nil {
+		return nil, asError(err)
+	}
+	out := []DocumentView{}
+	for _, m := range metas {
+		if name != "" && m.Name != name {
+			continue
+		}
+		doc, meta, err := e.registry.Get(ctx, kind, m.Name)
+		if err != nil {
+			return nil, asError(err)
+		}
+		visible, err := e.visible(ctx, s, doc)
+		if err != nil {
+			return nil, asError(err)
+		}
+		if !visible {
+			continue
+		}
+		v := DocumentView{Kind: kind, Name: m.Name, Version: meta.Version, By: meta.By, At: meta.At, Title: titleOf(doc)}
+		if name != "" {
+			if v.Document, err = json.Marshal(doc); err != nil {
+				return nil, asError(err)
+			}
+		}
+		out = append(out, v)
+	}
+	if name != "" && len(out) == 0 {
+		return nil, fail("NOT_FOUND", nil)
+	}
+	return out, nil
+}
+
+func titleOf(doc registry.Document) string {
+	var t struct {
+		Title string `json:"title"`
+	}
+	if json.Unmarshal(doc.Spec, &t) != nil {
+		return ""
+	}
+	return t.Title
+}
+
+// visible reports whether s may see a document. Supervisors, providers and the
+// data centre see all; an operator sees what concerns its own organization:
+// its licenses, their scenarios and grants, the zones and catalogue entries of
+// those zones, itself. Contact data of others is nobody's but their own.
+func (e *Engine) visible(ctx context.Context, s Subject, doc registry.Document) (bool, error) {
+	if doc.Kind == registry.KindPerson {
+		p, err := registry.SpecOf[registry.Person](doc)
+		return doc.Name == s.user || p.Organization == s.organization || s.any(registry.RoleCityAuthority, registry.RoleAuditor), err
+	}
+	if !s.any(registry.RoleOperator) {
+		return true, nil
+	}
+	zones, licenses, scenarios, err := e.reach(ctx, s.organization)
+	if err != nil {
+		return false, err
+	}
+	switch doc.Kind {
+	case registry.KindOrganization:
+		return doc.Name == s.organization, nil
+	case registry.KindZone:
+		return zones[doc.Name], nil
+	case registry.KindDataset:
+		d, err := registry.SpecOf[registry.Dataset](doc)
+		return zones[d.Zone] && d.Status == registry.StatusPublished, err
+	case registry.KindLicense:
+		return licenses[doc.Name], nil
+	case registry.KindScenario:
+		return scenarios[doc.Name], nil
+	case registry.KindGrant:
+		g, err := registry.SpecOf[registry.Grant](doc)
+		return scenarios[g.Scenario], err
+	}
+	return false, nil
+}
+
+// reach returns the zones, licenses and scenarios of an operator.
+func (e *Engine) reach(ctx context.Context, operator string) (zones, licenses, scenarios map[string]bool, err error) {
+	zones, licenses, scenarios = map[string]bool{}, map[string]bool{}, map[string]bool{}
+	err = e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
+		l, err := registry.SpecOf[registry.License](doc)
+		if l.Operator == operator {
+			licenses[doc.Name], zones[l.Zone] = true, true
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	err = e.each(ctx, registry.KindScenario, func(doc registry.Document) error {
+		sc, err := registry.SpecOf[registry.Scenario](doc)
+		if licenses[sc.License] {
+			scenarios[doc.Name] = true
+		}
+		return err
+	})
+	return zones, licenses, scenarios, err
+}
+
+func (e *Engine) each(ctx context.Context, kind string, f func(registry.Document) error) error {
+	metas, err := e.registry.List(ctx, kind)
+	if err != nil {
+		return err
+	}
+	for _, m := range metas {
+		doc, _, err := e.registry.Get(ctx, kind, m.Name)
+		if err != nil {
+			return err
+		}
+		if err := f(doc); err != nil {
+			return err
+		}
+	}
+	return nil
+}

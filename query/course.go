@@ -1,0 +1,183 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"zonebox/audit"
+	"zonebox/policy"
+	"zonebox/registry"
+	"zonebox/workflow"
+)
+
+// The two courses of a run, as reviewers and policy call them.
+const (
+	stageQuery  = "query"
+	stageOutput = "release"
+)
+
+// gate is the engine as an actor of the workflow.
+var gate = workflow.Actor{User: "gate", Roles: []string{workflow.Engine}}
+
+func (r *run) actor() workflow.Actor {
+	return workflow.Actor{User: r.request.Subject.user, Org: r.facts.Subject.Spec.Organization, Roles: r.facts.Subject.Spec.Roles}
+}
+
+// move makes the gate's moves on a course of the run, one after the other, in
+// the caller's transaction.
+func (r *run) move(tx *registry.Tx, m workflow.Machine, note workflow.Note, moves ...string) error {
+	for _, name := range moves {
+		if _, err := workflow.Do(tx.Context(), tx.SQL(), m, r.id, name, gate, tx.Now(), note); err != nil {
+			return courseError(err)
+		}
+	}
+	return nil
+}
+
+// courseError maps a refusal of the workflow.
+func courseError(err error) error {
+	switch {
+	case errors.Is(err, workflow.ErrNotFound):
+		return fail("NOT_FOUND", err)
+	case errors.Is(err, workflow.ErrExpired), errors.Is(err, workflow.ErrInput):
+		return fail("APPROVAL_VOID", err)
+	case errors.Is(err, workflow.ErrRole), errors.Is(err, workflow.ErrParty):
+		return fail("ROLE_REQUIRED", err)
+	case errors.Is(err, workflow.ErrSelf), errors.Is(err, workflow.ErrSamePerson), errors.Is(err, workflow.ErrSameOrg):
+		return denied([]Detail{{Code: workflow.Code(err), Articles: []string{"NJ24-15", "JM19-36"},
+			ZH:     "审核人须为另一单位的另一人,且不得审核本人或本单位的申请",
+			EN:     "a reviewer is another person of another organization, and never the requester's",
+			HintZH: "请另一单位的审核人处理", HintEN: "ask a reviewer of another organization"}})
+	case workflow.Code(err) != "":
+		return fail("RUN_STATE", err)
+	}
+	return err
+}
+
+// event returns an audit event of the run.
+func (r *run) event(kind string, fields map[string]string) registry.Event {
+	all := map[string]string{"scenario": r.request.Scenario, "org": r.facts.Subject.Spec.Organization, "role": registry.RoleOperator}
+	for k, v := range fields {
+		all[k] = v
+	}
+	return registry.Event{Kind: kind, Actor: r.request.Subject.user, Zone: r.facts.Zone.Name, Run: r.id, Fields: all}
+}
+
+// update commits a change with its events and returns once they are durable in
+// the audit log. If it fails in between, the change stands and recover will
+// log it; the caller must act as if it had not happened.
+func (e *Engine) update(ctx context.Context, f func(*registry.Tx) error) error {
+	// A change that began is finished whether or not the client still listens.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := e.registry.Update(ctx, f); err != nil {
+		return err
+	}
+	return e.flush(ctx)
+}
+
+// flush moves the events of the outbox into the audit log, in the order of
+// their commits.
+func (e *Engine) flush(ctx context.Context) error {
+	e.outbox.Lock()
+	defer e.outbox.Unlock()
+	pending, err := e.registry.Pending(ctx)
+	if err != nil {
+		return fail("AUDIT_UNAVAILABLE", err)
+	}
+	for _, p := range pending {
+		index, logged := e.audit.Find(p.ID)
+		if !logged {
+			if index, err = e.audit.Append(ctx, entryOf(p)); err != nil {
+				return fail("AUDIT_UNAVAILABLE", err)
+			}
+		}
+		if err := e.registry.MarkLogged(ctx, p.ID, index); err != nil {
+			return fail("AUDIT_UNAVAILABLE", err)
+		}
+	}
+	return nil
+}
+
+func entryOf(p registry.Pending) audit.Entry {
+	out := audit.Entry{ID: p.ID, Kind: p.Kind, At: p.At, Actor: p.Actor, Zone: p.Zone, Run: p.Run, Revision: p.Revision, Fields: map[string]string{}}
+	for k, v := range p.Fields {
+		switch k {
+		case "scenario":
+			out.Scenario = v
+		case "org":
+			out.Org = v
+		case "role":
+			out.Role = v
+		case "decision":
+			out.Decision = v
+		default:
+			out.Fields[k] = v
+		}
+	}
+	return out
+}
+
+// approvals returns the reviewers' approvals of a run's course as facts.
+func (e *Engine) approvals(ctx context.Context, id, stage string) ([]policy.Approval, error) {
+	in, err := e.instance(ctx, machineOf(stage), id)
+	if errors.Is(err, workflow.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []policy.Approval
+	for _, s := range in.History {
+		if s.Move != "approve" {
+			continue
+		}
+		out = append(out, policy.Approval{Step: stage, Role: s.Role, By: s.User, Org: s.Org,
+			At: s.At.UTC().Format(time.RFC3339), ExpiresAt: in.Until.UTC().Format(time.RFC3339), Binding: in.Input})
+	}
+	return out, nil
+}
+
+func machineOf(stage string) workflow.Machine {
+	if stage == stageOutput {
+		return workflow.OutputRelease
+	}
+	return workflow.QueryApproval
+}
+
+// inReview is the error of a run that waits for people.
+func inReview(name string, d policy.Decision) *Error {
+	e := fail(name, nil)
+	e.Details = details(d.Reasons)
+	for _, r := range e.Details {
+		for _, a := range r.Articles {
+			if !slices.Contains(e.Articles, a) {
+				e.Articles = append(e.Articles, a)
+			}
+		}
+	}
+	return e
+}
+
+func reasonCodes(reasons []policy.Reason) string {
+	var codes []string
+	for _, r := range reasons {
+		if !slices.Contains(codes, r.Code) {
+			codes = append(codes, r.Code)
+		}
+	}
+	return clip(strings.Join(codes, " "))
+}
+
+// clip keeps a text within what one field of an audit entry may hold.
+func clip(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	return fmt.Sprintf("%s… (%d bytes)", s[:most], len(s))
+}

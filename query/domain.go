@@ -1,0 +1,167 @@
+package query
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"zonebox/audit"
+	"zonebox/keys"
+	"zonebox/registry"
+	"zonebox/workflow"
+)
+
+// The domain folder. Everything in it is ciphertext, digests, names of
+// documents and times; keys stand outside.
+const (
+	identityFile = "domain.json"
+	lockFile     = "lock"
+	registryFile = "registry.db"
+	zonesDir     = "zones"
+	auditDir     = "audit"
+	holdsDir     = "holds"
+	artifactsDir = "artifacts"
+)
+
+// AuditDir returns the audit log's folder of a domain.
+func AuditDir(domain string) string { return filepath.Join(domain, auditDir) }
+
+// ReadDomain returns the identity of the domain in a folder, without opening it.
+func ReadDomain(domain string) (DomainInfo, error) {
+	b, err := os.ReadFile(filepath.Join(domain, identityFile))
+	if err != nil {
+		return DomainInfo{}, fmt.Errorf("query: read domain: %w", err)
+	}
+	var d DomainInfo
+	if err := json.Unmarshal(b, &d); err != nil {
+		return DomainInfo{}, fmt.Errorf("query: read domain: %w", err)
+	}
+	return d, nil
+}
+
+// Founder is the first person of a domain and the city authority they belong
+// to; only they can register everybody else.
+type Founder struct {
+	Organization, Title string
+	User, RealName      string
+	Key                 *keys.User
+}
+
+// Init makes a new domain: the folder cfg.Domain and the key folder cfg.Keys,
+// both of which must not hold anything yet, the registry with the founder, and
+// the audit log with its first entries. The identity file is written last, so
+// that a folder without it is no domain.
+func Init(ctx context.Context, cfg Config, f Founder) (err error) {
+	if err := keysOutside(cfg); err != nil {
+		return err
+	}
+	if entries, err := os.ReadDir(cfg.Domain); err == nil && len(entries) > 0 {
+		return fmt.Errorf("query: make domain: %s: %w", cfg.Domain, fs.ErrExist)
+	}
+	for _, dir := range []string{"", zonesDir, auditDir, holdsDir, artifactsDir} {
+		if err := os.MkdirAll(filepath.Join(cfg.Domain, dir), 0o700); err != nil {
+			return fmt.Errorf("query: make domain: %w", err)
+		}
+	}
+	p, err := keys.Create(cfg.Keys, cfg.Passphrase)
+	if err != nil {
+		return fmt.Errorf("query: make domain: %w", err)
+	}
+	id := "zonebox-" + strings.ToLower(rand.Text()[:12])
+	_, verifier, err := p.AuditSigner(id)
+	if err != nil {
+		return errors.Join(err, p.Close())
+	}
+	info := DomainInfo{ID: id, GateKey: base64.StdEncoding.EncodeToString(p.Signer().Public()), AuditKey: verifier}
+	if err := p.Close(); err != nil {
+		return fmt.Errorf("query: make domain: %w", err)
+	}
+	text, err := json.MarshalIndent(info, "", "  ")
+	if err != nil {
+		return fmt.Errorf("query: make domain: %w", err)
+	}
+	identity := filepath.Join(cfg.Domain, identityFile)
+	if err := os.WriteFile(identity, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("query: make domain: %w", err)
+	}
+	e, err := Open(ctx, cfg)
+	if err != nil {
+		return errors.Join(err, os.Remove(identity))
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	docs, err := founding(f, e.cfg.Now())
+	if err != nil {
+		return err
+	}
+	_, err = e.apply(ctx, f.User, docs)
+	return err
+}
+
+func founding(f Founder, at time.Time) ([]registry.Document, error) {
+	name := f.RealName
+	if name == "" {
+		name = f.User
+	}
+	var docs []registry.Document
+	for _, d := range []struct {
+		kind, name string
+		spec       any
+	}{
+		{registry.KindOrganization, f.Organization, registry.Organization{Title: f.Title, Kind: "city_authority", OrgForm: "unincorporated"}},
+		{registry.KindPerson, f.User, registry.Person{RealName: name, Organization: f.Organization, Roles: []string{registry.RoleCityAuthority},
+			Status: "active", SigningKey: f.Key.SigningKey(), RecipientKey: f.Key.RecipientKey()}},
+	} {
+		spec, err := json.Marshal(d.spec)
+		if err != nil {
+			return nil, fmt.Errorf("query: make domain: %w", err)
+		}
+		doc := registry.Document{Kind: d.kind, Name: d.name, Spec: spec}
+		doc.Sign(f.User, f.Key.Private(), at)
+		docs = append(docs, doc)
+	}
+	return docs, nil
+}
+
+// keysOutside refuses a key folder inside the domain folder: a copy of the
+// domain must not carry its keys.
+func keysOutside(cfg Config) error {
+	domain, err := filepath.Abs(cfg.Domain)
+	if err != nil {
+		return fmt.Errorf("query: domain folder: %w", err)
+	}
+	keys, err := filepath.Abs(cfg.Keys)
+	if err != nil {
+		return fmt.Errorf("query: key folder: %w", err)
+	}
+	if rel, err := filepath.Rel(domain, keys); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+		return fmt.Errorf("query: key folder %s lies inside the domain folder", cfg.Keys)
+	}
+	return nil
+}
+
+// openAudit opens the audit log of a domain under the key of its provider.
+func openAudit(ctx context.Context, cfg Config, id string, p *keys.Provider) (*audit.Log, error) {
+	signing, verifier, err := p.AuditSigner(id)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := note.NewSigner(signing)
+	if err != nil {
+		return nil, fmt.Errorf("query: audit key: %w", err)
+	}
+	return audit.Open(ctx, AuditDir(cfg.Domain), signer, audit.Config{Verifier: verifier})
+}
+
+func openRegistry(ctx context.Context, cfg Config, p *keys.Provider) (*registry.Registry, error) {
+	return registry.Open(ctx, filepath.Join(cfg.Domain, registryFile), registry.Config{AEAD: p.RegistryAEAD(), Now: cfg.Now}, workflow.Migrations)
+}

@@ -1,0 +1,177 @@
+package query
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"zonebox/policy"
+	"zonebox/registry"
+)
+
+// run is one question on its way: the request, the facts it stands on, and the
+// context that a suspension ends.
+type run struct {
+	engine  *Engine
+	id      string
+	request Request
+	resumed bool
+	facts   registry.Facts
+	pack    policy.Pack
+	catalog *catalog
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+}
+
+// stored is what the registry keeps of a run, encrypted: the question itself,
+// never an answer.
+type stored struct {
+	Scenario, Purpose, SQL, Recipient string
+}
+
+// enter registers the run and reads one consistent snapshot of facts. A resumed
+// run is the stored one: its question cannot be changed on the way.
+func (e *Engine) enter(ctx context.Context, req Request) (*run, error) {
+	r := &run{engine: e, request: req, id: req.Resume}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	if req.Resume != "" {
+		if err := r.load(); err != nil {
+			return nil, err
+		}
+	} else {
+		r.id = newID("run", e.cfg.Now())
+		if r.request.Recipient == "" {
+			r.request.Recipient = req.Subject.user
+		}
+	}
+	if r.request.Scenario == "" || r.request.SQL == "" {
+		return nil, fail("BAD_REQUEST", nil).because("缺少场景或语句", "the scenario or the statement is missing")
+	}
+	if err := e.register(r); err != nil {
+		return nil, err
+	}
+	if err := r.read(); err != nil {
+		r.leave()
+		return nil, err
+	}
+	return r, nil
+}
+
+// load takes the question of a stored run, which only its requester may resume.
+func (r *run) load() error {
+	if r.request.SQL != "" || r.request.Scenario != "" || r.request.Purpose != "" || r.request.Recipient != "" {
+		return fail("BAD_REQUEST", nil).because("--resume 不能与其他参数同用", "resume takes no other part of a request")
+	}
+	old, err := r.engine.registry.LoadRun(r.ctx, r.id)
+	if errors.Is(err, registry.ErrNotFound) || err == nil && old.User != r.request.Subject.user {
+		return fail("NOT_FOUND", nil)
+	}
+	if err != nil {
+		return asError(err)
+	}
+	var s stored
+	if err := json.Unmarshal(old.Request, &s); err != nil {
+		return asError(fmt.Errorf("query: stored run %s: %w", r.id, err))
+	}
+	r.request.Scenario, r.request.Purpose, r.request.SQL, r.request.Recipient = s.Scenario, s.Purpose, s.SQL, s.Recipient
+	r.resumed = true
+	return nil
+}
+
+// read fills the facts of the run.
+func (r *run) read() error {
+	e := r.engine
+	// The scenario's license names the zone; a client never does.
+	zone, err := e.zoneOf(r.ctx, r.request.Scenario)
+	if err == nil {
+		r.facts, err = e.registry.Enter(r.ctx, registry.Query{User: r.request.Subject.user, Zone: zone, Scenario: r.request.Scenario})
+	}
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		return fail("NOT_FOUND", err).because("场景 "+printName(r.request.Scenario), "scenario "+printName(r.request.Scenario)).of(r.id)
+	case errors.Is(err, registry.ErrInactive):
+		return fail("AUTH_FAILED", err).of(r.id)
+	case err != nil:
+		return asError(err).of(r.id)
+	}
+	if r.pack, err = e.policy.Pack(r.facts.Zone.Spec.Pack); err != nil {
+		return asError(err).of(r.id)
+	}
+	if r.catalog, err = newCatalog(r.facts, r.pack, e.cfg.Now()); err != nil {
+		return asError(err).of(r.id)
+	}
+	return nil
+}
+
+func (e *Engine) zoneOf(ctx context.Context, scenario string) (string, error) {
+	doc, _, err := e.registry.Get(ctx, registry.KindScenario, scenario)
+	if err != nil {
+		return "", err
+	}
+	s, err := registry.SpecOf[registry.Scenario](doc)
+	if err != nil {
+		return "", err
+	}
+	if doc, _, err = e.registry.Get(ctx, registry.KindLicense, s.License); err != nil {
+		return "", err
+	}
+	l, err := registry.SpecOf[registry.License](doc)
+	return l.Zone, err
+}
+
+// register puts the run where a suspension finds it. One run is under way once.
+func (e *Engine) register(r *run) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, busy := e.runs[r.id]; busy {
+		return fail("RUN_STATE", nil).because("正在执行", "it is under way").of(r.id)
+	}
+	e.runs[r.id] = r
+	return nil
+}
+
+// leave takes the run out again and ends what still runs for it.
+func (r *run) leave() {
+	r.cancel(context.Canceled)
+	r.engine.mu.Lock()
+	defer r.engine.mu.Unlock()
+	delete(r.engine.runs, r.id)
+}
+
+// question returns the run as the registry keeps it.
+func (r *run) question() (registry.Run, error) {
+	body, err := json.Marshal(stored{r.request.Scenario, r.request.Purpose, r.request.SQL, r.request.Recipient})
+	if err != nil {
+		return registry.Run{}, fmt.Errorf("query: store run %s: %w", r.id, err)
+	}
+	return registry.Run{ID: r.id, User: r.request.Subject.user, Zone: r.facts.Zone.Name, Scenario: r.request.Scenario, Request: body}, nil
+}
+
+// newID returns an id that sorts by time: 48 bits of milliseconds and 80 random
+// ones, 26 letters and digits after the prefix, as a ULID has.
+func newID(prefix string, at time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(at.UnixMilli())<<16)
+	rand.Read(b[6:])
+	return prefix + "-" + strings.ToLower(base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}
+
+// printName returns a name as a message may show it: what is not a possible
+// document name is not repeated.
+func printName(s string) string {
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.' {
+			return "?"
+		}
+	}
+	if s == "" || len(s) > 63 {
+		return "?"
+	}
+	return s
+}

@@ -1,0 +1,162 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Class tells what kind of answer an Error is. api maps it to an HTTP status,
+// the command line to an exit code.
+type Class string
+
+// The classes, from the caller's view.
+const (
+	ClassFailure  Class = "failure"  // something went wrong; nothing was released
+	ClassUsage    Class = "usage"    // the request itself is malformed
+	ClassDenied   Class = "denied"   // policy or analysis says no
+	ClassInReview Class = "review"   // a person decides; ask again with resume
+	ClassLimit    Class = "limit"    // a resource or row limit was reached
+	ClassWithheld Class = "withheld" // the statement ran, its output stays inside
+)
+
+// Span is a byte range of the submitted SQL.
+type Span struct{ Start, End int }
+
+// Detail is one of several reasons behind an Error.
+type Detail struct {
+	Code     string
+	ZH, EN   string
+	HintZH   string
+	HintEN   string
+	Articles []string
+	Span     *Span
+	Path     []string // from an output column to the offending one
+}
+
+// Error is what every method of Engine returns when it does not return an
+// answer. Its texts hold no cell value, no SQL and no key; the cause, which may
+// name files and addresses, goes to the operator's log only and is not part of
+// the text.
+type Error struct {
+	Code     string
+	Class    Class
+	ZH, EN   string
+	HintZH   string
+	HintEN   string
+	Articles []string
+	Span     *Span
+	Run      string
+	Details  []Detail
+
+	cause error
+}
+
+// Error returns the code and the English text.
+func (e *Error) Error() string { return "query: " + e.Code + ": " + e.EN }
+
+// Unwrap returns the cause, for logs and errors.Is.
+func (e *Error) Unwrap() error { return e.cause }
+
+// code is one line of the table of everything the engine itself says. Codes of
+// the analysis and of policy come with their own texts.
+type code struct {
+	class          Class
+	zh, en         string
+	hintZH, hintEN string
+	articles       []string
+}
+
+var codes = map[string]code{
+	"AUTH_FAILED": {ClassDenied, "身份验证未通过", "the request is not signed by an active person of this domain",
+		"检查 --as 用户与其密钥,以及本机时钟", "check --as, that user's key file and this host's clock", []string{"NJ24-04", "NJ19-33"}},
+	"ROLE_REQUIRED": {ClassDenied, "您的角色不能执行此操作", "your role does not allow this action",
+		"请由具备相应角色的人员操作", "ask a person who holds the role", []string{"NJ24-04"}},
+	"NOT_FOUND": {ClassUsage, "不存在,或不在您的可见范围内", "it does not exist, or is not visible to you",
+		"用 get 或 review list 查看可见的对象", "list what is visible to you with get or review list", nil},
+	"BAD_REQUEST": {ClassUsage, "请求不完整或格式不正确", "the request is incomplete or malformed",
+		"对照该命令的 --help 补全参数", "compare with the command's --help", nil},
+	"DOCUMENT_REFUSED": {ClassDenied, "文档未被接受,未作任何更改", "the documents were refused; nothing changed",
+		"按提示修改后重新 apply", "mend what is named and apply again", []string{"NJ24-11"}},
+	"QUERY_IN_REVIEW": {ClassInReview, "查询待专区监管部门审批", "the query waits for the zone regulator's approval",
+		"审批后用 query --resume 继续", "continue with query --resume after approval", []string{"NJ24-14"}},
+	"OUTPUT_IN_REVIEW": {ClassInReview, "查询已执行,结果待审核后放行", "the statement ran; its output waits for review",
+		"审核通过后用 query --resume 领取", "collect it with query --resume after approval", []string{"NJ24-13", "NJ24-14"}},
+	"RUN_STATE": {ClassDenied, "该运行已结束、作废或被拒绝", "this run has ended, was voided or was rejected",
+		"请重新提交查询", "submit the query again", []string{"NJ24-13"}},
+	"APPROVAL_VOID": {ClassDenied, "审批后政策、目录、协议或语句已变化,原审批作废", "policy, catalogue, license or statement changed since the approval, which is void",
+		"请重新提交查询", "submit the query again", []string{"NJ24-14", "SY20-12"}},
+	"WITHHELD": {ClassWithheld, "结果未予放行", "the output was withheld",
+		"向专区监管部门了解依据,或缩小查询范围", "ask the zone regulator for the basis, or narrow the query", []string{"NJ24-13"}},
+	"STATEMENT_FAILED": {ClassLimit, "语句未能完成", "the statement did not complete",
+		"简化语句后重试;原因由数据中心查阅", "simplify the statement and try again; the data centre can see the cause", []string{"NJ24-16"}},
+	"TIME_LIMIT": {ClassLimit, "超过执行时限", "the statement ran past its time limit",
+		"缩小数据范围或减少连接", "read less data or join fewer tables", []string{"NJ24-22"}},
+	"MEMORY_LIMIT": {ClassLimit, "超过内存上限", "the statement ran past its memory limit",
+		"缩小数据范围或减少分组", "read less data or make fewer groups", []string{"NJ24-22"}},
+	"ROW_LIMIT": {ClassLimit, "结果行数或单元格数超过上限", "the output has more rows or cells than allowed",
+		"加条件或聚合,减少结果行数", "filter or aggregate to get fewer rows", []string{"NJ24-13"}},
+	"SYNTAX": {ClassUsage, "SQL 无法解析", "the SQL cannot be parsed",
+		"检查标出的位置", "look at the marked position", nil},
+	"BIND": {ClassUsage, "SQL 与授权的表结构不符", "the SQL does not fit the granted tables",
+		"检查函数参数与列类型", "check function arguments and column types", nil},
+	"LOAD_REFUSED": {ClassDenied, "数据未装载,原版本不变", "nothing was loaded; the dataset is as before",
+		"按原因更正交付后重新装载", "mend the delivery and load again", []string{"NJ24-15"}},
+	"DATA_DAMAGED": {ClassFailure, "数据完整性校验未通过,已拒绝读取", "stored data failed its integrity check and was not read",
+		"由数据中心核查并重新装载", "the data centre must check the store and load again", []string{"NJ24-21"}},
+	"AUDIT_UNAVAILABLE": {ClassFailure, "审计记录无法写入,操作未执行", "the audit log cannot be written; the action did not happen",
+		"释放磁盘空间后重试", "free disk space and try again", []string{"YC22-34"}},
+	"STOPPED": {ClassFailure, "运行被终止,没有结果放行", "the run was stopped; nothing was released",
+		"稍后重试,或联系数据中心", "try again later, or ask the data centre", []string{"NJ24-23"}},
+	"INTERNAL": {ClassFailure, "内部错误,没有结果放行", "internal error; nothing was released",
+		"联系数据中心,附上运行编号", "give the run id to the data centre", nil},
+}
+
+// fail returns the engine's own error of that code. It panics on a code that is
+// not in the table, which is a programmer's mistake.
+func fail(name string, cause error) *Error {
+	c, ok := codes[name]
+	if !ok {
+		panic("query: unknown error code " + name)
+	}
+	return &Error{Code: name, Class: c.class, ZH: c.zh, EN: c.en, HintZH: c.hintZH, HintEN: c.hintEN, Articles: c.articles, cause: cause}
+}
+
+// because adds a reason that names what was wrong, in both languages.
+func (e *Error) because(zh, en string) *Error {
+	e.ZH, e.EN = e.ZH+":"+zh, e.EN+": "+en
+	return e
+}
+
+// of names the run the error belongs to.
+func (e *Error) of(run string) *Error {
+	e.Run = run
+	return e
+}
+
+// denied returns the error of a refusal with its reasons; the first reason
+// gives the code, the texts and the span.
+func denied(details []Detail) *Error {
+	if len(details) == 0 {
+		return fail("INTERNAL", errors.New("query: a refusal without a reason"))
+	}
+	d := details[0]
+	e := &Error{Code: d.Code, Class: ClassDenied, ZH: d.ZH, EN: d.EN, HintZH: d.HintZH, HintEN: d.HintEN, Span: d.Span, Details: details}
+	for _, d := range details {
+		for _, a := range d.Articles {
+			if !strings.Contains(" "+strings.Join(e.Articles, " ")+" ", " "+a+" ") {
+				e.Articles = append(e.Articles, a)
+			}
+		}
+	}
+	return e
+}
+
+// asError returns err as an *Error; anything else is INTERNAL with err as cause.
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return fail("INTERNAL", fmt.Errorf("query: %w", err))
+}

@@ -1,0 +1,200 @@
+package query
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"zonebox/policy"
+	"zonebox/query/analysis"
+	"zonebox/registry"
+	"zonebox/sandbox"
+)
+
+// policyFacts returns the facts of requirements' decision input that the
+// registry and the host know. What a run adds (query, masking, output,
+// approvals) its steps fill in.
+func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
+	no := false
+	in := policy.Input{
+		Action: action,
+		Subject: &policy.Subject{
+			UserID: f.Subject.Name, RealName: f.Subject.Spec.RealName != "", AuthMethod: "signed_request",
+			Org: f.Subject.Spec.Organization, OrgKind: f.SubjectOrg.Spec.Kind, Roles: f.Subject.Spec.Roles,
+			AccountStatus: f.Subject.Spec.Status, ConfidentialityRef: f.Subject.Spec.ConfidentialityRef,
+		},
+		Operator: &policy.Operator{
+			ID: f.Operator.Name, OrgForm: f.Operator.Spec.OrgForm, CreditCode: f.Operator.Spec.CreditCode,
+			SecurityOfficer: f.Operator.Spec.SecurityOfficer, SecurityDepartment: f.Operator.Spec.SecurityDepartment,
+			Incident3Y: &f.Operator.Spec.Incident3Y, Dishonesty3Y: &f.Operator.Spec.Dishonesty3Y,
+		},
+		Zone: &policy.Zone{
+			ID: f.Zone.Name, Kind: f.Zone.Spec.Kind, Domain: f.Zone.Spec.Domain, Regulator: f.Zone.Spec.Regulator,
+			Status: f.Zone.Spec.Status, Pack: f.Zone.Spec.Pack,
+		},
+		License: &policy.License{
+			ID: f.License.Name, Type: f.License.Spec.Type, Status: f.License.Spec.Status, Zone: f.License.Spec.Zone,
+			Operator: f.License.Spec.Operator, Start: f.License.Spec.Start, End: f.License.Spec.End,
+			RenewedBasis: f.License.Spec.RenewedBasis, OverrideRef: f.License.Spec.OverrideRef,
+			PurposeClass: f.License.Spec.PurposeClass,
+		},
+		Scenario: &policy.Scenario{
+			ID: f.Scenario.Name, License: f.Scenario.Spec.License, PurposeCode: f.Scenario.Spec.PurposeCode,
+			PurposeClass: f.Scenario.Spec.PurposeClass, OutputForms: f.Scenario.Spec.OutputForms,
+			Recipients: f.Scenario.Spec.Recipients, From: f.Scenario.Spec.Period.From, Until: f.Scenario.Spec.Period.Until,
+		},
+		// The consent registry is not part of this version: a scenario cannot
+		// ask for consented rows, so none is required and none is cut.
+		Consent:  &policy.Consent{Required: &no, BlanketFound: &no},
+		Datasets: map[string]policy.Dataset{},
+		Columns:  map[string]policy.Column{},
+	}
+	for _, ev := range f.Operator.Spec.Evidence {
+		in.Operator.Evidence = append(in.Operator.Evidence, policy.Evidence{Kind: ev.Kind, ValidUntil: ev.ValidUntil})
+	}
+	for _, r := range f.Zone.Spec.Responsible {
+		in.Zone.Responsible = append(in.Zone.Responsible, policy.Responsible{Stage: r.Stage, Person: r.Person})
+	}
+	for name, text := range f.License.Spec.Sections {
+		if len(text) > 0 {
+			in.License.Sections = append(in.License.Sections, name)
+		}
+	}
+	slices.Sort(in.License.Sections)
+	for _, s := range f.License.Signatures {
+		in.License.Signatures = append(in.License.Signatures, policy.Signature{By: s.By, Org: s.Org, Roles: []string{s.Role}, Valid: true})
+	}
+	for _, g := range f.Grants {
+		in.Grants = append(in.Grants, grantFacts(g))
+	}
+	for _, d := range f.Datasets {
+		in.Datasets[d.Name] = datasetFacts(d)
+		for _, c := range d.Spec.Columns {
+			in.Columns[d.Name+"."+c.Name] = policy.Column{
+				Dataset: d.Name, Name: c.Name, Level: c.Level, Class: c.Class,
+				SecretFlag: &c.SecretFlag, PersonalInfo: &c.PersonalInfo, NegativeListed: &no, Suspended: &no,
+				PublicCodes: len(c.PublicCodes) > 0,
+			}
+		}
+	}
+	return in
+}
+
+func grantFacts(g registry.GrantFacts) policy.Grant {
+	status := "APPROVED"
+	if g.Spec.Status != "" && g.Spec.Status != registry.StatusActive {
+		status = g.Spec.Status
+	}
+	out := policy.Grant{
+		ID: g.Name, Scenario: g.Spec.Scenario, Dataset: g.Spec.Dataset, Status: status, From: g.Spec.From, Until: g.Spec.Until,
+		Regulator: &policy.Step{By: g.Spec.ZReg.By, Org: g.Spec.ZReg.Org, At: g.Spec.ZReg.At},
+		Provider:  &policy.Step{By: g.Spec.Prov.By, Org: g.Spec.Prov.Org, At: g.Spec.Prov.At},
+	}
+	for _, c := range g.Spec.Columns {
+		col := policy.GrantColumn{Name: c.Name, Mode: c.Mode, Permissions: c.Permissions}
+		if r := recipeOf(c.Recipe); r != nil {
+			col.Recipe = r.String()
+		}
+		out.Columns = append(out.Columns, col)
+	}
+	return out
+}
+
+// datasetFacts fills the flags that documents of this version cannot set with
+// what their absence means: a catalogue entry that is published is neither
+// suspended nor on a negative list nor temporary.
+func datasetFacts(d registry.DatasetFacts) policy.Dataset {
+	suspended, no := d.Spec.Status == "SUSPENDED", false
+	out := policy.Dataset{
+		CatalogueStatus: d.Spec.Status, Zone: d.Spec.Zone, Provider: d.Spec.Provider, ProviderType: d.Spec.ProviderType,
+		ShareType: d.Spec.ShareType, OpenType: d.Spec.OpenType,
+		SecretFlag: &d.Spec.SecretFlag, PersonalInfo: &d.Spec.PersonalInfo, PublicSafety: &d.Spec.PublicSafety,
+		NegativeListed: &no, Suspended: &suspended, Disputed: &no, Temporary: &no,
+	}
+	if d.Data != nil {
+		out.Version, out.DigestOK = d.Data.Version, true
+	}
+	return out
+}
+
+// queryFacts returns what the analysis found, for the decision.
+func queryFacts(req Request, s *analysis.Statement, tree [32]byte) *policy.Query {
+	sql, none := sha256.Sum256([]byte(req.SQL)), sha256.Sum256(nil)
+	q := &policy.Query{
+		SQLSHA256: hex.EncodeToString(sql[:]), TreeSHA256: hex.EncodeToString(tree[:]), ParamsSHA256: hex.EncodeToString(none[:]),
+		Statements: 1, Kind: "SELECT",
+		Tables: list(s.Facts.Tables), ColumnsRead: list(s.Facts.ColumnsRead), FilterCols: list(s.Facts.FilterCols),
+		JoinCols: list(s.Facts.JoinCols), GroupCols: list(s.Facts.GroupCols), Functions: list(s.Facts.Functions),
+		ExternalRefs: []string{}, Star: s.Facts.Star, Outputs: []policy.QueryOutput{},
+		Protected: &s.Protected, RecordLevel: &s.RecordLevel,
+		ScenarioID: req.Scenario, PurposeCode: req.Purpose, Recipient: req.Recipient,
+	}
+	for _, o := range s.Outputs {
+		q.Outputs = append(q.Outputs, policy.QueryOutput{Name: o.Name, Form: o.Form, Lineage: lineage(o)})
+	}
+	return q
+}
+
+// list returns v, or an empty list: policy takes a missing one as a missing
+// fact.
+func list(v []string) []string { return append([]string{}, v...) }
+
+func lineage(o analysis.Output) []string {
+	out := []string{}
+	for _, ref := range o.Lineage {
+		out = append(out, ref.Table+"."+ref.Column)
+	}
+	return out
+}
+
+// maskingFacts lists the recipes the projection of a statement will apply.
+func (c *catalog) maskingFacts(s *analysis.Statement, keys bool) *policy.Masking {
+	m := &policy.Masking{Recipes: []policy.Recipe{}, KeysAvailable: keys, Suite: "AES256-GCM"}
+	for _, scan := range s.Scans {
+		for _, t := range c.Tables {
+			if t.Name != scan.Table {
+				continue
+			}
+			for _, col := range t.Columns {
+				if col.Recipe != "" && slices.Contains(scan.Columns, col.Name) {
+					m.Recipes = append(m.Recipes, policy.Recipe{Column: t.Name + "." + col.Name, Recipe: col.Recipe})
+				}
+			}
+		}
+	}
+	return m
+}
+
+// hostFacts says what holds in the gate itself. The audit log is tried by the
+// intent that every action writes before it happens; the clock is the host's.
+func hostFacts() *policy.Runtime { return &policy.Runtime{AuditWritable: true, ClockOK: true} }
+
+// runtimeFacts adds what is in force in a worker.
+func runtimeFacts(a sandbox.Attestation) *policy.Runtime {
+	layers := a.Layers()
+	r := hostFacts()
+	r.EngineHardened = layers&sandbox.Strict == sandbox.Strict
+	r.NetworkNone = layers&(sandbox.LayerSeccomp|sandbox.LayerNamespaces) != 0
+	r.ExtensionsLocked = true // linked without any that load, and its configuration is locked
+	r.SpillEncrypted = true   // workers have no spill
+	r.BinarySHA256 = a.Binary
+	return r
+}
+
+// details turns policy's reasons into an error's.
+func details(reasons []policy.Reason) []Detail {
+	var out []Detail
+	for _, r := range reasons {
+		out = append(out, Detail{Code: r.Code, ZH: r.ZH, EN: r.EN, Articles: strings.Fields(strings.ReplaceAll(r.Article, ",", " "))})
+	}
+	return out
+}
+
+func reasonViews(reasons []policy.Reason) []ReasonView {
+	out := []ReasonView{}
+	for _, r := range reasons {
+		out = append(out, ReasonView{Code: r.Code, ZH: r.ZH, EN: r.EN, Articles: strings.Fields(strings.ReplaceAll(r.Article, ",", " "))})
+	}
+	return out
+}

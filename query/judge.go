@@ -1,0 +1,288 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"zonebox/policy"
+	"zonebox/query/analysis"
+	"zonebox/query/ast"
+	"zonebox/sandbox"
+	"zonebox/zone"
+)
+
+// parser is a run with a worker that parses and binds for it.
+type parser struct {
+	*run
+	session *sandbox.Session
+}
+
+// parsed is a statement in our own typed tree.
+type parsed struct {
+	*parser
+	tree *ast.Select
+}
+
+// analyzed is a statement of which we know what it would reveal.
+type analyzed struct {
+	*parser
+	*analysis.Statement
+}
+
+// approved is a rewrite whose print was read back as the same tree.
+type approved struct {
+	*analyzed
+	hash [32]byte // of the engine's tree of the print, locations removed
+}
+
+// bound is a rewrite that the engine accepts over the granted schema.
+type bound struct {
+	*approved
+	schema []sandbox.Column // of the result, hidden columns last
+}
+
+// decided is a statement with policy's word on it.
+type decided struct {
+	*bound
+	input    policy.Input
+	decision policy.Decision
+}
+
+func (e *Engine) startParser(r *run) (*parser, error) {
+	s, err := e.startWorker(r)
+	if err != nil {
+		return nil, err
+	}
+	return &parser{run: r, session: s}, nil
+}
+
+func (e *Engine) startWorker(r *run) (*sandbox.Session, error) {
+	if e.pool == nil {
+		return nil, fail("INTERNAL", errors.New("query: the gate has no worker")).of(r.id)
+	}
+	s, err := e.pool.Start(r.ctx)
+	if err != nil {
+		return nil, r.stopped(err)
+	}
+	return s, nil
+}
+
+// stopped maps an error that is not about the statement: the run was ended, or
+// the host failed.
+func (r *run) stopped(err error) *Error {
+	if r.ctx.Err() != nil {
+		return fail("STOPPED", err).of(r.id)
+	}
+	return asError(err).of(r.id)
+}
+
+func (p *parser) close() {
+	if err := p.session.Close(); err != nil {
+		p.engine.log.WarnContext(p.ctx, "close parse worker", "query_id", p.id, "cause", err)
+	}
+}
+
+func (p *parser) parse() (*parsed, error) {
+	text, err := p.session.Parse(p.ctx, p.request.SQL)
+	if err != nil {
+		return nil, p.statementError("SYNTAX", err)
+	}
+	tree, err := ast.Decode(text)
+	var unknown *ast.UnknownError
+	if errors.As(err, &unknown) {
+		return nil, unsupported(unknown, p.request.SQL).of(p.id)
+	}
+	if err != nil {
+		return nil, asError(err).of(p.id)
+	}
+	return &parsed{p, tree}, nil
+}
+
+// statementError maps the engine's refusal of a statement; its text stayed in
+// the worker.
+func (p *parser) statementError(code string, err error) *Error {
+	var s *sandbox.StatementError
+	if !errors.As(err, &s) {
+		return p.stopped(err)
+	}
+	if s.Code == "not_select" || s.Code == "multiple" {
+		return denied([]Detail{{Code: "NOT_A_SELECT", Articles: []string{"NJ24-16"},
+			ZH: "只接受一条 SELECT 语句", EN: "only one SELECT statement is accepted",
+			HintZH: "拆成单条 SELECT 后重试", HintEN: "send a single SELECT"}}).of(p.id)
+	}
+	e := fail(code, err).of(p.id)
+	if s.Offset >= 0 && code == "SYNTAX" {
+		at := min(ast.Place(p.request.SQL, s.Offset), len(p.request.SQL))
+		e.Span = &Span{at, min(at+1, len(p.request.SQL))}
+	}
+	return e
+}
+
+func unsupported(u *ast.UnknownError, sql string) *Error {
+	d := Detail{Code: analysis.UnsupportedSyntax, Articles: []string{"NJ24-16"},
+		ZH: "语句含有尚不支持的语法:" + u.Node, EN: "the statement has syntax that is not supported: " + u.Node,
+		HintZH: "改用 SELECT、连接、WHERE、GROUP BY、HAVING、ORDER BY、LIMIT、WITH 与 FROM 子查询",
+		HintEN: "use SELECT, joins, WHERE, GROUP BY, HAVING, ORDER BY, LIMIT, WITH and subqueries in FROM"}
+	if at := ast.Place(sql, u.Offset); u.Offset >= 0 && at < len(sql) {
+		d.Span = &Span{at, at + 1}
+	}
+	return denied([]Detail{d})
+}
+
+func (p *parsed) analyze() (*analyzed, error) {
+	s, err := analysis.Analyze(p.request.SQL, p.tree, p.catalog.Catalog, analysis.Options{Threshold: p.pack.LevelThreshold})
+	var refusal *analysis.Refusal
+	if errors.As(err, &refusal) {
+		var reasons []Detail
+		for _, f := range refusal.Faults {
+			d := Detail{Code: f.Code, ZH: f.ZH, EN: f.EN, HintZH: f.HintZH, HintEN: f.HintEN, Articles: f.Articles, Path: f.Path}
+			if f.Start >= 0 {
+				d.Span = &Span{f.Start, f.End}
+			}
+			reasons = append(reasons, d)
+		}
+		return nil, denied(reasons).of(p.id)
+	}
+	if err != nil {
+		return nil, asError(err).of(p.id)
+	}
+	if err := p.tokensHide(s); err != nil {
+		return nil, err
+	}
+	return &analyzed{p.parser, s}, nil
+}
+
+// Tokens keep frequencies. A column with fewer than two bits to a value, or
+// one value on more than half of the rows, can be read off them.
+const (
+	tokenEntropy = 2.0
+	tokenShare   = 0.5
+)
+
+func tooFew(c zone.ColumnStats) bool { return c.Entropy < tokenEntropy || c.Top > tokenShare }
+
+// tokensHide refuses a token recipe on a column that its load profile shows to
+// have too few values.
+func (p *parsed) tokensHide(s *analysis.Statement) error {
+	for _, scan := range s.Scans {
+		d := p.catalog.datasets[scan.Table]
+		if d.Data == nil {
+			continue
+		}
+		var stats zone.Stats
+		for _, g := range p.catalog.grants[scan.Table].Spec.Columns {
+			if g.Recipe == nil || g.Recipe.Kind != "token" || !slices.Contains(scan.Columns, g.Name) {
+				continue
+			}
+			if len(stats.Columns) == 0 {
+				var err error
+				if stats, err = p.engine.store.Stats(d.Spec.Zone, d.Name, d.Data.Version); err != nil {
+					return p.engine.storeError(err).of(p.id)
+				}
+			}
+			c, ok := stats.Column(g.Name)
+			if !ok || stats.Rows > 0 && tooFew(c) {
+				return denied([]Detail{{Code: "TOKEN_LOW_ENTROPY", Articles: []string{"NJ24-14"},
+					ZH:     "列 " + d.Name + "." + g.Name + " 的取值过于集中,令牌不足以脱敏",
+					EN:     "the values of " + d.Name + "." + g.Name + " are too few for a token to hide them",
+					HintZH: "请专区监管部门改用概化或遮盖", HintEN: "have it granted generalized or redacted instead"}}).of(p.id)
+			}
+		}
+	}
+	return nil
+}
+
+// reparse prints the rewrite, has the engine parse the print, and compares: an
+// error of our printer or a parser of two minds ends here. The hash of that
+// tree is what the run worker must find again.
+func (a *analyzed) reparse() (*approved, error) {
+	text, err := a.session.Parse(a.ctx, a.SQL)
+	if err != nil {
+		return nil, asError(fmt.Errorf("query: parse own print: %w", err)).of(a.id)
+	}
+	again, err := ast.Decode(text)
+	if err != nil {
+		return nil, asError(fmt.Errorf("query: decode own print: %w", err)).of(a.id)
+	}
+	if !ast.Equal(a.Tree, again) {
+		return nil, fail("INTERNAL", errors.New("query: the print reads back as another tree")).of(a.id)
+	}
+	hash, err := ast.HashJSON(text)
+	if err != nil {
+		return nil, asError(err).of(a.id)
+	}
+	return &approved{a, hash}, nil
+}
+
+// bind compares the engine's names and, where analysis knows them, types of the
+// result with ours.
+func (a *approved) bind() (*bound, error) {
+	tables, err := a.tables()
+	if err != nil {
+		return nil, asError(err).of(a.id)
+	}
+	schema, err := a.session.Bind(a.ctx, tables, a.SQL)
+	if err != nil {
+		return nil, a.statementError("BIND", err)
+	}
+	if len(schema) != len(a.Outputs)+len(a.Hidden) {
+		return nil, fail("INTERNAL", errors.New("query: bind gives another number of columns")).of(a.id)
+	}
+	for i, o := range a.Outputs {
+		if schema[i].Name != o.Name || o.Type != "" && schema[i].Type != o.Type {
+			return nil, fail("INTERNAL", fmt.Errorf("query: bind gives column %d another name or type", i)).of(a.id)
+		}
+	}
+	for i, h := range a.Hidden {
+		if got := schema[len(a.Outputs)+i]; got.Name != h.Name {
+			return nil, fail("INTERNAL", fmt.Errorf("query: bind gives hidden column %d another name", i)).of(a.id)
+		}
+	}
+	return &bound{a, schema}, nil
+}
+
+// tables returns what the statement scans as the engine sees it.
+func (a *analyzed) tables() ([]sandbox.Table, error) {
+	var out []sandbox.Table
+	for _, scan := range a.Scans {
+		i := slices.IndexFunc(a.catalog.Tables, func(t analysis.Table) bool { return t.Name == scan.Table })
+		if i < 0 {
+			return nil, fmt.Errorf("query: statement scans %q, which the catalogue lacks", scan.Table)
+		}
+		t := sandbox.Table{Name: scan.Table}
+		for _, name := range scan.Columns {
+			j := slices.IndexFunc(a.catalog.Tables[i].Columns, func(c analysis.Column) bool { return c.Name == name })
+			if j < 0 || !a.catalog.Tables[i].Columns[j].Granted {
+				return nil, fmt.Errorf("query: statement scans %q.%q, which is not granted", scan.Table, name)
+			}
+			t.Columns = append(t.Columns, sandbox.Column{Name: name, Type: a.catalog.Tables[i].Columns[j].Type})
+		}
+		if scan.Entity {
+			t.Columns = append(t.Columns, sandbox.Column{Name: zone.EntityColumn, Type: "UINTEGER"})
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// decide asks policy once, with everything known about the statement.
+func (e *Engine) decide(b *bound) (*decided, error) {
+	in := e.policyFacts(policy.ActionQuery, b.facts)
+	in.Query = queryFacts(b.request, b.Statement, b.hash)
+	_, keyErr := e.keys.TokenKey(b.facts.Zone.Name)
+	in.Masking = b.catalog.maskingFacts(b.Statement, keyErr == nil)
+	in.Runtime = runtimeFacts(b.session.Attestation())
+	var err error
+	if in.History, err = e.history(b.ctx, b.request.Subject.user); err != nil {
+		return nil, asError(err).of(b.id)
+	}
+	if in.Approvals, err = e.approvals(b.ctx, b.id, stageQuery); err != nil {
+		return nil, asError(err).of(b.id)
+	}
+	d, err := e.policy.Decide(b.ctx, in)
+	if err != nil {
+		e.log.ErrorContext(b.ctx, "policy failed", "query_id", b.id, "decision_id", d.ID, "cause", err)
+	}
+	return &decided{b, in, d}, nil
+}

@@ -1,0 +1,162 @@
+// Package query is the product: one question goes in, one sealed answer comes
+// out, and nothing else does.
+//
+// It guarantees that every answer passed every step of Answer in order: facts
+// of one moment, analysis of the parse tree, a policy decision, a durable
+// intent, an attested worker that got only what the grants give, release rules
+// on the actual rows, a durable release entry. Whatever is doubtful ends in an
+// *Error and no rows.
+//
+// It does not parse SQL or data files itself, hold masks or rules of its own,
+// or keep more than one consistent copy of state: that is the leaves' work, and
+// this package translates between them.
+//
+// Read Engine.Answer first; each of its steps has a file of its own.
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"zonebox/audit"
+	"zonebox/keys"
+	"zonebox/policy"
+	"zonebox/registry"
+	"zonebox/sandbox"
+	"zonebox/zone"
+)
+
+// Config says where a domain lives and what its gate may use.
+type Config struct {
+	Domain     string        // domain folder
+	Keys       string        // key folder, outside the domain folder
+	Passphrase []byte        // opens the key folder
+	Worker     string        // path of zonebox-worker
+	Memory     int64         // bytes a worker may use beyond its input; 0 is the sandbox's default
+	Wall       time.Duration // time a statement may take; 0 is the sandbox's default
+	Idle       int           // workers kept ready; 0 is the sandbox's default
+	Log        *slog.Logger  // nil discards
+	Now        func() time.Time
+}
+
+// Engine owns one open domain. It is safe for concurrent use.
+type Engine struct {
+	cfg      Config
+	info     DomainInfo
+	lock     *os.File
+	keys     *keys.Provider
+	registry *registry.Registry
+	store    *zone.Store
+	audit    *audit.Log
+	policy   *policy.Evaluator
+	pool     *sandbox.Pool
+	log      *slog.Logger
+
+	outbox sync.Mutex // one goroutine at a time moves events to the log
+
+	mu   sync.Mutex
+	runs map[string]*run // registered runs, by id
+}
+
+// Open opens a domain that Init made and takes it for this process. It refuses
+// a registry older than its audit log, finishes what an earlier process left
+// unlogged, closes its open intents as abandoned, and removes data no registry
+// entry knows.
+func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if err := keysOutside(cfg); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}()
+	if e.info, err = ReadDomain(cfg.Domain); err != nil {
+		return nil, err
+	}
+	if e.lock, err = lockDomain(cfg.Domain); err != nil {
+		return nil, err
+	}
+	if e.keys, err = keys.Open(cfg.Keys, cfg.Passphrase); err != nil {
+		return nil, err
+	}
+	if e.audit, err = openAudit(ctx, cfg, e.info.ID, e.keys); err != nil {
+		return nil, err
+	}
+	if e.registry, err = openRegistry(ctx, cfg, e.keys); err != nil {
+		return nil, err
+	}
+	if e.store, err = zone.Open(filepath.Join(cfg.Domain, zonesDir), e.keys, e.keys.Signer()); err != nil {
+		return nil, err
+	}
+	if e.policy, err = policy.New(ctx, policy.Config{Now: cfg.Now}); err != nil {
+		return nil, err
+	}
+	if err = e.recover(ctx); err != nil {
+		return nil, err
+	}
+	if cfg.Worker != "" {
+		e.pool, err = sandbox.NewPool(sandbox.Config{Worker: cfg.Worker, Pool: cfg.Idle, Memory: cfg.Memory, Wall: cfg.Wall})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+// Close ends every run, signs the audit log and lets go of the domain.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	for _, r := range e.runs {
+		r.cancel(errStopped)
+	}
+	e.mu.Unlock()
+	var errs []error
+	if e.pool != nil {
+		errs = append(errs, e.pool.Close())
+	}
+	if e.registry != nil {
+		errs = append(errs, e.registry.Close())
+	}
+	if e.audit != nil {
+		errs = append(errs, e.audit.Close(context.Background()))
+	}
+	if e.keys != nil {
+		errs = append(errs, e.keys.Close())
+	}
+	if e.lock != nil {
+		errs = append(errs, e.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Domain returns the identity of the domain.
+func (e *Engine) Domain() DomainInfo { return e.info }
+
+var errStopped = errors.New("query: the gate is stopping")
+
+// lockDomain takes the domain folder for this process until the file is closed.
+func lockDomain(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("query: lock domain: %w", err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("query: lock domain %s: another gate has it: %w", dir, err), f.Close())
+	}
+	return f, nil
+}

@@ -1,0 +1,151 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"zonebox/keys"
+	"zonebox/registry"
+	"zonebox/workflow"
+)
+
+// ErrRollback says that the registry and the audit log of a domain are not of
+// one time: one of them was restored from an older copy.
+var ErrRollback = errors.New("registry and audit log are not of one time")
+
+// recover brings a domain to rest after whatever ended the last process: it
+// refuses a registry older than its log and a log shorter than its registry,
+// logs what was committed and not logged, closes open intents, destroys the
+// holds of outputs that have ended, and removes data no version names.
+func (e *Engine) recover(ctx context.Context) error {
+	revision, err := e.registry.Revision(ctx)
+	if err != nil {
+		return err
+	}
+	logged, err := e.registry.Logged(ctx)
+	if err != nil {
+		return err
+	}
+	if last := e.audit.LastRevision(); revision < last {
+		return fmt.Errorf("query: open domain: %w: the registry is at revision %d, its log at %d; restore the newest registry", ErrRollback, revision, last)
+	}
+	if size := e.audit.Size(); size < logged {
+		return fmt.Errorf("query: open domain: %w: the log has %d entries, the registry saw %d; restore the newest log", ErrRollback, size, logged)
+	}
+	if err := e.flush(ctx); err != nil {
+		return err
+	}
+	if err := e.abandon(ctx); err != nil {
+		return err
+	}
+	if err := e.sweepOutputs(ctx); err != nil {
+		return err
+	}
+	return e.sweepData(ctx)
+}
+
+// abandon closes intents whose process died: each is closed exactly once.
+func (e *Engine) abandon(ctx context.Context) error {
+	open, err := e.queue(ctx, workflow.QueryApproval, workflow.Running, workflow.Rechecked)
+	if err != nil {
+		return err
+	}
+	for _, in := range open {
+		r, err := e.registry.LoadRun(ctx, in.ID)
+		if err != nil {
+			return err
+		}
+		err = e.update(ctx, func(tx *registry.Tx) error {
+			_, err := workflow.Do(tx.Context(), tx.SQL(), workflow.QueryApproval, in.ID, "fail", gate, tx.Now(), workflow.Note{Code: "ABANDONED"})
+			if err != nil {
+				return err
+			}
+			return tx.Emit(registry.Event{Kind: "query.abandoned", Actor: r.User, Zone: r.Zone, Run: r.ID, Fields: map[string]string{"scenario": r.Scenario}})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) queue(ctx context.Context, m workflow.Machine, states ...workflow.State) ([]workflow.Instance, error) {
+	var out []workflow.Instance
+	err := e.registry.View(ctx, func(tx *sql.Tx) (err error) {
+		out, err = workflow.Queue(ctx, tx, m, states...)
+		return err
+	})
+	return out, err
+}
+
+// sweepOutputs keeps a hold only while its output may still be released, and an
+// artifact only if it was.
+func (e *Engine) sweepOutputs(ctx context.Context) error {
+	alive, err := e.queue(ctx, workflow.OutputRelease, workflow.Held, workflow.Checked, workflow.Reviewing, workflow.ReviewingFirst,
+		workflow.ReviewingSecond, workflow.Approved)
+	if err != nil {
+		return err
+	}
+	out, err := e.queue(ctx, workflow.OutputRelease, workflow.Released, workflow.Downloaded)
+	if err != nil {
+		return err
+	}
+	waiting, released := map[string]bool{}, map[string]bool{}
+	for _, in := range alive {
+		waiting[in.ID] = true
+	}
+	for _, in := range out {
+		released[in.ID] = true
+	}
+	err = e.sweepFolder(e.holds(), ".hold", waiting, func(id string) error {
+		if err := e.destroyHold(id); !errors.Is(err, keys.ErrNoKey) {
+			return err
+		}
+		return os.Remove(filepath.Join(e.holds(), id+".hold"))
+	})
+	if err != nil {
+		return err
+	}
+	return e.sweepFolder(e.artifacts(), ".zbx", released, func(id string) error { return os.Remove(e.artifactFile(id)) })
+}
+
+// sweepFolder calls remove for each file of dir whose name without suffix is
+// not in keep, and removes what was left half written.
+func (e *Engine) sweepFolder(dir, suffix string, keep map[string]bool, remove func(id string) error) error {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("query: sweep: %w", err)
+	}
+	for _, f := range files {
+		id, ok := strings.CutSuffix(f.Name(), suffix)
+		switch {
+		case !ok:
+			err = os.Remove(filepath.Join(dir, f.Name()))
+		case !keep[id]:
+			err = remove(id)
+		}
+		if err != nil {
+			return fmt.Errorf("query: sweep: %w", err)
+		}
+	}
+	return nil
+}
+
+// sweepData removes versions that are not the current one of their dataset, and
+// what loads left that never ended.
+func (e *Engine) sweepData(ctx context.Context) error {
+	versions, err := e.registry.CurrentVersions(ctx)
+	if err != nil {
+		return err
+	}
+	keep := map[[3]string]bool{}
+	for _, v := range versions {
+		keep[[3]string{v.Zone, v.Dataset, v.Version}] = true
+	}
+	return e.store.Sweep(func(zone, dataset, version string) bool { return keep[[3]string{zone, dataset, version}] })
+}

@@ -1,0 +1,290 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"zonebox/policy"
+	"zonebox/registry"
+	"zonebox/release"
+	"zonebox/workflow"
+)
+
+// output is an answer that stands encrypted in the domain, with its course.
+type output struct {
+	*run
+	held   *release.Held // nil once released
+	record record
+	state  workflow.State
+}
+
+// cleared is an output that policy lets go to its recipient.
+type cleared struct {
+	*output
+	decision  policy.Decision
+	recipient string // public keyset
+	label     release.Label
+}
+
+// sealed is an artifact without a release entry: nobody has it yet.
+type sealed struct {
+	*cleared
+	artifact *release.Artifact
+}
+
+// formDataset is the one form in which answers leave: a table (数据集).
+const formDataset = "dataset"
+
+func (e *Engine) holds() string     { return filepath.Join(e.cfg.Domain, holdsDir) }
+func (e *Engine) artifacts() string { return filepath.Join(e.cfg.Domain, artifactsDir) }
+
+func (e *Engine) artifactFile(run string) string { return filepath.Join(e.artifacts(), run+".zbx") }
+
+// outputOf returns what an earlier call left of the run, nil if that is
+// nothing yet, and an error if it is not this call's turn.
+func (e *Engine) outputOf(r *run) (*output, error) {
+	if !r.resumed {
+		return nil, nil
+	}
+	course, err := e.instance(r.ctx, workflow.QueryApproval, r.id)
+	if err != nil {
+		return nil, asError(courseError(err)).of(r.id)
+	}
+	switch course.State {
+	case workflow.Approved:
+		return nil, nil
+	case workflow.DecidedReview:
+		return nil, fail("QUERY_IN_REVIEW", nil).of(r.id)
+	case workflow.Done:
+	default:
+		return nil, fail("RUN_STATE", nil).because(string(course.State), string(course.State)).of(r.id)
+	}
+	if course, err = e.instance(r.ctx, workflow.OutputRelease, r.id); err != nil {
+		return nil, asError(courseError(err)).of(r.id)
+	}
+	out := &output{run: r, state: course.State}
+	if out.record, err = e.recordOf(r.ctx, r.id); err != nil {
+		return nil, asError(err).of(r.id)
+	}
+	switch course.State {
+	case workflow.Released, workflow.Downloaded:
+		return out, nil
+	case workflow.Held, workflow.Approved:
+		key, err := e.keys.Hold(r.id)
+		if err == nil {
+			out.held, err = release.LoadHeld(e.holds(), r.id, key)
+		}
+		if err != nil {
+			return nil, fail("DATA_DAMAGED", err).because("留存结果", "held output").of(r.id)
+		}
+		return out, nil
+	case workflow.Reviewing, workflow.ReviewingFirst, workflow.ReviewingSecond:
+		return nil, fail("OUTPUT_IN_REVIEW", nil).of(r.id)
+	}
+	return nil, fail("WITHHELD", nil).because(string(course.State), string(course.State)).of(r.id)
+}
+
+func (e *Engine) recordOf(ctx context.Context, run string) (record, error) {
+	var rec record
+	old, err := e.registry.LoadRun(ctx, run)
+	if err != nil {
+		return rec, err
+	}
+	if err := json.Unmarshal(old.Decision, &rec); err != nil {
+		return rec, fmt.Errorf("query: stored decision of %s: %w", run, err)
+	}
+	return rec, nil
+}
+
+func (o *output) released() bool {
+	return o.state == workflow.Released || o.state == workflow.Downloaded
+}
+
+// decideRelease asks policy again, with today's facts, what would leave, and
+// the reviewers' approvals. It returns an error unless the answer is ALLOW.
+func (e *Engine) decideRelease(o *output) (*cleared, error) {
+	c := &cleared{output: o}
+	for _, p := range o.facts.Recipients {
+		if p.Name == o.request.Recipient {
+			c.recipient = p.Spec.RecipientKey
+		}
+	}
+	c.label = release.Label{
+		Release: "rel" + o.id[len("run"):], Run: o.id, Zone: o.facts.Zone.Name, License: o.facts.License.Name, Scenario: o.facts.Scenario.Name,
+		Sources: o.record.Sources, Recipient: o.request.Recipient, Pack: o.pack.ID, IssuedAt: e.cfg.Now(),
+	}
+	in := e.policyFacts(policy.ActionRelease, o.facts)
+	in.Query, in.Masking, in.Output = o.record.Query, o.record.Masking, o.record.Output
+	in.Output.SignatureKey = e.info.GateKey
+	in.Output.Label = &policy.Label{License: c.label.License, Scenario: c.label.Scenario, Zone: c.label.Zone}
+	for _, s := range c.label.Sources {
+		in.Output.Label.Sources = append(in.Output.Label.Sources, policy.Source{Dataset: s.Dataset, Provider: s.Provider, Version: s.Version, Acquired: s.Acquired})
+	}
+	in.Runtime = hostFacts()
+	var err error
+	if in.History, err = e.history(o.ctx, o.request.Subject.user); err != nil {
+		return nil, asError(err).of(o.id)
+	}
+	if in.Approvals, err = e.approvals(o.ctx, o.id, stageOutput); err != nil {
+		return nil, asError(err).of(o.id)
+	}
+	c.decision, err = e.policy.DecideRelease(o.ctx, in)
+	if err != nil {
+		e.log.ErrorContext(o.ctx, "policy failed", "query_id", o.id, "decision_id", c.decision.ID, "cause", err)
+	}
+	for _, w := range c.decision.Warnings {
+		c.label.Warnings = append(c.label.Warnings, w.ZH)
+	}
+	if in.Query.Protected != nil && *in.Query.Protected {
+		c.label.Notes = []string{"人数或企业数少于最小分组的分组与单元格不予显示"}
+	}
+	switch {
+	case c.decision.Verdict == policy.Allow:
+		return c, nil
+	case c.decision.Verdict == policy.Review && o.state == workflow.Held:
+		return nil, e.queueOutput(c)
+	}
+	return nil, e.block(c)
+}
+
+// queueOutput sends an output to the people who must agree.
+func (e *Engine) queueOutput(c *cleared) error {
+	move := "review"
+	if c.decision.Obligations.SecondPerson {
+		move = "review_two"
+	}
+	err := e.update(c.ctx, func(tx *registry.Tx) error {
+		note := workflow.Note{Input: c.decision.Binding, Until: tx.Now().Add(time.Duration(c.decision.Obligations.TTLSeconds) * time.Second)}
+		if err := c.move(tx, workflow.OutputRelease, note, "check"); err != nil {
+			return err
+		}
+		if err := c.move(tx, workflow.OutputRelease, workflow.Note{}, move); err != nil {
+			return err
+		}
+		return tx.Emit(c.event("output.review", map[string]string{"decision": c.decision.ID, "output": c.held.Digest(), "reasons": reasonCodes(c.decision.Reasons)}))
+	})
+	if err != nil {
+		return asError(err).of(c.id)
+	}
+	return inReview("OUTPUT_IN_REVIEW", c.decision).of(c.id)
+}
+
+// block ends an output that policy does not let go; its key is destroyed with
+// it.
+func (e *Engine) block(c *cleared) error {
+	err := e.update(c.ctx, func(tx *registry.Tx) error {
+		if err := c.move(tx, workflow.OutputRelease, workflow.Note{Code: reasonCodes(c.decision.Reasons)}, "block"); err != nil {
+			return err
+		}
+		return tx.Emit(c.event("output.blocked", map[string]string{"decision": c.decision.ID, "output": c.held.Digest(), "reasons": reasonCodes(c.decision.Reasons)}))
+	})
+	if err := errors.Join(err, e.destroyHold(c.id)); err != nil {
+		return asError(err).of(c.id)
+	}
+	why := fail("WITHHELD", nil).of(c.id)
+	why.Details = details(c.decision.Reasons)
+	return why
+}
+
+// destroyHold destroys the key of a held output, and then what it closes.
+func (e *Engine) destroyHold(run string) error {
+	if err := e.keys.DestroyHold(run); err != nil {
+		return err
+	}
+	if err := release.RemoveHeld(e.holds(), run); err != nil && !errors.Is(err, release.ErrNoHold) {
+		return err
+	}
+	return nil
+}
+
+// seal labels, signs and encrypts the output to its recipient.
+func (c *cleared) seal() (*sealed, error) {
+	artifact, err := c.held.Seal(c.label, c.recipient, c.engine.keys.Signer())
+	if errors.Is(err, release.ErrRecipientKey) {
+		return nil, fail("BAD_REQUEST", err).because("接收人没有可用的公钥", "the recipient has no usable public key").of(c.id)
+	}
+	if err != nil {
+		return nil, asError(err).of(c.id)
+	}
+	return &sealed{c, artifact}, nil
+}
+
+// publish lets an artifact go: the move to RELEASED, the epoch and the release
+// entry commit together, and the entry is durable in the audit log before the
+// first byte is handed out.
+func (e *Engine) publish(s *sealed) (*Answer, error) {
+	if err := writeDurable(e.artifactFile(s.id), s.artifact.Bytes()); err != nil {
+		return nil, fail("INTERNAL", err).of(s.id)
+	}
+	err := e.update(s.ctx, func(tx *registry.Tx) error {
+		if tx.Epoch() != s.facts.Epoch {
+			return fail("STOPPED", errors.New("query: facts changed before the release"))
+		}
+		if s.state == workflow.Held {
+			if err := s.move(tx, workflow.OutputRelease, workflow.Note{Input: s.decision.Binding}, "check"); err != nil {
+				return err
+			}
+		}
+		if err := s.move(tx, workflow.OutputRelease, workflow.Note{Input: s.decision.Binding}, "release"); err != nil {
+			return err
+		}
+		return tx.Emit(s.event("output.released", map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
+			"output": s.held.Digest(), "recipient": s.request.Recipient}))
+	})
+	if err != nil {
+		return nil, asError(err).of(s.id)
+	}
+	// What is released lives in the sealed file alone.
+	if err := e.destroyHold(s.id); err != nil {
+		e.log.ErrorContext(s.ctx, "hold of a released output not destroyed", "query_id", s.id, "cause", err)
+	}
+	return &Answer{Run: s.id, Artifact: s.artifact}, nil
+}
+
+// collect hands out a released artifact again, as it was sealed.
+func (e *Engine) collect(o *output) (*Answer, error) {
+	file, err := os.ReadFile(e.artifactFile(o.id))
+	if err != nil {
+		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
+	}
+	artifact, err := release.Reload(file, e.keys.Signer().Public())
+	if err != nil {
+		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
+	}
+	err = e.update(o.ctx, func(tx *registry.Tx) error {
+		if _, err := workflow.Do(tx.Context(), tx.SQL(), workflow.OutputRelease, o.id, "download", o.actor(), tx.Now(), workflow.Note{}); err != nil {
+			return courseError(err)
+		}
+		return tx.Emit(o.event("output.downloaded", map[string]string{"artifact": artifact.Digest()}))
+	})
+	if err != nil {
+		return nil, asError(err).of(o.id)
+	}
+	return &Answer{Run: o.id, Artifact: artifact}, nil
+}
+
+// writeDurable writes a file that is there as a whole or not at all.
+func writeDurable(path string, data []byte) error {
+	temp := path + ".tmp"
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("query: write artifact: %w", err)
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("query: write artifact: %w", errors.Join(err, os.Remove(temp)))
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("query: write artifact: %w", err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("query: write artifact: %w", err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

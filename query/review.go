@@ -1,0 +1,183 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"zonebox/registry"
+	"zonebox/workflow"
+)
+
+// waiting are the states in which a person decides, by stage.
+var waiting = []struct {
+	stage  string
+	states []workflow.State
+}{
+	{stageQuery, []workflow.State{workflow.DecidedReview}},
+	{stageOutput, []workflow.State{workflow.Reviewing, workflow.ReviewingFirst, workflow.ReviewingSecond}},
+}
+
+// reviewer reports which role in the given state decides.
+func reviewer(s workflow.State) string {
+	if s == workflow.ReviewingSecond {
+		return registry.RoleProvider
+	}
+	return registry.RoleZoneRegulator
+}
+
+// Reviews lists the runs that wait for the person's review, oldest first.
+func (e *Engine) Reviews(ctx context.Context, s Subject) ([]ReviewItem, error) {
+	out := []ReviewItem{}
+	for _, w := range waiting {
+		queue, err := e.queue(ctx, machineOf(w.stage), w.states...)
+		if err != nil {
+			return nil, asError(err)
+		}
+		for _, short := range queue {
+			in, err := e.instance(ctx, machineOf(w.stage), short.ID)
+			if err != nil {
+				return nil, asError(err)
+			}
+			if !s.party(in, reviewer(in.State)) {
+				continue
+			}
+			item, err := e.reviewItem(ctx, w.stage, in)
+			if err != nil {
+				return nil, asError(err)
+			}
+			out = append(out, item)
+		}
+	}
+	return out, nil
+}
+
+// party reports whether the person may act in role on the instance.
+func (s Subject) party(in workflow.Instance, role string) bool {
+	return s.any(role) && slices.Contains(in.Parties, workflow.Party{Role: role, Org: s.organization})
+}
+
+func (e *Engine) reviewItem(ctx context.Context, stage string, in workflow.Instance) (ReviewItem, error) {
+	r, err := e.registry.LoadRun(ctx, in.ID)
+	if err != nil {
+		return ReviewItem{}, err
+	}
+	return ReviewItem{Run: in.ID, Stage: stage, State: string(in.State), Requester: in.Requester, Scenario: r.Scenario, Zone: r.Zone, Submitted: in.StartedAt}, nil
+}
+
+// present returns the stage a run is in and its instance there.
+func (e *Engine) present(ctx context.Context, run string) (string, workflow.Instance, error) {
+	in, err := e.instance(ctx, workflow.OutputRelease, run)
+	if err == nil {
+		return stageOutput, in, nil
+	}
+	if !errors.Is(err, workflow.ErrNotFound) {
+		return "", in, err
+	}
+	in, err = e.instance(ctx, workflow.QueryApproval, run)
+	return stageQuery, in, err
+}
+
+// Review returns a run as a reviewer sees it: statement, decision, counts and
+// course, never the rows. Its requester may see it too.
+func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDetail, error) {
+	stage, in, err := e.present(ctx, run)
+	if errors.Is(err, workflow.ErrNotFound) || err == nil && in.Requester != s.user &&
+		!s.party(in, registry.RoleZoneRegulator) && !s.party(in, registry.RoleProvider) {
+		return nil, fail("NOT_FOUND", err)
+	}
+	if err != nil {
+		return nil, asError(err)
+	}
+	item, err := e.reviewItem(ctx, stage, in)
+	if err != nil {
+		return nil, asError(err)
+	}
+	out := &ReviewDetail{ReviewItem: item, History: []MoveView{}}
+	r, err := e.registry.LoadRun(ctx, run)
+	if err != nil {
+		return nil, asError(err)
+	}
+	var q stored
+	if err := json.Unmarshal(r.Request, &q); err != nil {
+		return nil, asError(fmt.Errorf("query: stored run %s: %w", run, err))
+	}
+	out.SQL, out.Purpose, out.Recipient = q.SQL, q.Purpose, q.Recipient
+	rec, err := e.recordOf(ctx, run)
+	if err != nil {
+		return nil, asError(err)
+	}
+	out.Explanation = rec.Explanation
+	if in.Requester != s.user {
+		out.Output = rec.Facts // the counts behind suppression are for reviewers
+	}
+	for _, m := range []workflow.Machine{workflow.QueryApproval, workflow.OutputRelease} {
+		course, err := e.instance(ctx, m, run)
+		if errors.Is(err, workflow.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, asError(err)
+		}
+		for _, step := range course.History {
+			v := MoveView{At: step.At, From: string(step.From), To: string(step.To), By: step.User}
+			if len(step.Text) > 0 {
+				text, err := e.registry.Unseal("basis", run, step.Text)
+				if err != nil {
+					return nil, asError(err)
+				}
+				v.Basis = string(text)
+			}
+			out.History = append(out.History, v)
+		}
+	}
+	return out, nil
+}
+
+// Settle records a reviewer's approval or rejection of what a run waits for. A
+// rejected output is blocked and its key destroyed; an approved run goes on
+// when its requester resumes it.
+func (e *Engine) Settle(ctx context.Context, s Subject, run string, approve bool, basis string) (*ReviewItem, error) {
+	move, kind := "reject", "review.rejected"
+	if approve {
+		move, kind = "approve", "review.approved"
+	} else if basis == "" {
+		return nil, BadRequest("驳回须说明依据", "a rejection needs its basis")
+	}
+	stage, in, err := e.present(ctx, run)
+	if err != nil {
+		return nil, asError(courseError(err))
+	}
+	if !s.party(in, registry.RoleZoneRegulator) && !s.party(in, registry.RoleProvider) {
+		return nil, fail("NOT_FOUND", nil)
+	}
+	sealed, err := e.registry.Seal("basis", run, []byte(basis))
+	if err != nil {
+		return nil, asError(err)
+	}
+	actor := workflow.Actor{User: s.user, Org: s.organization, Roles: s.roles}
+	err = e.update(ctx, func(tx *registry.Tx) error {
+		to, err := workflow.Do(tx.Context(), tx.SQL(), machineOf(stage), run, move, actor, tx.Now(), workflow.Note{Text: sealed})
+		if err != nil {
+			return courseError(err)
+		}
+		in.State = to
+		return tx.Emit(registry.Event{Kind: kind, Actor: s.user, Run: run, Fields: map[string]string{
+			"stage": stage, "state": string(to), "role": reviewer(in.State), "org": s.organization}})
+	})
+	if err != nil {
+		return nil, asError(err).of(run)
+	}
+	if in.State == workflow.Blocked {
+		if err := e.destroyHold(run); err != nil {
+			return nil, asError(err).of(run)
+		}
+	}
+	item, err := e.reviewItem(ctx, stage, in)
+	if err != nil {
+		return nil, asError(err)
+	}
+	return &item, nil
+}

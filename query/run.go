@@ -1,0 +1,317 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"zonebox/masking"
+	"zonebox/policy"
+	"zonebox/registry"
+	"zonebox/release"
+	"zonebox/sandbox"
+	"zonebox/workflow"
+	"zonebox/zone"
+)
+
+// worker is an intent with a confined process that holds its rows.
+type worker struct {
+	*intent
+	session *sandbox.Session
+}
+
+// rows are the answer of the engine, unchecked.
+type rows struct {
+	*worker
+	result *sandbox.Result
+}
+
+// checked are the rows that passed the release rules.
+type checked struct {
+	*rows
+	checked *release.Checked
+	report  release.Report
+}
+
+// attach projects what the grants give, masked and sealed, into a fresh worker,
+// and reads the epoch again: a suspension that came in between wins.
+func (e *Engine) attach(i *intent) (*worker, error) {
+	s, err := e.startWorker(i.run)
+	if err != nil {
+		return nil, err
+	}
+	w := &worker{i, s}
+	tables, err := i.tables()
+	if err == nil {
+		for _, t := range tables {
+			if err = w.project(t); err != nil {
+				break
+			}
+		}
+	}
+	if err == nil {
+		var epoch int64
+		if epoch, err = e.registry.Epoch(i.ctx); err == nil && epoch != i.facts.Epoch {
+			err = fail("STOPPED", errors.New("query: the epoch moved while rows were attached"))
+		}
+	}
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// project attaches one table: raw columns, row scope and masks in the zone
+// package, sealed memory here.
+func (w *worker) project(t sandbox.Table) error {
+	e := w.engine
+	d, grant := w.catalog.datasets[t.Name], w.catalog.grants[t.Name].Spec
+	if d.Data == nil {
+		return fail("DATA_DAMAGED", fmt.Errorf("query: dataset %s has no data", t.Name))
+	}
+	token, err := e.keys.TokenKey(d.Spec.Zone)
+	if err != nil {
+		return err
+	}
+	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: masking.Keys{Token: token}}
+	for _, c := range t.Columns {
+		if c.Name == zone.EntityColumn {
+			p.Entity = true
+			continue
+		}
+		j := slices.IndexFunc(grant.Columns, func(g registry.GrantColumn) bool { return g.Name == c.Name })
+		if j < 0 {
+			return fmt.Errorf("query: column %s.%s is not granted", t.Name, c.Name)
+		}
+		p.Columns = append(p.Columns, zone.Project{Name: c.Name, Recipe: recipeOf(grant.Columns[j].Recipe)})
+	}
+	for _, c := range grant.Scope {
+		p.Scope = append(p.Scope, zone.Condition{Column: c.Column, In: c.In})
+	}
+	attached := false
+	for batch, err := range e.store.Project(w.ctx, p) {
+		if err != nil {
+			return e.storeError(err)
+		}
+		segment, err := sandbox.Seal(batch)
+		batch.Release()
+		if err != nil {
+			return err
+		}
+		err = w.session.Attach(w.ctx, t, []*sandbox.Segment{segment})
+		if err := errors.Join(err, segment.Close()); err != nil {
+			return err
+		}
+		attached = true
+	}
+	if !attached {
+		return w.session.Attach(w.ctx, t, nil)
+	}
+	return nil
+}
+
+// storeError maps an error of the zone store.
+func (e *Engine) storeError(err error) *Error {
+	var broken *zone.IntegrityError
+	if errors.As(err, &broken) {
+		return fail("DATA_DAMAGED", err).because(broken.Dataset+" "+broken.Version+" "+broken.File, broken.Dataset+" "+broken.Version+" "+broken.File)
+	}
+	return asError(err)
+}
+
+func (w *worker) close() {
+	if err := w.session.Close(); err != nil {
+		w.engine.log.WarnContext(w.ctx, "close run worker", "query_id", w.id, "cause", err)
+	}
+}
+
+func (w *worker) execute() (*rows, error) {
+	r, err := w.session.Execute(w.ctx, w.SQL, w.hash, sandbox.Limits{Schema: w.schema})
+	if err != nil {
+		return nil, err
+	}
+	return &rows{w, r}, nil
+}
+
+// batches yields the engine's answer.
+func (r *rows) batches() iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		for {
+			b, err := r.result.Next()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			more := yield(b, nil)
+			b.Release()
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+func (r *rows) check() (*checked, error) {
+	key, err := r.engine.keys.ReleaseKey(r.facts.License.Name, r.id)
+	if err != nil {
+		return nil, err
+	}
+	o := r.decision.Obligations
+	plan := release.Plan{
+		Protected: r.Protected, RecordLevel: r.RecordLevel, Ordered: r.Ordered, Limit: r.Limit, Offset: r.Offset,
+		RowCap: int64(o.RowCap), RecordCap: int64(o.RecordCap),
+		RekeyToken: func(a memory.Allocator, tokens arrow.Array) (arrow.Array, error) {
+			return masking.Rekey(a, tokens, key)
+		},
+	}
+	for i, c := range r.Outputs {
+		plan.Columns = append(plan.Columns, release.Column{Name: c.Name, Type: r.schema[i].Type, Form: c.Form, Level: c.MaxLevel, Token: c.Form == release.Token})
+	}
+	for _, o := range r.Order {
+		plan.Order = append(plan.Order, o.Output)
+	}
+	for _, h := range r.Hidden {
+		plan.Hidden = append(plan.Hidden, release.Hidden{Kind: h.Kind, K: h.K, Output: h.Output})
+	}
+	c, report, err := release.Check(r.batches(), plan)
+	if err != nil {
+		return nil, err
+	}
+	return &checked{r, c, report}, nil
+}
+
+// hold encrypts what passed under a key of its own and ends the run: from here
+// on the answer is an output with a course of its own.
+func (e *Engine) hold(c *checked) (*output, error) {
+	defer c.checked.Release()
+	key, err := e.keys.NewHold(c.id)
+	if err != nil {
+		return nil, e.close(c.intent, err)
+	}
+	held, err := release.Hold(c.checked, c.id, e.holds(), key)
+	if err != nil {
+		return nil, e.close(c.intent, errors.Join(err, e.keys.DestroyHold(c.id)))
+	}
+	out := &output{run: c.run, held: held, state: workflow.Held, record: c.describe(held)}
+	attested, err := attestationDigest(c.session.Attestation())
+	if err != nil {
+		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
+	}
+	err = e.update(c.ctx, func(tx *registry.Tx) error {
+		if err := c.save(tx, out.record); err != nil {
+			return err
+		}
+		if err := c.move(tx, workflow.QueryApproval, workflow.Note{}, "finish"); err != nil {
+			return err
+		}
+		err := workflow.Start(tx.Context(), tx.SQL(), workflow.OutputRelease, c.id, c.actor(), tx.Now(), c.reviewers()...)
+		if err != nil {
+			return courseError(err)
+		}
+		return tx.Emit(c.event("query.done", map[string]string{"decision": c.decision.ID, "output": held.Digest(),
+			"worker": c.session.Attestation().Binary, "attestation": attested}))
+	})
+	if err != nil {
+		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
+	}
+	return out, nil
+}
+
+// describe states the held answer as facts for the release: counts, forms,
+// sources and the digest of the encrypted hold, no values.
+func (c *checked) describe(held *release.Held) record {
+	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(),
+		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.report.MinGroup, Digest: held.Digest()}}
+	// Analysis lets no column at the threshold out as it is; the forms are
+	// counted again here, and the caps and groups on the rows themselves.
+	unmasked, raw, rows := int64(0), int64(0), c.report.Rows
+	for _, o := range c.Outputs {
+		if o.Form == release.Clear && o.MaxLevel >= c.pack.LevelThreshold {
+			unmasked += rows
+		}
+	}
+	rec.Output = &policy.Output{Digest: held.Digest(), Form: formDataset, Rows: &rows, UnmaskedCells: &unmasked, RawMatches: &raw,
+		Recipient: c.request.Recipient}
+	if c.report.MinGroup > 0 {
+		group := c.report.MinGroup
+		rec.Output.MinGroup = &group
+	}
+	for _, scan := range c.Scans {
+		d := c.catalog.datasets[scan.Table]
+		rec.Sources = append(rec.Sources, release.Source{Dataset: d.Name, Provider: d.Spec.Provider, Version: d.Data.Version, Acquired: d.Spec.Source.Acquired})
+	}
+	return rec
+}
+
+// reviewers are the organizations whose people may review the output: the
+// zone's regulator, and the providers of what is read.
+func (c *checked) reviewers() []workflow.Party {
+	out := []workflow.Party{{Role: registry.RoleZoneRegulator, Org: c.facts.Zone.Spec.Regulator}}
+	for _, scan := range c.Scans {
+		out = append(out, workflow.Party{Role: registry.RoleProvider, Org: c.catalog.datasets[scan.Table].Spec.Provider})
+	}
+	return out
+}
+
+// close ends an intent that gave no output and returns what the asking person
+// may know of the cause. Where a protected reference is read, memory, time and
+// errors of values are one bit of the data: they share one code.
+func (e *Engine) close(i *intent, cause error) error {
+	e.log.WarnContext(i.ctx, "run failed", "query_id", i.id, "user_id", i.request.Subject.user, "cause", cause)
+	why := i.runError(cause).of(i.id)
+	move, kind := "fail", "query.failed"
+	if i.ctx.Err() != nil {
+		move, kind = "kill", "query.killed"
+	}
+	err := e.update(context.WithoutCancel(i.ctx), func(tx *registry.Tx) error {
+		if err := i.move(tx, workflow.QueryApproval, workflow.Note{Code: why.Code}, move); err != nil {
+			return err
+		}
+		return tx.Emit(i.event(kind, map[string]string{"decision": i.decision.ID, "reasons": why.Code}))
+	})
+	if err != nil {
+		e.log.ErrorContext(i.ctx, "intent left open", "query_id", i.id, "cause", err)
+		return asError(err).of(i.id)
+	}
+	return why
+}
+
+func (i *intent) runError(cause error) *Error {
+	var own *Error
+	var limit *release.LimitError
+	var statement *sandbox.StatementError
+	switch {
+	case i.ctx.Err() != nil:
+		return fail("STOPPED", cause)
+	case errors.As(cause, &own):
+		return own
+	case errors.As(cause, &limit):
+		return fail("ROW_LIMIT", cause)
+	case errors.Is(cause, release.ErrRawMatch):
+		return fail("WITHHELD", cause)
+	case errors.Is(cause, sandbox.ErrTree), errors.Is(cause, sandbox.ErrProtocol), errors.Is(cause, sandbox.ErrIsolation):
+		return fail("INTERNAL", cause)
+	case i.Protected && (errors.As(cause, &statement) || errors.Is(cause, sandbox.ErrMemory) || errors.Is(cause, sandbox.ErrTime) ||
+		errors.Is(cause, sandbox.ErrOutput) || errors.Is(cause, sandbox.ErrKilled)):
+		return fail("STATEMENT_FAILED", cause)
+	case errors.Is(cause, sandbox.ErrMemory):
+		return fail("MEMORY_LIMIT", cause)
+	case errors.Is(cause, sandbox.ErrTime):
+		return fail("TIME_LIMIT", cause)
+	case errors.Is(cause, sandbox.ErrOutput):
+		return fail("ROW_LIMIT", cause)
+	case errors.As(cause, &statement), errors.Is(cause, sandbox.ErrKilled):
+		return fail("STATEMENT_FAILED", cause)
+	}
+	return asError(cause)
+}

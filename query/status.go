@@ -1,0 +1,92 @@
+package query
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"zonebox/policy"
+	"zonebox/registry"
+	"zonebox/sandbox"
+	"zonebox/workflow"
+)
+
+func (e *Engine) instance(ctx context.Context, m workflow.Machine, id string) (workflow.Instance, error) {
+	var in workflow.Instance
+	err := e.registry.View(ctx, func(tx *sql.Tx) (err error) {
+		in, err = workflow.Get(ctx, tx, m, id)
+		return err
+	})
+	return in, err
+}
+
+// history counts what the person asked lately.
+func (e *Engine) history(ctx context.Context, user string) (*policy.History, error) {
+	n, err := e.registry.CountRuns(ctx, user, e.cfg.Now().Add(-24*time.Hour))
+	if err != nil {
+		return nil, err
+	}
+	return &policy.History{Queries24h: n}, nil
+}
+
+func attestationDigest(a sandbox.Attestation) (string, error) {
+	text, err := json.Marshal(a)
+	if err != nil {
+		return "", fmt.Errorf("query: encode attestation: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// Status returns the gate's state. It is for the data centre and the people who
+// supervise it.
+func (e *Engine) Status(ctx context.Context, s Subject) (*Status, error) {
+	if !s.any(registry.RoleDataCentre, registry.RoleSecurity, registry.RoleAuditor, registry.RoleCityAuthority) {
+		return nil, fail("ROLE_REQUIRED", nil)
+	}
+	out := &Status{Domain: e.info.ID, Audit: e.audit.Size(), PolicyHash: e.policy.BundleHash()}
+	var err error
+	if out.Revision, err = e.registry.Revision(ctx); err != nil {
+		return nil, asError(err)
+	}
+	if out.Epoch, err = e.registry.Epoch(ctx); err != nil {
+		return nil, asError(err)
+	}
+	w, err := e.pool.Start(ctx)
+	if err != nil {
+		return nil, asError(err)
+	}
+	out.Worker = w.Attestation()
+	return out, w.Close()
+}
+
+// Audit returns entries of the audit log from index from on, at most limit of
+// them. It is for those who supervise; operators see their own runs' entries.
+func (e *Engine) Audit(ctx context.Context, s Subject, from uint64, limit int) ([]AuditEntry, error) {
+	all := s.any(registry.RoleAuditor, registry.RoleSecurity, registry.RoleZoneRegulator, registry.RoleCityAuthority)
+	out := []AuditEntry{}
+	for entry, err := range e.audit.Entries(ctx, from, e.audit.Size()) {
+		if err != nil {
+			return nil, asError(err)
+		}
+		if !all && entry.Actor != s.user {
+			continue
+		}
+		out = append(out, AuditEntry{Index: entry.Seq, ID: entry.ID, Kind: entry.Kind, At: entry.At, Actor: entry.Actor, Role: entry.Role,
+			Org: entry.Org, Zone: entry.Zone, Scenario: entry.Scenario, Run: entry.Run, Decision: entry.Decision, Revision: entry.Revision, Fields: entry.Fields})
+		if len(out) == limit {
+			break
+		}
+	}
+	return out, nil
+}
+
+// any reports whether the person holds one of the roles.
+func (s Subject) any(roles ...string) bool {
+	return slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(s.roles, r) })
+}

@@ -1,0 +1,194 @@
+package query
+
+import (
+	"encoding/json"
+	"time"
+
+	"zonebox/release"
+)
+
+// Subject is an authenticated person. Only Authenticate makes one.
+type Subject struct {
+	user         string
+	organization string
+	roles        []string
+}
+
+// User returns the person's name in the registry.
+func (s Subject) User() string { return s.user }
+
+// Request asks a question in a scenario, or with Resume, and nothing else,
+// continues a run that was in review. Recipient empty means the asking person.
+type Request struct {
+	Subject   Subject
+	Scenario  string
+	Purpose   string
+	SQL       string
+	Recipient string
+	Resume    string
+}
+
+// Answer is what leaves: a sealed artifact and the run it came from.
+type Answer struct {
+	Run      string
+	Artifact *release.Artifact
+}
+
+// Manifest is what a provider says of a delivery. Load compares every field
+// with what it finds.
+type Manifest struct {
+	Zone     string `json:"zone"`
+	Dataset  string `json:"dataset"`
+	Grant    string `json:"grant"`    // an approved grant of this dataset
+	Format   string `json:"format"`   // csv or parquet
+	Encoding string `json:"encoding"` // utf-8 or gb18030; csv only
+	Rows     int64  `json:"rows"`     // data rows, header not counted
+	SHA256   string `json:"sha256"`   // of the file as delivered, hex
+	Acquired string `json:"acquired"` // date the provider took the data, 2006-01-02
+}
+
+// LoadReport tells what a load committed. It holds counts, never values.
+type LoadReport struct {
+	Zone     string   `json:"zone"`
+	Dataset  string   `json:"dataset"`
+	Version  string   `json:"version"`
+	Manifest string   `json:"manifest"` // SHA-256 of the stored manifest, hex
+	Rows     int64    `json:"rows"`
+	Columns  int      `json:"columns"`
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// Applied tells what became of one document.
+type Applied struct {
+	Kind    string `json:"kind"`
+	Name    string `json:"name"`
+	Version int64  `json:"version"`
+	Changed bool   `json:"changed"`
+}
+
+// DocumentView is a document as its reader may see it.
+type DocumentView struct {
+	Kind     string          `json:"kind"`
+	Name     string          `json:"name"`
+	Title    string          `json:"title,omitempty"`
+	Version  int64           `json:"version"`
+	By       string          `json:"by"`
+	At       time.Time       `json:"at"`
+	Document json.RawMessage `json:"document,omitempty"`
+}
+
+// Explanation is what Answer would decide and run, made without touching data.
+type Explanation struct {
+	Verdict  string        `json:"verdict"`
+	Reasons  []ReasonView  `json:"reasons"`
+	Warnings []ReasonView  `json:"warnings,omitempty"`
+	Columns  []ColumnView  `json:"columns"`
+	Outputs  []OutputView  `json:"outputs"`
+	Groups   []MinimumView `json:"groups,omitempty"`
+	SQL      string        `json:"sql"` // what the worker would run, without hidden data
+}
+
+// ReasonView is a reason of a decision.
+type ReasonView struct {
+	Code     string   `json:"code"`
+	ZH       string   `json:"zh"`
+	EN       string   `json:"en"`
+	Articles []string `json:"articles"`
+}
+
+// ColumnView is a column the statement reads, "dataset.column".
+type ColumnView struct {
+	Column string `json:"column"`
+	Level  int    `json:"level"`
+	Form   string `json:"form"` // CLEAR, MASKED or COMPUTE_ONLY
+	How    string `json:"how"`  // the recipe, or the permissions
+}
+
+// OutputView is a column of the answer.
+type OutputView struct {
+	Name     string   `json:"name"`
+	Form     string   `json:"form"`
+	MaxLevel int      `json:"max_level"`
+	Lineage  []string `json:"lineage"`
+	Path     []string `json:"path,omitempty"`
+}
+
+// MinimumView is the minimum group of one protected reference.
+type MinimumView struct {
+	Table string `json:"table"`
+	K     int    `json:"k"`
+}
+
+// ReviewItem is a run that waits for a person, or did.
+type ReviewItem struct {
+	Run       string    `json:"run"`
+	Stage     string    `json:"stage"` // query or output
+	State     string    `json:"state"`
+	Requester string    `json:"requester"`
+	Scenario  string    `json:"scenario"`
+	Zone      string    `json:"zone"`
+	Submitted time.Time `json:"submitted"`
+}
+
+// ReviewDetail is what a reviewer sees of a run. The output is described, never
+// shown.
+type ReviewDetail struct {
+	ReviewItem
+	SQL         string       `json:"sql"`
+	Purpose     string       `json:"purpose"`
+	Recipient   string       `json:"recipient"`
+	Explanation *Explanation `json:"explanation,omitempty"`
+	Output      *OutputFacts `json:"output,omitempty"`
+	History     []MoveView   `json:"history"`
+}
+
+// OutputFacts describes a held output by counts.
+type OutputFacts struct {
+	Rows     int64  `json:"rows"`
+	Columns  int    `json:"columns"`
+	MinGroup int64  `json:"min_group"` // fewest entities behind a row; 0 if not counted
+	Digest   string `json:"digest"`
+}
+
+// MoveView is one step of a run's course.
+type MoveView struct {
+	At    time.Time `json:"at"`
+	From  string    `json:"from"`
+	To    string    `json:"to"`
+	By    string    `json:"by"`
+	Basis string    `json:"basis,omitempty"`
+}
+
+// AuditEntry is one entry of the audit log.
+type AuditEntry struct {
+	Index    uint64            `json:"index"`
+	ID       string            `json:"id"`
+	Kind     string            `json:"kind"`
+	At       time.Time         `json:"at"`
+	Actor    string            `json:"actor,omitempty"`
+	Role     string            `json:"role,omitempty"`
+	Org      string            `json:"org,omitempty"`
+	Zone     string            `json:"zone,omitempty"`
+	Scenario string            `json:"scenario,omitempty"`
+	Run      string            `json:"run,omitempty"`
+	Decision string            `json:"decision,omitempty"`
+	Revision int64             `json:"revision"`
+	Fields   map[string]string `json:"fields,omitempty"`
+}
+
+// DomainInfo identifies a domain to its clients and auditors.
+type DomainInfo struct {
+	ID       string `json:"id"`
+	GateKey  string `json:"gate_key"`  // Ed25519 public key, base64: signs artifacts
+	AuditKey string `json:"audit_key"` // verifier key of the audit log
+}
+
+// Status is the gate's state as doctor shows it.
+type Status struct {
+	Domain     string `json:"domain"`
+	Revision   int64  `json:"revision"`
+	Epoch      int64  `json:"epoch"`
+	Audit      uint64 `json:"audit_entries"`
+	PolicyHash string `json:"policy_hash"`
+	Worker     any    `json:"worker"` // the isolation a fresh worker attests
+}
