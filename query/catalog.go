@@ -121,3 +121,16 @@ func inForce(from, until string, pack policy.Pack, now time.Time) bool {
 	day := now.UTC().Add(time.Duration(pack.UTCOffsetMinutes) * time.Minute).Format(time.DateOnly)
 	return from <= day && day <= until
 }
+
+// level returns the highest level of the columns.
+func (c *catalog) level(columns []analysis.Ref) int {
+	highest := 0
+	for _, ref := range columns {
+		for _, col := range c.datasets[ref.Table].Spec.Columns {
+			if col.Name == ref.Column {
+				highest = max(highest, col.Level)
+			}
+		}
+	}
+	return highest
+}

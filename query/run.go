@@ -236,7 +236,7 @@ func (c *checked) describe(held *release.Held) record {
 	// counted again here, and the caps and groups on the rows themselves.
 	unmasked, raw, rows := int64(0), int64(0), c.report.Rows
 	for _, o := range c.Outputs {
-		if o.Form == release.Clear && o.MaxLevel >= c.pack.LevelThreshold {
+		if o.Form == release.Clear && c.catalog.level(o.Lineage) >= c.pack.LevelThreshold {
 			unmasked += rows
 		}
 	}

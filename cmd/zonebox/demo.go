@@ -331,7 +331,7 @@ func (d *demo) records() error {
 		want string
 	}{
 		{exitOK, []string{"review", "list", "--as", "sun.health"}, p.Run},
-		{exitDenied, []string{"review", "approve", "--as", "zheng.police", p.Run}, ""},
+		{exitUsage, []string{"review", "approve", "--as", "zheng.police", p.Run}, "NOT_FOUND"},
 		{exitOK, []string{"review", "approve", "--as", "sun.health", p.Run, "--basis", "NJ24-14"}, "APPROVED"},
 		{exitReview, []string{"query", "--as", "li.op", "--resume", p.Run}, "OUTPUT_IN_REVIEW"},
 		{exitOK, []string{"review", "approve", "--as", "sun.health", p.Run, "--basis", "NJ24-14"}, "REVIEWING_SECOND"},

@@ -24,8 +24,10 @@ func (a *app) report(err error) int {
 		return code
 	}
 	fmt.Fprintf(a.stderr, "zonebox: error: %s %s\n", p.Code, p.Message)
-	for _, r := range p.Reasons[min(1, len(p.Reasons)):] {
-		fmt.Fprintf(a.stderr, "zonebox:   also: %s %s\n", r.Code, r.Message)
+	for i, r := range p.Reasons {
+		if i > 0 || r.Code != p.Code {
+			fmt.Fprintf(a.stderr, "zonebox:   %s: %s %s\n", a.say("理由", "reason"), r.Code, r.Message)
+		}
 	}
 	if len(p.Reasons) > 0 && len(p.Reasons[0].Path) > 0 {
 		fmt.Fprintf(a.stderr, "zonebox:   path: %s\n", strings.Join(p.Reasons[0].Path, " ← "))
