@@ -186,7 +186,8 @@ func runtimeFacts(a sandbox.Attestation) *policy.Runtime {
 func details(reasons []policy.Reason) []Detail {
 	var out []Detail
 	for _, r := range reasons {
-		out = append(out, Detail{Code: r.Code, ZH: r.ZH, EN: r.EN, Articles: strings.Fields(strings.ReplaceAll(r.Article, ",", " "))})
+		out = append(out, Detail{Code: r.Code, ZH: named(r), EN: r.EN, Articles: articles(r),
+			HintZH: "用 explain 查看裁决与所需授权,或向专区监管部门申请", HintEN: "see the decision with explain, or apply to the zone regulator"})
 	}
 	return out
 }
@@ -194,7 +195,25 @@ func details(reasons []policy.Reason) []Detail {
 func reasonViews(reasons []policy.Reason) []ReasonView {
 	out := []ReasonView{}
 	for _, r := range reasons {
-		out = append(out, ReasonView{Code: r.Code, ZH: r.ZH, EN: r.EN, Articles: strings.Fields(strings.ReplaceAll(r.Article, ",", " "))})
+		out = append(out, ReasonView{Code: r.Code, ZH: named(r), EN: r.EN, Articles: articles(r)})
 	}
 	return out
+}
+
+func articles(r policy.Reason) []string {
+	return strings.Fields(strings.ReplaceAll(r.Article, ",", " "))
+}
+
+// roleTitles are what people call the roles that reasons name.
+var roleTitles = map[string]string{
+	registry.RoleZoneRegulator: "专区监管部门", registry.RoleProvider: "数据提供单位", registry.RoleCityAuthority: "市数据主管部门",
+	registry.RoleOperator: "运营单位", registry.RoleDataCentre: "数据中心", registry.RoleAuditor: "第三方审计", registry.RoleSecurity: "安全监管",
+}
+
+// named returns the Chinese text of a reason with roles as people call them.
+func named(r policy.Reason) string {
+	if title, ok := roleTitles[r.About]; ok {
+		return strings.ReplaceAll(r.ZH, r.About, title)
+	}
+	return r.ZH
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"zonebox/query"
 	"zonebox/registry"
@@ -100,7 +101,11 @@ func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }
 // title prints the heading of a step.
 func (d *demo) title(zh, en string) {
 	d.step++
-	fmt.Fprintf(d.stdout, "\n\033[1m%d. %s\033[0m  (%.1f s)\n", d.step, d.say(zh, en), time.Since(d.began).Seconds())
+	bold, plain := "", ""
+	if f, ok := d.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" {
+		bold, plain = "\033[1m", "\033[0m"
+	}
+	fmt.Fprintf(d.stdout, "\n%s%d. %s%s  (%.1f s)\n", bold, d.step, d.say(zh, en), plain, time.Since(d.began).Seconds())
 }
 
 // tell shows a command line as typed and what it printed, and fails unless it
@@ -380,7 +385,7 @@ func (d *demo) sealed() error {
 	if _, err := d.tell(exitOK, []string{"open", "--as", "li.op", file, "-o", "csv"}, "department,visits"); err != nil {
 		return err
 	}
-	_, err = d.tell(exitFailure, []string{"open", "--as", "wu.dc", file})
+	_, err = d.tell(exitDenied, []string{"open", "--as", "wu.dc", file}, "NOT_RECIPIENT")
 	return err
 }
 

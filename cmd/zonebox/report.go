@@ -9,6 +9,7 @@ import (
 
 	"zonebox/api"
 	"zonebox/query"
+	"zonebox/release"
 )
 
 // report prints err on stderr, or with --json on stdout, and returns the exit
@@ -62,6 +63,12 @@ func (a *app) problem(err error) (*api.Problem, int) {
 	case errors.As(err, &n):
 		p = &api.Problem{Code: "GATE_UNREACHABLE", Class: string(query.ClassFailure), Message: a.say("连不上网关", "the gate does not answer"),
 			Hint: a.say("先启动 zonebox serve,或检查 --domain/--socket", "start zonebox serve, or check --domain/--socket")}
+	case errors.Is(err, release.ErrRecipient):
+		p = &api.Problem{Code: "NOT_RECIPIENT", Class: string(query.ClassDenied), Message: a.say("该结果密封给另一位接收人", "this artifact is sealed to another recipient"),
+			Hint: a.say("由标签所写的接收人以 --as 打开", "the recipient on its label opens it with --as"), Articles: []string{"SY20-23"}}
+	case errors.Is(err, release.ErrFormat), errors.Is(err, release.ErrSignature), errors.Is(err, release.ErrDigest), errors.Is(err, release.ErrContent):
+		p = &api.Problem{Code: "ARTIFACT_REFUSED", Class: string(query.ClassFailure), Message: a.say("文件不是本网关签发,或已被改动", "the file was not issued by this gate, or was changed"),
+			Hint: a.say("以 query --resume 重新领取", "collect it again with query --resume"), Articles: []string{"NJ24-21"}}
 	default:
 		p = &api.Problem{Code: "FAILED", Class: string(query.ClassFailure), Message: err.Error()}
 	}

@@ -72,6 +72,9 @@ type gate struct {
 
 // startGate opens the domain and serves it on socket until stop.
 func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, error) {
+	if err := harden(); err != nil {
+		return nil, err
+	}
 	engine, err := query.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
