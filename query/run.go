@@ -37,6 +37,7 @@ type checked struct {
 	*rows
 	checked *release.Checked
 	report  release.Report
+	raw     int64 // raw rows that hold a value that would leave
 }
 
 // attach projects what the grants give, masked and sealed, into a fresh worker,
@@ -183,11 +184,18 @@ func (r *rows) check() (*checked, error) {
 	for _, h := range r.Hidden {
 		plan.Hidden = append(plan.Hidden, release.Hidden{Kind: h.Kind, K: h.K, Output: h.Output})
 	}
+	scan := newRawScan(r)
+	plan.Match = scan.add
 	c, report, err := release.Check(r.batches(), plan)
 	if err != nil {
 		return nil, err
 	}
-	return &checked{r, c, report}, nil
+	raw, err := scan.matches()
+	if err != nil {
+		c.Release()
+		return nil, err
+	}
+	return &checked{r, c, report, raw}, nil
 }
 
 // hold encrypts what passed under a key of its own and ends the run: from here
@@ -234,7 +242,7 @@ func (c *checked) describe(held *release.Held) record {
 		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.report.MinGroup, Digest: held.Digest()}}
 	// Analysis lets no column at the threshold out as it is; the forms are
 	// counted again here, and the caps and groups on the rows themselves.
-	unmasked, raw, rows := int64(0), int64(0), c.report.Rows
+	unmasked, raw, rows := int64(0), c.raw, c.report.Rows
 	for _, o := range c.Outputs {
 		if o.Form == release.Clear && c.catalog.level(o.Lineage) >= c.pack.LevelThreshold {
 			unmasked += rows

@@ -1,0 +1,80 @@
+package query
+
+import (
+	"maps"
+	"slices"
+
+	"zonebox/masking"
+	"zonebox/query/analysis"
+	"zonebox/registry"
+	"zonebox/zone"
+)
+
+// rawScan is the last look at what leaves: it gathers the strings of masked
+// outputs as they would leave, and counts the raw rows that hold one of them. A
+// mask that let a value through is found here, whatever let it through.
+type rawScan struct {
+	*rows
+	seen []map[string]bool // by output
+}
+
+func newRawScan(r *rows) *rawScan {
+	s := &rawScan{rows: r, seen: make([]map[string]bool, len(r.Outputs))}
+	for i := range s.seen {
+		s.seen[i] = map[string]bool{}
+	}
+	return s
+}
+
+// add takes note of a value; the count comes later, so it refuses nothing. The
+// fixed sign of a redacted value shows nothing and is not looked for.
+func (s *rawScan) add(output int, value string) bool {
+	if value != masking.Redacted {
+		s.seen[output][value] = true
+	}
+	return false
+}
+
+// matches returns how many raw rows hold a value that would leave. Only recipes
+// that hide the value are looked at: a year or a region is meant to be one that
+// others share, and may stand in the raw column as it is.
+func (s *rawScan) matches() (int64, error) {
+	total := int64(0)
+	for i, o := range s.Outputs {
+		if len(s.seen[i]) == 0 {
+			continue
+		}
+		for _, ref := range o.Lineage {
+			n, err := s.count(ref, slices.Sorted(maps.Keys(s.seen[i])))
+			if err != nil {
+				return 0, err
+			}
+			total += n
+		}
+	}
+	return total, nil
+}
+
+func (s *rawScan) count(ref analysis.Ref, values []string) (int64, error) {
+	d, grant := s.catalog.datasets[ref.Table], s.catalog.grants[ref.Table].Spec
+	col := slices.IndexFunc(d.Spec.Columns, func(c registry.Column) bool { return c.Name == ref.Column })
+	granted := slices.IndexFunc(grant.Columns, func(c registry.GrantColumn) bool { return c.Name == ref.Column })
+	if col < 0 || granted < 0 || d.Spec.Columns[col].Type != "string" || grant.Columns[granted].Recipe == nil {
+		return 0, nil
+	}
+	if kind := grant.Columns[granted].Recipe.Kind; kind != "partial" && kind != "token" && kind != "redact" {
+		return 0, nil
+	}
+	n := int64(0)
+	// A projection without columns gives the number of rows in scope, and none
+	// of their values.
+	for batch, err := range s.engine.store.Project(s.ctx, zone.Projection{Zone: d.Spec.Zone, Dataset: d.Name, Version: d.Data.Version,
+		Manifest: d.Data.Manifest, Scope: []zone.Condition{{Column: ref.Column, In: values}}}) {
+		if err != nil {
+			return 0, s.engine.storeError(err)
+		}
+		n += batch.NumRows()
+		batch.Release()
+	}
+	return n, nil
+}
