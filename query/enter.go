@@ -129,6 +129,9 @@ func (e *Engine) zoneOf(ctx context.Context, scenario string) (string, error) {
 func (e *Engine) register(r *run) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.closing {
+		return fail("STOPPED", errStopped).of(r.id)
+	}
 	if _, busy := e.runs[r.id]; busy {
 		return fail("RUN_STATE", nil).because("正在执行", "it is under way").of(r.id)
 	}

@@ -41,7 +41,7 @@ type Config struct {
 	Worker     string        // path of zonebox-worker
 	Memory     int64         // bytes a worker may use beyond its input; 0 is the sandbox's default
 	Wall       time.Duration // time a statement may take; 0 is the sandbox's default
-	Idle       int           // workers kept ready; 0 is the sandbox's default
+	Idle       int           // workers kept ready; 0 is two, what one statement uses
 	Log        *slog.Logger  // nil discards
 	Now        func() time.Time
 }
@@ -63,6 +63,14 @@ type Engine struct {
 
 	mu   sync.Mutex
 	runs map[string]*run // registered runs, by id
+
+	closing bool // guarded by mu: no run enters any more
+}
+
+func (e *Engine) underWay() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.runs)
 }
 
 // Open opens a domain that Init made and takes it for this process. It refuses
@@ -72,6 +80,9 @@ type Engine struct {
 func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Idle == 0 {
+		cfg.Idle = 2
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -118,13 +129,21 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	return e, nil
 }
 
-// Close ends every run, signs the audit log and lets go of the domain.
+// closeWait is how long Close waits for runs to write how they ended.
+const closeWait = 5 * time.Second
+
+// Close ends every run, signs the audit log and lets go of the domain. A run
+// that does not end in time is closed as abandoned by the next Open.
 func (e *Engine) Close() error {
 	e.mu.Lock()
+	e.closing = true
 	for _, r := range e.runs {
 		r.cancel(errStopped)
 	}
 	e.mu.Unlock()
+	for began := time.Now(); e.underWay() > 0 && time.Since(began) < closeWait; {
+		time.Sleep(5 * time.Millisecond)
+	}
 	var errs []error
 	if e.pool != nil {
 		errs = append(errs, e.pool.Close())

@@ -138,10 +138,10 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 		e.log.ErrorContext(o.ctx, "policy failed", "query_id", o.id, "decision_id", c.decision.ID, "cause", err)
 	}
 	for _, w := range c.decision.Warnings {
-		c.label.Warnings = append(c.label.Warnings, w.ZH)
+		c.label.Warnings = append(c.label.Warnings, w.ZH+" / "+w.EN)
 	}
 	if in.Query.Protected != nil && *in.Query.Protected {
-		c.label.Notes = []string{"人数或企业数少于最小分组的分组与单元格不予显示"}
+		c.label.Notes = []string{"少于最小分组的分组与单元格不予显示 / groups and cells below the minimum group are not shown"}
 	}
 	switch {
 	case c.decision.Verdict == policy.Allow:

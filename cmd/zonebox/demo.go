@@ -54,6 +54,8 @@ func (a *app) demoCmd() *cobra.Command {
 					return fmt.Errorf("zonebox: demo: %w", err)
 				}
 				defer os.RemoveAll(dir)
+			} else if err := os.MkdirAll(dir, 0o700); err != nil {
+				return fmt.Errorf("zonebox: demo: %w", err)
 			}
 			var err error
 			if worker, err = workerPath(worker); err != nil {
