@@ -74,8 +74,8 @@ var (
 	parties  = []workflow.Party{{Role: "zone_regulator", Org: "health"}, {Role: "provider", Org: "hospital"}}
 )
 
-// rollback ends a test's transaction without a trace.
-var rollback = errors.New("rolled back")
+// errRollback ends a test's transaction without a trace.
+var errRollback = errors.New("rolled back")
 
 // try makes the moves inside one transaction, calls f, and rolls back.
 func try(t *testing.T, r database, m workflow.Machine, id string, path []step, f func(ctx context.Context, tx *sql.Tx)) {
@@ -90,9 +90,9 @@ func try(t *testing.T, r database, m workflow.Machine, id string, path []step, f
 			}
 		}
 		f(tx.ctx, tx.Tx)
-		return rollback
+		return errRollback
 	})
-	if !errors.Is(err, rollback) {
+	if !errors.Is(err, errRollback) {
 		t.Fatal(err)
 	}
 }

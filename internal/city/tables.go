@@ -3,9 +3,6 @@ package city
 // District is a county-level division with its code by GB/T 2260.
 type District struct{ Code, Province, City, Name string }
 
-// full is the district as an address begins.
-func (d District) full() string { return d.Province + d.City + d.Name }
-
 // nanjing is how many of the districts are in Nanjing; they come first.
 const nanjing = 11
 

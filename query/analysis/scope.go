@@ -45,8 +45,6 @@ type origin struct {
 	column *Column
 }
 
-func (o *origin) source() source { return source{o.ref.table, o.column} }
-
 // value is the label of an expression: what it is made of and what may still
 // happen to it.
 type value struct {
