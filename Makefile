@@ -33,8 +33,8 @@ lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt'; exit 1; }
 	CGO_ENABLED=0 $(GO) vet $(PURE)
 	CGO_ENABLED=1 $(GO) vet -tags $(CGOTAGS) $(WORKER)
-	CGO_ENABLED=0 $(GO) run honnef.co/go/tools/cmd/staticcheck@2026.2.2 $(PURE)
-	CGO_ENABLED=1 $(GO) run honnef.co/go/tools/cmd/staticcheck@2026.2.2 -tags $(CGOTAGS) $(WORKER)
+	CGO_ENABLED=0 $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PURE)
+	CGO_ENABLED=1 $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags $(CGOTAGS) $(WORKER)
 
 bench: build
 	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -run '^$$' -bench . -benchmem $(PURE)
