@@ -105,6 +105,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if e.keys, err = keys.Open(cfg.Keys, cfg.Passphrase); err != nil {
 		return nil, err
 	}
+	e.cfg.Passphrase = nil
 	if e.audit, err = openAudit(ctx, cfg, e.info.ID, e.keys); err != nil {
 		return nil, err
 	}

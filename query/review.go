@@ -157,7 +157,7 @@ func (e *Engine) Settle(ctx context.Context, s Subject, run string, approve bool
 	if err != nil {
 		return nil, asError(err)
 	}
-	actor := workflow.Actor{User: s.user, Org: s.organization, Roles: s.roles}
+	actor, role := workflow.Actor{User: s.user, Org: s.organization, Roles: s.roles}, reviewer(in.State)
 	err = e.update(ctx, func(tx *registry.Tx) error {
 		to, err := workflow.Do(tx.Context(), tx.SQL(), machineOf(stage), run, move, actor, tx.Now(), workflow.Note{Text: sealed})
 		if err != nil {
@@ -165,7 +165,7 @@ func (e *Engine) Settle(ctx context.Context, s Subject, run string, approve bool
 		}
 		in.State = to
 		return tx.Emit(registry.Event{Kind: kind, Actor: s.user, Run: run, Fields: map[string]string{
-			"stage": stage, "state": string(to), "role": reviewer(in.State), "org": s.organization}})
+			"stage": stage, "state": string(to), "role": role, "org": s.organization}})
 	})
 	if err != nil {
 		return nil, asError(err).of(run)

@@ -122,7 +122,7 @@ type MinimumView struct {
 // ReviewItem is a run that waits for a person, or did.
 type ReviewItem struct {
 	Run       string    `json:"run"`
-	Stage     string    `json:"stage"` // query or output
+	Stage     string    `json:"stage"` // query, or release for its output
 	State     string    `json:"state"`
 	Requester string    `json:"requester"`
 	Scenario  string    `json:"scenario"`
