@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"unicode"
 
@@ -182,7 +183,9 @@ func jsonValue(col arrow.Array, i int) any {
 	case *array.Decimal128, *array.Int8, *array.Int16, *array.Int32, *array.Int64, *array.Uint8, *array.Uint16, *array.Uint32, *array.Uint64:
 		return json.Number(col.ValueStr(i))
 	case *array.Float64:
-		return c.Value(i)
+		if v := c.Value(i); !math.IsNaN(v) && !math.IsInf(v, 0) {
+			return v
+		}
 	}
 	return col.ValueStr(i)
 }
