@@ -31,15 +31,6 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 			}
 		}
 	}
-	// Keys come first: a zone in the registry without keys could not be loaded,
-	// keys without a zone do no harm.
-	for _, d := range docs {
-		if d.Kind == registry.KindZone {
-			if err := e.keys.CreateZone(d.Name); err != nil && !errors.Is(err, keys.ErrExists) {
-				return nil, asError(err)
-			}
-		}
-	}
 	done, err := e.registry.Apply(ctx, by, docs)
 	if err != nil {
 		return nil, documentError(err)
@@ -47,6 +38,15 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 	e.endOvertaken(ctx)
 	if err := e.flush(ctx); err != nil {
 		return nil, asError(err)
+	}
+	// A zone gets its keys once its document stands. If that fails here, nothing
+	// can be loaded until the document is applied again.
+	for _, d := range docs {
+		if d.Kind == registry.KindZone {
+			if err := e.keys.CreateZone(d.Name); err != nil && !errors.Is(err, keys.ErrExists) {
+				return nil, asError(err)
+			}
+		}
 	}
 	out := []Applied{}
 	for _, a := range done {
