@@ -1,0 +1,141 @@
+package querytest
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"zonebox/query"
+	"zonebox/registry"
+)
+
+// Person is somebody to be registered.
+type Person struct{ User, RealName, Organization, Role string }
+
+// Cast are the people of the test city beside the founder. Each is the only one
+// in their role but for the two providers.
+var Cast = []Person{
+	{"sun.health", "孙卫健", "health-commission", registry.RoleZoneRegulator},
+	{"zheng.police", "郑户政", "public-security", registry.RoleProvider},
+	{"qian.hospital", "钱医管", "hospital-group", registry.RoleProvider},
+	{"wu.dc", "吴数据", "data-centre", registry.RoleDataCentre},
+	{"li.op", "李运营", "huiyi", registry.RoleOperator},
+	{"feng.audit", "冯审计", "third-party", registry.RoleAuditor},
+}
+
+// Register registers people under the keys the domain holds for them.
+func (d *Domain) Register(people ...Person) {
+	d.t.Helper()
+	var docs []registry.Document
+	for _, p := range people {
+		spec, err := json.Marshal(registry.Person{RealName: p.RealName, Organization: p.Organization, Roles: []string{p.Role},
+			Status: "active", SigningKey: d.Key(p.User).SigningKey(), RecipientKey: d.Key(p.User).RecipientKey()})
+		if err != nil {
+			d.t.Fatalf("register %s: %v", p.User, err)
+		}
+		docs = append(docs, registry.Document{Kind: registry.KindPerson, Name: p.User, Spec: spec})
+	}
+	d.apply(Founder, docs)
+}
+
+// Apply applies documents in the name of by and fails the test if they are
+// refused. Every grant is signed by the two it names, everything else by the
+// signers.
+func (d *Domain) Apply(by, documents string, signers ...string) {
+	d.t.Helper()
+	d.apply(by, d.signed(documents, signers))
+}
+
+// ApplyFile applies the documents of a file.
+func (d *Domain) ApplyFile(by, path string, signers ...string) {
+	d.t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		d.t.Fatalf("read documents: %v", err)
+	}
+	d.Apply(by, string(text), signers...)
+}
+
+// TryApply applies documents as Apply does and returns the engine's error.
+func (d *Domain) TryApply(by, documents string, signers ...string) error {
+	d.t.Helper()
+	_, err := d.Engine.Apply(d.t.Context(), d.Subject(by), d.encoded(d.signed(documents, signers)))
+	return err
+}
+
+func (d *Domain) apply(by string, docs []registry.Document) {
+	d.t.Helper()
+	if _, err := d.Engine.Apply(d.t.Context(), d.Subject(by), d.encoded(docs)); err != nil {
+		d.t.Fatalf("apply as %s: %s", by, Text(err))
+	}
+}
+
+func (d *Domain) signed(documents string, signers []string) []registry.Document {
+	d.t.Helper()
+	docs, err := registry.Decode(bytes.NewReader([]byte(documents)))
+	if err != nil {
+		d.t.Fatalf("read documents: %v", err)
+	}
+	for i := range docs {
+		by := signers
+		if docs[i].Kind == registry.KindGrant {
+			g, err := registry.SpecOf[registry.Grant](docs[i])
+			if err != nil {
+				d.t.Fatalf("read grant: %v", err)
+			}
+			by = []string{g.ZReg.By, g.Prov.By}
+		}
+		for _, name := range by {
+			docs[i].Sign(name, d.Key(name).Private(), d.Now())
+		}
+	}
+	return docs
+}
+
+func (d *Domain) encoded(docs []registry.Document) io.Reader {
+	d.t.Helper()
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	for _, doc := range docs {
+		if err := enc.Encode(doc); err != nil {
+			d.t.Fatalf("encode document: %v", err)
+		}
+	}
+	return &b
+}
+
+// Load loads a delivery in the name of by and fails the test if it is refused.
+func (d *Domain) Load(by string, m query.Manifest, data []byte) *query.LoadReport {
+	d.t.Helper()
+	report, err := d.TryLoad(by, m, data)
+	if err != nil {
+		d.t.Fatalf("load %s: %s (cause %v)", m.Dataset, Text(err), err)
+	}
+	return report
+}
+
+// TryLoad loads a delivery and returns the engine's error.
+func (d *Domain) TryLoad(by string, m query.Manifest, data []byte) (*query.LoadReport, error) {
+	d.t.Helper()
+	return d.Engine.Load(d.t.Context(), d.Subject(by), m, bytes.NewReader(data))
+}
+
+// Root returns the folder of the module, above the folder a test runs in.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, statErr := os.Stat(filepath.Join(dir, "go.mod")); statErr == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	t.Fatalf("find the module's folder from the working directory: %v", err)
+	return ""
+}
