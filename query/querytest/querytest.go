@@ -45,7 +45,8 @@ type Options struct {
 
 // Domain is an open domain and everything a test does to it. Its methods fail
 // the test where something goes wrong that the test did not ask about. It is
-// safe for concurrent use but for Reopen.
+// safe for concurrent use but for Reopen,
+// which copies made by In do not see.
 type Domain struct {
 	Engine *query.Engine
 	Config query.Config // what the engine was opened with
@@ -53,9 +54,14 @@ type Domain struct {
 
 	t     testing.TB
 	clock *clock
+	ring  *ring
+}
 
-	mu   sync.Mutex
-	keys map[string]*keys.User
+// In returns the domain with another test to fail: a subtest.
+func (d *Domain) In(t testing.TB) *Domain {
+	in := *d
+	in.t = t
+	return &in
 }
 
 // New makes a domain with its founder and nothing else, and opens it.
@@ -63,7 +69,7 @@ func New(t testing.TB, o Options) *Domain {
 	t.Helper()
 	dir := t.TempDir()
 	log := &Log{}
-	d := &Domain{t: t, Log: log, clock: &clock{at: Start}, keys: map[string]*keys.User{}}
+	d := &Domain{t: t, Log: log, clock: &clock{at: Start}, ring: &ring{keys: map[string]*keys.User{}}}
 	d.Config = query.Config{
 		Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"),
 		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Now: d.clock.now,
@@ -114,16 +120,16 @@ func (d *Domain) Advance(by time.Duration) { d.clock.advance(by) }
 // Key returns the private key of a person, made at first use.
 func (d *Domain) Key(user string) *keys.User {
 	d.t.Helper()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.keys[user] == nil {
+	d.ring.mu.Lock()
+	defer d.ring.mu.Unlock()
+	if d.ring.keys[user] == nil {
 		k, err := keys.Generate(user)
 		if err != nil {
 			d.t.Fatalf("make key of %s: %v", user, err)
 		}
-		d.keys[user] = k
+		d.ring.keys[user] = k
 	}
-	return d.keys[user]
+	return d.ring.keys[user]
 }
 
 // Subject authenticates a person, as a client's signed request does.
@@ -276,6 +282,12 @@ func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// ring holds the private keys of the people.
+type ring struct {
+	mu   sync.Mutex
+	keys map[string]*keys.User
 }
 
 // clock moves a millisecond with every look, so that no two moments are one.
