@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -10,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,9 +21,9 @@ import (
 	"zonebox/query"
 )
 
-// city is a domain at rest that tests copy: the demo city of 3,000 people and
+// founded is a domain at rest that tests copy: the demo city of 3,000 people and
 // 9,000 visits, licensed and loaded, with the keys of its people.
-var city string
+var founded string
 
 // workerBinary is what the gates of the tests start.
 var workerBinary string
@@ -45,9 +48,9 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	city = filepath.Join(dir, "city")
+	founded = filepath.Join(dir, "city")
 	if workerBinary, err = findWorker(dir); err == nil {
-		err = foundCity(city)
+		err = foundCity(founded)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -111,7 +114,7 @@ func newHome(t *testing.T) *home {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	h := &home{dir: filepath.Join(dir, "h"), log: new(syncBuffer)}
-	copyDir(t, city, h.dir)
+	copyDir(t, founded, h.dir)
 	return h
 }
 
@@ -194,6 +197,9 @@ func (h *home) ask(t *testing.T, sql string, more ...string) outcome {
 	t.Helper()
 	return h.zonebox(t, append([]string{"query", "--as", "li.op", "--scenario", "outpatient-statistics", "--purpose", "MED-STAT", sql}, more...)...)
 }
+
+// runPattern finds the id of a run in what a command printed.
+var runPattern = regexp.MustCompile(`run-[0-9a-v]{26}`)
 
 // countVisits is a statement that the license allows and that names one
 // dataset.

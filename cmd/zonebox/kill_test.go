@@ -1,0 +1,243 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"zonebox/api"
+	"zonebox/keys"
+)
+
+// campaign reports whether the long form of a test was asked for.
+func campaign() bool { return os.Getenv("ZONEBOX_CAMPAIGN") != "" }
+
+// points returns the steps before which to kill: every one in a campaign, else
+// n of them spread over all, the first and the last included. The 0 at the end
+// stands for a kill once the client has its answer.
+func points(total, n int) []int {
+	if campaign() || total <= n {
+		n = total
+	}
+	out := make([]int, 0, n+1)
+	for i := range n {
+		out = append(out, 1+i*(total-1)/max(1, n-1))
+	}
+	return append(out, 0)
+}
+
+// TestALoadIsAllOrNothingWhereverTheGateIsKilled kills the gate before each
+// durable step of a load. Afterwards the dataset is the old or the new version,
+// the new one if the client was told so, and the log verifies.
+func TestALoadIsAllOrNothingWhereverTheGateIsKilled(t *testing.T) {
+	h := newHome(t)
+	// Two deliveries of one register; a load always brings the other one.
+	sizes := [2]int{3 * people, 2000}
+	files := [2]string{h.path("visits.csv"), h.path("other.csv")}
+	h.must(t, exitOK, "city", "visits", "--rows", fmt.Sprint(sizes[1]), "--seed", "9", "--out", files[1], "--zone", "medical", "--grant", "visits-statistics")
+	load := func(i int) outcome {
+		return h.zonebox(t, "load", "--as", "wu.dc", files[i], "--manifest", files[i]+".manifest.yaml")
+	}
+	now := 0 // which delivery the dataset holds
+	held := func() int {
+		t.Helper()
+		o := h.ask(t, countVisits, "-o", "csv")
+		for i, n := range sizes {
+			if o.code == exitOK && o.out == fmt.Sprintf("n\n%d\n", n) {
+				return i
+			}
+		}
+		t.Fatalf("the dataset is neither version: exit %d\n%s%s", o.code, o.out, o.errout)
+		return 0
+	}
+
+	g := h.serveWatched(t)
+	g.after(0)
+	if o := load(1); o.code != exitOK {
+		t.Fatalf("load exited %d: %s", o.code, o.errout)
+	}
+	total, names := g.count()
+	if now = held(); now != 1 || total < 30 {
+		t.Fatalf("a load has %d durable steps, want at least 30: %s", total, strings.Join(names, " "))
+	}
+	changed, kept := 0, 0
+	for _, at := range points(total, 10) {
+		g.after(at)
+		told := load(1-now).code == exitOK
+		g.kill()
+		g.gone(t)
+		h.verify(t)
+		g = h.serveWatched(t)
+		was := now
+		if now = held(); now != was {
+			changed++
+		} else {
+			kept++
+		}
+		if told && now == was {
+			t.Errorf("killed before step %d: the client was told of a version that is gone", at)
+		}
+		h.verify(t)
+		checkIntents(t, h.entries(t))
+	}
+	if changed == 0 || kept == 0 {
+		t.Errorf("%d loads took effect and %d did not; the kills were not spread over the load", changed, kept)
+	}
+	g.terminate(t)
+	h.verify(t)
+}
+
+// TestNoBytesWithoutAReleaseEntryWhereverTheGateIsKilled kills the gate before
+// each durable step of a query. Afterwards what the client got has its release
+// entry, every intent is closed exactly once, and the log verifies.
+func TestNoBytesWithoutAReleaseEntryWhereverTheGateIsKilled(t *testing.T) {
+	h := newHome(t)
+	g := h.serveWatched(t)
+	h.pin(t)
+	g.after(0)
+	if _, err := h.fetch(t); err != nil {
+		t.Fatal(err)
+	}
+	total, names := g.count()
+	if total < 30 {
+		t.Fatalf("a query has %d durable steps, want at least 30: %s", total, strings.Join(names, " "))
+	}
+	got, lost := 0, 0
+	for _, at := range points(total, 12) {
+		g.after(at)
+		answer, err := h.fetch(t)
+		g.kill()
+		g.gone(t)
+		h.verify(t)
+		g = h.serveWatched(t)
+		entries := h.entries(t)
+		checkIntents(t, entries)
+		h.verify(t)
+		released := map[string]int{}
+		for _, e := range entries {
+			if e.Kind == "output.released" {
+				released[e.Run]++
+			}
+		}
+		for run, n := range released {
+			if n != 1 {
+				t.Errorf("killed before step %d: run %s was released %d times", at, run, n)
+			}
+		}
+		if len(answer) > 0 {
+			got++
+			if run := h.runOf(t, answer); released[run] != 1 {
+				t.Errorf("killed before step %d: the client holds the answer of %q, which has no release entry", at, run)
+			}
+		} else if lost++; err == nil {
+			t.Errorf("killed before step %d: success without an answer", at)
+		}
+		// No artifact stays in the domain that was not released.
+		left, err := os.ReadDir(h.domain("artifacts"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range left {
+			if run, _ := strings.CutSuffix(f.Name(), ".zbx"); released[run] != 1 {
+				t.Errorf("killed before step %d: artifact %s has no release entry", at, f.Name())
+			}
+		}
+	}
+	if got == 0 || lost == 0 {
+		t.Errorf("%d answers arrived and %d did not; the kills were not spread over the query", got, lost)
+	}
+	g.terminate(t)
+}
+
+// TestTheGateIsKilledAtAnyMoment does the same without looking at the steps:
+// several clients, a kill after a delay.
+func TestTheGateIsKilledAtAnyMoment(t *testing.T) {
+	h := newHome(t)
+	const clients = 4 // one of them loads
+	delays := []time.Duration{5, 40, 90, 160}
+	if campaign() {
+		for d := range 60 {
+			delays = append(delays, time.Duration(5*d))
+		}
+	}
+	for _, d := range delays {
+		g := h.serveWatched(t)
+		g.after(0)
+		h.pin(t)
+		answers := make(chan []byte, clients)
+		for i := range clients {
+			go func() {
+				if i == 0 {
+					h.zonebox(t, "load", "--as", "wu.dc", h.path("visits.csv"), "--manifest", h.path("visits.csv.manifest.yaml"))
+					answers <- nil
+					return
+				}
+				answer, _ := h.fetch(t)
+				answers <- answer
+			}()
+		}
+		time.Sleep(d * time.Millisecond)
+		g.kill()
+		var got [][]byte
+		for range clients {
+			if a := <-answers; len(a) > 0 {
+				got = append(got, a)
+			}
+		}
+		g.gone(t)
+		h.verify(t)
+		g = h.serveWatched(t)
+		if o := h.ask(t, countVisits, "-o", "csv"); o.out != "n\n9000\n" {
+			t.Errorf("after %d ms: exit %d, %q, %s", d, o.code, o.out, o.errout)
+		}
+		entries := h.entries(t)
+		checkIntents(t, entries)
+		for _, a := range got {
+			if run := h.runOf(t, a); !hasEntry(entries, "output.released", run) {
+				t.Errorf("after %d ms: the client holds the answer of %q, which has no release entry", d, run)
+			}
+		}
+		g.terminate(t)
+		h.verify(t)
+	}
+}
+
+// pin has the operator keep the gate's key, which opening an answer needs.
+func (h *home) pin(t *testing.T) {
+	t.Helper()
+	if o := h.ask(t, countVisits); o.code != exitOK {
+		t.Fatalf("query exited %d: %s", o.code, o.errout)
+	}
+}
+
+// fetch asks without opening: what it returns are the bytes that left the gate.
+func (h *home) fetch(t *testing.T) ([]byte, error) {
+	key, err := keys.LoadUser(h.path("keyring", "li.op.key"))
+	if err != nil {
+		return nil, err
+	}
+	client := api.NewClient(socketOf(h.domain()), "li.op", "en", key.Sign)
+	answer, _, err := client.Query(t.Context(), api.QueryRequest{Scenario: "outpatient-statistics", Purpose: "MED-STAT", SQL: countVisits})
+	return answer, err
+}
+
+// runOf returns the run on the label of an answer, opened as its recipient.
+func (h *home) runOf(t *testing.T, answer []byte) string {
+	t.Helper()
+	file := h.path("answer.zbx")
+	if err := os.WriteFile(file, answer, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := h.must(t, exitOK, "open", "--as", "li.op", file)
+	return runPattern.FindString(o.errout)
+}
+
+func unixDial(path string) (net.Conn, error) {
+	return (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "unix", path)
+}
