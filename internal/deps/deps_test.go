@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"query/ast":             {},
 	"query/analysis":        {"query/ast"},
 	"query":                 {"audit", "keys", "masking", "policy", "query/analysis", "query/ast", "registry", "release", "sandbox", "workflow", "zone"},
+	"bench":                 {},
 	"query/querytest":       {"keys", "query", "registry", "release"},
 	"api":                   {"query"},
 	"cmd/zonebox":           {"api", "audit", "internal/city", "keys", "query", "registry", "release", "sandbox"},
@@ -43,6 +44,7 @@ var alsoInTests = map[string][]string{
 	"sandbox":     {"query/ast"},
 	"release":     {"keys"},
 	"api":         {"keys", "query/querytest", "registry"},
+	"bench":       {"query/querytest"},
 	"cmd/zonebox": {"masking", "query/querytest", "zone"},
 }
 
