@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+const root = "../.."
+
+// fences returns the fenced blocks of the README in that language.
+func fences(t *testing.T, language string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
+		blocks = append(blocks, m[1])
+	}
+	if len(blocks) == 0 {
+		t.Fatalf("the README has no %s block", language)
+	}
+	return blocks
+}
+
+// TestREADMERunsAsWritten runs the shell blocks of the README, in order, in an
+// empty folder with the binaries and the sample documents where they stand in
+// the repository.
+func TestREADMERunsAsWritten(t *testing.T) {
+	dir, err := os.MkdirTemp("", "zr") // not t.TempDir: a socket's path is at most 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// exec, so that $! is the gate itself.
+	wrapper := fmt.Sprintf("#!/bin/sh\nexport ZONEBOX_TEST_PROCESS=zonebox ZONEBOX_WORKER=%q\nexec %q \"$@\"\n", workerBinary, self)
+	if err := os.WriteFile(filepath.Join(dir, "bin", "zonebox"), []byte(wrapper), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(repository, "cmd"), filepath.Join(dir, "cmd")); err != nil {
+		t.Fatal(err)
+	}
+	script := "set -e\ntrap '[ -z \"$GATE\" ] || kill \"$GATE\" 2>/dev/null || true' EXIT\n"
+	for _, block := range fences(t, "sh") {
+		if !strings.HasPrefix(block, "make ") {
+			script += block
+		}
+	}
+	c := exec.CommandContext(t.Context(), "bash", "-c", script)
+	c.Dir = dir
+	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ZONEBOX_") })
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"COMPUTE_ONLY", "avg_income", "OUTPUT_IN_REVIEW", "****", "born,people", "审计日志完好"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the README's commands did not print %q\n%s", want, out)
+		}
+	}
+}
+
+func TestREADMENamesCommandsAndFlagsThatExist(t *testing.T) {
+	tree := (&app{stdout: io.Discard, stderr: io.Discard, lang: "en"}).root()
+	seen := 0
+	for _, line := range commandLines(t) {
+		words := strings.Fields(regexp.MustCompile(`(?s)"[^"]*"`).ReplaceAllString(line, "TEXT"))
+		c, rest, err := tree.Find(words)
+		if err != nil || c == tree {
+			t.Errorf("zonebox %s: no such command", line)
+			continue
+		}
+		seen++
+		for _, w := range rest {
+			if w == "-" || !strings.HasPrefix(w, "-") {
+				continue
+			}
+			if !hasFlag(c, w) {
+				t.Errorf("zonebox %s has no flag %s", c.Name(), w)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Fatalf("found %d command lines in the README, want 20 or more", seen)
+	}
+}
+
+// commandLines returns what follows zonebox on each command line of the README.
+func commandLines(t *testing.T) []string {
+	t.Helper()
+	text := strings.Join(slices.Concat(fences(t, "sh"), fences(t, "console")), "\n")
+	text = strings.ReplaceAll(text, "\\\n", " ")
+	var lines []string
+	for _, m := range regexp.MustCompile(`(?m)(?:bin/|^\$ )zonebox ((?:"[^"]*"|[^|&>)"\n])*)`).FindAllStringSubmatch(text, -1) {
+		lines = append(lines, m[1])
+	}
+	return lines
+}
+
+func hasFlag(c *cobra.Command, word string) bool {
+	name := strings.TrimLeft(word, "-")
+	if strings.HasPrefix(word, "--") {
+		return c.Flags().Lookup(name) != nil || c.InheritedFlags().Lookup(name) != nil
+	}
+	return c.Flags().ShorthandLookup(name) != nil
+}
+
+func TestREADMENamesTargetsThatExist(t *testing.T) {
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	for _, block := range fences(t, "sh") {
+		if target, ok := strings.CutPrefix(strings.TrimSpace(block), "make "); ok {
+			named = append(named, target)
+			if !regexp.MustCompile(`(?m)^` + target + `:`).Match(makefile) {
+				t.Errorf("the Makefile has no target %s", target)
+			}
+		}
+	}
+	if !slices.Equal(named, []string{"demo", "test"}) {
+		t.Errorf("the README's make commands are %v, want demo first and test second", named)
+	}
+}
+
+// TestREADMETranscriptIsTrue repeats the refusal the README opens with.
+func TestREADMETranscriptIsTrue(t *testing.T) {
+	h := newHome(t)
+	h.serve(t)
+	transcript := fences(t, "console")[0]
+	var out, refusal strings.Builder
+	code := run(t.Context(), []string{"query", "--as", "li.op", "--scenario", "outpatient-statistics", "--purpose", "MED-STAT",
+		"SELECT address FROM persons", "--domain", h.domain(), "--keyring", h.path("keyring"), "--lang", "zh"}, strings.NewReader(""), &out, &refusal)
+	if !strings.Contains(transcript, `"SELECT address FROM persons"`) || code != exitDenied {
+		t.Fatalf("exited %d, want %d", code, exitDenied)
+	}
+	shown := 0
+	for line := range strings.Lines(transcript) {
+		if strings.HasPrefix(line, "zonebox:") {
+			shown++
+			if !strings.Contains(refusal.String(), line) {
+				t.Errorf("the README shows %q, the gate said\n%s", line, refusal.String())
+			}
+		}
+	}
+	if shown < 4 {
+		t.Errorf("the transcript shows %d lines of the refusal, want at least 4", shown)
+	}
+}
