@@ -37,6 +37,9 @@ var demoPeople = []struct{ user, name, org, role string }{
 	{"feng.audit", "冯审计", "third-party", registry.RoleAuditor},
 }
 
+// demoLeast is the smallest city whose groups in the demo have ten people.
+const demoLeast = 3000
+
 func (a *app) demoCmd() *cobra.Command {
 	var rows int64
 	var worker, keep string
@@ -47,6 +50,9 @@ func (a *app) demoCmd() *cobra.Command {
 			"Makes a temporary domain: generates and loads registers, signs a medical-zone license, asks, reviews, releases, refuses, and verifies the audit log. Exits non-zero if any step is not as stated."),
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if rows < demoLeast {
+				return usageError{fmt.Errorf(a.say("--rows 至少为 %d,否则分组过小", "--rows must be at least %d, or its groups are too small"), demoLeast)}
+			}
 			dir := keep
 			if dir == "" {
 				var err error
@@ -315,10 +321,10 @@ WHERE v.diagnosis IN ('I10', 'E11') GROUP BY v.diagnosis, p.birth_date ORDER BY 
 }
 
 func (d *demo) suppress() error {
-	d.title("小分组不予显示:罕见病按科室与出生年", "Small groups are suppressed: a rare disease by department and year of birth")
-	return d.query(exitOK, `SELECT p.birth_date AS born, v.district, count(*) AS visits
+	d.title("小分组不予显示:罕见病按姓氏、出生年与区划", "Small groups are suppressed: a rare disease by surname, year of birth and district")
+	return d.query(exitOK, `SELECT p.name AS surname, p.birth_date AS born, v.district, count(*) AS visits
 FROM persons p JOIN visits v ON p.id_number = v.id_number
-WHERE v.diagnosis = 'G12' GROUP BY p.birth_date, v.district`, "\n0 行 rows")
+WHERE v.diagnosis = 'G12' GROUP BY p.name, p.birth_date, v.district`, "\n0 行 rows")
 }
 
 func (d *demo) records() error {
