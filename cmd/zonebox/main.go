@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	// The audit log's library logs through klog, on stderr; its errors reach us
 	// as errors.
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, lang: language(args)}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, lang: language(args), json: slices.Contains(args, "--json")}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -118,18 +119,24 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.user, "as", env("ZONEBOX_USER", ""), a.say("以该用户的密钥签名 (ZONEBOX_USER)", "sign with this user's key (ZONEBOX_USER)"))
 	f.StringVar(&a.keyring, "keyring", env("ZONEBOX_KEYRING", defaultKeyring()), a.say("用户密钥目录 (ZONEBOX_KEYRING)", "folder of user keys (ZONEBOX_KEYRING)"))
 	f.String("lang", a.lang, a.say("zh 或 en (ZONEBOX_LANG)", "zh or en (ZONEBOX_LANG)"))
-	f.BoolVar(&a.json, "json", false, a.say("错误以 JSON 输出", "print errors as JSON"))
+	// Known before cobra parses: a mistake may come before the flag.
+	f.BoolVar(&a.json, "json", a.json, a.say("错误以 JSON 输出", "print errors as JSON"))
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{.}}
 
 {{end}}{{.UsageString}}
 ` + a.say(`退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行
 `, `Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld
 `))
+	// Else "--help --lang en" takes "en" for the verb.
+	root.InitDefaultHelpFlag()
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.loadCmd(),
 		a.queryCmd(), a.explainCmd(), a.reviewCmd(), a.openCmd(), a.auditCmd(), a.doctorCmd(), a.cityCmd(), a.demoCmd())
 	for _, c := range root.Commands() {
-		if c.Args == nil && !c.HasSubCommands() {
+		switch {
+		case c.HasSubCommands():
+			c.RunE = groupOnly
+		case c.Args == nil:
 			c.Args = noArgs
 		}
 	}
@@ -144,6 +151,14 @@ func noArgs(_ *cobra.Command, args []string) error {
 		return usageError{fmt.Errorf("unexpected argument %q", args[0])}
 	}
 	return nil
+}
+
+// groupOnly is the action of a verb that only groups others.
+func groupOnly(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())}
+	}
+	return c.Help()
 }
 
 func nArgs(low, high int) cobra.PositionalArgs {

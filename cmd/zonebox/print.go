@@ -45,7 +45,7 @@ func (a *app) printExplanation(x *query.Explanation) error {
 	for _, g := range x.Groups {
 		fmt.Fprintf(w, a.say("最小分组: %s 至少 %d 个主体\n", "minimum group: %s at least %d entities\n"), g.Table, g.K)
 	}
-	_, err := fmt.Fprintf(w, "%s:\n%s\n", a.say("将要执行", "would run"), x.SQL)
+	_, err := fmt.Fprintf(w, "%s:\n%s\n", a.say("将要执行", "would run"), printableText(x.SQL))
 	return err
 }
 

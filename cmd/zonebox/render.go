@@ -101,14 +101,26 @@ func numeric(t arrow.DataType) bool {
 	return arrow.IsInteger(t.ID()) || arrow.IsFloating(t.ID()) || arrow.IsDecimal(t.ID())
 }
 
-// printable replaces control characters: a cell must not drive the terminal.
-func printable(s string) string {
+// printable replaces what could drive the terminal or turn, hide or break its
+// text: control and format characters and line breaks. Whatever another person
+// wrote goes through it: cells, names, statements, opinions.
+func printable(s string) string { return strings.Map(harmless, s) }
+
+// printableText is printable for a text of several lines.
+func printableText(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u202e' || r == '\u202d' || r == '\u2066' || r == '\u2067' {
-			return '·'
+		if r == '\n' || r == '\t' {
+			return r
 		}
-		return r
+		return harmless(r)
 	}, s)
+}
+
+func harmless(r rune) rune {
+	if unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
+		return '·'
+	}
+	return r
 }
 
 func renderCSV(w io.Writer, schema *arrow.Schema, rows []arrow.RecordBatch) error {

@@ -24,14 +24,14 @@ func (a *app) report(err error) int {
 		}
 		return code
 	}
-	fmt.Fprintf(a.stderr, "zonebox: error: %s %s\n", p.Code, p.Message)
+	fmt.Fprintf(a.stderr, "zonebox: error: %s %s\n", p.Code, printableText(p.Message))
 	for i, r := range p.Reasons {
 		if i > 0 || r.Code != p.Code {
-			fmt.Fprintf(a.stderr, "zonebox:   %s: %s %s\n", a.say("理由", "reason"), r.Code, r.Message)
+			fmt.Fprintf(a.stderr, "zonebox:   %s: %s %s\n", a.say("理由", "reason"), r.Code, printableText(r.Message))
 		}
 	}
 	if len(p.Reasons) > 0 && len(p.Reasons[0].Path) > 0 {
-		fmt.Fprintf(a.stderr, "zonebox:   path: %s\n", strings.Join(p.Reasons[0].Path, " ← "))
+		fmt.Fprintf(a.stderr, "zonebox:   path: %s\n", printable(strings.Join(p.Reasons[0].Path, " ← ")))
 	}
 	if p.Span != nil {
 		fmt.Fprintf(a.stderr, "zonebox:   at: %s %d–%d\n", a.say("字节", "bytes"), p.Span.Start, p.Span.End)
@@ -43,7 +43,7 @@ func (a *app) report(err error) int {
 		fmt.Fprintf(a.stderr, "zonebox:   run: %s\n", p.Run)
 	}
 	if p.Hint != "" {
-		fmt.Fprintf(a.stderr, "zonebox: hint: %s\n", p.Hint)
+		fmt.Fprintf(a.stderr, "zonebox: hint: %s\n", printableText(p.Hint))
 	}
 	return code
 }
@@ -58,7 +58,7 @@ func (a *app) problem(err error) (*api.Problem, int) {
 	case errors.As(err, &p):
 	case errors.As(err, &q):
 		p = api.NewProblem(q, a.lang)
-	case errors.As(err, &u) || strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
 		p = &api.Problem{Code: "USAGE", Class: string(query.ClassUsage), Message: err.Error(), Hint: a.say("见 zonebox --help", "see zonebox --help")}
 	case errors.As(err, &n):
 		p = &api.Problem{Code: "GATE_UNREACHABLE", Class: string(query.ClassFailure), Message: a.say("连不上网关", "the gate does not answer"),

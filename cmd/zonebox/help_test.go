@@ -1,0 +1,127 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"zonebox/query"
+)
+
+// verbs are all there are, so that a new one gets a script.
+var verbs = strings.Fields(`
+	init serve user sign apply get load query explain open doctor city demo
+	review review/list review/show review/approve review/reject
+	audit audit/list audit/show audit/verify
+	completion completion/bash completion/zsh completion/fish completion/powershell`)
+
+func TestEveryHelpListsTheExitCodes(t *testing.T) {
+	seen := map[string]bool{"": true}
+	var walk func(c *cobra.Command, path []string)
+	walk = func(c *cobra.Command, path []string) {
+		for _, sub := range c.Commands() {
+			if sub.Name() == "help" || sub.Hidden {
+				continue
+			}
+			p := append(append([]string{}, path...), sub.Name())
+			seen[strings.Join(p, "/")] = true
+			walk(sub, p)
+		}
+	}
+	root := (&app{}).root()
+	root.InitDefaultCompletionCmd()
+	walk(root, nil)
+	for _, v := range verbs {
+		if !seen[v] {
+			t.Errorf("there is no verb %s", v)
+		}
+	}
+	if len(seen) != len(verbs)+1 {
+		t.Errorf("%d verbs, want %d: %v", len(seen)-1, len(verbs), seen)
+	}
+	for v := range seen {
+		for lang, want := range map[string]string{
+			"en": "Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld\n",
+			"zh": "退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行\n",
+		} {
+			var out, errout bytes.Buffer
+			args := append(strings.FieldsFunc(v, func(r rune) bool { return r == '/' }), "--help", "--lang", lang)
+			code := run(t.Context(), args, strings.NewReader(""), &out, &errout)
+			if code != exitOK || errout.Len() > 0 || !strings.HasSuffix(out.String(), want) {
+				t.Errorf("%v: exit %d, stderr %q, help does not end in the exit codes:\n%s", args, code, errout.String(), out.String())
+			}
+		}
+	}
+}
+
+// TestEveryCodeOfTheEngineHasAnExitCode names each code, so that a new one is
+// a decision.
+func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
+	want := map[string]int{
+		"AUTH_FAILED": 3, "ROLE_REQUIRED": 3, "NOT_FOUND": 2, "BAD_REQUEST": 2, "DOCUMENT_REFUSED": 3,
+		"QUERY_IN_REVIEW": 4, "OUTPUT_IN_REVIEW": 4, "RUN_STATE": 3, "APPROVAL_VOID": 3, "WITHHELD": 6,
+		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "SYNTAX": 2, "BIND": 2,
+		"LOAD_REFUSED": 3, "DATA_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "STOPPED": 1, "INTERNAL": 1,
+	}
+	got := engineCodes(t)
+	for name, class := range got {
+		code, known := want[name]
+		if !known {
+			t.Errorf("%s is not in the table of this test", name)
+			continue
+		}
+		_, exit := (&app{lang: "en"}).problem(&query.Error{Code: name, Class: class})
+		if exit != code {
+			t.Errorf("%s of class %s exits %d, want %d", name, class, exit, code)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("the engine has %d codes, the table %d", len(got), len(want))
+	}
+	if _, exit := (&app{}).problem(&query.Error{Code: "NEW", Class: "unheard-of"}); exit != exitFailure {
+		t.Errorf("an unknown class exits %d, want %d", exit, exitFailure)
+	}
+}
+
+// engineCodes reads the table of codes from the engine's source.
+func engineCodes(t *testing.T) map[string]query.Class {
+	t.Helper()
+	classes := map[string]query.Class{
+		"ClassFailure": query.ClassFailure, "ClassUsage": query.ClassUsage, "ClassDenied": query.ClassDenied,
+		"ClassInReview": query.ClassInReview, "ClassLimit": query.ClassLimit, "ClassWithheld": query.ClassWithheld,
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "..", "query", "errors.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]query.Class{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || spec.Names[0].Name != "codes" {
+			return true
+		}
+		for _, e := range spec.Values[0].(*ast.CompositeLit).Elts {
+			kv := e.(*ast.KeyValueExpr)
+			name, err := strconv.Unquote(kv.Key.(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			class, ok := classes[kv.Value.(*ast.CompositeLit).Elts[0].(*ast.Ident).Name]
+			if !ok {
+				t.Errorf("%s has a class this test does not know", name)
+			}
+			out[name] = class
+		}
+		return false
+	})
+	return out
+}
