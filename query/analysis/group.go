@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"math"
 	"strconv"
 
 	"zonebox/query/ast"
@@ -348,8 +349,14 @@ func (b *block) count(e ast.Expr) *int64 {
 	return nil
 }
 
+// bigint is n as the engine's parser types it, so that the print reads back as
+// the same tree.
 func bigint(n int64) ast.Expr {
-	return &ast.Constant{Meta: none(), Type: ast.Type{ID: "BIGINT"}, Text: strconv.FormatInt(n, 10)}
+	id := "INTEGER"
+	if n > math.MaxInt32 {
+		id = "BIGINT"
+	}
+	return &ast.Constant{Meta: none(), Type: ast.Type{ID: id}, Text: strconv.FormatInt(n, 10)}
 }
 
 // finish adds what enforces the minimum group and what the block hands on.

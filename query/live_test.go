@@ -1,0 +1,210 @@
+package query_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"zonebox/query/ast"
+	"zonebox/sandbox"
+)
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "zonebox-query")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	workerDir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// workerDir is where the first test that needs a worker builds it.
+var workerDir string
+
+// liveWorker returns the worker binary: ZONEBOX_WORKER, or one built once for
+// all tests of this process.
+func liveWorker(t *testing.T) string {
+	t.Helper()
+	path, err := buildWorker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var buildWorker = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("ZONEBOX_WORKER"); path != "" {
+		return path, nil
+	}
+	if err := os.Chmod(workerDir, 0o755); err != nil { // workers of a root gate run as nobody
+		return "", err
+	}
+	path := filepath.Join(workerDir, "zonebox-worker")
+	build := exec.Command("go", "build", "-tags", "duckdb_arrow", "-o", path, "zonebox/cmd/zonebox-worker")
+	build.Env = append(os.Environ(), "CGO_ENABLED=1")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build worker: %v\n%s", err, out)
+	}
+	return path, nil
+})
+
+// livePool returns a pool of workers that ends with the test.
+func livePool(t *testing.T, idle int) *sandbox.Pool {
+	t.Helper()
+	p, err := sandbox.NewPool(sandbox.Config{Worker: liveWorker(t), Pool: idle, Threads: 1})
+	if err != nil {
+		t.Fatalf("NewPool() = %v", err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// liveSession returns a worker that lives as long as the test.
+func liveSession(t *testing.T, p *sandbox.Pool) *sandbox.Session {
+	t.Helper()
+	s, err := p.Start(t.Context())
+	if err != nil {
+		t.Fatalf("Start() = %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// corpusLine is a line of the corpus of query/ast: a statement and either its
+// print or the mark that it is refused.
+type corpusLine struct {
+	SQL     string
+	Print   string
+	Refused json.RawMessage
+}
+
+func corpus(t *testing.T) []corpusLine {
+	t.Helper()
+	f, err := os.Open("ast/testdata/statements.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var out []corpusLine
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		var l corpusLine
+		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// corpusTrees returns the recorded tree of each statement of the corpus.
+func corpusTrees(t *testing.T) map[string][]byte {
+	t.Helper()
+	f, err := os.Open("ast/testdata/trees.jsonl.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	text, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trees := map[string][]byte{}
+	for d := json.NewDecoder(text); d.More(); {
+		var l struct{ SQL, Tree string }
+		if err := d.Decode(&l); err != nil {
+			t.Fatal(err)
+		}
+		trees[l.SQL] = []byte(l.Tree)
+	}
+	return trees
+}
+
+// The engine that the worker links parses the corpus as it was recorded, and
+// parses what Print wrote to an equal tree; whatever was refused still is.
+func TestTheEngineParsesTheCorpusAsRecorded(t *testing.T) {
+	s := liveSession(t, livePool(t, 1))
+	trees := corpusTrees(t)
+	accepted, refused := 0, 0
+	for _, l := range corpus(t) {
+		got, err := liveTree(t, s, l.SQL)
+		if l.Refused != nil {
+			if err == nil {
+				t.Errorf("%s\nis accepted, want it refused", l.SQL)
+			}
+			refused++
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s\n%v", l.SQL, err)
+			continue
+		}
+		accepted++
+		want, err := ast.Decode(trees[l.SQL])
+		if err != nil {
+			t.Fatalf("%s\nrecorded tree: %v", l.SQL, err)
+		}
+		if !ast.Equal(got, want) {
+			t.Errorf("%s\nparses to another tree than recorded", l.SQL)
+		}
+		printed := ast.Print(got)
+		if printed != l.Print {
+			t.Errorf("%s\n got %s\nwant %s", l.SQL, printed, l.Print)
+		}
+		again, err := liveTree(t, s, printed)
+		if err != nil {
+			t.Errorf("%s\nprinted as\n%s\n%v", l.SQL, printed, err)
+			continue
+		}
+		if !ast.Equal(again, got) {
+			t.Errorf("%s\nprinted as\n%s\nparses to another tree", l.SQL, printed)
+		}
+		// What is approved is the hash of the print's tree: printing that tree
+		// again, or the recording of it, has the same one.
+		h := liveHash(t, s, printed)
+		if liveHash(t, s, ast.Print(again)) != h {
+			t.Errorf("%s\nprint of the print has another hash", l.SQL)
+		}
+		if recorded, err := ast.HashJSON(trees[printed]); err != nil || recorded != h {
+			t.Errorf("%s\nprint hashes to %x, recorded %x (%v)", l.SQL, h, recorded, err)
+		}
+	}
+	if accepted < 100 || refused < 100 {
+		t.Errorf("%d statements accepted and %d refused, want at least 100 each", accepted, refused)
+	}
+}
+
+// liveTree returns the decoded tree of sql, or why parsing or decoding refuses.
+func liveTree(t *testing.T, s *sandbox.Session, sql string) (*ast.Select, error) {
+	t.Helper()
+	raw, err := s.Parse(t.Context(), sql)
+	if err != nil {
+		if _, ok := errors.AsType[*sandbox.StatementError](err); !ok {
+			t.Fatalf("Parse(%q) = %v", sql, err)
+		}
+		return nil, err
+	}
+	return ast.Decode(raw)
+}
+
+func liveHash(t *testing.T, s *sandbox.Session, sql string) [32]byte {
+	t.Helper()
+	raw, err := s.Parse(t.Context(), sql)
+	if err != nil {
+		t.Fatalf("Parse(%q) = %v", sql, err)
+	}
+	h, err := ast.HashJSON(raw)
+	if err != nil {
+		t.Fatalf("HashJSON(%q) = %v", sql, err)
+	}
+	return h
+}

@@ -1,0 +1,304 @@
+package query_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"zonebox/query/ast"
+)
+
+// mutant is a rewrite that enforces less, by a mistake someone could make. Each
+// has to be caught by the comparison with brute force.
+type mutant struct {
+	name   string
+	change func(*ast.Select)
+}
+
+var mutants = []mutant{
+	{"count rows with an entity instead of entities", entityCounts(func(f *ast.Function) ast.Expr {
+		f.Distinct = false
+		return f
+	})},
+	{"count all rows instead of entities", entityCounts(func(f *ast.Function) ast.Expr {
+		return &ast.Function{Name: "count_star", Filter: f.Filter}
+	})},
+	{"take a row without key for an entity", entityCounts(func(f *ast.Function) ast.Expr {
+		f.Args[0] = &ast.Operator{Kind: ast.Coalesce, Args: []ast.Expr{f.Args[0], integer("77")}}
+		return f
+	})},
+	{"skip the condition of a cell in its guard", entityCounts(func(f *ast.Function) ast.Expr {
+		f.Filter = nil
+		return f
+	})},
+	{"skip FILTER in the guard, keep the null test", entityCounts(func(f *ast.Function) ast.Expr {
+		c, ok := f.Filter.(*ast.Conjunction)
+		if !ok {
+			return f
+		}
+		if null, ok := c.Args[len(c.Args)-1].(*ast.Operator); ok && null.Kind == ast.IsNotNull {
+			f.Filter = null
+		}
+		return f
+	})},
+	{"skip the null test in the guard, keep FILTER", entityCounts(func(f *ast.Function) ast.Expr {
+		null, ok := f.Filter.(*ast.Operator)
+		if ok && null.Kind == ast.IsNotNull {
+			f.Filter = nil
+		}
+		if c, ok := f.Filter.(*ast.Conjunction); ok {
+			if null, ok := c.Args[len(c.Args)-1].(*ast.Operator); ok && null.Kind == ast.IsNotNull {
+				f.Filter = ast.Conjoin(ast.And, c.Args[:len(c.Args)-1]...)
+			}
+		}
+		return f
+	})},
+	{"one entity less is enough", everyExpr(func(e ast.Expr) ast.Expr {
+		if c, ok := e.(*ast.Comparison); ok && counts(c) {
+			c.Right = integer(map[string]string{"3": "2", "2": "1"}[c.Right.(*ast.Constant).Text])
+		}
+		return e
+	})},
+	{"count the first of several references only", everyExpr(func(e ast.Expr) ast.Expr {
+		if c, ok := e.(*ast.Conjunction); ok {
+			guards := 0
+			c.Args = slices.DeleteFunc(c.Args, func(arg ast.Expr) bool {
+				if counts(arg) {
+					guards++
+				}
+				return counts(arg) && guards > 1
+			})
+			return ast.Conjoin(c.Op, c.Args...)
+		}
+		return e
+	})},
+	{"count pairs of entities instead of each", everyExpr(func(e ast.Expr) ast.Expr {
+		c, ok := e.(*ast.Conjunction)
+		if !ok || len(c.Args) < 2 || !counts(c.Args[0]) || !counts(c.Args[1]) {
+			return e
+		}
+		a, b := c.Args[0].(*ast.Comparison).Left.(*ast.Function), c.Args[1].(*ast.Comparison).Left.(*ast.Function)
+		high := &ast.Function{Name: "*", Operator: true, Args: []ast.Expr{a.Args[0], integer("1000")}}
+		a.Args[0] = &ast.Function{Name: "+", Operator: true, Args: []ast.Expr{high, b.Args[0]}}
+		c.Args = slices.Delete(c.Args, 1, 2)
+		return ast.Conjoin(c.Op, c.Args...)
+	})},
+	{"release cells with their group", everyExpr(func(e ast.Expr) ast.Expr {
+		if f, ok := entityCount(e); ok && strings.HasPrefix(e.As(), "__c") {
+			f.Filter = nil // the gate would blank what the engine did not
+		}
+		if c, ok := e.(*ast.Case); ok && guards(c.Whens[0].Cond) {
+			then := c.Whens[0].Then
+			then.SetAs(c.As())
+			return then
+		}
+		return e
+	})},
+	{"let HAVING see cells that are not released", func(s *ast.Select) {
+		eachBlock(s, func(s *ast.Select) {
+			if s.Having == nil {
+				return
+			}
+			s.Having = rewritten(s.Having, func(e ast.Expr) ast.Expr {
+				if c, ok := e.(*ast.Case); ok && guards(c.Whens[0].Cond) {
+					return c.Whens[0].Then
+				}
+				return e
+			})
+		})
+	}},
+	{"discharge a reference where it is grouped by its key", entityGroups(func(code ast.Expr) bool {
+		c := code.(*ast.Column)
+		return strings.HasPrefix(c.Names[1], "__e") && c.Names[1] != "__entity"
+	})},
+	{"enforce nothing in an inner block", func(s *ast.Select) {
+		inner := false
+		eachBlock(s, func(b *ast.Select) {
+			if b != s && !inner {
+				entityGroups(func(ast.Expr) bool { return true })(b)
+			}
+			inner = inner || b != s
+		})
+	}},
+	{"none is as good as enough", everyExpr(func(e ast.Expr) ast.Expr {
+		if !counts(e) {
+			return e
+		}
+		none := ast.CloneExpr(e).(*ast.Comparison)
+		none.Op, none.Right = ast.CompareEqual, integer("0")
+		return ast.Conjoin(ast.Or, none, e)
+	})},
+	{"leave groups to the gate", func(s *ast.Select) {
+		if len(s.GroupBy) > 0 {
+			s.Having = nil
+		}
+	}},
+	{"count the rows of the inner block", entityCounts(func(f *ast.Function) ast.Expr {
+		if name := f.Args[0].(*ast.Column).Names[1]; name == "__entity" {
+			return f
+		}
+		f.Distinct = false
+		return f
+	})},
+}
+
+func integer(text string) ast.Expr {
+	return &ast.Constant{Meta: ast.Meta{Location: ast.NoLocation}, Type: ast.Type{ID: "INTEGER"}, Text: text}
+}
+
+// entityCount is the count of distinct entity codes that e is.
+func entityCount(e ast.Expr) (*ast.Function, bool) {
+	f, ok := e.(*ast.Function)
+	if !ok || f.Name != "count" || !f.Distinct {
+		return nil, false
+	}
+	c, ok := f.Args[0].(*ast.Column)
+	return f, ok && strings.HasPrefix(c.Names[len(c.Names)-1], "__e")
+}
+
+// counts reports whether e compares a count of entities with K.
+func counts(e ast.Expr) bool {
+	c, ok := e.(*ast.Comparison)
+	if !ok || c.Op != ast.CompareGreaterEqual {
+		return false
+	}
+	_, ok = entityCount(c.Left)
+	return ok
+}
+
+func guards(e ast.Expr) bool {
+	if c, ok := e.(*ast.Conjunction); ok {
+		return counts(c.Args[0])
+	}
+	return counts(e)
+}
+
+// entityCounts changes every count of entities, those handed to the gate too.
+func entityCounts(change func(*ast.Function) ast.Expr) func(*ast.Select) {
+	return everyExpr(func(e ast.Expr) ast.Expr {
+		f, ok := entityCount(e)
+		if !ok {
+			return e
+		}
+		out := change(f)
+		out.SetAs(e.As())
+		return out
+	})
+}
+
+// entityGroups drops the group conditions on codes that drop chooses.
+func entityGroups(drop func(code ast.Expr) bool) func(*ast.Select) {
+	return func(s *ast.Select) {
+		eachBlock(s, func(s *ast.Select) {
+			conds := []ast.Expr{s.Having}
+			if c, ok := s.Having.(*ast.Conjunction); ok && c.Op == ast.And {
+				conds = c.Args
+			}
+			conds = slices.DeleteFunc(slices.Clone(conds), func(e ast.Expr) bool {
+				return counts(e) && drop(e.(*ast.Comparison).Left.(*ast.Function).Args[0])
+			})
+			s.Having = ast.Conjoin(ast.And, conds...)
+			for _, e := range s.List {
+				// What the gate judges by goes the same way.
+				if f, ok := entityCount(e); ok && strings.HasPrefix(e.As(), "__g") && drop(f.Args[0]) {
+					f.Distinct, f.Args[0] = false, integer("1")
+				}
+			}
+		})
+	}
+}
+
+// everyExpr changes the expressions of every block, inner ones first.
+func everyExpr(change func(ast.Expr) ast.Expr) func(*ast.Select) {
+	return func(s *ast.Select) {
+		eachBlock(s, func(s *ast.Select) {
+			for i := range s.List {
+				s.List[i] = rewritten(s.List[i], change)
+			}
+			if s.Having != nil {
+				s.Having = rewritten(s.Having, change)
+			}
+			for i := range s.OrderBy {
+				s.OrderBy[i].Expr = rewritten(s.OrderBy[i].Expr, change)
+			}
+		})
+	}
+}
+
+func eachBlock(s *ast.Select, visit func(*ast.Select)) {
+	ast.Walk(s, func(n ast.Node) bool {
+		if b, ok := n.(*ast.Select); ok {
+			visit(b)
+		}
+		return true
+	})
+}
+
+// rewritten changes e from the leaves up.
+func rewritten(e ast.Expr, change func(ast.Expr) ast.Expr) ast.Expr {
+	each := func(args []ast.Expr) {
+		for i := range args {
+			args[i] = rewritten(args[i], change)
+		}
+	}
+	switch e := e.(type) {
+	case *ast.Function:
+		each(e.Args)
+	case *ast.Comparison:
+		e.Left, e.Right = rewritten(e.Left, change), rewritten(e.Right, change)
+	case *ast.Conjunction:
+		each(e.Args)
+	case *ast.Operator:
+		each(e.Args)
+	case *ast.Cast:
+		e.Expr = rewritten(e.Expr, change)
+	case *ast.Case:
+		for i := range e.Whens {
+			e.Whens[i].Cond, e.Whens[i].Then = rewritten(e.Whens[i].Cond, change), rewritten(e.Whens[i].Then, change)
+		}
+		e.Else = rewritten(e.Else, change)
+	}
+	return change(e)
+}
+
+// mutantsCaught is how many instances have to tell a mutant apart before the
+// next is tried.
+const mutantsCaught = 3
+
+// The comparison finds every mutant, so that its silence says something. Its
+// seed is fixed: the statements are to be rich enough, not new.
+func TestBruteForceCatchesUnsoundRewrites(t *testing.T) {
+	p := livePool(t, 2)
+	parser := liveSession(t, p)
+	qs, _ := poseMany(t, parser, 1, 400)
+	for _, c := range namedCases(t) {
+		if q, err := pose(t, parser, c.sql, c.tables); err == nil {
+			qs = append(qs, q)
+		}
+	}
+	for _, m := range mutants {
+		var changed []posed
+		var sqls []string
+		for _, q := range qs {
+			tree := ast.Clone(q.st.Tree)
+			m.change(tree)
+			if !ast.Equal(tree, q.st.Tree) {
+				changed, sqls = append(changed, q), append(sqls, ast.Print(tree))
+			}
+		}
+		caught, ran := 0, 0
+		for ran < len(changed) && caught < mutantsCaught {
+			to := min(ran+60, len(changed))
+			for i, got := range runTogether(t, p, parser, changed[ran:to], sqls[ran:to]) {
+				if changed[ran+i].verdict(got) != "" {
+					caught++
+				}
+			}
+			ran = to
+		}
+		t.Logf("%3d of %3d caught: %s", caught, ran, m.name)
+		if caught < mutantsCaught {
+			t.Errorf("caught in %d of %d statements: %s", caught, ran, m.name)
+		}
+	}
+}
