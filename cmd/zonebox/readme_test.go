@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -167,5 +169,50 @@ func TestREADMETranscriptIsTrue(t *testing.T) {
 	}
 	if shown < 4 {
 		t.Errorf("the transcript shows %d lines of the refusal, want at least 4", shown)
+	}
+}
+
+// TestDocsNameTestsThatExist keeps what docs say is shown true at least by name.
+func TestDocsNameTestsThatExist(t *testing.T) {
+	exists := map[string]bool{} // "package Test"
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		rel, relErr := filepath.Rel(root, filepath.Dir(path))
+		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`).FindAllSubmatch(text, -1) {
+			exists[filepath.ToSlash(rel)+" "+string(m[1])] = true
+		}
+		return errors.Join(err, relErr)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkg := ""
+		for line := range strings.Lines(string(text)) {
+			for _, word := range regexp.MustCompile(`[a-z][a-z/]*(?:: | )(?:Test|Fuzz|Benchmark)[A-Z]\w+|(?:Test|Fuzz|Benchmark)[A-Z]\w+`).FindAllString(line, -1) {
+				if before, name, ok := strings.Cut(strings.Replace(word, ":", "", 1), " "); ok {
+					pkg, word = before, name
+				}
+				named++
+				if !exists[pkg+" "+word] {
+					t.Errorf("%s names %s of package %s, which does not exist", filepath.Base(page), word, pkg)
+				}
+			}
+		}
+	}
+	if named < 100 {
+		t.Errorf("found %d names of tests in docs, want a hundred or more", named)
 	}
 }
