@@ -11,8 +11,12 @@ import (
 )
 
 // rawScan is the last look at what leaves: it gathers the strings of masked
-// outputs as they would leave, and counts the raw rows that hold one of them. A
+// columns as they would leave, and counts the raw rows that hold one of them. A
 // mask that let a value through is found here, whatever let it through.
+//
+// It looks at columns that leave as they are, not at what the statement made of
+// them: that may hold any constant, and a refusal would tell whether somebody
+// of that name or number is in the register.
 type rawScan struct {
 	*rows
 	seen []map[string]bool // by output
@@ -29,7 +33,7 @@ func newRawScan(r *rows) *rawScan {
 // add takes note of a value; the count comes later, so it refuses nothing. The
 // fixed sign of a redacted value shows nothing and is not looked for.
 func (s *rawScan) add(output int, value string) bool {
-	if value != masking.Redacted {
+	if s.Outputs[output].Bare && value != masking.Redacted {
 		s.seen[output][value] = true
 	}
 	return false

@@ -100,6 +100,7 @@ type Output struct {
 	Form      string   // clear, masked, token, group_label, aggregate or constant
 	Recipe    string   // of the masked column it shows
 	Aggregate bool     // made by an aggregate
+	Bare      bool     // a column as it is, not computed
 	Path      []string // from the output to the first column it is made of
 }
 

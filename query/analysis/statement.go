@@ -159,7 +159,7 @@ func keys(set map[string]bool) []string {
 
 func (b *block) output(it *item) Output {
 	v := it.val
-	o := Output{Name: it.name, Type: v.typ.String(), Form: "clear", Aggregate: v.aggregate, Path: append([]string{it.name}, v.path...)}
+	o := Output{Name: it.name, Type: v.typ.String(), Form: "clear", Aggregate: v.aggregate, Bare: v.origin != nil, Path: append([]string{it.name}, v.path...)}
 	for _, s := range v.from {
 		o.Lineage = append(o.Lineage, Ref{s.table.Name, s.column.Name})
 		o.MaxLevel = max(o.MaxLevel, level(s.column))
