@@ -1,0 +1,380 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"zonebox/keys"
+	"zonebox/query"
+	"zonebox/registry"
+)
+
+// clock is what the gate of the tests takes for the time.
+var clock = time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+
+// house is a gate without workers: a founder, an operator and a person whose
+// account is disabled.
+type house struct {
+	engine                      *query.Engine
+	handler                     http.Handler
+	founder, operator, disabled *keys.User
+	nonces                      int
+}
+
+// shared is the house of all tests; making one takes most of a second.
+var shared *house
+
+func TestMain(m *testing.M) {
+	os.Exit(testMain(m))
+}
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "zonebox-api-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if shared, err = newHouse(context.Background(), dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	if err := shared.engine.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+func newHouse(ctx context.Context, dir string) (*house, error) {
+	h := new(house)
+	for name, key := range map[string]**keys.User{"zhao.city": &h.founder, "li.op": &h.operator, "former.op": &h.disabled} {
+		var err error
+		if *key, err = keys.Generate(name); err != nil {
+			return nil, err
+		}
+	}
+	cfg := query.Config{Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"),
+		Now: func() time.Time { return clock }}
+	err := query.Init(ctx, cfg, query.Founder{Organization: "city", Title: "市数据主管部门", User: "zhao.city", Key: h.founder})
+	if err != nil {
+		return nil, err
+	}
+	if h.engine, err = query.Open(ctx, cfg); err != nil {
+		return nil, err
+	}
+	h.handler = New(h.engine, slog.New(slog.DiscardHandler))
+	people := "kind: Organization\nname: huiyi\nspec: {title: 惠医, kind: operator, org_form: legal_person, credit_code: 91610103MA6M5AE288, incident_3y: false, dishonesty_3y: false}\n"
+	for _, p := range []struct {
+		key    *keys.User
+		name   string
+		status string
+	}{{h.operator, "li.op", "active"}, {h.disabled, "former.op", "disabled"}} {
+		people += fmt.Sprintf("---\nkind: Person\nname: %s\nspec: {real_name: 某人, organization: huiyi, roles: [operator], status: %s, signing_key: %q, recipient_key: %q}\n",
+			p.name, p.status, p.key.SigningKey(), p.key.RecipientKey())
+	}
+	if res := h.do(h.signed("zhao.city", h.founder, http.MethodPost, "/v1/documents", people)); res.Code != http.StatusOK {
+		return nil, fmt.Errorf("register people: %d %s", res.Code, res.Body)
+	}
+	return h, nil
+}
+
+// signed returns a request as Client builds it, for tests to alter.
+func (h *house) signed(user string, key *keys.User, method, uri, body string) *http.Request {
+	h.nonces++
+	return h.signedAt(user, key, method, uri, body, clock, fmt.Sprintf("nonce-%d", h.nonces))
+}
+
+func (h *house) signedAt(user string, key *keys.User, method, uri, body string, at time.Time, nonce string) *http.Request {
+	r := httptest.NewRequest(method, uri, strings.NewReader(body))
+	sum := sha256.Sum256([]byte(body))
+	digest := hex.EncodeToString(sum[:])
+	r.Header.Set(headerUser, user)
+	r.Header.Set(headerTime, at.Format(time.RFC3339Nano))
+	r.Header.Set(headerNonce, nonce)
+	r.Header.Set(headerDigest, digest)
+	r.Header.Set(headerSignature, base64.StdEncoding.EncodeToString(key.Sign(signingText(method, uri, user, at, nonce, digest))))
+	r.Header.Set("Accept-Language", "en")
+	return r
+}
+
+func (h *house) do(r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.handler.ServeHTTP(w, r)
+	return w
+}
+
+// trace is everything a request could have left in the domain.
+func (h *house) trace(t *testing.T) string {
+	t.Helper()
+	entries, organizations := []query.AuditEntry{}, []query.DocumentView{}
+	for uri, into := range map[string]any{"/v1/audit?limit=1000": &entries, "/v1/documents/" + registry.KindOrganization: &organizations} {
+		res := h.do(h.signed("zhao.city", h.founder, http.MethodGet, uri, ""))
+		if res.Code != http.StatusOK {
+			t.Fatalf("GET %s = %d %s", uri, res.Code, res.Body)
+		}
+		if err := json.Unmarshal(res.Body.Bytes(), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return fmt.Sprintf("%d audit entries, %d organizations", len(entries), len(organizations))
+}
+
+func problem(t *testing.T, res *httptest.ResponseRecorder) *Problem {
+	t.Helper()
+	p := new(Problem)
+	if err := json.Unmarshal(res.Body.Bytes(), p); err != nil {
+		t.Fatalf("the body of %d is no problem: %q", res.Code, res.Body)
+	}
+	return p
+}
+
+const (
+	documents = "/v1/documents"
+	newOrg    = "kind: Organization\nname: new-org\nspec: {title: 新单位, kind: third_party, org_form: legal_person}\n"
+)
+
+// TestARequestThatIsNotTheSignersOwnGoesNowhere takes a request that is allowed
+// and changes one thing.
+func TestARequestThatIsNotTheSignersOwnGoesNowhere(t *testing.T) {
+	h := shared
+	good := func() *http.Request { return h.signed("zhao.city", h.founder, http.MethodPost, documents, newOrg) }
+	with := func(name, value string) *http.Request {
+		r := good()
+		r.Header.Set(name, value)
+		return r
+	}
+	without := func(name string) *http.Request {
+		r := good()
+		r.Header.Del(name)
+		return r
+	}
+	body := func(r *http.Request, text string) *http.Request {
+		r.Body = io.NopCloser(strings.NewReader(text))
+		return r
+	}
+	other := strings.Replace(newOrg, "new-org", "old-org", 1)
+	otherSum := sha256.Sum256([]byte(other))
+	uri := func(r *http.Request, method, uri string) *http.Request {
+		out := httptest.NewRequest(method, uri, strings.NewReader(newOrg))
+		out.Header = r.Header
+		return out
+	}
+	swapped := good()
+	swapped.Header.Set(headerSignature, good().Header.Get(headerSignature))
+	for name, r := range map[string]*http.Request{
+		"unsigned":                httptest.NewRequest(http.MethodPost, documents, strings.NewReader(newOrg)),
+		"no user":                 without(headerUser),
+		"no time":                 without(headerTime),
+		"no nonce":                without(headerNonce),
+		"no digest":               without(headerDigest),
+		"no signature":            without(headerSignature),
+		"empty signature":         with(headerSignature, ""),
+		"signature not base64":    with(headerSignature, "%%%"),
+		"signature of zeros":      with(headerSignature, base64.StdEncoding.EncodeToString(make([]byte, 64))),
+		"signature of another":    swapped,
+		"wrong key":               h.signed("zhao.city", h.operator, http.MethodPost, documents, newOrg),
+		"another user's name":     with(headerUser, "li.op"),
+		"unknown user":            h.signed("nobody", h.founder, http.MethodPost, documents, newOrg),
+		"disabled person":         h.signed("former.op", h.disabled, http.MethodPost, documents, newOrg),
+		"disabled person reads":   h.signed("former.op", h.disabled, http.MethodGet, "/v1/domain", ""),
+		"later time":              with(headerTime, clock.Add(time.Second).Format(time.RFC3339Nano)),
+		"other nonce":             with(headerNonce, "another"),
+		"time is no time":         with(headerTime, "yesterday"),
+		"six minutes old":         h.signedAt("zhao.city", h.founder, http.MethodPost, documents, newOrg, clock.Add(-6*time.Minute), "old"),
+		"six minutes early":       h.signedAt("zhao.city", h.founder, http.MethodPost, documents, newOrg, clock.Add(6*time.Minute), "early"),
+		"signed without a nonce":  h.signedAt("zhao.city", h.founder, http.MethodPost, documents, newOrg, clock, ""),
+		"altered body":            body(good(), other),
+		"altered body and digest": body(with(headerDigest, hex.EncodeToString(otherSum[:])), other),
+		"digest in capitals":      with(headerDigest, strings.ToUpper(good().Header.Get(headerDigest))),
+		"altered path":            uri(good(), http.MethodPost, "/v1/query"),
+		"altered query":           uri(good(), http.MethodPost, documents+"?a=b"),
+		"altered method":          uri(h.signed("zhao.city", h.founder, http.MethodPost, "/v1/documents/person", newOrg), http.MethodGet, "/v1/documents/person"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := h.trace(t)
+			res := h.do(r)
+			p := problem(t, res)
+			if res.Code != http.StatusForbidden || p.Code != "AUTH_FAILED" || p.Class != "denied" || len(p.Reasons) > 0 {
+				t.Errorf("%d %s, want 403 AUTH_FAILED", res.Code, res.Body)
+			}
+			if after := h.trace(t); after != before {
+				t.Errorf("the request left something: %s, before it %s", after, before)
+			}
+		})
+	}
+	// The same, unchanged, is let in.
+	if res := h.do(good()); res.Code != http.StatusOK || !strings.Contains(res.Body.String(), "new-org") {
+		t.Errorf("an unchanged request: %d %s", res.Code, res.Body)
+	}
+}
+
+// TestEveryFailureToAuthenticateLooksTheSame: neither text nor status tells an
+// unknown name from a wrong key or a disabled account.
+func TestEveryFailureToAuthenticateLooksTheSame(t *testing.T) {
+	h := shared
+	var first string
+	for _, r := range []*http.Request{
+		h.signed("nobody", h.operator, http.MethodGet, "/v1/domain", ""),
+		h.signed("li.op", h.founder, http.MethodGet, "/v1/domain", ""),
+		h.signed("former.op", h.disabled, http.MethodGet, "/v1/domain", ""),
+		h.signedAt("li.op", h.operator, http.MethodGet, "/v1/domain", "", clock.Add(-time.Hour), "stale"),
+	} {
+		res := h.do(r)
+		got := fmt.Sprintf("%d %s", res.Code, res.Body)
+		if first == "" {
+			first = got
+		}
+		if got != first {
+			t.Errorf("%s answered %s, want %s", r.Header.Get(headerUser), got, first)
+		}
+	}
+}
+
+func TestANonceCountsOnceForItsUser(t *testing.T) {
+	h := shared
+	send := func(user string, key *keys.User, nonce string, at time.Time) int {
+		return h.do(h.signedAt(user, key, http.MethodGet, "/v1/domain", "", at, nonce)).Code
+	}
+	for i, want := range []int{http.StatusOK, http.StatusForbidden, http.StatusForbidden} {
+		if got := send("zhao.city", h.founder, "once", clock); got != want {
+			t.Errorf("use %d of a nonce = %d, want %d", i+1, got, want)
+		}
+	}
+	if got := send("zhao.city", h.founder, "once", clock.Add(time.Second)); got != http.StatusForbidden {
+		t.Errorf("a used nonce at another time = %d, want 403", got)
+	}
+	if got := send("li.op", h.operator, "once", clock); got != http.StatusOK {
+		t.Errorf("another user's nonce = %d, want 200", got)
+	}
+	// A request that fails its signature does not use up the nonce of the one
+	// that it copies.
+	if got := send("zhao.city", h.operator, "mine", clock); got != http.StatusForbidden {
+		t.Errorf("a wrong key = %d, want 403", got)
+	}
+	if got := send("zhao.city", h.founder, "mine", clock); got != http.StatusOK {
+		t.Errorf("the nonce a forger tried = %d, want 200", got)
+	}
+}
+
+// TestAReplayedRequestActsOnce replays a whole request, as someone who reads
+// the socket could.
+func TestAReplayedRequestActsOnce(t *testing.T) {
+	h := shared
+	body := strings.Replace(newOrg, "new-org", "once-org", 1)
+	first := h.signed("zhao.city", h.founder, http.MethodPost, documents, body)
+	again := first.Clone(t.Context())
+	again.Body = io.NopCloser(strings.NewReader(body))
+	if res := h.do(first); res.Code != http.StatusOK {
+		t.Fatalf("%d %s", res.Code, res.Body)
+	}
+	before := h.trace(t)
+	if res := h.do(again); res.Code != http.StatusForbidden || problem(t, res).Code != "AUTH_FAILED" {
+		t.Errorf("replayed: %d %s", res.Code, res.Body)
+	}
+	if after := h.trace(t); after != before {
+		t.Errorf("a replay left something: %s, before it %s", after, before)
+	}
+}
+
+// TestEveryRouteIsSigned asks each route of the handler without a signature.
+func TestEveryRouteIsSigned(t *testing.T) {
+	h := shared
+	routes := h.handler.(*gin.Engine).Routes()
+	if len(routes) < 12 {
+		t.Fatalf("the gate has %d routes, want at least 12", len(routes))
+	}
+	before := h.trace(t)
+	for _, route := range routes {
+		path := strings.NewReplacer(":kind", "license", ":name", "x", ":run", "run-1").Replace(route.Path)
+		res := h.do(httptest.NewRequest(route.Method, path, strings.NewReader("{}")))
+		if res.Code != http.StatusForbidden || problem(t, res).Code != "AUTH_FAILED" {
+			t.Errorf("%s %s unsigned = %d %s, want 403 AUTH_FAILED", route.Method, path, res.Code, res.Body)
+		}
+	}
+	if after := h.trace(t); after != before {
+		t.Errorf("unsigned requests left something: %s, before them %s", after, before)
+	}
+}
+
+func TestABodyThatIsTooLargeGoesNowhere(t *testing.T) {
+	h := shared
+	before := h.trace(t)
+	body := newOrg + strings.Repeat("#", maxBody)
+	res := h.do(h.signed("zhao.city", h.founder, http.MethodPost, documents, body))
+	if res.Code != http.StatusBadRequest || problem(t, res).Code != "BAD_REQUEST" {
+		t.Errorf("%d %s, want 400 BAD_REQUEST", res.Code, res.Body)
+	}
+	if after := h.trace(t); after != before {
+		t.Errorf("the request left something: %s, before it %s", after, before)
+	}
+	fits := newOrg + strings.Repeat("#", maxBody-len(newOrg))
+	if res := h.do(h.signed("zhao.city", h.founder, http.MethodPost, documents, fits)); res.Code != http.StatusOK {
+		t.Errorf("a body of %d bytes: %d %s", len(fits), res.Code, res.Body)
+	}
+}
+
+// TestAClientCannotSetItsSubject says in the body, the URL and a second header
+// to be someone else.
+func TestAClientCannotSetItsSubject(t *testing.T) {
+	h := shared
+	for _, field := range []string{"subject", "Subject", "user", "as", "roles", "zone"} {
+		body := fmt.Sprintf(`{"scenario":"s","sql":"SELECT 1",%q:"zhao.city"}`, field)
+		for _, uri := range []string{"/v1/query", "/v1/explain"} {
+			res := h.do(h.signed("li.op", h.operator, http.MethodPost, uri, body))
+			if res.Code != http.StatusBadRequest || problem(t, res).Code != "BAD_REQUEST" {
+				t.Errorf("%s with field %s = %d %s, want 400", uri, field, res.Code, res.Body)
+			}
+		}
+	}
+	// Only the founder sees other people's entries; the operator asks as one.
+	for _, uri := range []string{"/v1/audit?limit=100", "/v1/audit?limit=100&user=zhao.city&subject=zhao.city"} {
+		r := h.signed("li.op", h.operator, http.MethodGet, uri, "")
+		r.Header.Add(headerUser, "zhao.city")
+		res := h.do(r)
+		if res.Code != http.StatusOK || strings.Contains(res.Body.String(), "zhao.city") {
+			t.Errorf("GET %s as li.op = %d %s", uri, res.Code, res.Body)
+		}
+	}
+	r := h.signed("li.op", h.operator, http.MethodPost, documents, newOrg)
+	r.Header.Add(headerUser, "zhao.city")
+	if res := h.do(r); res.Code != http.StatusForbidden {
+		t.Errorf("apply as li.op = %d %s, want 403", res.Code, res.Body)
+	}
+}
+
+// TestThePartsOfASigningTextCannotRunIntoEachOther: what is moved from one part
+// to the next is another text.
+func TestThePartsOfASigningTextCannotRunIntoEachOther(t *testing.T) {
+	a := signingText("GET", "/v1/audit", "li.op", clock, "n", "d")
+	for name, b := range map[string][]byte{
+		"method and path": signingText("GET/", "v1/audit", "li.op", clock, "n", "d"),
+		"path and user":   signingText("GET", "/v1/auditli", ".op", clock, "n", "d"),
+		"nonce and body":  signingText("GET", "/v1/audit", "li.op", clock, "nd", ""),
+	} {
+		if bytes.Equal(a, b) {
+			t.Errorf("%s run into each other", name)
+		}
+	}
+	want := "zonebox-request-v1\nGET\n/v1/audit\nli.op\n2026-11-22T08:00:00Z\nn\nd"
+	if string(a) != want {
+		t.Errorf("signingText = %q, want %q", a, want)
+	}
+}

@@ -1,0 +1,96 @@
+package api
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"zonebox/query"
+)
+
+// TestEveryCodeOfTheEngineHasAStatus names each code, so that a new one is a
+// decision.
+func TestEveryCodeOfTheEngineHasAStatus(t *testing.T) {
+	want := map[string]int{
+		"AUTH_FAILED": 403, "ROLE_REQUIRED": 403, "NOT_FOUND": 400, "BAD_REQUEST": 400, "DOCUMENT_REFUSED": 403,
+		"QUERY_IN_REVIEW": 202, "OUTPUT_IN_REVIEW": 202, "RUN_STATE": 403, "APPROVAL_VOID": 403, "WITHHELD": 409,
+		"STATEMENT_FAILED": 422, "TIME_LIMIT": 422, "MEMORY_LIMIT": 422, "ROW_LIMIT": 422, "SYNTAX": 400, "BIND": 400,
+		"LOAD_REFUSED": 403, "DATA_DAMAGED": 500, "AUDIT_UNAVAILABLE": 500, "STOPPED": 500, "INTERNAL": 500,
+	}
+	got := engineCodes(t)
+	for name, class := range got {
+		status, known := want[name]
+		if !known {
+			t.Errorf("%s is not in the table of this test", name)
+			continue
+		}
+		if res := answer(&query.Error{Code: name, Class: class, EN: "text"}); res.Code != status || problem(t, res).Code != name {
+			t.Errorf("%s of class %s answers %d %s, want %d", name, class, res.Code, res.Body, status)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("the engine has %d codes, the table %d", len(got), len(want))
+	}
+}
+
+// TestWhatIsNoErrorOfTheEngineIsInternal: nothing of its text goes out.
+func TestWhatIsNoErrorOfTheEngineIsInternal(t *testing.T) {
+	res := answer(io.ErrUnexpectedEOF)
+	p := problem(t, res)
+	if res.Code != http.StatusInternalServerError || p.Code != "INTERNAL" || p.Message != "internal error; nothing was released" {
+		t.Errorf("%d %s", res.Code, res.Body)
+	}
+}
+
+// answer returns how the gate puts an error on the wire.
+func answer(err error) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	c, _ := gin.CreateTestContext(w)
+	c.Request = httptest.NewRequest(http.MethodGet, "/", nil)
+	c.Request.Header.Set("Accept-Language", "en")
+	(&server{log: slog.New(slog.DiscardHandler)}).problem(c, err)
+	return w
+}
+
+// engineCodes reads the table of codes from the engine's source.
+func engineCodes(t *testing.T) map[string]query.Class {
+	t.Helper()
+	classes := map[string]query.Class{
+		"ClassFailure": query.ClassFailure, "ClassUsage": query.ClassUsage, "ClassDenied": query.ClassDenied,
+		"ClassInReview": query.ClassInReview, "ClassLimit": query.ClassLimit, "ClassWithheld": query.ClassWithheld,
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "query", "errors.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]query.Class{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || spec.Names[0].Name != "codes" {
+			return true
+		}
+		for _, e := range spec.Values[0].(*ast.CompositeLit).Elts {
+			kv := e.(*ast.KeyValueExpr)
+			name, err := strconv.Unquote(kv.Key.(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			class, ok := classes[kv.Value.(*ast.CompositeLit).Elts[0].(*ast.Ident).Name]
+			if !ok {
+				t.Errorf("%s has a class this test does not know", name)
+			}
+			out[name] = class
+		}
+		return false
+	})
+	return out
+}
