@@ -79,7 +79,9 @@ func documentError(err error) error {
 	return out
 }
 
-// endOvertaken kills the runs that stand on facts which a change overtook.
+// endOvertaken kills the runs that stand on facts which a change overtook. A
+// run that reads its facts just now sees the change, or meets the new epoch at
+// its next step.
 func (e *Engine) endOvertaken(ctx context.Context) {
 	epoch, err := e.registry.Epoch(ctx)
 	if err != nil {
@@ -89,7 +91,7 @@ func (e *Engine) endOvertaken(ctx context.Context) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, r := range e.runs {
-		if r.facts.Epoch != 0 && r.facts.Epoch < epoch {
+		if r.known.Load() && r.facts.Epoch < epoch {
 			r.cancel(errOvertaken)
 		}
 	}

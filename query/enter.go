@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"zonebox/policy"
@@ -23,6 +24,7 @@ type run struct {
 	request Request
 	resumed bool
 	facts   registry.Facts
+	known   atomic.Bool // facts are read and stay as they are
 	pack    policy.Pack
 	catalog *catalog
 	ctx     context.Context
@@ -100,6 +102,7 @@ func (r *run) read() error {
 	case err != nil:
 		return asError(err).of(r.id)
 	}
+	r.known.Store(true)
 	if r.pack, err = e.policy.Pack(r.facts.Zone.Spec.Pack); err != nil {
 		return asError(err).of(r.id)
 	}
