@@ -5,63 +5,20 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"sync"
 	"testing"
 
 	"zonebox/query/ast"
+	"zonebox/query/querytest"
 	"zonebox/sandbox"
 )
 
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "zonebox-query")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	workerDir = dir
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
-// workerDir is where the first test that needs a worker builds it.
-var workerDir string
-
-// liveWorker returns the worker binary: ZONEBOX_WORKER, or one built once for
-// all tests of this process.
-func liveWorker(t *testing.T) string {
-	t.Helper()
-	path, err := buildWorker()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-var buildWorker = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("ZONEBOX_WORKER"); path != "" {
-		return path, nil
-	}
-	if err := os.Chmod(workerDir, 0o755); err != nil { // workers of a root gate run as nobody
-		return "", err
-	}
-	path := filepath.Join(workerDir, "zonebox-worker")
-	build := exec.Command("go", "build", "-tags", "duckdb_arrow", "-o", path, "zonebox/cmd/zonebox-worker")
-	build.Env = append(os.Environ(), "CGO_ENABLED=1")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build worker: %v\n%s", err, out)
-	}
-	return path, nil
-})
+func TestMain(m *testing.M) { querytest.Main(m) }
 
 // livePool returns a pool of workers that ends with the test.
 func livePool(t *testing.T, idle int) *sandbox.Pool {
 	t.Helper()
-	p, err := sandbox.NewPool(sandbox.Config{Worker: liveWorker(t), Pool: idle, Threads: 1})
+	p, err := sandbox.NewPool(sandbox.Config{Worker: querytest.Worker(t), Pool: idle, Threads: 1})
 	if err != nil {
 		t.Fatalf("NewPool() = %v", err)
 	}
