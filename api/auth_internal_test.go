@@ -317,7 +317,7 @@ func TestEveryRouteIsSigned(t *testing.T) {
 func TestABodyThatIsTooLargeGoesNowhere(t *testing.T) {
 	h := shared
 	before := h.trace(t)
-	body := newOrg + strings.Repeat("#", maxBody)
+	body := newOrg + strings.Repeat("#", 8<<20)
 	res := h.do(h.signed("zhao.city", h.founder, http.MethodPost, documents, body))
 	if res.Code != http.StatusBadRequest || problem(t, res).Code != "BAD_REQUEST" {
 		t.Errorf("%d %s, want 400 BAD_REQUEST", res.Code, res.Body)
@@ -325,7 +325,7 @@ func TestABodyThatIsTooLargeGoesNowhere(t *testing.T) {
 	if after := h.trace(t); after != before {
 		t.Errorf("the request left something: %s, before it %s", after, before)
 	}
-	fits := newOrg + strings.Repeat("#", maxBody-len(newOrg))
+	fits := newOrg + strings.Repeat("#", 8<<20-len(newOrg))
 	if res := h.do(h.signed("zhao.city", h.founder, http.MethodPost, documents, fits)); res.Code != http.StatusOK {
 		t.Errorf("a body of %d bytes: %d %s", len(fits), res.Code, res.Body)
 	}
