@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -22,5 +23,49 @@ func TestAnAnswerDoesNotTellWhoIsInTheRegister(t *testing.T) {
 				t.Errorf("%s\ngave %swant %s", q.sql, got, want)
 			}
 		}
+	}
+}
+
+// What a load admitted, the catalogue of that day promised. An entry that
+// promises more, or names another key, needs its data loaded again.
+func TestDataLoadedUnderAnEntryThatPromisedLessAreNotRead(t *testing.T) {
+	one := querytest.Registers()
+	income, district := one.Persons.Column("income"), one.Persons.Column("district")
+	one.Persons.Rows = one.Persons.Rows[:20]
+	for i, row := range one.Persons.Rows {
+		row[income], row[district] = "50000", querytest.Districts[i/10]
+		if i < 9 {
+			row[income] = "" // 320102 has one income
+		}
+	}
+	for _, c := range []struct {
+		name, old, new, sql string
+	}{
+		{"no nulls", "secret_flag: false, nullable: true}", "secret_flag: false}",
+			"SELECT district, avg(income) FROM persons GROUP BY district ORDER BY district"},
+		{"another entity", "entity: {column: id_number, kind: person}", "entity: {column: phone, kind: person}",
+			"SELECT district, count(*) FROM persons GROUP BY district ORDER BY district"},
+		{"public codes", "type: string, level: 2, class: region,", `type: string, level: 3, public_codes: ["320102"], class: region,`,
+			"SELECT count(*) FROM persons"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := querytest.CityOf(t, querytest.Options{Idle: 1}, one)
+			text, err := os.ReadFile("querytest/city/persons.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := strings.Replace(string(text), c.old, c.new, 1) + "  change_reason: 目录更正\n"
+			if changed == string(text) {
+				t.Fatal("nothing changed")
+			}
+			d.Apply("zheng.police", changed, "zheng.police", "sun.health")
+			a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, c.sql)
+			if err == nil {
+				t.Fatalf("%s\nanswered\n%s", c.sql, d.Open("li.op", a))
+			}
+			if got := querytest.Code(err); got != "DATASET_NOT_LOADED" {
+				t.Errorf("refused with %s, want DATASET_NOT_LOADED", querytest.Text(err))
+			}
+		})
 	}
 }

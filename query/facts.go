@@ -111,9 +111,10 @@ func datasetFacts(d registry.DatasetFacts) policy.Dataset {
 		ShareType: d.Spec.ShareType, OpenType: d.Spec.OpenType,
 		SecretFlag: &d.Spec.SecretFlag, PersonalInfo: &d.Spec.PersonalInfo, PublicSafety: &d.Spec.PublicSafety,
 		NegativeListed: &no, Suspended: &suspended, Disputed: &no, Temporary: &no,
+		DigestOK: true, // every file is checked as it is read
 	}
 	if d.Data != nil {
-		out.Version, out.DigestOK = d.Data.Version, true
+		out.Version = d.Data.Version
 	}
 	return out
 }

@@ -256,7 +256,7 @@ func (l *loading) commit(info zone.Info) (*LoadReport, error) {
 	e, m := l.engine, l.manifest
 	err := e.update(l.ctx, func(tx *registry.Tx) error {
 		err := tx.SetVersion(registry.DataVersion{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest,
-			Rows: info.Rows, LoadedBy: l.facts.Subject.Name})
+			Rows: info.Rows, LoadedBy: l.facts.Subject.Name, Catalogue: l.dataset.Version})
 		if err != nil {
 			return err
 		}
@@ -336,10 +336,10 @@ func (l *loading) loadError(cause error) *Error {
 
 // deliveryTexts say what each code of a sandbox.DeliveryError means.
 var deliveryTexts = map[string][2]string{
-	"header_missing":   {"缺少表头", "the header is missing"},
+	"header_missing":   {"表头缺少目录中的列", "the header lacks a column of the catalogue"},
 	"header_unknown":   {"表头有目录之外的列", "the header has a column the catalogue lacks"},
 	"header_duplicate": {"表头有重复的列", "the header names a column twice"},
-	"header_absent":    {"表头缺少目录中的列", "the header lacks a column of the catalogue"},
+	"header_absent":    {"缺少表头", "the header is missing"},
 	"fields":           {"字段数与表头不符(文件可能被截断)", "another number of fields than the header (the file may be cut off)"},
 	"quote":            {"引号不成对(文件可能被截断)", "a quote is not closed (the file may be cut off)"},
 	"encoding":         {"不是有效的 UTF-8", "not valid UTF-8"},

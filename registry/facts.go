@@ -66,7 +66,7 @@ type GrantFacts struct {
 type DatasetFacts struct {
 	Versioned[Dataset]
 	Level int          // the highest of its columns
-	Data  *DataVersion // nil if nothing was loaded
+	Data  *DataVersion // nil if nothing was loaded, or not under what the entry says now
 }
 
 // Enter returns the facts for q from one read transaction. It returns
@@ -205,7 +205,7 @@ func (r *Registry) datasetFacts(ctx context.Context, q querier, zone string, gra
 			return nil, err
 		}
 		d.Level = d.Spec.Level()
-		if d.Data, err = r.currentVersion(ctx, q, d.Spec.Zone, d.Name); err != nil {
+		if d.Data, err = r.usableVersion(ctx, q, d.Versioned); err != nil {
 			return nil, err
 		}
 		all = append(all, d)

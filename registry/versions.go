@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -17,8 +18,8 @@ type DataVersion struct {
 	Rows                   int64
 	LoadedBy               string
 	LoadedAt               time.Time
-	// Catalogue is the version of the catalogue entry the data were loaded
-	// under; SetVersion fills it.
+	// Catalogue is the version of the catalogue entry the data were checked
+	// against; 0 lets SetVersion take the one in force.
 	Catalogue int64
 	// Meta holds what else the loader keeps, in its own encoding.
 	Meta json.RawMessage
@@ -44,7 +45,10 @@ func (tx *Tx) SetVersion(v DataVersion) error {
 	case d.Spec.Status != StatusPublished:
 		return refuse(CodeForbidden, "/spec/status", "NJ24-15", say("the catalogue entry is not published", "目录条目未发布"))
 	}
-	v.Catalogue, v.LoadedAt = d.Version, tx.at
+	if v.Catalogue == 0 {
+		v.Catalogue = d.Version
+	}
+	v.LoadedAt = tx.at
 	body, err := tx.r.sealRow(v, "data", v.Zone, v.Dataset, v.Version, strconv.FormatInt(tx.revision, 10))
 	if err != nil {
 		return err
@@ -99,6 +103,49 @@ func (r *Registry) CurrentVersions(ctx context.Context) ([]DataVersion, error) {
 		return nil
 	})
 	return all, err
+}
+
+// usableVersion returns the current data of a dataset, nil if there are none or
+// the entry has come to promise what they were not checked for.
+func (r *Registry) usableVersion(ctx context.Context, q querier, d Versioned[Dataset]) (*DataVersion, error) {
+	v, err := r.currentVersion(ctx, q, d.Spec.Zone, d.Name)
+	if err != nil || v == nil || v.Catalogue == d.Version {
+		return v, err
+	}
+	entries, err := r.documents(ctx, q, `WHERE kind = ? AND name = ? AND version = ?`, KindDataset, d.Name, v.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("registry: entry of the data of %s: %w", d.Name, ErrNotFound)
+	}
+	old, err := SpecOf[Dataset](entries[0].Document)
+	if err != nil || !d.Spec.keeps(old) {
+		return nil, err
+	}
+	return v, nil
+}
+
+// keeps reports whether data admitted under the entry old hold what d says of
+// them: the same entity key, and of each column it had the type, no nulls where
+// there are none, and only public codes. A column it had not is not in the data.
+func (d Dataset) keeps(old Dataset) bool {
+	if (d.Entity == nil) != (old.Entity == nil) || d.Entity != nil && *d.Entity != *old.Entity {
+		return false
+	}
+	for _, now := range d.Columns {
+		i := slices.IndexFunc(old.Columns, func(c Column) bool { return c.Name == now.Name })
+		if i < 0 {
+			continue
+		}
+		was := old.Columns[i]
+		unlisted := func(code string) bool { return !slices.Contains(now.PublicCodes, code) }
+		if now.Type != was.Type || was.Nullable && !now.Nullable ||
+			len(now.PublicCodes) > 0 && (len(was.PublicCodes) == 0 || slices.ContainsFunc(was.PublicCodes, unlisted)) {
+			return false
+		}
+	}
+	return true
 }
 
 // currentVersion returns nil if nothing was loaded yet.
