@@ -16,7 +16,7 @@ func (b *brute) from(f ast.From, env *bruteEnv) *bruteFrame {
 	case *ast.Table:
 		return b.table(f, env)
 	case *ast.Derived:
-		rel, _, _ := b.block(f.Select, env, false)
+		rel, _ := b.block(f.Select, env, false)
 		return rel.frame(f.Alias, f.Columns)
 	case *ast.Join:
 		return b.join(f, env)
@@ -31,7 +31,7 @@ func (b *brute) table(t *ast.Table, env *bruteEnv) *bruteFrame {
 	}
 	for e := env; e != nil; e = e.up {
 		if e.name == strings.ToLower(t.Name) {
-			rel, _, _ := b.block(e.cte.Select, e.up, false)
+			rel, _ := b.block(e.cte.Select, e.up, false)
 			for i, n := range e.cte.Columns {
 				rel.columns[i].name = n
 			}
@@ -128,6 +128,9 @@ func (b *brute) join(j *ast.Join, env *bruteEnv) *bruteFrame {
 			}
 		}
 		return j.On == nil || x.at(r).eval(j.On) == true
+	}
+	if b.pairs += len(left.rows) * len(right.rows); b.pairs > brutePairs {
+		panic(errBrutePairs)
 	}
 	found := make([]bool, len(right.rows))
 	none := make(joinedRow, len(right.rels))

@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,13 @@ import (
 // It panics on what it does not know.
 type brute struct {
 	tables []bruteTable
+	pairs  int // of rows joined so far
 }
+
+// brutePairs bounds the pairs of rows that one answer may try.
+const brutePairs = 100_000
+
+var errBrutePairs = errors.New("brute: too many pairs of rows")
 
 // bruteTable is a table of a catalogue with its rows: nil, int64, float64 or
 // string. A protected table has K > 0, and its entity is the column so called.
@@ -90,11 +97,10 @@ type bruteFrame struct {
 	equal [][2]bruteOrigin // columns that are equal in every row
 }
 
-// bruteAnswer is the answer of a statement before and after LIMIT and OFFSET.
+// bruteAnswer is what may leave of a statement.
 type bruteAnswer struct {
-	names     []string
-	rows, all [][]any
-	order     []bruteOrder
+	rows  [][]any
+	order []bruteOrder
 }
 
 // bruteOrder is a sort key; output is -1 if it is not in the answer.
@@ -110,25 +116,25 @@ type bruteEnv struct {
 	cte  *ast.CTE
 }
 
-// answer returns what may leave of s.
-func (b *brute) answer(s *ast.Select) bruteAnswer {
-	rel, order, all := b.block(s, nil, true)
-	out := bruteAnswer{order: order}
-	for _, c := range rel.columns {
-		out.names = append(out.names, c.name)
-	}
-	for _, r := range all {
-		out.all = append(out.all, r.cells)
-	}
+// answer returns what may leave of s, or errBrutePairs.
+func (b *brute) answer(s *ast.Select) (out bruteAnswer, err error) {
+	defer func() {
+		if cause := recover(); cause == errBrutePairs {
+			err = errBrutePairs
+		} else if cause != nil {
+			panic(cause)
+		}
+	}()
+	rel, order := b.block(s, nil, true)
+	out.order = order
 	for _, r := range rel.rows {
 		out.rows = append(out.rows, r.cells)
 	}
-	return out
+	return out, nil
 }
 
-// block evaluates one SELECT. It returns the relation it is, its order, and its
-// rows before they were cut.
-func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bruteOrder, []*bruteRow) {
+// block evaluates one SELECT. It returns the relation it is, and its order.
+func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bruteOrder) {
 	for i := range s.With {
 		env = &bruteEnv{env, strings.ToLower(s.With[i].Name), &s.With[i]}
 	}
@@ -220,18 +226,16 @@ func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bru
 		}
 		return 0
 	})
-	var all []*bruteRow
 	for _, r := range rows {
-		all = append(all, r.row)
+		out.rows = append(out.rows, r.row)
 	}
-	out.rows = all
 	if s.Offset != nil {
 		out.rows = out.rows[min(len(out.rows), int(constantOf(s.Offset).(int64))):]
 	}
 	if s.Limit != nil {
 		out.rows = out.rows[:min(len(out.rows), int(constantOf(s.Limit).(int64)))]
 	}
-	return out, order, all
+	return out, order
 }
 
 // bruteGroups reports whether s aggregates by itself.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"time"
 
 	"zonebox/query/ast"
 	"zonebox/query/querytest"
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) { querytest.Main(m) }
 // livePool returns a pool of workers that ends with the test.
 func livePool(t *testing.T, idle int) *sandbox.Pool {
 	t.Helper()
-	p, err := sandbox.NewPool(sandbox.Config{Worker: querytest.Worker(t), Pool: idle, Threads: 1})
+	p, err := sandbox.NewPool(sandbox.Config{Worker: querytest.Worker(t), Pool: idle, Threads: 1, Wall: 5 * time.Minute})
 	if err != nil {
 		t.Fatalf("NewPool() = %v", err)
 	}
