@@ -126,7 +126,11 @@ var statuses = map[query.Class]int{
 
 func (s *server) problem(c *gin.Context, err error) {
 	e := query.AsError(err)
-	if cause := errors.Unwrap(e); cause != nil {
+	if e.Code == "AUTH_FAILED" {
+		claimed := c.GetHeader(headerUser)
+		claimed = claimed[:min(len(claimed), 64)]
+		s.log.WarnContext(c, "request not authenticated", "path", c.FullPath(), "claimed", claimed, "cause", errors.Unwrap(e))
+	} else if cause := errors.Unwrap(e); cause != nil {
 		s.log.WarnContext(c, "request failed", "code", e.Code, "path", c.FullPath(), "query_id", e.Run, "cause", cause)
 	}
 	lang := "zh"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -20,7 +21,18 @@ func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applie
 	if err != nil {
 		return nil, documentError(err)
 	}
-	return e.apply(ctx, s.user, docs)
+	done, err := e.apply(ctx, s.user, docs)
+	if refused := asError(err); err != nil && refused.Class == ClassDenied {
+		err := e.update(ctx, func(tx *registry.Tx) error {
+			return tx.Emit(registry.Event{Kind: "documents.refused", Actor: s.user, Fields: map[string]string{
+				"reasons": codesOf(refused), "documents": fmt.Sprint(len(docs)), "org": s.organization}})
+		})
+		if err != nil {
+			return nil, asError(err)
+		}
+		return nil, refused
+	}
+	return done, err
 }
 
 func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document) ([]Applied, error) {

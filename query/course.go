@@ -173,6 +173,17 @@ func reasonCodes(reasons []policy.Reason) string {
 	return clip(strings.Join(codes, " "))
 }
 
+// codesOf returns the code of an error and those of its reasons.
+func codesOf(e *Error) string {
+	codes := []string{e.Code}
+	for _, d := range e.Details {
+		if !slices.Contains(codes, d.Code) {
+			codes = append(codes, d.Code)
+		}
+	}
+	return clip(strings.Join(codes, " "))
+}
+
 // clip keeps a text within what one field of an audit entry may hold.
 func clip(s string) string {
 	const most = 200

@@ -32,7 +32,7 @@ type record struct {
 	Output      *policy.Output   `json:"output,omitempty"`
 	Facts       *OutputFacts     `json:"facts,omitempty"`
 	Sources     []release.Source `json:"sources,omitempty"`
-	Refusal     []string         `json:"refusal,omitempty"` // codes
+	Refusal     string           `json:"refusal,omitempty"` // codes
 }
 
 // save stores the question of the run with rec.
@@ -121,21 +121,15 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 // returns why. An approval that no longer fits is void.
 func (e *Engine) refuse(r *run, cause error) error {
 	why := asError(cause).of(r.id)
-	codes := []string{why.Code}
-	for _, d := range why.Details {
-		if !slices.Contains(codes, d.Code) {
-			codes = append(codes, d.Code)
-		}
-	}
 	err := e.update(r.ctx, func(tx *registry.Tx) error {
-		event := r.event("query.denied", map[string]string{"reasons": clip(strings.Join(codes, " "))})
+		event := r.event("query.denied", map[string]string{"reasons": codesOf(why)})
 		if !slices.Contains(r.facts.Subject.Spec.Roles, registry.RoleOperator) || r.resumed && why.Class == ClassFailure {
 			return tx.Emit(event) // whoever may not ask has no course; a fault of the host voids no approval
 		}
 		if err := r.submit(tx); err != nil {
 			return err
 		}
-		if err := r.save(tx, record{Refusal: codes}); err != nil {
+		if err := r.save(tx, record{Refusal: codesOf(why)}); err != nil {
 			return err
 		}
 		move := "deny"
@@ -182,6 +176,9 @@ func (d *decided) explanation() *Explanation {
 		x.Outputs = append(x.Outputs, OutputView{Name: o.Name, Form: o.Form, MaxLevel: o.MaxLevel, Lineage: lineage(o), Path: o.Path})
 	}
 	for _, ref := range d.References {
+		if d.RecordLevel {
+			break // rows leave one by one: caps and reviews hold them, not a group
+		}
 		x.Groups = append(x.Groups, MinimumView{Table: ref.Table, K: ref.K})
 	}
 	return x
