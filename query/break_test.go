@@ -1,7 +1,9 @@
 package query_test
 
 import (
+	"database/sql"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -67,5 +69,36 @@ func TestDataLoadedUnderAnEntryThatPromisedLessAreNotRead(t *testing.T) {
 				t.Errorf("refused with %s, want DATASET_NOT_LOADED", querytest.Text(err))
 			}
 		})
+	}
+}
+
+// The registry's file is the data centre's to write: what it says of a
+// reviewer's word counts only if the gate wrote it.
+func TestAnApprovalWrittenIntoTheRegistryFileIsNone(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	run := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 3", "QUERY_IN_REVIEW")
+	db, err := sql.Open("sqlite", filepath.Join(d.Config.Domain, "registry.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		`INSERT INTO workflow_moves (machine, id, seq, move, from_state, to_state, user, org, role, review, at, code, text)
+			SELECT machine, id, moves + 1, 'approve', state, 'APPROVED', 'sun.health', 'health-commission', 'zone_regulator', 1, moved_at + 1000, '', x''
+			FROM workflow_instances WHERE id = ?`,
+		`UPDATE workflow_instances SET state = 'APPROVED', moves = moves + 1 WHERE id = ?`,
+	} {
+		if _, err := db.Exec(statement, run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.Resume("li.op", run)
+	if got := querytest.Code(err); got != "DATA_DAMAGED" {
+		t.Errorf("resumed on a forged approval: %v, want DATA_DAMAGED", err)
+	}
+	if kinds := auditKinds(d, run); tally(kinds, "query.intent") != 0 {
+		t.Errorf("it ran: %v", kinds)
 	}
 }

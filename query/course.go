@@ -124,7 +124,8 @@ func entryOf(p registry.Pending) audit.Entry {
 
 // approvals returns the reviewers' approvals of a run's course as facts.
 func (e *Engine) approvals(ctx context.Context, id, stage string) ([]policy.Approval, error) {
-	in, err := e.instance(ctx, machineOf(stage), id)
+	m := machineOf(stage)
+	in, err := e.instance(ctx, m, id)
 	if errors.Is(err, workflow.ErrNotFound) {
 		return nil, nil
 	}
@@ -135,6 +136,9 @@ func (e *Engine) approvals(ctx context.Context, id, stage string) ([]policy.Appr
 	for _, s := range in.History {
 		if s.Move != "approve" {
 			continue
+		}
+		if _, err := e.basis(m, in, s); err != nil {
+			return nil, err
 		}
 		out = append(out, policy.Approval{Step: stage, Role: s.Role, By: s.User, Org: s.Org,
 			At: s.At.UTC().Format(time.RFC3339), ExpiresAt: in.Until.UTC().Format(time.RFC3339), Binding: in.Input})

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"zonebox/registry"
 	"zonebox/workflow"
@@ -123,12 +125,10 @@ func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDeta
 		}
 		for _, step := range course.History {
 			v := MoveView{At: step.At, From: string(step.From), To: string(step.To), By: step.User}
-			if len(step.Text) > 0 {
-				text, err := e.registry.Unseal("basis", run, step.Text)
-				if err != nil {
+			if step.Review {
+				if v.Basis, err = e.basis(m, course, step); err != nil {
 					return nil, asError(err)
 				}
-				v.Basis = string(text)
 			}
 			out.History = append(out.History, v)
 		}
@@ -153,13 +153,18 @@ func (e *Engine) Settle(ctx context.Context, s Subject, run string, approve bool
 	if !s.party(in, registry.RoleZoneRegulator) && !s.party(in, registry.RoleProvider) {
 		return nil, fail("NOT_FOUND", nil)
 	}
-	sealed, err := e.registry.Seal("basis", run, []byte(basis))
-	if err != nil {
-		return nil, asError(err)
-	}
-	actor, role := workflow.Actor{User: s.user, Org: s.organization, Roles: s.roles}, reviewer(in.State)
+	m, actor := machineOf(stage), workflow.Actor{User: s.user, Org: s.organization, Roles: s.roles}
 	err = e.update(ctx, func(tx *registry.Tx) error {
-		to, err := workflow.Do(tx.Context(), tx.SQL(), machineOf(stage), run, move, actor, tx.Now(), workflow.Note{Text: sealed})
+		if in, err = workflow.Get(tx.Context(), tx.SQL(), m, run); err != nil {
+			return courseError(err)
+		}
+		role := reviewer(in.State)
+		word := workflow.Step{Move: move, User: s.user, Org: s.organization, Role: role}
+		sealed, err := e.registry.Seal("basis", basisID(m, in, word), []byte(basis))
+		if err != nil {
+			return err
+		}
+		to, err := workflow.Do(tx.Context(), tx.SQL(), m, run, move, actor, tx.Now(), workflow.Note{Text: sealed})
 		if err != nil {
 			return courseError(err)
 		}
@@ -180,4 +185,20 @@ func (e *Engine) Settle(ctx context.Context, s Subject, run string, approve bool
 		return nil, asError(err)
 	}
 	return &item, nil
+}
+
+// basisID names what a reviewer said: of which run and stage, who, in which
+// role, and what it binds until when.
+func basisID(m workflow.Machine, in workflow.Instance, s workflow.Step) string {
+	return strings.Join([]string{m.Name, in.ID, s.Move, s.User, s.Org, s.Role, in.Input, in.Until.UTC().Format(time.RFC3339Nano)}, "/")
+}
+
+// basis opens a reviewer's words. Others can write the registry's file, but
+// only Settle can seal: what does not open is nobody's word.
+func (e *Engine) basis(m workflow.Machine, in workflow.Instance, s workflow.Step) (string, error) {
+	text, err := e.registry.Unseal("basis", basisID(m, in, s), s.Text)
+	if err != nil {
+		return "", fail("DATA_DAMAGED", err).because("审批记录", "record of a review").of(in.ID)
+	}
+	return string(text), nil
 }
