@@ -46,7 +46,7 @@ type Options struct {
 // Domain is an open domain and everything a test does to it. Its methods fail
 // the test where something goes wrong that the test did not ask about. It is
 // safe for concurrent use but for Reopen,
-// which copies made by In do not see.
+// after which copies that In made earlier hold a closed engine.
 type Domain struct {
 	Engine *query.Engine
 	Config query.Config // what the engine was opened with
@@ -55,6 +55,7 @@ type Domain struct {
 	t     testing.TB
 	clock *clock
 	ring  *ring
+	last  **query.Engine // opened last, by the domain or a copy of it
 }
 
 // In returns the domain with another test to fail: a subtest.
@@ -69,7 +70,7 @@ func New(t testing.TB, o Options) *Domain {
 	t.Helper()
 	dir := t.TempDir()
 	log := &Log{}
-	d := &Domain{t: t, Log: log, clock: &clock{at: Start}, ring: &ring{keys: map[string]*keys.User{}}}
+	d := &Domain{t: t, Log: log, clock: &clock{at: Start}, ring: &ring{keys: map[string]*keys.User{}}, last: new(*query.Engine)}
 	d.Config = query.Config{
 		Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"),
 		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Now: d.clock.now,
@@ -85,7 +86,7 @@ func New(t testing.TB, o Options) *Domain {
 	}
 	d.open()
 	t.Cleanup(func() {
-		if err := d.Engine.Close(); err != nil {
+		if err := (*d.last).Close(); err != nil {
 			t.Errorf("close domain: %v", err)
 		}
 	})
@@ -99,7 +100,7 @@ func (d *Domain) open() {
 	if err != nil {
 		d.t.Fatalf("open domain: %v", err)
 	}
-	d.Engine = e
+	d.Engine, *d.last = e, e
 }
 
 // Reopen closes the domain and opens it again, as a restart does.
