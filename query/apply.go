@@ -43,6 +43,9 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 			}
 		}
 	}
+	if err := e.ready(ctx); err != nil {
+		return nil, asError(err)
+	}
 	done, err := e.registry.Apply(ctx, by, docs)
 	if err != nil {
 		return nil, documentError(err)

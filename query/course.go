@@ -67,10 +67,32 @@ func (r *run) event(kind string, fields map[string]string) registry.Event {
 	return registry.Event{Kind: kind, Actor: r.request.Subject.user, Zone: r.facts.Zone.Name, Run: r.id, Fields: all}
 }
 
+// ready refuses a change that the audit log could not take, before it begins:
+// its disk must have room, and what earlier changes left unlogged goes first.
+func (e *Engine) ready(ctx context.Context) error {
+	if err := e.audit.Room(); err != nil {
+		return fail("AUDIT_UNAVAILABLE", err)
+	}
+	if e.behind.Load() {
+		return e.flush(ctx)
+	}
+	return nil
+}
+
 // update commits a change with its events and returns once they are durable in
-// the audit log. If it fails in between, the change stands and recover will
-// log it; the caller must act as if it had not happened.
+// the audit log. A log that is known to take nothing stops the change before it
+// begins. If the log fails in between, the change stands and the next one or
+// recover will log it; the caller must act as if it had not happened.
 func (e *Engine) update(ctx context.Context, f func(*registry.Tx) error) error {
+	if err := e.ready(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	return e.record(ctx, f)
+}
+
+// record is update for what has happened already, such as the end of a run: it
+// is committed even if the log can only take it later.
+func (e *Engine) record(ctx context.Context, f func(*registry.Tx) error) error {
 	// A change that began is finished whether or not the client still listens.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
@@ -82,9 +104,10 @@ func (e *Engine) update(ctx context.Context, f func(*registry.Tx) error) error {
 
 // flush moves the events of the outbox into the audit log, in the order of
 // their commits.
-func (e *Engine) flush(ctx context.Context) error {
+func (e *Engine) flush(ctx context.Context) (err error) {
 	e.outbox.Lock()
 	defer e.outbox.Unlock()
+	defer func() { e.behind.Store(err != nil) }()
 	pending, err := e.registry.Pending(ctx)
 	if err != nil {
 		return fail("AUDIT_UNAVAILABLE", err)

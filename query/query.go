@@ -22,6 +22,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -59,7 +60,8 @@ type Engine struct {
 	pool     *sandbox.Pool
 	log      *slog.Logger
 
-	outbox sync.Mutex // one goroutine at a time moves events to the log
+	outbox sync.Mutex  // one goroutine at a time moves events to the log
+	behind atomic.Bool // events are committed that the log did not take
 
 	mu   sync.Mutex
 	runs map[string]*run // registered runs, by id

@@ -281,7 +281,7 @@ func (e *Engine) close(i *intent, cause error) error {
 	if i.ctx.Err() != nil {
 		move, kind = "kill", "query.killed"
 	}
-	err := e.update(context.WithoutCancel(i.ctx), func(tx *registry.Tx) error {
+	err := e.record(context.WithoutCancel(i.ctx), func(tx *registry.Tx) error {
 		if err := i.move(tx, workflow.QueryApproval, workflow.Note{Code: why.Code}, move); err != nil {
 			return err
 		}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestNothingHappensOnAFullDisk fills the disk that holds the audit log, or the
+// whole domain, and asks, explains, loads, applies and approves. Each fails
+// clearly, nothing leaves, and all goes on once there is space.
+//
+// It needs a small file system of its own, so it runs again in a mount
+// namespace, as root there or with a user namespace around it.
+func TestNothingHappensOnAFullDisk(t *testing.T) {
+	if os.Getenv("ZONEBOX_TEST_NAMESPACE") == "" {
+		inNamespace(t)
+		return
+	}
+	for _, where := range []string{"audit", ""} {
+		t.Run("domain/"+where, func(t *testing.T) { fullDisk(t, where) })
+	}
+}
+
+func inNamespace(t *testing.T) {
+	c := exec.Command("/proc/self/exe", "-test.v", "-test.run=^TestNothingHappensOnAFullDisk$")
+	c.Env = append(os.Environ(), "ZONEBOX_TEST_NAMESPACE=1", "ZONEBOX_WORKER="+workerBinary)
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+	if id := os.Geteuid(); id != 0 {
+		c.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
+		c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: id, HostID: id, Size: 1}}
+		c.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+		c.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
+	}
+	out, err := c.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err != nil && !errors.As(err, &exit):
+		t.Skipf("this host gives a test no mount namespace: %v", err)
+	case strings.Contains(string(out), "--- SKIP"):
+		t.Skipf("this host lets a test mount no file system:\n%s", out)
+	case err != nil:
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func fullDisk(t *testing.T, where string) {
+	h := newHome(t)
+	disk := h.domain()
+	if where != "" {
+		disk = h.domain(where)
+	}
+	small(t, disk)
+	h.serve(t)
+	if o := h.ask(t, countVisits); o.code != exitOK {
+		t.Fatalf("before: exit %d: %s", o.code, o.errout)
+	}
+	review := runPattern.FindString(h.ask(t, "SELECT name FROM persons ORDER BY name LIMIT 3").errout)
+	if review == "" {
+		t.Fatal("no run in review")
+	}
+	org := h.path("org.yaml")
+	write(t, org, []byte("kind: Organization\nname: late-org\nspec: {title: 迟到的单位, kind: third_party, org_form: legal_person}\n"), 0o600)
+	smaller := h.path("smaller.csv")
+	h.must(t, exitOK, "city", "visits", "--rows", "100", "--out", smaller, "--zone", "medical", "--grant", "visits-statistics")
+	before := len(h.entries(t))
+
+	empty := fill(t, disk+"/filler")
+	for range 2 {
+		for name, args := range map[string][]string{
+			"query":   {"query", "--as", "li.op", "--scenario", "outpatient-statistics", "--purpose", "MED-STAT", countVisits},
+			"denial":  {"query", "--as", "li.op", "--scenario", "outpatient-statistics", "--purpose", "MED-STAT", "SELECT address FROM persons"},
+			"explain": {"explain", "--as", "li.op", "--scenario", "outpatient-statistics", "--purpose", "MED-STAT", countVisits},
+			"load":    {"load", "--as", "wu.dc", smaller, "--manifest", smaller + ".manifest.yaml"},
+			"apply":   {"apply", "--as", "zhao.city", "-f", org},
+			"approve": {"review", "approve", "--as", "sun.health", review, "--basis", "NJ24-14"},
+		} {
+			o := h.zonebox(t, append(args, "--json")...)
+			p := problemOf(t, o)
+			if o.code != exitFailure || where == "audit" && p.Code != "AUDIT_UNAVAILABLE" {
+				t.Errorf("%s on a full disk: exit %d, %s", name, o.code, o.out)
+			}
+			if p.Message == "" || p.Hint == "" {
+				t.Errorf("%s on a full disk does not say why: %s", name, o.out)
+			}
+		}
+	}
+	empty()
+
+	if o := h.ask(t, countVisits, "-o", "csv"); o.out != "n\n9000\n" {
+		t.Errorf("after: exit %d, %q %s", o.code, o.out, o.errout)
+	}
+	released := 0
+	for _, e := range h.entries(t)[before:] {
+		if e.Kind == "output.released" || e.Kind == "load.committed" {
+			released++
+		}
+	}
+	if released != 1 {
+		t.Errorf("%d outputs were released or loads committed since the disk was full, want the one after it", released)
+	}
+	// What was refused did not happen after all, and can be done now.
+	if o := h.zonebox(t, "get", "organization", "late-org", "--as", "zhao.city"); o.code != exitUsage {
+		t.Errorf("the document that was refused is in force: exit %d, %s", o.code, o.out)
+	}
+	h.must(t, exitOK, "apply", "--as", "zhao.city", "-f", org)
+	if o := h.must(t, exitOK, "review", "list", "--as", "sun.health"); !strings.Contains(o.out, review) {
+		t.Errorf("the approval that was refused counts: %s", o.out)
+	}
+	h.must(t, exitOK, "review", "approve", "--as", "sun.health", review, "--basis", "NJ24-14")
+	h.stop(t)
+	h.verify(t)
+	h.serve(t)
+	h.verify(t)
+	checkIntents(t, h.entries(t))
+}
+
+// small puts a file system of 16 MiB in the place of a folder, with its content.
+func small(t *testing.T, dir string) {
+	t.Helper()
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Skipf("cannot make mounts private: %v", err)
+	}
+	content := dir + ".content"
+	if err := os.Rename(dir, content); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=16m,mode=700"); err != nil {
+		t.Skipf("cannot mount a tmpfs: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	if out, err := exec.Command("cp", "-a", content+"/.", dir).CombinedOutput(); err != nil {
+		t.Fatalf("cp -a: %v\n%s", err, out)
+	}
+	removeAll(t, content)
+}
+
+// fill writes a file until no byte more fits, and returns what removes it.
+func fill(t *testing.T, file string) func() {
+	t.Helper()
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; {
+		_, err := io.CopyN(f, zeros{}, int64(size))
+		switch {
+		case errors.Is(err, syscall.ENOSPC):
+			size /= 2
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+	return func() { removeAll(t, file) }
+}
+
+// zeros is an endless file of zeros.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
