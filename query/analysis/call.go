@@ -46,6 +46,10 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 		a.fault(TypeMismatch, e, e.Name, "")
 		return refused()
 	}
+	if f.Name == "replace" && !shrinks(e.Args) {
+		a.fault(MayRaise, e, e.Name, "")
+		return refused()
+	}
 	if f.Name == "nullif" || f.Name == "greatest" || f.Name == "least" {
 		if _, ok := unify(args, vs); !ok {
 			a.fault(TypeMismatch, e, e.Name, "")
@@ -80,6 +84,15 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 	}
 	out.typ = named("DOUBLE")
 	return call, out
+}
+
+// shrinks reports whether replace with these arguments cannot make a text
+// longer: replacing a letter by a text of thousands exhausts the memory on the
+// rows that have it, and on no others.
+func shrinks(args []ast.Expr) bool {
+	from, ok1 := args[1].(*ast.Constant)
+	to, ok2 := args[2].(*ast.Constant)
+	return ok1 && ok2 && len(to.Text) <= len(from.Text)
 }
 
 func word(e ast.Expr, words []string) bool {
