@@ -2,12 +2,15 @@ package query_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"zonebox/query"
 	"zonebox/query/querytest"
+	"zonebox/registry"
 )
 
 // A constant beside a masked column must not be looked up among raw values:
@@ -101,4 +104,74 @@ func TestAnApprovalWrittenIntoTheRegistryFileIsNone(t *testing.T) {
 	if kinds := auditKinds(d, run); tally(kinds, "query.intent") != 0 {
 		t.Errorf("it ran: %v", kinds)
 	}
+}
+
+// A person who left receives nothing, though a scenario still lists them.
+func TestADisabledPersonReceivesNothing(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	d.Register(querytest.Person{User: "he.op", RealName: "何运营", Organization: "huiyi", Role: registry.RoleOperator})
+	d.Apply(querytest.Founder, cityScenario(t, "recipients: [li.op]", "recipients: [li.op, he.op]"))
+	ask := query.Request{Scenario: querytest.Scenario, Purpose: querytest.Purpose, Recipient: "he.op",
+		SQL: "SELECT district, count(*) FROM persons GROUP BY district"}
+	ask.Subject = d.Subject("li.op")
+	if _, err := d.Engine.Answer(t.Context(), ask); err != nil {
+		t.Fatalf("while active: %s", querytest.Text(err))
+	}
+	d.Apply(querytest.Founder, fmt.Sprintf(
+		"kind: Person\nname: he.op\nspec: {real_name: 何运营, organization: huiyi, roles: [operator], status: disabled, signing_key: %q, recipient_key: %q}",
+		d.Key("he.op").SigningKey(), d.Key("he.op").RecipientKey()))
+	ask.Subject = d.Subject("li.op")
+	if _, err := d.Engine.Answer(t.Context(), ask); querytest.Code(err) != "RECIPIENT_UNLISTED" {
+		t.Errorf("sealed to a disabled person: %v, want RECIPIENT_UNLISTED", err)
+	}
+}
+
+// Whoever does not act for the license's operator learns nothing of its grants
+// and its catalogue, whatever the statement.
+func TestAnotherOperatorLearnsNothingOfTheGrants(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	d.Apply(querytest.Founder, "kind: Organization\nname: rival\nspec: {title: 竞争者, kind: operator, org_form: legal_person, credit_code: 91610103MA6M5AE288, security_officer: 王, security_department: 部, incident_3y: false, dishonesty_3y: false}")
+	d.Register(querytest.Person{User: "qi.op", RealName: "齐运营", Organization: "rival", Role: registry.RoleOperator})
+	for _, sql := range []string{
+		"SELECT address FROM persons", "SELECT nothing FROM persons", "SELECT * FROM nothing", "SELECT income FROM persons",
+		"SELECT count(*) FROM persons", "SELECT", "SELECT 1",
+	} {
+		ask := query.Request{Subject: d.Subject("qi.op"), Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: sql}
+		_, err := d.Engine.Answer(t.Context(), ask)
+		if querytest.Code(err) != "SUBJECT_NOT_OPERATOR" {
+			t.Errorf("%s\ngave %v, want SUBJECT_NOT_OPERATOR", sql, err)
+		}
+		ask.Subject = d.Subject("qi.op")
+		if _, err := d.Engine.Explain(t.Context(), ask); querytest.Code(err) != "SUBJECT_NOT_OPERATOR" {
+			t.Errorf("explain %s\ngave %v, want SUBJECT_NOT_OPERATOR", sql, err)
+		}
+	}
+}
+
+// What was released and not fetched stays inside once the license is suspended.
+func TestASuspendedLicenseFetchesNothing(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT count(*) FROM persons")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("querytest/city/license.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	license, _, _ := strings.Cut(string(text), "---")
+	d.Apply(querytest.Founder, strings.Replace(license, "status: ACTIVE", "status: SUSPENDED\n  status_reason: 协议第七条", 1), querytest.Founder, "sun.health")
+	if _, err := d.Resume("li.op", a.Run); querytest.Code(err) != "WITHHELD" {
+		t.Errorf("fetched under a suspended license: %v, want WITHHELD", err)
+	}
+}
+
+func cityScenario(t *testing.T, old, now string) string {
+	t.Helper()
+	text, err := os.ReadFile("querytest/city/license.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, scenario, _ := strings.Cut(string(text), "---")
+	return strings.Replace(scenario, old, now, 1)
 }

@@ -42,13 +42,18 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 		Scenario: &policy.Scenario{
 			ID: f.Scenario.Name, License: f.Scenario.Spec.License, PurposeCode: f.Scenario.Spec.PurposeCode,
 			PurposeClass: f.Scenario.Spec.PurposeClass, OutputForms: f.Scenario.Spec.OutputForms,
-			Recipients: f.Scenario.Spec.Recipients, From: f.Scenario.Spec.Period.From, Until: f.Scenario.Spec.Period.Until,
+			Recipients: []string{}, From: f.Scenario.Spec.Period.From, Until: f.Scenario.Spec.Period.Until,
 		},
 		// The consent registry is not part of this version: a scenario cannot
 		// ask for consented rows, so none is required and none is cut.
 		Consent:  &policy.Consent{Required: &no, BlanketFound: &no},
 		Datasets: map[string]policy.Dataset{},
 		Columns:  map[string]policy.Column{},
+	}
+	for _, p := range f.Recipients {
+		if p.Spec.Status == "active" { // who left receives nothing
+			in.Scenario.Recipients = append(in.Scenario.Recipients, p.Name)
+		}
 	}
 	for _, ev := range f.Operator.Spec.Evidence {
 		in.Operator.Evidence = append(in.Operator.Evidence, policy.Evidence{Kind: ev.Kind, ValidUntil: ev.ValidUntil})

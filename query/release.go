@@ -248,6 +248,9 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 
 // collect hands out a released artifact again, as it was sealed.
 func (e *Engine) collect(o *output) (*Answer, error) {
+	if o.facts.License.Spec.Status != registry.StatusActive || o.facts.Zone.Spec.Status != registry.StatusActive {
+		return nil, fail("WITHHELD", nil).because("协议或专区已中止", "the license or the zone is suspended").of(o.id)
+	}
 	file, err := os.ReadFile(e.artifactFile(o.id))
 	if err != nil {
 		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
