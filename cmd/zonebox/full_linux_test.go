@@ -33,6 +33,11 @@ func inNamespace(t *testing.T) {
 	c.Env = append(os.Environ(), "ZONEBOX_TEST_NAMESPACE=1", "ZONEBOX_WORKER="+workerBinary)
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	if id := os.Geteuid(); id != 0 {
+		// A gate in this process made it non-dumpable, and who is that may not
+		// map the users of a child.
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0); err != nil {
+			t.Fatal(err)
+		}
 		c.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: id, HostID: id, Size: 1}}
 		c.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
