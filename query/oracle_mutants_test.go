@@ -268,6 +268,7 @@ const mutantsCaught = 3
 // The comparison finds every mutant, so that its silence says something. Its
 // seed is fixed: the statements are to be rich enough, not new.
 func TestBruteForceCatchesUnsoundRewrites(t *testing.T) {
+	t.Parallel()
 	p := livePool(t, 2)
 	parser := liveSession(t, p)
 	qs, _ := poseMany(t, parser, 1, 400)

@@ -189,6 +189,7 @@ func oracleSeed(t *testing.T) uint64 {
 // under the rule of the minimum group: equal where a group and a cell may be
 // released, absent where not.
 func TestRandomAnswersEqualBruteForce(t *testing.T) {
+	t.Parallel()
 	p := livePool(t, 2)
 	parser := liveSession(t, p)
 	seed := oracleSeed(t)

@@ -97,6 +97,7 @@ func calls(f analysis.Function) []string {
 // An error tells whether a row was there: beside protected tables nothing on
 // the reviewed list raises, whatever the values.
 func TestNothingRaisesBesideProtectedTables(t *testing.T) {
+	t.Parallel()
 	p := livePool(t, 2)
 	parser := liveSession(t, p)
 	cat := analysis.Catalog{Tables: []analysis.Table{{Name: "people", Personal: true, Entity: "id", K: 1}}}
