@@ -1,12 +1,15 @@
 package query_test
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
+	"time"
 
 	"zonebox/query"
 	"zonebox/query/querytest"
@@ -174,4 +177,43 @@ func cityScenario(t *testing.T, old, now string) string {
 	}
 	_, scenario, _ := strings.Cut(string(text), "---")
 	return strings.Replace(scenario, old, now, 1)
+}
+
+// A client that goes away while policy decides must cost nobody an approval or
+// an output: nothing was decided.
+func TestAClientThatLeavesDuringADecisionLosesNothing(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	left, now := func() {}, d.Config.Now
+	d.Config.Now = func() time.Time {
+		if strings.Contains(string(debug.Stack()), "policy.(*Evaluator)") {
+			left()
+		}
+		return now()
+	}
+	d.Reopen()
+	run := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 3", "QUERY_IN_REVIEW")
+	leave := func() {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		left = cancel
+		defer func() { left = func() {} }()
+		_, err := d.Engine.Answer(ctx, query.Request{Subject: d.Subject("li.op"), Resume: run})
+		if ctx.Err() == nil {
+			t.Fatal("the client did not leave while policy decided")
+		}
+		if got := querytest.Code(err); got != "STOPPED" {
+			t.Errorf("leaving gave %v, want STOPPED", err)
+		}
+	}
+	d.Approve("sun.health", run)
+	leave()
+	if _, err := d.Resume("li.op", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {
+		t.Fatalf("after the client left during the decision: %s", querytest.Text(err))
+	}
+	d.Approve("sun.health", run)
+	d.Approve("zheng.police", run)
+	leave()
+	if _, err := d.Resume("li.op", run); err != nil {
+		t.Errorf("after the client left during the release: %s", querytest.Text(err))
+	}
 }

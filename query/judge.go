@@ -299,6 +299,7 @@ func (e *Engine) decide(b *bound) (*decided, error) {
 	d, err := e.policy.Decide(b.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(b.ctx, "policy failed", "query_id", b.id, "decision_id", d.ID, "cause", err)
+		return nil, b.stopped(err) // no decision: it runs nothing, and voids no approval
 	}
 	return &decided{b, in, d}, nil
 }

@@ -136,6 +136,7 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 	c.decision, err = e.policy.DecideRelease(o.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(o.ctx, "policy failed", "query_id", o.id, "decision_id", c.decision.ID, "cause", err)
+		return nil, o.stopped(err) // no decision: nothing leaves, and nothing is destroyed
 	}
 	for _, w := range c.decision.Warnings {
 		c.label.Warnings = append(c.label.Warnings, w.ZH+" / "+w.EN)
