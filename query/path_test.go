@@ -95,6 +95,26 @@ func TestAGroupOfTenWithOneIncomePublishesNoAverage(t *testing.T) {
 	}
 }
 
+// Groups made below the root of a statement are groups too: whole, counted, and
+// missing where they are small.
+func TestGroupsOfNestedBlocksLeave(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 2})
+	for _, q := range []struct{ sql, want string }{
+		{"SELECT district, n FROM (SELECT district, count(*) AS n FROM persons GROUP BY district) s ORDER BY district",
+			"320102|60\n320104|60\n320105|60\n320106|20\n"},
+		{"WITH s AS (SELECT district, count(*) AS n FROM persons GROUP BY district) SELECT sum(n) AS people, count(*) AS districts FROM s", "200|4\n"},
+		{"WITH s AS (SELECT diagnosis AS d, count(DISTINCT id_number) AS n FROM visits GROUP BY diagnosis) SELECT sum(n) AS people FROM s", "195\n"},
+		{"SELECT b.hospital, s.n FROM beds b JOIN (SELECT district, count(*) AS n FROM persons GROUP BY district) s ON s.district = b.district ORDER BY b.hospital",
+			"第1医院|60\n第2医院|60\n第3医院|60\n第4医院|20\n"},
+		{"SELECT max(n) AS most FROM (SELECT birth_date, district, count(*) AS n FROM persons GROUP BY birth_date, district) s", "∅\n"},
+		{"SELECT n FROM (SELECT birth_date, district, count(*) AS n FROM persons GROUP BY birth_date, district) s", ""},
+	} {
+		if got := cityAnswer(t, d, q.sql); got != q.want {
+			t.Errorf("%s\n gave\n%swant\n%s", q.sql, got, q.want)
+		}
+	}
+}
+
 func TestOneApprovalGivesOneRun(t *testing.T) {
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	run := cityRefuses(t, d, "SELECT name, district FROM persons ORDER BY name, district LIMIT 3", "QUERY_IN_REVIEW")

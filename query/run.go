@@ -239,7 +239,7 @@ func (e *Engine) hold(c *checked) (*output, error) {
 // sources and the digest of the encrypted hold, no values.
 func (c *checked) describe(held *release.Held) record {
 	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(),
-		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.report.MinGroup, Digest: held.Digest()}}
+		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest()}}
 	// Analysis lets no column at the threshold out as it is; the forms are
 	// counted again here, and the caps and groups on the rows themselves.
 	unmasked, raw, rows := int64(0), c.raw, c.report.Rows
@@ -250,15 +250,33 @@ func (c *checked) describe(held *release.Held) record {
 	}
 	rec.Output = &policy.Output{Digest: held.Digest(), Form: formDataset, Rows: &rows, UnmaskedCells: &unmasked, RawMatches: &raw,
 		Recipient: c.request.Recipient}
-	if c.report.MinGroup > 0 {
-		group := c.report.MinGroup
-		rec.Output.MinGroup = &group
+	if rec.Facts.MinGroup > 0 {
+		rec.Output.MinGroup = &rec.Facts.MinGroup
 	}
 	for _, scan := range c.Scans {
 		d := c.catalog.datasets[scan.Table]
 		rec.Sources = append(rec.Sources, release.Source{Dataset: d.Name, Provider: d.Spec.Provider, Version: d.Data.Version, Acquired: d.Spec.Source.Acquired})
 	}
 	return rec
+}
+
+// minGroup returns the fewest entities behind a row that leaves, 0 if that is
+// not known. Where the answer is made of groups of a nested block, nothing is
+// counted at its root; the rewrite let only groups of K pass, which is the bound.
+func (c *checked) minGroup() int64 {
+	if c.report.MinGroup > 0 || c.report.Rows == 0 || c.RecordLevel {
+		return c.report.MinGroup
+	}
+	least := int64(0)
+	for _, ref := range c.References {
+		if !ref.Held {
+			return 0
+		}
+		if k := int64(ref.K); least == 0 || k < least {
+			least = k
+		}
+	}
+	return least
 }
 
 // reviewers are the organizations whose people may review the output: the

@@ -121,6 +121,7 @@ type Hidden struct {
 type Reference struct {
 	Table, Alias string
 	K            int
+	Held         bool // some block of the rewrite lets only groups of K pass
 }
 
 // Scan is what the rewrite reads of one table, over all its references.

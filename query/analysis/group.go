@@ -393,6 +393,7 @@ func (b *block) enforce() {
 	var conds []ast.Expr
 	for i, l := range b.enforced {
 		conds = append(conds, atLeast(entities(l, nil), l.ref.table.K))
+		l.ref.held = true
 		if b.root {
 			b.hidden = append(b.hidden, Hidden{Name: "__g" + itoa(i+1), Kind: "group", Table: l.ref.table.Name, K: l.ref.table.K, Output: -1})
 			b.counts = append(b.counts, entities(l, nil))

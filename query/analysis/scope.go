@@ -37,6 +37,7 @@ type reference struct {
 	id    int
 	table *table
 	alias string
+	held  bool // a block enforces its minimum group
 }
 
 // origin is the column of a reference that a value is, unchanged.

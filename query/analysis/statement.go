@@ -103,7 +103,7 @@ func (a *analyzer) statement(root *block) *Statement {
 	}
 	for _, r := range a.references {
 		if r.table.protected {
-			st.References = append(st.References, Reference{r.table.Name, r.alias, r.table.K})
+			st.References = append(st.References, Reference{r.table.Name, r.alias, r.table.K, r.held})
 		}
 	}
 	for t, columns := range scans {
