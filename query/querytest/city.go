@@ -134,7 +134,7 @@ func Registers() Data {
 	visit := 0
 	for i := range 200 {
 		id := fmt.Sprintf("32010%d%04d0101%04d", 1+i%6, 1950+i%40, 1000+i*7)
-		income := fmt.Sprint(30000 + 250*i)
+		income := fmt.Sprint(30000 + 250*i + i*i%83)
 		if i >= 189 {
 			income = ""
 		}
