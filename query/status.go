@@ -57,6 +57,9 @@ func (e *Engine) Status(ctx context.Context, s Subject) (*Status, error) {
 	if out.Epoch, err = e.registry.Epoch(ctx); err != nil {
 		return nil, asError(err)
 	}
+	if e.pool == nil {
+		return out, nil
+	}
 	w, err := e.pool.Start(ctx)
 	if err != nil {
 		return nil, asError(err)
