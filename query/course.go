@@ -102,6 +102,12 @@ func (e *Engine) record(ctx context.Context, f func(*registry.Tx) error) error {
 	return e.flush(ctx)
 }
 
+// unlogged reports whether an error of update says that the change stands.
+func unlogged(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == "AUDIT_UNAVAILABLE"
+}
+
 // flush moves the events of the outbox into the audit log, in the order of
 // their commits.
 func (e *Engine) flush(ctx context.Context) (err error) {
