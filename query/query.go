@@ -136,9 +136,14 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 const closeWait = 5 * time.Second
 
 // Close ends every run, signs the audit log and lets go of the domain. A run
-// that does not end in time is closed as abandoned by the next Open.
+// that does not end in time is closed as abandoned by the next Open. A second
+// call does nothing.
 func (e *Engine) Close() error {
 	e.mu.Lock()
+	if e.closing {
+		e.mu.Unlock()
+		return nil
+	}
 	e.closing = true
 	for _, r := range e.runs {
 		r.cancel(errStopped)
@@ -161,7 +166,9 @@ func (e *Engine) Close() error {
 		errs = append(errs, e.keys.Close())
 	}
 	if e.lock != nil {
-		errs = append(errs, e.lock.Close())
+		// A child that is just being started holds a copy of the descriptor, and
+		// with it the lock, until it execs: closing alone is not enough.
+		errs = append(errs, syscall.Flock(int(e.lock.Fd()), syscall.LOCK_UN), e.lock.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"zonebox/keys"
@@ -20,7 +21,8 @@ var ErrRollback = errors.New("registry and audit log are not of one time")
 
 // recover brings a domain to rest after whatever ended the last process: it
 // refuses a registry older than its log and a log shorter than its registry,
-// logs what was committed and not logged, closes open intents, destroys the
+// logs what was committed and not logged, refuses a registry whose newest
+// documents and data are not the newest the log knows, closes open intents, destroys the
 // holds of outputs that have ended, and removes data no version names.
 func (e *Engine) recover(ctx context.Context) error {
 	revision, err := e.registry.Revision(ctx)
@@ -40,6 +42,9 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.flush(ctx); err != nil {
 		return err
 	}
+	if err := e.compare(ctx); err != nil {
+		return err
+	}
 	if err := e.abandon(ctx); err != nil {
 		return err
 	}
@@ -47,6 +52,67 @@ func (e *Engine) recover(ctx context.Context) error {
 		return err
 	}
 	return e.sweepData(ctx)
+}
+
+// compare refuses a registry from which rows were taken: its rows are sealed one
+// by one, so that nothing in the file itself shows that the newest is missing.
+// The log does: it has an entry for every version of every document and of every
+// dataset's data.
+func (e *Engine) compare(ctx context.Context) error {
+	documents, data, epoch := map[string]string{}, map[string]string{}, int64(0)
+	for entry, err := range e.audit.Entries(ctx, 0, e.audit.Size()) {
+		if err != nil {
+			return err
+		}
+		switch entry.Kind {
+		case "apply":
+			documents[entry.Fields["kind"]+" "+entry.Fields["name"]] = entry.Fields["version"]
+			n, err := strconv.ParseInt(entry.Fields["epoch"], 10, 64)
+			if err != nil {
+				return fmt.Errorf("query: open domain: audit entry %d has no epoch", entry.Seq)
+			}
+			epoch = max(epoch, n)
+		case "load.committed":
+			data[entry.Zone+" "+entry.Fields["dataset"]] = entry.Fields["version"]
+		}
+	}
+	differs := func(what, logged, found string) error {
+		return fmt.Errorf("query: open domain: %w: %s is at %q, its log at %q; restore the newest registry", ErrRollback, what, found, logged)
+	}
+	if now, err := e.registry.Epoch(ctx); err != nil {
+		return err
+	} else if now < epoch {
+		return differs("the revocation epoch", strconv.FormatInt(epoch, 10), strconv.FormatInt(now, 10))
+	}
+	metas, err := e.registry.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, m := range metas {
+		name, version := m.Kind+" "+m.Name, strconv.FormatInt(m.Version, 10)
+		if documents[name] != version {
+			return differs(name, documents[name], version)
+		}
+		delete(documents, name)
+	}
+	for name, logged := range documents {
+		return differs(name, logged, "")
+	}
+	versions, err := e.registry.CurrentVersions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		name := v.Zone + " " + v.Dataset
+		if data[name] != v.Version {
+			return differs("data of "+name, data[name], v.Version)
+		}
+		delete(data, name)
+	}
+	for name, logged := range data {
+		return differs("data of "+name, logged, "")
+	}
+	return nil
 }
 
 // abandon closes intents whose process died: each is closed exactly once.
