@@ -136,7 +136,7 @@ func Open(ctx context.Context, dir string, signer note.Signer, cfg Config) (*Log
 	l.queue.init()
 	if err := l.start(ctx, verifier); err != nil {
 		l.stop()
-		lock.Close()
+		unlockDir(lock)
 		return nil, fmt.Errorf("audit: open log: %w", err)
 	}
 	go l.sequence()
@@ -203,6 +203,14 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// unlockDir gives the folder back. Closing the file is not enough: a child that
+// is just being started holds a copy of its descriptor until it execs, and the
+// lock lives as long as the last copy (flock(2)).
+func unlockDir(f *os.File) {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	f.Close()
 }
 
 // Append adds e to the log and returns its index once it is durable.
@@ -313,7 +321,7 @@ func (l *Log) Close(ctx context.Context) error {
 	<-l.queue.drained
 	err := l.awaitCheckpoint(ctx)
 	l.stop()
-	l.lock.Close()
+	unlockDir(l.lock)
 	if err != nil {
 		return fmt.Errorf("audit: close log: %w", err)
 	}

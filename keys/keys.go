@@ -190,7 +190,7 @@ func open(dir string, passphrase []byte) (_ *Provider, err error) {
 	p := &Provider{dir: dir, lock: lock, zones: map[string]zoneKeys{}, holds: map[string]tink.AEAD{}}
 	defer func() {
 		if err != nil {
-			p.lock.Close()
+			unlockFolder(p.lock)
 		}
 	}()
 
@@ -217,7 +217,7 @@ func open(dir string, passphrase []byte) (_ *Provider, err error) {
 }
 
 // Close lets go of the folder. The Provider must not be used afterwards.
-func (p *Provider) Close() error { return p.lock.Close() }
+func (p *Provider) Close() error { return unlockFolder(p.lock) }
 
 // RegistryAEAD returns the encryption of the registry's personal and large
 // contents. It lives as long as the folder.
