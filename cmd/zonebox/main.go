@@ -190,7 +190,18 @@ func (a *app) userKey() (*keys.User, error) {
 	if a.user == "" {
 		return nil, usageError{errors.New(a.say("缺少 --as 用户", "--as USER is missing"))}
 	}
+	if err := a.userName(a.user); err != nil {
+		return nil, err
+	}
 	return keys.LoadUser(a.keyFile(a.user))
+}
+
+// userName refuses a name that is no file name: keys stay in the keyring.
+func (a *app) userName(user string) error {
+	if user != filepath.Base(user) || user == "." || user == ".." {
+		return usageError{fmt.Errorf(a.say("%q 不能作为用户名", "%q cannot be a user name"), user)}
+	}
+	return nil
 }
 
 func (a *app) keyFile(user string) string { return filepath.Join(a.keyring, user+".key") }

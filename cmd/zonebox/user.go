@@ -18,6 +18,9 @@ func (a *app) userCmd() *cobra.Command {
 		Example: "  zonebox user li.op >> people.yaml",
 		Args:    nArgs(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := a.userName(args[0]); err != nil {
+				return err
+			}
 			if _, err := os.Stat(a.keyFile(args[0])); err == nil {
 				return usageError{fmt.Errorf(a.say("%s 的密钥已存在", "a key of %s exists"), args[0])}
 			}
