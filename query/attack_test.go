@@ -200,6 +200,7 @@ var escapes = []struct{ sql, outcome string }{
 // TestAttacks sends every shape and escape as an authenticated operator and
 // looks for every original value in everything that came of it.
 func TestAttacks(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	dictionary, numbers := rawDictionary(querytest.Registers())
 	var seen strings.Builder // what the operator saw
@@ -308,6 +309,7 @@ func TestAttacks(t *testing.T) {
 // holds a table, as the approved statement of a run is. The control is that the
 // session still runs SELECT.
 func TestEscapesFailInTheSandboxToo(t *testing.T) {
+	t.Parallel()
 	pool, err := sandbox.NewPool(sandbox.Config{Worker: querytest.Worker(t), Pool: 3})
 	if err != nil {
 		t.Fatal(err)

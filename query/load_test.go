@@ -55,6 +55,7 @@ func storeFiles(t *testing.T, d *querytest.Domain, files map[string]int64) {
 }
 
 func TestLoad(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	t.Run("a code that is not public does not enter", func(t *testing.T) { codeNotPublic(t, d.In(t)) })
 	t.Run("only the data centre loads", func(t *testing.T) { onlyTheDataCentre(t, d.In(t)) })

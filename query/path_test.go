@@ -53,6 +53,7 @@ func tally(list []string, kind string) (n int) {
 
 // Ten people of whom nine have no income: their average is the income of one.
 func TestAGroupOfTenWithOneIncomePublishesNoAverage(t *testing.T) {
+	t.Parallel()
 	data := querytest.Registers()
 	data.Persons.Rows = data.Persons.Rows[:30]
 	income, district := data.Persons.Column("income"), data.Persons.Column("district")
@@ -98,6 +99,7 @@ func TestAGroupOfTenWithOneIncomePublishesNoAverage(t *testing.T) {
 // Groups made below the root of a statement are groups too: whole, counted, and
 // missing where they are small.
 func TestGroupsOfNestedBlocksLeave(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	for _, q := range []struct{ sql, want string }{
 		{"SELECT district, n FROM (SELECT district, count(*) AS n FROM persons GROUP BY district) s ORDER BY district",

@@ -36,6 +36,7 @@ type real struct {
 // test computes from the files themselves. Afterwards it looks for each of the
 // 30,000 people in everything that was written.
 func TestRealData(t *testing.T) {
+	t.Parallel()
 	r := openReal(t)
 	demographic, medical := r.table(t, "demographic.csv"), r.table(t, "medical.csv")
 	diagnosisOf := map[string]string{}
@@ -200,6 +201,12 @@ func TestRealData(t *testing.T) {
 	}
 	if people.n < 50000 {
 		t.Fatalf("looking for %d names and IDs, want all of them", people.n)
+	}
+	if _, err := os.Stat(filepath.Join(r.Config.Domain, "registry.db-wal")); err != nil {
+		t.Errorf("the registry has no log to look at: %v", err)
+	}
+	if _, found := people.search(t, r.Config.Domain, r.Config.Keys); len(found) > 0 {
+		t.Errorf("while the gate runs, a person of the file stands in %v", found)
 	}
 	r.Reopen()
 	t.Run("nobody is found in what was written", func(t *testing.T) {
