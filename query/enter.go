@@ -23,6 +23,7 @@ type run struct {
 	id      string
 	request Request
 	resumed bool
+	began   time.Time
 	facts   registry.Facts
 	known   atomic.Bool // facts are read and stay as they are
 	pack    policy.Pack
@@ -40,7 +41,7 @@ type stored struct {
 // enter registers the run and reads one consistent snapshot of facts. A resumed
 // run is the stored one: its question cannot be changed on the way.
 func (e *Engine) enter(ctx context.Context, req Request) (*run, error) {
-	r := &run{engine: e, request: req, id: req.Resume}
+	r := &run{engine: e, request: req, id: req.Resume, began: e.cfg.Now()}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if req.Resume != "" {
 		if err := r.load(); err != nil {

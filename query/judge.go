@@ -163,6 +163,11 @@ func (p *parsed) analyze() (*analyzed, error) {
 	if err != nil {
 		return nil, asError(err).of(p.id)
 	}
+	if len(s.Scans) == 0 {
+		return nil, denied([]Detail{{Code: "NO_DATASET", Articles: []string{"NJ24-13"},
+			ZH: "语句没有读取任何数据集", EN: "the statement reads no dataset",
+			HintZH: "在 FROM 中写明获授权的数据集", HintEN: "name a granted dataset in FROM"}}).of(p.id)
+	}
 	if err := p.tokensHide(s); err != nil {
 		return nil, err
 	}

@@ -244,6 +244,9 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 	if err := e.destroyHold(s.id); err != nil {
 		e.log.ErrorContext(s.ctx, "hold of a released output not destroyed", "query_id", s.id, "cause", err)
 	}
+	e.log.InfoContext(s.ctx, "answered", "query_id", s.id, "zone", s.facts.Zone.Name, "scenario", s.request.Scenario, "user_id", s.request.Subject.user,
+		"decision_id", s.decision.ID, "bundle_hash", s.decision.BundleHash, "rows", s.record.Facts.Rows, "bytes", len(s.artifact.Bytes()),
+		"elapsed", e.cfg.Now().Sub(s.began))
 	return &Answer{Run: s.id, Artifact: s.artifact}, nil
 }
 
