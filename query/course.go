@@ -99,14 +99,15 @@ func (e *Engine) record(ctx context.Context, f func(*registry.Tx) error) error {
 	if err := e.registry.Update(ctx, f); err != nil {
 		return err
 	}
-	return e.flush(ctx)
+	if err := e.flush(ctx); err != nil {
+		return fail("AUDIT_UNAVAILABLE", errors.Join(errUnlogged, err))
+	}
+	return nil
 }
 
-// unlogged reports whether an error of update says that the change stands.
-func unlogged(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Code == "AUDIT_UNAVAILABLE"
-}
+// errUnlogged is in an error of update whose change stands: it was committed,
+// and the log could not take its entry yet.
+var errUnlogged = errors.New("query: committed, not logged yet")
 
 // flush moves the events of the outbox into the audit log, in the order of
 // their commits.

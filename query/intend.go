@@ -108,7 +108,7 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 		fields["tree"] = hex.EncodeToString(d.hash[:])
 		return tx.Emit(d.event("query.intent", fields))
 	})
-	if unlogged(err) && d.decision.Verdict == policy.Allow {
+	if errors.Is(err, errUnlogged) && d.decision.Verdict == policy.Allow {
 		return nil, e.close(&intent{d}, err) // it stands, and must not stay open
 	}
 	if err != nil {

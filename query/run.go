@@ -229,7 +229,7 @@ func (e *Engine) hold(c *checked) (*output, error) {
 		return tx.Emit(c.event("query.done", map[string]string{"decision": c.decision.ID, "output": held.Digest(),
 			"worker": c.session.Attestation().Binary, "attestation": attested}))
 	})
-	if unlogged(err) {
+	if errors.Is(err, errUnlogged) {
 		return nil, asError(err).of(c.id) // the run has ended; its output waits for the log
 	}
 	if err != nil {
