@@ -130,6 +130,12 @@ func (e *Engine) Documents(ctx context.Context, s Subject, kind, name string) ([
 	if err != nil {
 		return nil, asError(err)
 	}
+	var r reach
+	if s.any(registry.RoleOperator) {
+		if r, err = e.reach(ctx, s.organization); err != nil {
+			return nil, asError(err)
+		}
+	}
 	out := []DocumentView{}
 	for _, m := range metas {
 		if name != "" && m.Name != name {
@@ -139,7 +145,7 @@ func (e *Engine) Documents(ctx context.Context, s Subject, kind, name string) ([
 		if err != nil {
 			return nil, asError(err)
 		}
-		visible, err := e.visible(ctx, s, doc)
+		visible, err := s.visible(doc, r)
 		if err != nil {
 			return nil, asError(err)
 		}
@@ -173,8 +179,9 @@ func titleOf(doc registry.Document) string {
 // visible reports whether s may see a document. Supervisors, providers and the
 // data centre see all; an operator sees what concerns its own organization:
 // its licenses, their scenarios and grants, the zones and catalogue entries of
-// those zones, itself. Contact data of others is nobody's but their own.
-func (e *Engine) visible(ctx context.Context, s Subject, doc registry.Document) (bool, error) {
+// those zones, itself. Contact data of others is nobody's but their own. r is
+// the operator's reach; others have no use for one.
+func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 	if doc.Kind == registry.KindPerson {
 		p, err := registry.SpecOf[registry.Person](doc)
 		return doc.Name == s.user || p.Organization == s.organization || s.any(registry.RoleCityAuthority, registry.RoleAuditor), err
@@ -182,50 +189,48 @@ func (e *Engine) visible(ctx context.Context, s Subject, doc registry.Document) 
 	if !s.any(registry.RoleOperator) {
 		return true, nil
 	}
-	zones, licenses, scenarios, err := e.reach(ctx, s.organization)
-	if err != nil {
-		return false, err
-	}
 	switch doc.Kind {
 	case registry.KindOrganization:
 		return doc.Name == s.organization, nil
 	case registry.KindZone:
-		return zones[doc.Name], nil
+		return r.zones[doc.Name], nil
 	case registry.KindDataset:
 		d, err := registry.SpecOf[registry.Dataset](doc)
-		return zones[d.Zone] && d.Status == registry.StatusPublished, err
+		return r.zones[d.Zone] && d.Status == registry.StatusPublished, err
 	case registry.KindLicense:
-		return licenses[doc.Name], nil
+		return r.licenses[doc.Name], nil
 	case registry.KindScenario:
-		return scenarios[doc.Name], nil
+		return r.scenarios[doc.Name], nil
 	case registry.KindGrant:
 		g, err := registry.SpecOf[registry.Grant](doc)
-		return scenarios[g.Scenario], err
+		return r.scenarios[g.Scenario], err
 	}
 	return false, nil
 }
 
-// reach returns the zones, licenses and scenarios of an operator.
-func (e *Engine) reach(ctx context.Context, operator string) (zones, licenses, scenarios map[string]bool, err error) {
-	zones, licenses, scenarios = map[string]bool{}, map[string]bool{}, map[string]bool{}
-	err = e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
+// reach is what an operator's licenses cover, by name.
+type reach struct{ zones, licenses, scenarios map[string]bool }
+
+func (e *Engine) reach(ctx context.Context, operator string) (reach, error) {
+	r := reach{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	err := e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
 		l, err := registry.SpecOf[registry.License](doc)
 		if l.Operator == operator {
-			licenses[doc.Name], zones[l.Zone] = true, true
+			r.licenses[doc.Name], r.zones[l.Zone] = true, true
 		}
 		return err
 	})
 	if err != nil {
-		return nil, nil, nil, err
+		return reach{}, err
 	}
 	err = e.each(ctx, registry.KindScenario, func(doc registry.Document) error {
 		sc, err := registry.SpecOf[registry.Scenario](doc)
-		if licenses[sc.License] {
-			scenarios[doc.Name] = true
+		if r.licenses[sc.License] {
+			r.scenarios[doc.Name] = true
 		}
 		return err
 	})
-	return zones, licenses, scenarios, err
+	return r, err
 }
 
 func (e *Engine) each(ctx context.Context, kind string, f func(registry.Document) error) error {

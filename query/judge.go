@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -74,14 +75,20 @@ func (e *Engine) startParser(r *run) (*parser, error) {
 }
 
 func (e *Engine) startWorker(r *run) (*sandbox.Session, error) {
-	if e.pool == nil {
-		return nil, fail("INTERNAL", errors.New("query: the gate has no worker")).of(r.id)
-	}
-	s, err := e.pool.Start(r.ctx)
+	s, err := e.worker(r.ctx)
 	if err != nil {
 		return nil, r.stopped(err)
 	}
 	return s, nil
+}
+
+// worker takes a fresh worker from the pool, which a gate opened without one
+// does not have.
+func (e *Engine) worker(ctx context.Context) (*sandbox.Session, error) {
+	if e.pool == nil {
+		return nil, errors.New("query: the gate has no worker")
+	}
+	return e.pool.Start(ctx)
 }
 
 // stopped maps an error that is not about the statement: the run was ended, or

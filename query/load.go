@@ -27,6 +27,7 @@ type loading struct {
 	facts    registry.Facts
 	dataset  registry.DatasetFacts
 	id       string
+	attested sandbox.Attestation // of the worker that parses it
 }
 
 // Load brings a delivery into its zone, all of it or nothing. The manifest is
@@ -39,15 +40,22 @@ func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader
 	if err := l.enter(s); err != nil {
 		return nil, err
 	}
+	// One worker is attested for the decisions and then parses the file.
+	w, err := e.worker(ctx)
+	if err != nil {
+		return nil, asError(err)
+	}
+	defer w.Close()
+	l.attested = w.Attestation()
 	claim := policy.Receipt{Grant: m.Grant, SchemaSHA256: l.schema(), Rows: m.Rows, Digest: m.SHA256}
 	if err := l.decide(claim); err != nil {
 		return nil, l.refuse(err)
 	}
-	err := e.update(ctx, func(tx *registry.Tx) error { return tx.Emit(l.event("load.intent", nil)) })
+	err = e.update(ctx, func(tx *registry.Tx) error { return tx.Emit(l.event("load.intent", nil)) })
 	if err != nil {
 		return nil, asError(err)
 	}
-	stored, found, err := l.read(data)
+	stored, found, err := l.read(w, data)
 	if err != nil {
 		return nil, l.refuse(err)
 	}
@@ -128,14 +136,7 @@ func (l *loading) decide(found policy.Receipt) error {
 			in.Load.Unlabelled = append(in.Load.Unlabelled, m.Dataset+"."+c.Name)
 		}
 	}
-	w, err := e.pool.Start(l.ctx)
-	if err != nil {
-		return asError(err)
-	}
-	in.Runtime = runtimeFacts(w.Attestation())
-	if err := w.Close(); err != nil {
-		return asError(err)
-	}
+	in.Runtime = runtimeFacts(l.attested)
 	d, err := e.policy.Decide(l.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(l.ctx, "policy failed", "decision_id", d.ID, "cause", err)
@@ -149,7 +150,7 @@ func (l *loading) decide(found policy.Receipt) error {
 }
 
 // read has a worker parse the file and stores what it yields, uncommitted.
-func (l *loading) read(data io.Reader) (*zone.Load, policy.Receipt, error) {
+func (l *loading) read(w *sandbox.Session, data io.Reader) (*zone.Load, policy.Receipt, error) {
 	e, m := l.engine, l.manifest
 	spec := zone.Spec{Zone: m.Zone, Dataset: m.Dataset}
 	if l.dataset.Spec.Entity != nil {
@@ -164,11 +165,6 @@ func (l *loading) read(data io.Reader) (*zone.Load, policy.Receipt, error) {
 		columns = append(columns, sandbox.Column{Name: c.Name, Type: t})
 		spec.Columns = append(spec.Columns, zone.ColumnSpec{Name: c.Name, Type: c.Type})
 	}
-	w, err := e.pool.Start(l.ctx)
-	if err != nil {
-		return nil, policy.Receipt{}, err
-	}
-	defer w.Close()
 	stored, err := e.store.Begin(spec)
 	if err != nil {
 		return nil, policy.Receipt{}, err

@@ -14,9 +14,6 @@ type Subject struct {
 	roles        []string
 }
 
-// User returns the person's name in the registry.
-func (s Subject) User() string { return s.user }
-
 // Request asks a question in a scenario, or with Resume, and nothing else,
 // continues a run that was in review. Recipient empty means the asking person.
 type Request struct {
