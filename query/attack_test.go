@@ -490,7 +490,7 @@ func straight(t *testing.T, pool *sandbox.Pool, sql string) (string, error) {
 	b.Field(0).(*array.StringBuilder).Append("320102")
 	batch := b.NewRecordBatch()
 	defer batch.Release()
-	segment, err := sandbox.Seal(batch)
+	segment, err := sandbox.SealBatch(batch)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -500,7 +500,7 @@ func straight(t *testing.T, pool *sandbox.Pool, sql string) (string, error) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	if err := second.Attach(t.Context(), table, []*sandbox.Segment{segment}); err != nil {
+	if err := second.Attach(t.Context(), table, []sandbox.Segment{segment}); err != nil {
 		t.Fatal(err)
 	}
 	result, err := second.Execute(t.Context(), sql, hash, sandbox.Limits{})

@@ -181,11 +181,11 @@ func (b *bruteTable) attach(t *testing.T, s *sandbox.Session, as sandbox.Table) 
 	}
 	batch := rec.NewRecordBatch()
 	defer batch.Release()
-	var segs []*sandbox.Segment
+	var segs []sandbox.Segment
 	if len(b.Rows) > 0 {
-		g, err := sandbox.Seal(batch)
+		g, err := sandbox.SealBatch(batch)
 		if err != nil {
-			t.Fatalf("Seal() = %v", err)
+			t.Fatalf("SealBatch() = %v", err)
 		}
 		defer g.Close()
 		segs = append(segs, g)

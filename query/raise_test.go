@@ -138,12 +138,12 @@ func TestNothingRaisesBesideProtectedTables(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		g, err := sandbox.Seal(extremeRows())
+		g, err := sandbox.SealBatch(extremeRows())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer g.Close()
-		if err := s.Attach(t.Context(), table, []*sandbox.Segment{g}); err != nil {
+		if err := s.Attach(t.Context(), table, []sandbox.Segment{g}); err != nil {
 			t.Fatal(err)
 		}
 		r, err := s.Execute(t.Context(), st.SQL, liveHash(t, parser, st.SQL), sandbox.Limits{})

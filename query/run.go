@@ -101,12 +101,12 @@ func (w *worker) project(t sandbox.Table) error {
 		if err != nil {
 			return e.storeError(err)
 		}
-		segment, err := sandbox.Seal(batch)
+		segment, err := sandbox.SealBatch(batch)
 		batch.Release()
 		if err != nil {
 			return err
 		}
-		err = w.session.Attach(w.ctx, t, []*sandbox.Segment{segment})
+		err = w.session.Attach(w.ctx, t, []sandbox.Segment{segment})
 		if err := errors.Join(err, segment.Close()); err != nil {
 			return err
 		}

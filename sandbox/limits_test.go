@@ -36,10 +36,10 @@ func TestMemoryIsBounded(t *testing.T) {
 func TestAttachedTablesDoNotCountAsMemory(t *testing.T) {
 	p := pool(t, sandbox.Config{Memory: 100 << 20})
 	g := seal(t, peopleBatch(0, 1_500_000))
-	if g.Size() < 100<<20 {
-		t.Fatalf("segment of %d bytes proves nothing", g.Size())
+	if size := g[0].Size(); size < 100<<20 {
+		t.Fatalf("segment of %d bytes proves nothing", size)
 	}
-	got, err := query(t, p, `SELECT count(*) FROM people WHERE visits > 10`, g)
+	got, err := query(t, p, `SELECT count(*) FROM people WHERE visits > 10`, g...)
 	if err != nil || got[0][0] != "1285705" {
 		t.Errorf("Execute() = %v, %v, want 1285705", got, err)
 	}
@@ -106,7 +106,7 @@ func TestResultIsBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			attach(t, s, people, g)
+			attach(t, s, people, g...)
 			if _, err := rows(s.Execute(t.Context(), sql, h, c.lim)); !errors.Is(err, c.want) {
 				t.Errorf("Execute() = %v, want %v", err, c.want)
 			}
@@ -210,7 +210,7 @@ func TestEngineErrorsAreCodes(t *testing.T) {
 		{`SELECT error(name) FROM people`, "invalid_input"},
 		{`SELECT (visits + 9223372036854775807)::BIGINT FROM people`, "out_of_range"},
 	} {
-		_, err := query(t, p, c.sql, g)
+		_, err := query(t, p, c.sql, g...)
 		var got *sandbox.StatementError
 		if !errors.As(err, &got) || got.Code != c.code {
 			t.Errorf("Execute(%q) = %v, want code %s", c.sql, err, c.code)

@@ -6,35 +6,40 @@ import (
 	"os"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 )
 
-// A Segment is a run of record batches in memory that nobody can change any
-// more, the gate included. Any number of workers may map it.
-type Segment struct {
+// A Sealed is one column of one run of rows in memory that nobody can change any
+// more, the gate included: an Arrow IPC file with one field and one batch. Any
+// number of workers may map it.
+type Sealed struct {
 	file *os.File
 	size int64
 	rows int64
 }
 
-// Seal copies recs into a segment. They must share one schema, and there must be
-// at least one. The caller keeps its batches and closes the segment.
-func Seal(recs ...arrow.RecordBatch) (*Segment, error) {
-	if len(recs) == 0 {
-		panic("sandbox: Seal of nothing")
-	}
-	g := &Segment{}
-	file, err := sealedFile("zonebox-segment", func(f *os.File) error {
-		buf := bufio.NewWriterSize(f, 1<<20)
-		w, err := ipc.NewFileWriter(buf, ipc.WithSchema(recs[0].Schema()))
+// A Segment is a run of rows of a table: one sealed column per column of the
+// table, in its order, each of Rows rows. Segments may share columns.
+type Segment struct {
+	Rows    int64
+	Columns []*Sealed
+}
+
+// Seal copies arr, which may be a slice of a longer array. The caller keeps arr
+// and closes the column.
+func Seal(arr arrow.Array) (*Sealed, error) {
+	file, err := sealedFile("zonebox-column", func(f *os.File) error {
+		schema := arrow.NewSchema([]arrow.Field{{Type: arr.DataType(), Nullable: true}}, nil)
+		rec := array.NewRecordBatch(schema, []arrow.Array{arr}, int64(arr.Len()))
+		defer rec.Release()
+		buf := bufio.NewWriterSize(f, 64<<10)
+		w, err := ipc.NewFileWriter(buf, ipc.WithSchema(schema))
 		if err != nil {
 			return err
 		}
-		for _, r := range recs {
-			if err := w.Write(r); err != nil {
-				return err
-			}
-			g.rows += r.NumRows()
+		if err := w.Write(rec); err != nil {
+			return err
 		}
 		if err := w.Close(); err != nil {
 			return err
@@ -42,23 +47,57 @@ func Seal(recs ...arrow.RecordBatch) (*Segment, error) {
 		return buf.Flush()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: seal segment: %w", err)
+		return nil, fmt.Errorf("sandbox: seal column: %w", err)
 	}
 	info, err := file.Stat()
 	if err != nil {
 		_ = file.Close()
-		return nil, fmt.Errorf("sandbox: seal segment: %w", err)
+		return nil, fmt.Errorf("sandbox: seal column: %w", err)
 	}
-	g.file, g.size = file, info.Size()
+	return &Sealed{file: file, size: info.Size(), rows: int64(arr.Len())}, nil
+}
+
+// Size returns the bytes of memory the column holds.
+func (c *Sealed) Size() int64 { return c.size }
+
+// Rows returns the rows of the column.
+func (c *Sealed) Rows() int64 { return c.rows }
+
+// Close gives up the gate's hold. Workers that mapped the column keep it until
+// they end.
+func (c *Sealed) Close() error { return c.file.Close() }
+
+// SealBatch seals every column of rec as one segment. The caller keeps rec and
+// closes the segment.
+func SealBatch(rec arrow.RecordBatch) (Segment, error) {
+	g := Segment{Rows: rec.NumRows()}
+	for _, arr := range rec.Columns() {
+		c, err := Seal(arr)
+		if err != nil {
+			_ = g.Close()
+			return Segment{}, err
+		}
+		g.Columns = append(g.Columns, c)
+	}
 	return g, nil
 }
 
-// Size returns the bytes of memory the segment holds.
-func (g *Segment) Size() int64 { return g.size }
+// Size returns the bytes of memory the columns hold.
+func (g Segment) Size() int64 {
+	var n int64
+	for _, c := range g.Columns {
+		n += c.size
+	}
+	return n
+}
 
-// Rows returns the rows of the segment.
-func (g *Segment) Rows() int64 { return g.rows }
-
-// Close gives up the gate's hold. Workers that mapped the segment keep it until
-// they end.
-func (g *Segment) Close() error { return g.file.Close() }
+// Close closes every column and returns the first error.
+func (g Segment) Close() error {
+	var first error
+	for _, c := range g.Columns {
+		if err := c.Close(); first == nil {
+			first = err
+		}
+	}
+	return first
+}

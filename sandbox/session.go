@@ -170,40 +170,79 @@ func (s *Session) Bind(ctx context.Context, tables []Table, sql string) ([]Colum
 	return s.receiveSchema(nil)
 }
 
-// Attach makes segs visible to the statement as table. The segments must carry
-// the table's columns in order and may be closed when Attach has returned. A
-// table without segments is empty; Attach may be called again to add segments.
-func (s *Session) Attach(ctx context.Context, table Table, segs []*Segment) error {
+// Attach makes segs visible to the statement as table. Their columns may be
+// closed when Attach has returned. A table without segments is empty; Attach may
+// be called again to add segments. The worker's memory is charged with nothing
+// for them: they are the gate's.
+//
+// It panics if a segment has not the table's number of columns or a column not
+// the segment's rows.
+func (s *Session) Attach(ctx context.Context, table Table, segs []Segment) error {
 	if err := s.enter("attach", attached, fresh, attached); err != nil {
 		return err
 	}
 	defer s.watch(ctx)()
-	var size int64
 	for _, g := range segs {
-		size += g.size
+		if len(g.Columns) != len(table.Columns) {
+			panic("sandbox: Attach of a segment with another number of columns")
+		}
+		for _, c := range g.Columns {
+			if c.rows != g.Rows {
+				panic("sandbox: Attach of a segment with columns of different lengths")
+			}
+			s.attachedLen += pages(c.size)
+		}
 	}
-	s.attachedLen += size
 	if err := s.allow(s.attachedLen); err != nil {
 		return err
 	}
-	for first := true; first || len(segs) > 0; first = false {
-		n := min(len(segs), wire.MaxFiles)
-		files := make([]*os.File, n)
-		for i, g := range segs[:n] {
-			files[i] = g.file
-		}
-		segs = segs[n:]
-		m := wire.AttachMessage{Table: table, Files: n}
-		if err := s.send(wire.AppendJSON(nil, wire.Attach, m), files); err != nil {
-			return err
-		}
-		if kind, payload, err := s.receive(); err != nil {
-			return err
-		} else if kind != wire.Done {
-			return s.unexpected(kind, payload, nil)
+	m := wire.AttachMessage{Table: table}
+	var files []*os.File
+	flush := func() error {
+		err := s.attach(m, files)
+		m, files = wire.AttachMessage{Table: Table{Name: table.Name}}, nil
+		return err
+	}
+	for _, g := range segs {
+		for first := 0; first < len(g.Columns); {
+			n := min(len(g.Columns)-first, wire.MaxFiles-len(files))
+			m.Parts = append(m.Parts, wire.Part{Rows: g.Rows, First: first, Files: n})
+			for _, c := range g.Columns[first : first+n] {
+				files = append(files, c.file)
+			}
+			first += n
+			if len(files) == wire.MaxFiles {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
 		}
 	}
+	if len(files) > 0 || m.Table.Columns != nil {
+		return flush()
+	}
 	return nil
+}
+
+// attach sends one message and waits for the worker to have mapped its files.
+func (s *Session) attach(m wire.AttachMessage, files []*os.File) error {
+	if err := s.send(wire.AppendJSON(nil, wire.Attach, m), files); err != nil {
+		return err
+	}
+	kind, payload, err := s.receive()
+	if err != nil {
+		return err
+	}
+	if kind != wire.Done {
+		return s.unexpected(kind, payload, nil)
+	}
+	return nil
+}
+
+// pages returns the address space that mapping size bytes takes.
+func pages(size int64) int64 {
+	page := int64(os.Getpagesize())
+	return (size + page - 1) / page * page
 }
 
 // Execute runs sql over the attached tables. The worker parses sql again and

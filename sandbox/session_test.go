@@ -70,20 +70,22 @@ func peopleBatch(first, n int) arrow.RecordBatch {
 	return b.NewRecordBatch()
 }
 
-func seal(t *testing.T, recs ...arrow.RecordBatch) *sandbox.Segment {
+func seal(t *testing.T, recs ...arrow.RecordBatch) []sandbox.Segment {
 	t.Helper()
-	g, err := sandbox.Seal(recs...)
-	if err != nil {
-		t.Fatalf("Seal() = %v", err)
-	}
+	var segs []sandbox.Segment
 	for _, r := range recs {
+		g, err := sandbox.SealBatch(r)
+		if err != nil {
+			t.Fatalf("SealBatch() = %v", err)
+		}
 		r.Release()
+		t.Cleanup(func() { _ = g.Close() })
+		segs = append(segs, g)
 	}
-	t.Cleanup(func() { _ = g.Close() })
-	return g
+	return segs
 }
 
-func attach(t *testing.T, s *sandbox.Session, table sandbox.Table, segs ...*sandbox.Segment) {
+func attach(t *testing.T, s *sandbox.Session, table sandbox.Table, segs ...sandbox.Segment) {
 	t.Helper()
 	if err := s.Attach(t.Context(), table, segs); err != nil {
 		t.Fatalf("Attach() = %v", err)
@@ -135,7 +137,7 @@ func rows(r *sandbox.Result, err error) ([][]string, error) {
 }
 
 // query attaches people in segments of batches and runs sql.
-func query(t *testing.T, p *sandbox.Pool, sql string, segs ...*sandbox.Segment) ([][]string, error) {
+func query(t *testing.T, p *sandbox.Pool, sql string, segs ...sandbox.Segment) ([][]string, error) {
 	t.Helper()
 	h := hash(t, p, sql)
 	s, err := p.Start(t.Context())
@@ -149,12 +151,12 @@ func query(t *testing.T, p *sandbox.Pool, sql string, segs ...*sandbox.Segment) 
 
 func TestStatementsSeeAttachedSegmentsAsOneTable(t *testing.T) {
 	p := pool(t, sandbox.Config{})
-	small := []*sandbox.Segment{seal(t, peopleBatch(0, 3), peopleBatch(3, 4)), seal(t, peopleBatch(7, 3))}
-	large := []*sandbox.Segment{seal(t, peopleBatch(0, 150_000)), seal(t, peopleBatch(150_000, 50_001))}
+	small := seal(t, peopleBatch(0, 3), peopleBatch(3, 4), peopleBatch(7, 3))
+	large := seal(t, peopleBatch(0, 150_000), peopleBatch(150_000, 50_001))
 	for _, c := range []struct {
 		rule string
 		sql  string
-		segs []*sandbox.Segment
+		segs []sandbox.Segment
 		want [][]string
 	}{
 		{"every type crosses both ways", `SELECT * FROM people WHERE visits = 3`, small, [][]string{
@@ -191,7 +193,7 @@ func TestStatementsSeeAttachedSegmentsAsOneTable(t *testing.T) {
 
 func TestResultLargerThanOneBatchArrivesWhole(t *testing.T) {
 	p := pool(t, sandbox.Config{})
-	got, err := query(t, p, `SELECT visits, name FROM people`, seal(t, peopleBatch(0, 150_000)))
+	got, err := query(t, p, `SELECT visits, name FROM people`, seal(t, peopleBatch(0, 150_000))...)
 	if err != nil {
 		t.Fatal(err)
 	}

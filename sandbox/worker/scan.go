@@ -46,9 +46,16 @@ const (
 
 // A table is what one view scans. It does not change while a statement runs.
 type table struct {
-	index   int64
-	columns []wire.Column
-	batches []arrow.RecordBatch // over mapped files, never released
+	index    int64
+	columns  []wire.Column
+	segments []segment
+	partial  segment // whose columns are still coming
+	rows     int64
+}
+
+// A segment is a run of rows over mapped files.
+type segment struct {
+	columns []arrow.Array
 	rows    int64
 }
 
@@ -61,7 +68,7 @@ type scan struct {
 }
 
 type morsel struct {
-	batch      arrow.RecordBatch
+	segment    *segment
 	start, end int
 }
 
@@ -135,10 +142,11 @@ func zoneboxScanInit(p unsafe.Pointer) {
 			s.columns[i] = int(c)
 		}
 	}
-	for _, b := range t.batches {
-		rows := int(b.NumRows())
+	for i := range t.segments {
+		g := &t.segments[i]
+		rows := int(g.rows)
 		for start := 0; start < rows; start += morselRows {
-			s.morsels = append(s.morsels, morsel{b, start, min(start+morselRows, rows)})
+			s.morsels = append(s.morsels, morsel{g, start, min(start+morselRows, rows)})
 		}
 	}
 	duckdb.InitSetMaxThreads(info, duckdb.IdxT(max(1, len(s.morsels))))
@@ -167,7 +175,7 @@ func zoneboxScanNext(p, out unsafe.Pointer) {
 	for i, column := range s.columns {
 		v := duckdb.DataChunkGetVector(chunk, duckdb.IdxT(i))
 		if column >= 0 {
-			fill(v, c.batch.Column(column), s.table.columns[column].Type, c.start, n)
+			fill(v, c.segment.columns[column], s.table.columns[column].Type, c.start, n)
 		}
 	}
 	c.start += n

@@ -81,17 +81,9 @@ func ArrowSchema(columns []Column) (*arrow.Schema, error) {
 	return arrow.NewSchema(fields, nil), nil
 }
 
-// Matches reports whether schema carries exactly columns, in order. Nullability
-// and metadata do not count.
-func Matches(schema *arrow.Schema, columns []Column) bool {
-	if schema.NumFields() != len(columns) {
-		return false
-	}
-	for i, c := range columns {
-		want, err := Arrow(c.Type)
-		if err != nil || schema.Field(i).Name != c.Name || !arrow.TypeEqual(schema.Field(i).Type, want) {
-			return false
-		}
-	}
-	return true
+// Matches reports whether an array of the Arrow type dt may be scanned as the
+// engine type typ.
+func Matches(dt arrow.DataType, typ string) bool {
+	want, err := Arrow(typ)
+	return err == nil && arrow.TypeEqual(dt, want)
 }

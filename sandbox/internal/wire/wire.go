@@ -80,10 +80,19 @@ type BindMessage struct {
 	SQL    string  `json:"sql"`
 }
 
-// AttachMessage comes with Files descriptors, each an Arrow IPC file. Several
-// messages for the same table add up.
+// AttachMessage comes with one descriptor per file of its parts, in their order,
+// each an Arrow IPC file of one column. The first message for a table carries
+// its columns and may carry parts; the others name it only. Messages add up.
 type AttachMessage struct {
-	Table Table `json:"table"`
+	Table Table  `json:"table"`
+	Parts []Part `json:"parts,omitempty"`
+}
+
+// A Part is Files columns, from column First on, of a segment of Rows rows. A
+// segment's parts follow one another until every column has come.
+type Part struct {
+	Rows  int64 `json:"rows"`
+	First int   `json:"first"`
 	Files int   `json:"files"`
 }
 
