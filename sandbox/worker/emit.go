@@ -71,7 +71,7 @@ func (s *server) execute(m wire.ExecuteMessage) error {
 
 // An emitter gathers rows into record batches and sends them.
 type emitter struct {
-	s           *server
+	write       func(frame []byte) error
 	columns     []wire.Column
 	schema      *arrow.Schema
 	builder     *array.RecordBuilder
@@ -93,7 +93,7 @@ func (s *server) emit(columns []wire.Column, rows, size int64) (*emitter, error)
 	if err := s.reply(wire.Schema, wire.SchemaMessage{Columns: columns}); err != nil {
 		return nil, err
 	}
-	return &emitter{s: s, columns: columns, schema: schema, rowsAllowed: rows, allowed: size,
+	return &emitter{write: s.in.send, columns: columns, schema: schema, rowsAllowed: rows, allowed: size,
 		builder: array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
 }
 
@@ -161,14 +161,14 @@ func (e *emitter) send(rec arrow.RecordBatch) error {
 	if e.allowed > 0 && e.bytes > e.allowed {
 		return faulted("output")
 	}
-	return e.s.in.send(wire.Append(nil, wire.Batch, e.frame.Bytes()))
+	return e.write(wire.Append(nil, wire.Batch, e.frame.Bytes()))
 }
 
 func (e *emitter) done() error {
 	if err := e.flush(); err != nil {
 		return err
 	}
-	return e.s.reply(wire.Done, wire.DoneMessage{Rows: e.rows})
+	return e.write(wire.AppendJSON(nil, wire.Done, wire.DoneMessage{Rows: e.rows}))
 }
 
 // appendVector adds n values of v to b and returns about how many bytes they
