@@ -213,35 +213,48 @@ func unlockDir(f *os.File) {
 	f.Close()
 }
 
-// Append adds e to the log and returns its index once it is durable.
+// Append adds entries to the log, one after another without any other between
+// them, and returns the index of the first once all are durable. Several cost
+// about what one does.
 //
 // Append sets Seq and PrevSM3, and raises Revision to that of the entry before
 // if it is smaller, so that revisions never fall although callers race.
 //
 // It returns an error wrapping ErrTooLarge, ErrInvalid, ErrUnavailable or
 // ErrClosed, or the context's error; after the latter, and after
-// ErrUnavailable, the entry may still be in the log: look with Find before
-// appending it again.
-func (l *Log) Append(ctx context.Context, e Entry) (uint64, error) {
-	if err := e.check(); err != nil {
-		return 0, fmt.Errorf("audit: append entry: %w", err)
+// ErrUnavailable, any of the entries may still be in the log: look with Find
+// before appending them again.
+func (l *Log) Append(ctx context.Context, entries ...Entry) (uint64, error) {
+	requests := make([]*request, len(entries))
+	for i, e := range entries {
+		if err := e.check(); err != nil {
+			return 0, fmt.Errorf("audit: append entry: %w", err)
+		}
+		requests[i] = &request{entry: e.clone(), done: make(chan struct{})}
+		if i > 0 {
+			requests[i].before = requests[i-1]
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("audit: append entry: %w", err)
 	}
-	r := &request{entry: e.clone(), done: make(chan struct{})}
-	if !l.queue.put(r) {
+	if len(entries) == 0 {
+		panic("audit: Append of nothing")
+	}
+	if !l.queue.put(requests...) {
 		return 0, fmt.Errorf("audit: append entry: %w", ErrClosed)
 	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		return 0, fmt.Errorf("audit: append entry: %w", ctx.Err())
+	for _, r := range requests {
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("audit: append entry: %w", ctx.Err())
+		}
+		if r.err != nil {
+			return 0, fmt.Errorf("audit: append entry: %w", r.err)
+		}
 	}
-	if r.err != nil {
-		return 0, fmt.Errorf("audit: append entry: %w", r.err)
-	}
-	return r.index, nil
+	return requests[0].index, nil
 }
 
 // Size returns the number of durable entries.

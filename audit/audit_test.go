@@ -160,6 +160,35 @@ func TestVerifyMayRunBesideTheLog(t *testing.T) {
 	}
 }
 
+func TestEntriesOfOneAppendStandTogether(t *testing.T) {
+	t.Parallel()
+	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
+	l := k.open(t, dir)
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 10 {
+				id := func(j int) string { return fmt.Sprintf("w%d-%d-%d", w, i, j) }
+				first, err := l.Append(t.Context(), entry(id(0), 7), entry(id(1), 7), entry(id(2), 7))
+				if err != nil {
+					t.Errorf("Append = %v", err)
+					return
+				}
+				for j := range 3 {
+					if at, ok := l.Find(id(j)); !ok || at != first+uint64(j) {
+						t.Errorf("Find(%s) = %d, %v, want %d", id(j), at, ok, first+uint64(j))
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	closeLog(t, l)
+	if r, err := audit.Verify(dir, k.verifier); err != nil || r.Size != 240 {
+		t.Errorf("Verify = %+v, %v, want 240 entries", r, err)
+	}
+}
+
 func TestReopenContinuesTheChain(t *testing.T) {
 	t.Parallel()
 	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")

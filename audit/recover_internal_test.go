@@ -55,3 +55,29 @@ func TestChainContinuesFromEntriesThatWereWrittenButRefused(t *testing.T) {
 		t.Errorf("Verify = %+v, %v, want 4 entries", r, err)
 	}
 }
+
+// Entries of one Append that lie in several batches: when one fails, those
+// after it must not take its place in the log.
+func TestEntriesDoNotOvertakeAFailedOne(t *testing.T) {
+	var q queue
+	q.init()
+	first := &request{done: make(chan struct{})}
+	second := &request{before: first, done: make(chan struct{})}
+	third := &request{before: second, done: make(chan struct{})}
+	other := &request{done: make(chan struct{})}
+	q.put(first)
+	q.put(second, third)
+	q.put(other)
+	if batch := q.take(); len(batch) != 4 { // nothing has failed: all may be written
+		t.Fatalf("take = %d requests, want 4", len(batch))
+	}
+	first.err = ErrUnavailable
+	q.put(second, third)
+	q.put(other)
+	if batch := q.take(); len(batch) != 1 || batch[0] != other {
+		t.Errorf("take = %d requests, want only that of another Append", len(batch))
+	}
+	if second.err == nil || third.err == nil {
+		t.Errorf("errors after a failed entry = %v, %v, want the same failure", second.err, third.err)
+	}
+}

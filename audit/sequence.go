@@ -23,10 +23,11 @@ import (
 const maxBatch = 64
 
 type request struct {
-	entry Entry
-	done  chan struct{}
-	index uint64
-	err   error
+	entry  Entry
+	before *request // of the same Append: entries never overtake one that failed
+	done   chan struct{}
+	index  uint64
+	err    error
 }
 
 // queue holds the requests that wait for the sequencer.
@@ -43,14 +44,14 @@ func (q *queue) init() {
 	q.drained = make(chan struct{})
 }
 
-// put adds r and reports whether the queue was open.
-func (q *queue) put(r *request) bool {
+// put adds requests, next to each other, and reports whether the queue was open.
+func (q *queue) put(requests ...*request) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return false
 	}
-	q.waiting = append(q.waiting, r)
+	q.waiting = append(q.waiting, requests...)
 	q.more.Signal()
 	return true
 }
@@ -69,7 +70,7 @@ func (q *queue) close() bool {
 func (q *queue) take() []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.waiting) == 0 {
+	for q.waiting = orderly(q.waiting); len(q.waiting) == 0; q.waiting = orderly(q.waiting) {
 		if q.closed {
 			return nil
 		}
@@ -98,6 +99,21 @@ func (l *Log) sequence() {
 			close(r.done)
 		}
 	}
+}
+
+// orderly fails the requests that follow a failed one of the same Append, and
+// returns the others.
+func orderly(waiting []*request) []*request {
+	rest := waiting[:0:0]
+	for _, r := range waiting {
+		if b := r.before; b != nil && b.err != nil {
+			r.err = b.err
+			close(r.done)
+			continue
+		}
+		rest = append(rest, r)
+	}
+	return rest
 }
 
 // commit chains and writes one batch: all of it or, with an error, as far as

@@ -119,14 +119,26 @@ func (e *Engine) flush(ctx context.Context) (err error) {
 	if err != nil {
 		return fail("AUDIT_UNAVAILABLE", err)
 	}
+	var marks []registry.Mark
+	var entries []audit.Entry
 	for _, p := range pending {
-		index, logged := e.audit.Find(p.ID)
-		if !logged {
-			if index, err = e.audit.Append(ctx, entryOf(p)); err != nil {
-				return fail("AUDIT_UNAVAILABLE", err)
-			}
+		if index, logged := e.audit.Find(p.ID); logged {
+			marks = append(marks, registry.Mark{ID: p.ID, Index: index})
+		} else {
+			entries = append(entries, entryOf(p))
 		}
-		if err := e.registry.MarkLogged(ctx, p.ID, index); err != nil {
+	}
+	if len(entries) > 0 {
+		first, err := e.audit.Append(ctx, entries...)
+		if err != nil {
+			return fail("AUDIT_UNAVAILABLE", err)
+		}
+		for i, entry := range entries {
+			marks = append(marks, registry.Mark{ID: entry.ID, Index: first + uint64(i)})
+		}
+	}
+	if len(marks) > 0 {
+		if err := e.registry.MarkLogged(ctx, marks...); err != nil {
 			return fail("AUDIT_UNAVAILABLE", err)
 		}
 	}

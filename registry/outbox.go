@@ -80,17 +80,33 @@ func (r *Registry) Pending(ctx context.Context) ([]Pending, error) {
 	return all, nil
 }
 
-// MarkLogged records that the event id stands in the log at index. Marking it
+// A Mark says that the event ID stands in the log at Index.
+type Mark struct {
+	ID    string
+	Index uint64
+}
+
+// MarkLogged records where events stand in the log, all or none. Marking one
 // again with the same index is allowed, with another one is ErrConflict. It is
 // bookkeeping, not a change: the revision stays.
-func (r *Registry) MarkLogged(ctx context.Context, id string, index uint64) error {
-	res, err := r.writer.ExecContext(ctx,
-		`UPDATE outbox SET log_index = ?1 WHERE id = ?2 AND (log_index IS NULL OR log_index = ?1)`, int64(index), id)
+func (r *Registry) MarkLogged(ctx context.Context, marks ...Mark) error {
+	tx, err := r.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("registry: mark event: %w", err)
 	}
-	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("registry: mark event %s: %w", id, ErrConflict)
+	defer tx.Rollback()
+	for _, m := range marks {
+		res, err := tx.ExecContext(ctx,
+			`UPDATE outbox SET log_index = ?1 WHERE id = ?2 AND (log_index IS NULL OR log_index = ?1)`, int64(m.Index), m.ID)
+		if err != nil {
+			return fmt.Errorf("registry: mark event: %w", err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n != 1 {
+			return fmt.Errorf("registry: mark event %s: %w", m.ID, ErrConflict)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("registry: mark event: %w", err)
 	}
 	return nil
 }

@@ -127,7 +127,7 @@ func TestUpdateCommitsEventsWithTheChange(t *testing.T) {
 		if p.Kind != "apply" || p.Actor != "carol" {
 			t.Errorf("event of the bootstrap = %+v", p)
 		}
-		if err := w.MarkLogged(t.Context(), p.ID, 3); err != nil {
+		if err := w.MarkLogged(t.Context(), registry.Mark{ID: p.ID, Index: 3}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -166,14 +166,14 @@ func TestUpdateCommitsEventsWithTheChange(t *testing.T) {
 	if len(p) != 2 || p[0].ID != "e2" || p[1].ID != "e1" || p[0].Revision != before+1 || p[0].Fields["tree"] != "ab" || !p[0].At.Equal(w.clock.t) {
 		t.Fatalf("pending = %+v", p)
 	}
-	if err := w.MarkLogged(t.Context(), "e2", 9); err != nil {
+	if err := w.MarkLogged(t.Context(), registry.Mark{ID: "e2", Index: 9}); err != nil {
 		t.Error(err)
 	}
-	if err := w.MarkLogged(t.Context(), "e2", 9); err != nil {
+	if err := w.MarkLogged(t.Context(), registry.Mark{ID: "e2", Index: 9}); err != nil {
 		t.Errorf("marking again: %v", err)
 	}
 	for _, id := range []string{"e2", "e3"} {
-		if err := w.MarkLogged(t.Context(), id, 10); !errors.Is(err, registry.ErrConflict) {
+		if err := w.MarkLogged(t.Context(), registry.Mark{ID: id, Index: 10}); !errors.Is(err, registry.ErrConflict) {
 			t.Errorf("MarkLogged(%s, 10) = %v, want ErrConflict", id, err)
 		}
 	}
