@@ -6,7 +6,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"zonebox/internal/raw"
@@ -17,6 +16,8 @@ type Kernel struct {
 	input arrow.DataType
 	bind  binder
 	width int // bytes a masked value usually has
+
+	identity string
 }
 
 // A binder returns the function that appends the masked text of value i of
@@ -61,7 +62,11 @@ func Compile(columnType string, r Recipe, k Keys) (Kernel, error) {
 	if r.Kind == "token" {
 		width = tokenLength
 	}
-	return Kernel{input: t, bind: bind, width: width}, nil
+	identity, err := r.identity(columnType, k)
+	if err != nil {
+		return Kernel{}, err
+	}
+	return Kernel{input: t, bind: bind, width: width, identity: identity}, nil
 }
 
 // Apply returns the masked form of arr, an *array.String of the same length
@@ -75,6 +80,21 @@ func Compile(columnType string, r Recipe, k Keys) (Kernel, error) {
 // the masked text does not fit one Arrow string array. It is safe for
 // concurrent use.
 func (k Kernel) Apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
+	masked, err := k.mask(alloc, arr)
+	if err != nil {
+		return nil, err
+	}
+	dict, ok := masked.(*array.Dictionary)
+	if !ok {
+		return masked, nil
+	}
+	defer dict.Release()
+	return gather(alloc, dict, dict.Dictionary().(*array.String))
+}
+
+// mask is Apply, but leaves a dictionary one: entry i of the result is the mask
+// of entry i of arr, so that entries may be equal and need not be used.
+func (k Kernel) mask(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
 	if k.bind == nil {
 		panic("masking: Apply on the zero Kernel")
 	}
@@ -84,7 +104,8 @@ func (k Kernel) Apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, err
 			return nil, err
 		}
 		defer masked.Release()
-		return gather(alloc, dict, masked.(*array.String))
+		t := &arrow.DictionaryType{IndexType: dict.Indices().DataType(), ValueType: masked.DataType()}
+		return array.NewDictionaryArray(t, dict.Indices(), masked), nil
 	}
 	if !arrow.TypeEqual(arr.DataType(), k.input) {
 		return nil, fmt.Errorf("masking: apply to %s: %w", arr.DataType(), ErrInput)
@@ -164,13 +185,9 @@ func build(alloc memory.Allocator, arr arrow.Array, width int, add func(dst *tex
 	}
 	out.buffer.Resize(len(out.bytes))
 
-	var validity *memory.Buffer
-	if arr.NullN() > 0 {
-		validity = memory.NewResizableBuffer(alloc)
+	validity := nulls(alloc, arr)
+	if validity != nil {
 		defer validity.Release()
-		validity.Resize(int(bitutil.BytesForBits(int64(n))))
-		clear(validity.Bytes())
-		bitutil.CopyBitmap(arr.NullBitmapBytes(), arr.Data().Offset(), n, validity.Bytes(), 0)
 	}
 	data := array.NewData(arrow.BinaryTypes.String, n, []*memory.Buffer{validity, offsets, out.buffer}, nil, arr.NullN(), 0)
 	defer data.Release()

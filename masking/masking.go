@@ -56,6 +56,9 @@ type Keys struct {
 	// Token is the 32-byte token key of the zone: equal values get equal
 	// tokens under one key, unlinkable ones under different keys.
 	Token []byte
+	// Domain names what the keys belong to, the zone. It enters no mask, only
+	// Column.Identity.
+	Domain string
 }
 
 // keepLimit bounds keep_first and keep_last. Longer windows are no mask for

@@ -20,11 +20,12 @@ type Plan []Column
 type Column struct {
 	Name   string
 	Kernel *Kernel // nil: as it is
+	Stored bool    // the batch has all rows that Compact saw when they were stored
 }
 
 // Apply returns the rows of b in the form the plan gives each column. It is
-// the only way out of a raw.Batch. Dictionaries leave as plain strings. The
-// caller releases the batch it returns, and still owns b.
+// the only way out of a raw.Batch. Columns of strings leave as Compact makes
+// them. The caller releases the batch it returns, and still owns b.
 //
 // Apply returns an error wrapping ErrInput unless plan and batch have the same
 // columns in the same order.
@@ -66,14 +67,22 @@ func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, err
 
 func (c Column) apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
 	if c.Kernel != nil {
-		return c.Kernel.Apply(alloc, arr)
-	}
-	if dict, ok := arr.(*array.Dictionary); ok {
-		values, ok := dict.Dictionary().(*array.String)
-		if !ok {
-			return nil, fmt.Errorf("masking: dictionary of %s: %w", dict.Dictionary().DataType(), ErrInput)
+		masked, err := c.Kernel.mask(alloc, arr)
+		if err != nil {
+			return nil, err
 		}
-		return gather(alloc, dict, values)
+		defer masked.Release()
+		return Compact(alloc, masked)
+	}
+	switch a := arr.(type) {
+	case *array.Dictionary:
+		if !c.Stored || a.Dictionary().Len() == 0 {
+			return Compact(alloc, arr)
+		}
+	case *array.String:
+		if !c.Stored {
+			return Compact(alloc, arr)
+		}
 	}
 	arr.Retain()
 	return arr, nil
