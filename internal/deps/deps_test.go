@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"query/analysis":        {"query/ast"},
 	"query":                 {"audit", "keys", "masking", "policy", "query/analysis", "query/ast", "registry", "release", "sandbox", "workflow", "zone"},
 	"bench":                 {},
+	"bench/registers":       {},
 	"query/querytest":       {"keys", "query", "registry", "release"},
 	"api":                   {"query"},
 	"cmd/zonebox":           {"api", "audit", "internal/city", "keys", "query", "registry", "release", "sandbox"},
@@ -44,7 +45,7 @@ var alsoInTests = map[string][]string{
 	"sandbox":     {"query/ast"},
 	"release":     {"keys"},
 	"api":         {"keys", "query/querytest", "registry"},
-	"bench":       {"query/querytest"},
+	"bench":       {"bench/registers", "query", "query/querytest", "registry"},
 	"cmd/zonebox": {"masking", "query/querytest", "zone"},
 }
 
