@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -44,6 +45,7 @@ type host struct {
 	namespaces map[string]string // of the gate
 	options    string
 	requests   chan startRequest
+	alive      sync.WaitGroup // workers that are not reaped yet
 }
 
 type startRequest struct {
@@ -118,9 +120,12 @@ func workerAttr(probe Host, skip []string) syscall.SysProcAttr {
 	return attr
 }
 
+// close ends every worker, those in use too, and returns when they are gone:
+// they die with the thread that started them.
 func (h *host) close() {
 	close(h.requests)
 	_, _ = h.exe.Close(), h.null.Close()
+	h.alive.Wait()
 }
 
 func (h *host) spawn() {
@@ -168,7 +173,9 @@ func (h *host) start(ctx context.Context) (*Session, error) {
 	}
 	s := &Session{process: started.process, conn: c.(*net.UnixConn), in: bufio.NewReaderSize(c, 256<<10),
 		exited: make(chan struct{}), cfg: h.cfg}
+	h.alive.Add(1)
 	go func() {
+		defer h.alive.Done()
 		s.state, _ = s.process.Wait()
 		close(s.exited)
 	}()
