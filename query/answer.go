@@ -76,6 +76,7 @@ func (e *Engine) judge(run *run) (*decided, error) {
 
 // runIntent is the second act. However it ends, it closes the intent.
 func (e *Engine) runIntent(intent *intent) (*output, error) {
+	intent.lap(&intent.took.decide)
 	worker, err := e.attach(intent) // confined, attested, holding masked rows only
 	if err != nil {
 		return nil, e.close(intent, err)

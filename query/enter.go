@@ -24,6 +24,7 @@ type run struct {
 	request Request
 	resumed bool
 	began   time.Time
+	took    took
 	facts   registry.Facts
 	known   atomic.Bool // facts are read and stay as they are
 	pack    policy.Pack
@@ -42,6 +43,7 @@ type stored struct {
 // run is the stored one: its question cannot be changed on the way.
 func (e *Engine) enter(ctx context.Context, req Request) (*run, error) {
 	r := &run{engine: e, request: req, id: req.Resume, began: e.cfg.Now()}
+	r.took.mark = r.began
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if req.Resume != "" {
 		if err := r.load(); err != nil {

@@ -244,9 +244,11 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 	if err := e.destroyHold(s.id); err != nil {
 		e.log.ErrorContext(s.ctx, "hold of a released output not destroyed", "query_id", s.id, "cause", err)
 	}
+	s.lap(&s.took.release)
 	e.log.InfoContext(s.ctx, "answered", "query_id", s.id, "zone", s.facts.Zone.Name, "scenario", s.request.Scenario, "user_id", s.request.Subject.user,
 		"decision_id", s.decision.ID, "bundle_hash", s.decision.BundleHash, "rows", s.record.Facts.Rows, "bytes", len(s.artifact.Bytes()),
-		"elapsed", e.cfg.Now().Sub(s.began))
+		"elapsed", s.took.mark.Sub(s.began), "decide", s.took.decide, "attach", s.took.attach, "execute", s.took.execute,
+		"check", s.took.check, "release", s.took.release)
 	return &Answer{Run: s.id, Artifact: s.artifact}, nil
 }
 

@@ -43,6 +43,7 @@ type checked struct {
 // attach projects what the grants give, masked and sealed, into a fresh worker,
 // and reads the epoch again: a suspension that came in between wins.
 func (e *Engine) attach(i *intent) (*worker, error) {
+	defer i.lap(&i.took.attach)
 	s, err := e.startWorker(i.run)
 	if err != nil {
 		return nil, err
@@ -134,6 +135,7 @@ func (w *worker) close() {
 }
 
 func (w *worker) execute() (*rows, error) {
+	defer w.lap(&w.took.execute)
 	r, err := w.session.Execute(w.ctx, w.SQL, w.hash, sandbox.Limits{Schema: w.schema})
 	if err != nil {
 		return nil, err
@@ -145,7 +147,9 @@ func (w *worker) execute() (*rows, error) {
 func (r *rows) batches() iter.Seq2[arrow.RecordBatch, error] {
 	return func(yield func(arrow.RecordBatch, error) bool) {
 		for {
+			r.lap(&r.took.check)
 			b, err := r.result.Next()
+			r.lap(&r.took.execute) // results stream: the engine works while they are read
 			if errors.Is(err, io.EOF) {
 				return
 			}
@@ -202,6 +206,7 @@ func (r *rows) check() (*checked, error) {
 // on the answer is an output with a course of its own.
 func (e *Engine) hold(c *checked) (*output, error) {
 	defer c.checked.Release()
+	c.lap(&c.took.check)
 	key, err := e.keys.NewHold(c.id)
 	if err != nil {
 		return nil, e.close(c.intent, err)

@@ -41,6 +41,7 @@ type Options struct {
 	Idle   int           // workers kept ready
 	Memory int64         // bytes a worker may use
 	Wall   time.Duration // time a statement may take
+	Timed  bool          // the clock runs as fast as the machine's
 }
 
 // Domain is an open domain and everything a test does to it. Its methods fail
@@ -69,8 +70,11 @@ func (d *Domain) In(t testing.TB) *Domain {
 func New(t testing.TB, o Options) *Domain {
 	t.Helper()
 	dir := t.TempDir()
-	log := &Log{}
-	d := &Domain{t: t, Log: log, clock: &clock{at: Start}, ring: &ring{keys: map[string]*keys.User{}}, last: new(*query.Engine)}
+	log, c := &Log{}, &clock{at: Start}
+	if o.Timed {
+		c.began = time.Now()
+	}
+	d := &Domain{t: t, Log: log, clock: c, ring: &ring{keys: map[string]*keys.User{}}, last: new(*query.Engine)}
 	d.Config = query.Config{
 		Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"),
 		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Now: d.clock.now,
@@ -291,15 +295,20 @@ type ring struct {
 	keys map[string]*keys.User
 }
 
-// clock moves a millisecond with every look, so that no two moments are one.
+// clock moves a millisecond with every look, so that no two moments are one; or
+// with the time since it began, if it did.
 type clock struct {
-	mu sync.Mutex
-	at time.Time
+	mu    sync.Mutex
+	at    time.Time
+	began time.Time
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.began.IsZero() {
+		return c.at.Add(time.Since(c.began))
+	}
 	c.at = c.at.Add(time.Millisecond)
 	return c.at
 }
