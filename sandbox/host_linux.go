@@ -173,12 +173,7 @@ func (h *host) start(ctx context.Context) (*Session, error) {
 	}
 	s := &Session{process: started.process, conn: c.(*net.UnixConn), in: bufio.NewReaderSize(c, 256<<10),
 		exited: make(chan struct{}), cfg: h.cfg}
-	h.alive.Add(1)
-	go func() {
-		defer h.alive.Done()
-		s.state, _ = s.process.Wait()
-		close(s.exited)
-	}()
+	h.alive.Go(s.reap)
 	stop := s.watch(ctx)
 	err = h.attest(s)
 	if err == nil {

@@ -36,6 +36,9 @@ func newResult(s *Session, columns []Column, lim Limits, expected []Column, stop
 		stop()
 		return nil, s.broken("schema")
 	}
+	s.mu.Lock()
+	s.unread = stop
+	s.mu.Unlock()
 	return &Result{s: s, columns: columns, schema: schema, expected: expected, lim: lim, stop: stop}, nil
 }
 

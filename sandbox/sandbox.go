@@ -28,8 +28,6 @@
 package sandbox
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -82,104 +80,6 @@ func (c Config) withDefaults() Config {
 		c.Require = Strict
 	}
 	return c
-}
-
-// A Pool starts workers. It is safe for concurrent use.
-type Pool struct {
-	cfg    Config
-	host   *host
-	idle   chan *Session
-	failed chan error
-	end    context.CancelFunc
-	ctx    context.Context
-	done   chan struct{}
-}
-
-// NewPool starts a first worker and returns an error wrapping ErrIsolation if
-// this host cannot confine it as cfg.Require asks.
-func NewPool(cfg Config) (*Pool, error) {
-	cfg = cfg.withDefaults()
-	h, err := newHost(cfg)
-	if err != nil {
-		return nil, err
-	}
-	first, err := h.start(context.Background())
-	if err != nil {
-		h.close()
-		return nil, err
-	}
-	p := &Pool{cfg: cfg, host: h, idle: make(chan *Session), failed: make(chan error), done: make(chan struct{})}
-	p.ctx, p.end = context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	for i := range cfg.Pool {
-		go func(s *Session) {
-			p.keep(s)
-			ended <- struct{}{}
-		}(map[bool]*Session{true: first}[i == 0])
-	}
-	go func() {
-		for range cfg.Pool {
-			<-ended
-		}
-		h.close()
-		close(p.done)
-	}()
-	return p, nil
-}
-
-// keep has one worker waiting at all times, s first.
-func (p *Pool) keep(s *Session) {
-	for p.ctx.Err() == nil {
-		if s == nil {
-			var err error
-			if s, err = p.host.start(p.ctx); err != nil {
-				select {
-				case p.failed <- err:
-				case <-time.After(time.Second):
-				case <-p.ctx.Done():
-				}
-				continue
-			}
-		}
-		select {
-		case p.idle <- s:
-		case <-s.exited:
-			_ = s.Close()
-		case <-p.ctx.Done():
-			_ = s.Close()
-		}
-		s = nil
-	}
-	if s != nil {
-		_ = s.Close()
-	}
-}
-
-// Start hands out a confined worker. The session ends at the latest when ctx
-// does or after Config.Wall; the caller closes it.
-//
-// Start returns an error wrapping ErrIsolation if a worker could not be confined
-// and the context's error if none was ready in time.
-func (p *Pool) Start(ctx context.Context) (*Session, error) {
-	select {
-	case s := <-p.idle:
-		s.begin(ctx, p.cfg.Wall)
-		return s, nil
-	case err := <-p.failed:
-		return nil, err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-p.ctx.Done():
-		return nil, errors.New("sandbox: start: pool is closed")
-	}
-}
-
-// Close kills every worker of the pool, sessions in use too, and returns when
-// the idle ones are gone.
-func (p *Pool) Close() error {
-	p.end()
-	<-p.done
-	return nil
 }
 
 // Layers is a set of isolation layers.

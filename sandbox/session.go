@@ -57,6 +57,7 @@ type Session struct {
 	in      *bufio.Reader
 	exited  chan struct{}    // closed when the process is reaped
 	state   *os.ProcessState // valid after exited
+	alone   bool             // valid after exited: it ended before the gate killed it
 
 	cfg         Config
 	attestation Attestation
@@ -64,10 +65,11 @@ type Session struct {
 	attachedLen int64
 	phase       phase
 
-	mu    sync.Mutex
-	cause error // why the gate killed it
-	timer *time.Timer
-	unctx func() bool
+	mu     sync.Mutex
+	cause  error // why the gate killed it
+	timer  *time.Timer
+	unctx  func() bool
+	unread func() bool // ends the watch of a Result that nobody read to its end
 }
 
 // Attestation returns what is in force in this session's worker.
@@ -91,8 +93,16 @@ func (s *Session) kill(cause error) {
 	_ = s.process.Kill()
 }
 
+// reap waits for the process to end.
+func (s *Session) reap() {
+	s.state, _ = s.process.Wait()
+	s.alone = s.alive()
+	close(s.exited)
+}
+
 // Close kills the worker. The kernel takes its memory back after Close has
-// returned, some 50 ms later for half a gigabyte; Pool.Close waits for that.
+// returned, some 50 ms later for half a gigabyte; Pool.Close waits for that. A
+// second call does nothing.
 func (s *Session) Close() error {
 	s.kill(ErrKilled)
 	s.mu.Lock()
@@ -100,8 +110,14 @@ func (s *Session) Close() error {
 		s.timer.Stop()
 		s.unctx()
 	}
+	if s.unread != nil {
+		s.unread()
+	}
 	s.mu.Unlock()
-	return s.conn.Close()
+	if err := s.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
 }
 
 // enter moves the session to phase next if it stands at one of from.
