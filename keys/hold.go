@@ -16,7 +16,8 @@ type HoldKey struct {
 	id       string
 }
 
-// NewHold makes the key of the hold id; ErrExists if it has one.
+// NewHold makes the key of the hold id, in memory until Save; ErrExists if it
+// has one. A result that leaves at once never needs it on disk.
 func (p *Provider) NewHold(id string) (*HoldKey, error) {
 	if err := p.newHold(id); err != nil {
 		return nil, fmt.Errorf("keys: create hold key: %w", err)
@@ -31,15 +32,38 @@ func (p *Provider) newHold(id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	name := member(holdFolder, id)
-	path := filepath.Join(p.dir, name)
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := os.Lstat(filepath.Join(p.dir, name)); err == nil || p.unsaved[id] != nil {
 		return ErrExists
 	}
 	data, err := newKeyset(aead.AES256GCMKeyTemplate(), p.root, name)
 	if err != nil {
 		return err
 	}
-	return writeFile(path, data)
+	if p.holds[id], err = openAEAD(data, p.root, name); err != nil {
+		return err
+	}
+	p.unsaved[id] = data
+	return nil
+}
+
+// Save writes the key to the key folder and returns once it is durable; the key
+// of a hold that is saved already stays as it is. ErrNoKey once it is destroyed.
+func (h *HoldKey) Save() error {
+	p := h.provider
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	data, ok := p.unsaved[h.id]
+	if !ok {
+		if p.holds[h.id] == nil {
+			return fmt.Errorf("keys: save hold key: %w", ErrNoKey)
+		}
+		return nil
+	}
+	if err := writeFile(filepath.Join(p.dir, member(holdFolder, h.id)), data); err != nil {
+		return fmt.Errorf("keys: save hold key: %w", err)
+	}
+	delete(p.unsaved, h.id)
+	return nil
 }
 
 // Hold returns the key of the hold id; ErrNoKey if it has none.
@@ -60,6 +84,10 @@ func (p *Provider) DestroyHold(id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.holds, id)
+	if p.unsaved[id] != nil {
+		delete(p.unsaved, id)
+		return nil
+	}
 	if err := destroyFile(filepath.Join(p.dir, member(holdFolder, id))); err != nil {
 		return fmt.Errorf("keys: destroy hold key: %w", err)
 	}

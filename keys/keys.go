@@ -81,9 +81,10 @@ type Provider struct {
 	release  *Signer
 	audit    []byte // Ed25519 seed
 
-	mu    sync.Mutex
-	zones map[string]zoneKeys // what has been read from the folder so far
-	holds map[string]tink.AEAD
+	mu      sync.Mutex
+	zones   map[string]zoneKeys // what has been read from the folder so far
+	holds   map[string]tink.AEAD
+	unsaved map[string][]byte // files of hold keys that no Save has written
 }
 
 // Create makes a key folder at dir, protected by passphrase, and opens it. The
@@ -187,7 +188,7 @@ func open(dir string, passphrase []byte) (_ *Provider, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{dir: dir, lock: lock, zones: map[string]zoneKeys{}, holds: map[string]tink.AEAD{}}
+	p := &Provider{dir: dir, lock: lock, zones: map[string]zoneKeys{}, holds: map[string]tink.AEAD{}, unsaved: map[string][]byte{}}
 	defer func() {
 		if err != nil {
 			unlockFolder(p.lock)

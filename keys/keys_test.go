@@ -73,7 +73,7 @@ func TestEveryKeySurvivesReopening(t *testing.T) {
 	release := must(p.ReleaseKey("lic-1"))(t)
 	blob := must(p.RegistryAEAD().Encrypt([]byte("blob"), nil))(t)
 	sig := p.Signer().Sign([]byte("msg"))
-	hold := must(p.NewHold("run-1"))(t)
+	hold := saved(p.NewHold("run-1"))(t)
 	held := must(hold.Encrypt([]byte("rows"), nil))(t)
 	skey, vkey, err := p.AuditSigner("nanjing.example/zonebox")
 	if err != nil {
@@ -175,7 +175,7 @@ func TestFolderIsReachableByItsOwnerAlone(t *testing.T) {
 	if err := p.CreateZone("health"); err != nil {
 		t.Fatal(err)
 	}
-	must(p.NewHold("run-1"))(t)
+	saved(p.NewHold("run-1"))(t)
 	p.Close()
 	var files int
 	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -252,7 +252,7 @@ func TestKeyFilesCannotBeSwapped(t *testing.T) {
 		if err := p.CreateZone(z); err != nil {
 			t.Fatal(err)
 		}
-		must(p.NewHold(z))(t)
+		saved(p.NewHold(z))(t)
 	}
 	for _, sub := range []string{"zones", "holds"} {
 		data, err := os.ReadFile(filepath.Join(dir, sub, "a.key"))
@@ -341,9 +341,50 @@ func TestDestroyedZoneIsDead(t *testing.T) {
 	}
 }
 
-func TestDestroyedHoldStopsEveryHolderOfIt(t *testing.T) {
+// saved is must for a hold key that is also written to its folder.
+func saved(h *keys.HoldKey, err error) func(*testing.T) *keys.HoldKey {
+	if err == nil {
+		err = h.Save()
+	}
+	return must(h, err)
+}
+
+// A key that was never saved is a key all the same, and ends without a trace.
+func TestUnsavedHoldKeyLivesInMemoryOnly(t *testing.T) {
 	p, dir := create(t)
 	h := must(p.NewHold("run-1"))(t)
+	held := must(h.Encrypt([]byte("rows"), []byte("x")))(t)
+	if got := must(must(p.Hold("run-1"))(t).Decrypt(held, []byte("x")))(t); string(got) != "rows" {
+		t.Errorf("Decrypt = %q, want rows", got)
+	}
+	_, err := p.NewHold("run-1")
+	wantErr(t, "NewHold twice", err, keys.ErrExists)
+	if files := must(os.ReadDir(filepath.Join(dir, "holds")))(t); len(files) != 0 {
+		t.Errorf("%d files before Save, want none", len(files))
+	}
+	if err := p.DestroyHold("run-1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Decrypt(held, []byte("x"))
+	wantErr(t, "Decrypt", err, keys.ErrNoKey)
+	wantErr(t, "Save", h.Save(), keys.ErrNoKey)
+
+	h = must(p.NewHold("run-2"))(t)
+	held = must(h.Encrypt([]byte("rows"), []byte("x")))(t)
+	for range 2 {
+		if err := h.Save(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p = reopen(t, p, dir)
+	if got := must(must(p.Hold("run-2"))(t).Decrypt(held, []byte("x")))(t); string(got) != "rows" {
+		t.Errorf("Decrypt after Save and reopening = %q, want rows", got)
+	}
+}
+
+func TestDestroyedHoldStopsEveryHolderOfIt(t *testing.T) {
+	p, dir := create(t)
+	h := saved(p.NewHold("run-1"))(t)
 	held := must(h.Encrypt([]byte("rows"), []byte("x")))(t)
 	other := must(p.Hold("run-1"))(t)
 	_, err := p.NewHold("run-1")
@@ -365,7 +406,7 @@ func TestDestroyedHoldStopsEveryHolderOfIt(t *testing.T) {
 	_, err = p.Hold("run-1")
 	wantErr(t, "Hold", err, keys.ErrNoKey)
 	// A new key under the same id does not open the old copy.
-	h = must(p.NewHold("run-1"))(t)
+	h = saved(p.NewHold("run-1"))(t)
 	_, err = h.Decrypt(held, []byte("x"))
 	wantErr(t, "Decrypt with the new key", err, keys.ErrDamaged)
 }
@@ -374,7 +415,7 @@ func TestDestroyedHoldStopsEveryHolderOfIt(t *testing.T) {
 // no longer hold the key.
 func TestDestroyedKeyIsOverwritten(t *testing.T) {
 	p, dir := create(t)
-	must(p.NewHold("run-1"))(t)
+	saved(p.NewHold("run-1"))(t)
 	kept := filepath.Join(t.TempDir(), "link")
 	if err := os.Link(filepath.Join(dir, "holds", "run-1.key"), kept); err != nil {
 		t.Skip("no hard links here")

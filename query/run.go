@@ -211,7 +211,10 @@ func (e *Engine) hold(c *checked) (*output, error) {
 	if err != nil {
 		return nil, e.close(c.intent, err)
 	}
-	held, err := release.Hold(c.checked, c.id, e.holds(), key)
+	held, err := release.Hold(c.checked, c.id, key)
+	if err == nil {
+		err = errors.Join(key.Save(), held.Save(e.holds()))
+	}
 	if err != nil {
 		return nil, e.close(c.intent, errors.Join(err, e.keys.DestroyHold(c.id)))
 	}

@@ -12,40 +12,39 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// Held is a checked result that waits for its release. It stands encrypted on
-// disk; in memory it is plain.
+// Held is a checked result that waits for its release. On disk it stands
+// encrypted; in memory it is plain as well.
 type Held struct {
 	id     string
-	digest string // of the encrypted file
+	digest string // of the encrypted form
 	schema *arrow.Schema
 	stream []byte // Arrow IPC
+	sealed []byte // stream, encrypted
 }
 
 // ID returns the id the result is held under.
 func (h *Held) ID() string { return h.id }
 
-// Digest returns the SHA-256 of the encrypted hold, in hex. It names the result
+// Digest returns the SHA-256 of the encrypted result, in hex. It names the result
 // in approvals and in the audit log, and tells nothing about what is in it.
 func (h *Held) Digest() string { return h.digest }
 
 // holdIDs are the ids that can stand as a file name.
 var holdIDs = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,79}$`)
 
-// Hold writes the checked result to a new file in dir, encrypted with aead,
-// which should be the hold's own key: destroying it ends every copy of the file.
-// It returns once the file is durable. ErrExists if the id is held already.
-func Hold(c *Checked, id, dir string, aead tink.AEAD) (*Held, error) {
-	h, err := hold(c, id, dir, aead)
+// Hold encrypts the checked result with aead, which should be the hold's own
+// key: destroying it ends every copy. Nothing is on disk before Save.
+func Hold(c *Checked, id string, aead tink.AEAD) (*Held, error) {
+	h, err := hold(c, id, aead)
 	if err != nil {
 		return nil, fmt.Errorf("release: hold result: %w", err)
 	}
 	return h, nil
 }
 
-func hold(c *Checked, id, dir string, aead tink.AEAD) (*Held, error) {
-	path, err := holdPath(id, dir)
-	if err != nil {
-		return nil, err
+func hold(c *Checked, id string, aead tink.AEAD) (*Held, error) {
+	if !holdIDs.MatchString(id) {
+		return nil, ErrNoHold
 	}
 	stream, err := encode(c.record)
 	if err != nil {
@@ -55,13 +54,23 @@ func hold(c *Checked, id, dir string, aead tink.AEAD) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeNew(path, sealed); err != nil {
-		return nil, err
-	}
-	return &Held{id: id, digest: hexSHA256(sealed), schema: c.Schema(), stream: stream}, nil
+	return &Held{id: id, digest: hexSHA256(sealed), schema: c.Schema(), stream: stream, sealed: sealed}, nil
 }
 
-// LoadHeld reads a result that Hold wrote. ErrNoHold if the file is missing,
+// Save writes the encrypted result to a new file in dir and returns once it is
+// durable. ErrExists if the id is held there already.
+func (h *Held) Save(dir string) error {
+	path, err := holdPath(h.id, dir)
+	if err == nil {
+		err = writeNew(path, h.sealed)
+	}
+	if err != nil {
+		return fmt.Errorf("release: save held result: %w", err)
+	}
+	return nil
+}
+
+// LoadHeld reads a result that Save wrote. ErrNoHold if the file is missing,
 // ErrHold if it does not open under this id and key; the cause that the key
 // gives is wrapped too.
 func LoadHeld(dir, id string, aead tink.AEAD) (*Held, error) {
@@ -92,7 +101,7 @@ func loadHeld(dir, id string, aead tink.AEAD) (*Held, error) {
 	if err != nil {
 		return nil, ErrHold
 	}
-	return &Held{id: id, digest: hexSHA256(sealed), schema: schema, stream: stream}, nil
+	return &Held{id: id, digest: hexSHA256(sealed), schema: schema, stream: stream, sealed: sealed}, nil
 }
 
 // RemoveHeld removes the file of a hold and returns once that is durable. The

@@ -8,13 +8,48 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/tink-crypto/tink-go/v2/tink"
+
 	"zonebox/keys"
 	"zonebox/release"
 )
 
+// saved holds a result and writes it to dir.
+func saved(c *release.Checked, id, dir string, key tink.AEAD) (*release.Held, error) {
+	h, err := release.Hold(c, id, key)
+	if err == nil {
+		err = h.Save(dir)
+	}
+	return h, err
+}
+
+func TestNothingIsOnDiskBeforeSave(t *testing.T) {
+	dir := t.TempDir()
+	h, err := release.Hold(sample(t), "run-1", newAEAD(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("%d files after Hold (%v), want none", len(files), err)
+	}
+	private, public := newRecipient(t, suite)
+	a, err := h.Seal(label(), public, newGate(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := release.Open(a.Bytes(), private, newGate(1).public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Release()
+	if o.Rows[0].NumRows() != 1 {
+		t.Errorf("opened %d rows, want 1", o.Rows[0].NumRows())
+	}
+}
+
 func TestHeldResultWaitsEncryptedAndSealsLater(t *testing.T) {
 	dir, key := t.TempDir(), newAEAD(t)
-	if _, err := release.Hold(sample(t), "run-1", dir, key); err != nil {
+	if _, err := saved(sample(t), "run-1", dir, key); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "run-1.hold")
@@ -54,7 +89,7 @@ func TestHeldResultWaitsEncryptedAndSealsLater(t *testing.T) {
 
 func TestHeldFileIsBoundToItsKeyAndId(t *testing.T) {
 	dir, key := t.TempDir(), newAEAD(t)
-	if _, err := release.Hold(sample(t), "run-1", dir, key); err != nil {
+	if _, err := saved(sample(t), "run-1", dir, key); err != nil {
 		t.Fatal(err)
 	}
 	_, err := release.LoadHeld(dir, "run-1", newAEAD(t))
@@ -83,7 +118,7 @@ func TestHeldFileIsBoundToItsKeyAndId(t *testing.T) {
 
 func TestDigestNamesTheHeldFile(t *testing.T) {
 	dir, key := t.TempDir(), newAEAD(t)
-	h, err := release.Hold(sample(t), "run-1", dir, key)
+	h, err := saved(sample(t), "run-1", dir, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,10 +138,10 @@ func TestDigestNamesTheHeldFile(t *testing.T) {
 
 func TestAHoldIsNeverReplaced(t *testing.T) {
 	dir, key := t.TempDir(), newAEAD(t)
-	if _, err := release.Hold(sample(t), "run-1", dir, key); err != nil {
+	if _, err := saved(sample(t), "run-1", dir, key); err != nil {
 		t.Fatal(err)
 	}
-	_, err := release.Hold(sample(t), "run-1", dir, newAEAD(t))
+	_, err := saved(sample(t), "run-1", dir, newAEAD(t))
 	wantErr(t, "Hold again", err, release.ErrExists)
 	if _, err := release.LoadHeld(dir, "run-1", key); err != nil {
 		t.Errorf("LoadHeld = %v", err)
@@ -120,7 +155,7 @@ func TestAHoldIsNeverReplaced(t *testing.T) {
 func TestRemovedHoldIsGone(t *testing.T) {
 	dir, key := t.TempDir(), newAEAD(t)
 	wantErr(t, "RemoveHeld of none", release.RemoveHeld(dir, "run-1"), release.ErrNoHold)
-	if _, err := release.Hold(sample(t), "run-1", dir, key); err != nil {
+	if _, err := saved(sample(t), "run-1", dir, key); err != nil {
 		t.Fatal(err)
 	}
 	if err := release.RemoveHeld(dir, "run-1"); err != nil {
@@ -133,12 +168,12 @@ func TestRemovedHoldIsGone(t *testing.T) {
 func TestHoldIdsStayInTheFolder(t *testing.T) {
 	dir, key := t.TempDir(), newAEAD(t)
 	for _, id := range []string{"", "..", "../x", "a/b", "/etc/passwd", ".hidden", "a.b", "a b", "域"} {
-		_, err := release.Hold(sample(t), id, dir, key)
+		_, err := saved(sample(t), id, dir, key)
 		wantErr(t, "Hold("+id+")", err, release.ErrNoHold)
 		_, err = release.LoadHeld(dir, id, key)
 		wantErr(t, "LoadHeld("+id+")", err, release.ErrNoHold)
 	}
-	if _, err := release.Hold(sample(t), "run-01HZX_a", dir, key); err != nil {
+	if _, err := saved(sample(t), "run-01HZX_a", dir, key); err != nil {
 		t.Errorf("Hold = %v", err)
 	}
 }
@@ -155,7 +190,7 @@ func TestDestroyedHoldKeyClosesEveryCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := release.Hold(sample(t), "run-1", dir, key); err != nil {
+	if _, err := saved(sample(t), "run-1", dir, key); err != nil {
 		t.Fatal(err)
 	}
 	backup := t.TempDir()

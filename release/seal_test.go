@@ -96,7 +96,7 @@ func (plain) Decrypt(ct, _ []byte) ([]byte, error) { return bytes.Clone(ct), nil
 func content(t *testing.T, c *release.Checked) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	if _, err := release.Hold(c, "run-1", dir, plain{}); err != nil {
+	if _, err := saved(c, "run-1", dir, plain{}); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "run-1.hold"))
@@ -110,7 +110,7 @@ func content(t *testing.T, c *release.Checked) []byte {
 func roundTrip(t *testing.T, c *release.Checked) *release.Opened {
 	t.Helper()
 	private, public := newRecipient(t, suite)
-	h, err := release.Hold(c, "run-1", t.TempDir(), newAEAD(t))
+	h, err := saved(c, "run-1", t.TempDir(), newAEAD(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func sample(t testing.TB) *release.Checked {
 func sealed(t testing.TB) (*release.Artifact, *keyset.Handle) {
 	t.Helper()
 	private, public := newRecipient(t, suite)
-	h, err := release.Hold(sample(t), "run-1", t.TempDir(), newAEAD(t))
+	h, err := saved(sample(t), "run-1", t.TempDir(), newAEAD(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestAnotherRecipientIsRefused(t *testing.T) {
 // idOf returns the id of a recipient's key, as a file sealed to it shows.
 func idOf(t *testing.T, private *keyset.Handle) string {
 	t.Helper()
-	h, err := release.Hold(sample(t), "run-2", t.TempDir(), newAEAD(t))
+	h, err := saved(sample(t), "run-2", t.TempDir(), newAEAD(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestHeaderHasOneSpelling(t *testing.T) {
 
 func TestIncompleteLabelIsNotSealed(t *testing.T) {
 	_, public := newRecipient(t, suite)
-	h, err := release.Hold(sample(t), "run-1", t.TempDir(), newAEAD(t))
+	h, err := saved(sample(t), "run-1", t.TempDir(), newAEAD(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,7 +389,7 @@ func TestIncompleteLabelIsNotSealed(t *testing.T) {
 }
 
 func TestRecipientKeyMustBeOfTheSuite(t *testing.T) {
-	h, err := release.Hold(sample(t), "run-1", t.TempDir(), newAEAD(t))
+	h, err := saved(sample(t), "run-1", t.TempDir(), newAEAD(t))
 	if err != nil {
 		t.Fatal(err)
 	}
