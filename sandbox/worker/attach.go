@@ -1,12 +1,19 @@
 package worker
 
+/*
+#include <stdlib.h>
+#include "scan.h"
+*/
+import "C"
+
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"slices"
 	"strings"
+	"unsafe"
 
-	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"golang.org/x/sys/unix"
@@ -49,6 +56,13 @@ func (e *engine) table(m wire.Table) (*table, error) {
 		return nil, faulted("table")
 	}
 	t = &table{index: int64(len(registered)), columns: m.Columns}
+	for _, c := range m.Columns {
+		ct, err := wire.ParseType(c.Type)
+		if err != nil {
+			return nil, faulted("table")
+		}
+		t.types = append(t.types, ct)
+	}
 	e.tables[key] = t
 	registered = append(registered, t)
 	if !e.scans {
@@ -63,54 +77,75 @@ func (e *engine) table(m wire.Table) (*table, error) {
 	return t, nil
 }
 
+// A partial is a segment whose columns are still coming.
+type partial struct {
+	rows    int64
+	columns []*C.zonebox_array
+}
+
 // add maps the columns of a part, closes their files, and appends the segment to
 // the table when its last column has come.
 func (t *table) add(p wire.Part, files []int) error {
 	g := &t.partial
 	if p.First != len(g.columns) || p.Rows < 0 || len(g.columns) > 0 && p.Rows != g.rows || p.First+len(files) > len(t.columns) {
-		return faulted("segment")
+		return errSegment
 	}
 	g.rows = p.Rows
 	for i, fd := range files {
-		arr, err := mapColumn(fd)
+		a, err := mapColumn(fd, p.Rows, t.columns[p.First+i].Type, t.types[p.First+i])
 		if err != nil {
 			return err
 		}
-		if int64(arr.Len()) != p.Rows || !wire.Matches(arr.DataType(), t.columns[p.First+i].Type) {
-			return faulted("segment")
-		}
-		g.columns = append(g.columns, arr)
+		g.columns = append(g.columns, a)
 	}
 	if len(g.columns) < len(t.columns) {
 		return nil
 	}
 	if g.rows > 0 {
-		t.segments = append(t.segments, *g)
+		s, err := g.segment()
+		if err != nil {
+			return err
+		}
+		t.segments = append(t.segments, s)
 		t.rows += g.rows
 	}
-	t.partial = segment{}
+	t.partial = partial{}
 	return nil
 }
 
-// mapColumn maps the only array of the Arrow file fd and closes fd. The array's
-// buffers are parts of the mapping.
-func mapColumn(fd int) (arrow.Array, error) {
-	data, err := mapFile(fd)
+// segment moves the columns to where the loop of scan.c reads them.
+func (g *partial) segment() (*C.zonebox_segment, error) {
+	s := (*C.zonebox_segment)(C.calloc(1, C.sizeof_zonebox_segment))
+	columns := (**C.zonebox_array)(C.calloc(C.size_t(len(g.columns)), C.size_t(unsafe.Sizeof(uintptr(0)))))
+	if s == nil || columns == nil {
+		return nil, faulted("memory")
+	}
+	copy(unsafe.Slice(columns, len(g.columns)), g.columns)
+	s.rows, s.columns = C.int64_t(g.rows), columns
+	return s, nil
+}
+
+// mapColumn maps the Arrow file fd, which must hold one array of rows values
+// that can be scanned as type t, and closes fd.
+func mapColumn(fd int, rows int64, name string, t wire.Type) (*C.zonebox_array, error) {
+	m, err := mapFile(fd)
 	if err != nil {
 		return nil, err
 	}
 	const magic = "ARROW1\x00\x00"
-	if !strings.HasPrefix(string(data[:min(len(data), len(magic))]), magic) {
-		return nil, faulted("segment")
+	if !bytes.HasPrefix(m, []byte(magic)) {
+		return nil, errSegment
 	}
 	// After its magic a file is a stream, which the footer only indexes.
-	r, err := ipc.NewReaderFromMessageReader(&mappedMessages{data[len(magic):]})
-	if err != nil || len(r.Schema().Fields()) != 1 || !r.Next() {
-		return nil, faulted("segment")
+	r, err := ipc.NewReaderFromMessageReader(&mappedMessages{m[len(magic):]})
+	if err != nil || r.Schema().NumFields() != 1 || !r.Next() {
+		return nil, errSegment
 	}
 	arr := r.RecordBatch().Column(0)
-	arr.Retain() // never released: vectors point into it
-	return arr, nil
+	if int64(arr.Len()) != rows || !wire.Matches(arr.DataType(), name) {
+		return nil, errSegment
+	}
+	return m.array(arr.Data(), t)
 }
 
 // mappedMessages yields the messages of a mapped Arrow stream in place.
@@ -149,7 +184,7 @@ func (*mappedMessages) Release() {}
 var errSegment = faulted("segment")
 
 // mapFile maps a sealed file for reading and closes its descriptor.
-func mapFile(fd int) ([]byte, error) {
+func mapFile(fd int) (mapping, error) {
 	defer func() { _ = unix.Close(fd) }()
 	size, err := unix.Seek(fd, 0, unix.SEEK_END)
 	if err != nil || size == 0 {

@@ -14,7 +14,7 @@ func (s *server) bind(m wire.BindMessage) error {
 	for _, t := range m.Tables {
 		columns := make([]string, len(t.Columns))
 		for i, c := range t.Columns {
-			if _, err := wire.Arrow(c.Type); err != nil {
+			if _, err := wire.ParseType(c.Type); err != nil {
 				return faulted("type")
 			}
 			columns[i] = quote(c.Name) + " " + c.Type

@@ -174,22 +174,37 @@ func typeName(t duckdb.LogicalType) string {
 	return ""
 }
 
-// logicalType is the inverse of typeName. The caller destroys the result.
-func logicalType(name string) (duckdb.LogicalType, error) {
-	if p, s, ok := wire.Decimal(name); ok {
-		return duckdb.CreateDecimalType(uint8(p), uint8(s)), nil
+// logicalType returns the engine's form of t. The caller destroys it.
+func logicalType(t wire.Type) duckdb.LogicalType {
+	elem := make([]duckdb.LogicalType, len(t.Elem))
+	for i, e := range t.Elem {
+		elem[i] = logicalType(e)
+		defer duckdb.DestroyLogicalType(&elem[i])
 	}
-	t, ok := map[string]duckdb.Type{
-		"BOOLEAN": duckdb.TypeBoolean, "TINYINT": duckdb.TypeTinyInt, "SMALLINT": duckdb.TypeSmallInt,
-		"INTEGER": duckdb.TypeInteger, "BIGINT": duckdb.TypeBigInt, "UTINYINT": duckdb.TypeUTinyInt,
-		"USMALLINT": duckdb.TypeUSmallInt, "UINTEGER": duckdb.TypeUInteger, "UBIGINT": duckdb.TypeUBigInt,
-		"HUGEINT": duckdb.TypeHugeInt, "FLOAT": duckdb.TypeFloat, "DOUBLE": duckdb.TypeDouble,
-		"VARCHAR": duckdb.TypeVarchar, "DATE": duckdb.TypeDate, "TIMESTAMP": duckdb.TypeTimestamp,
-	}[name]
-	if !ok {
-		return duckdb.LogicalType{}, faulted("type")
+	switch t.ID {
+	case "DECIMAL":
+		return duckdb.CreateDecimalType(uint8(t.Precision), uint8(t.Scale))
+	case "LIST":
+		return duckdb.CreateListType(elem[0])
+	case "ARRAY":
+		return duckdb.CreateArrayType(elem[0], duckdb.IdxT(t.Size))
+	case "MAP":
+		return duckdb.CreateMapType(elem[0], elem[1])
+	case "STRUCT":
+		return duckdb.CreateStructType(elem, t.Names)
 	}
-	return duckdb.CreateLogicalType(t), nil
+	return duckdb.CreateLogicalType(scalarTypes[t.ID])
+}
+
+var scalarTypes = map[string]duckdb.Type{
+	"BOOLEAN": duckdb.TypeBoolean, "TINYINT": duckdb.TypeTinyInt, "SMALLINT": duckdb.TypeSmallInt,
+	"INTEGER": duckdb.TypeInteger, "BIGINT": duckdb.TypeBigInt, "UTINYINT": duckdb.TypeUTinyInt,
+	"USMALLINT": duckdb.TypeUSmallInt, "UINTEGER": duckdb.TypeUInteger, "UBIGINT": duckdb.TypeUBigInt,
+	"HUGEINT": duckdb.TypeHugeInt, "FLOAT": duckdb.TypeFloat, "DOUBLE": duckdb.TypeDouble,
+	"VARCHAR": duckdb.TypeVarchar, "BLOB": duckdb.TypeBlob, "UUID": duckdb.TypeUUID,
+	"DATE": duckdb.TypeDate, "TIME": duckdb.TypeTime, "INTERVAL": duckdb.TypeInterval,
+	"TIMESTAMP": duckdb.TypeTimestamp, "TIMESTAMP_S": duckdb.TypeTimestampS, "TIMESTAMP_MS": duckdb.TypeTimestampMS,
+	"TIMESTAMP_NS": duckdb.TypeTimestampNS, "TIMESTAMP WITH TIME ZONE": duckdb.TypeTimestampTZ,
 }
 
 // quote returns name as a quoted identifier.

@@ -1,9 +1,6 @@
 package worker
 
-import (
-	"encoding/binary"
-	"unsafe"
-)
+import "unsafe"
 
 // stringT is the engine's string of a vector: up to 12 bytes stand in place,
 // longer ones behind a pointer, with their first four bytes repeated.
@@ -21,18 +18,6 @@ func (s *stringT) text() string {
 		return unsafe.String(&s.prefix[0], s.length)
 	}
 	return unsafe.String(*(**byte)(unsafe.Pointer(&s.rest[0])), s.length)
-}
-
-// set makes s the string of text without copying what is longer than 12 bytes:
-// text must live outside the Go heap and as long as the vector.
-func (s *stringT) set(text []byte) {
-	*s = stringT{length: uint32(len(text))}
-	if len(text) <= inlined {
-		copy(unsafe.Slice(&s.prefix[0], inlined), text)
-		return
-	}
-	copy(s.prefix[:], text)
-	binary.NativeEndian.PutUint64(s.rest[:], uint64(uintptr(unsafe.Pointer(&text[0]))))
 }
 
 // vector is the engine's memory of a vector as a slice.

@@ -8,9 +8,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 )
 
-// Arrow returns the Arrow type that carries the engine type named typ. HUGEINT,
-// the type of a sum of integers, travels as decimal(38,0). It returns an error
-// for every type that may not cross the border.
+// Arrow returns the Arrow type in which a result carries the engine type named
+// typ. HUGEINT, the type of a sum of integers, travels as decimal(38,0). It
+// returns an error for every type that may not leave: a table may have more
+// (ParseType).
 func Arrow(typ string) (arrow.DataType, error) {
 	switch typ {
 	case "BOOLEAN":
@@ -81,9 +82,66 @@ func ArrowSchema(columns []Column) (*arrow.Schema, error) {
 	return arrow.NewSchema(fields, nil), nil
 }
 
-// Matches reports whether an array of the Arrow type dt may be scanned as the
-// engine type typ.
+// Matches reports whether a table may have a column of the engine type typ in
+// arrays of the Arrow type dt. Names of fields, nullability and metadata do not
+// count. Text may come with offsets of either width, as views, or as a
+// dictionary; a decimal in any width that holds it.
 func Matches(dt arrow.DataType, typ string) bool {
-	want, err := Arrow(typ)
+	t, err := ParseType(typ)
+	return err == nil && t.matches(dt)
+}
+
+func (t Type) matches(dt arrow.DataType) bool {
+	switch t.ID {
+	case "VARCHAR":
+		if d, ok := dt.(*arrow.DictionaryType); ok {
+			return isText(d.ValueType) && arrow.IsInteger(d.IndexType.ID())
+		}
+		return isText(dt) || dt.ID() == arrow.STRING_VIEW
+	case "BLOB":
+		return dt.ID() == arrow.BINARY || dt.ID() == arrow.LARGE_BINARY || dt.ID() == arrow.BINARY_VIEW
+	case "UUID":
+		f, ok := dt.(*arrow.FixedSizeBinaryType)
+		return ok && f.ByteWidth == 16
+	case "TIME":
+		f, ok := dt.(*arrow.Time64Type)
+		return ok && f.Unit == arrow.Microsecond
+	case "INTERVAL":
+		return dt.ID() == arrow.INTERVAL_MONTH_DAY_NANO
+	case "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE":
+		f, ok := dt.(*arrow.TimestampType)
+		return ok && f.Unit == timestampUnits[t.ID] && (f.TimeZone != "") == (t.ID == "TIMESTAMP WITH TIME ZONE")
+	case "DECIMAL":
+		f, ok := dt.(arrow.DecimalType)
+		return ok && dt.ID() != arrow.DECIMAL256 && f.GetPrecision() == t.Precision && f.GetScale() == t.Scale
+	case "LIST":
+		f, ok := dt.(arrow.ListLikeType)
+		return ok && (dt.ID() == arrow.LIST || dt.ID() == arrow.LARGE_LIST) && t.Elem[0].matches(f.Elem())
+	case "ARRAY":
+		f, ok := dt.(*arrow.FixedSizeListType)
+		return ok && int(f.Len()) == t.Size && t.Elem[0].matches(f.Elem())
+	case "MAP":
+		f, ok := dt.(*arrow.MapType)
+		return ok && t.Elem[0].matches(f.KeyType()) && t.Elem[1].matches(f.ItemType())
+	case "STRUCT":
+		f, ok := dt.(*arrow.StructType)
+		if !ok || f.NumFields() != len(t.Elem) {
+			return false
+		}
+		for i, e := range t.Elem {
+			if !e.matches(f.Field(i).Type) {
+				return false
+			}
+		}
+		return true
+	}
+	want, err := Arrow(t.ID)
 	return err == nil && arrow.TypeEqual(dt, want)
 }
+
+var timestampUnits = map[string]arrow.TimeUnit{
+	"TIMESTAMP": arrow.Microsecond, "TIMESTAMP_S": arrow.Second, "TIMESTAMP_MS": arrow.Millisecond,
+	"TIMESTAMP_NS": arrow.Nanosecond, "TIMESTAMP WITH TIME ZONE": arrow.Microsecond,
+}
+
+func isText(dt arrow.DataType) bool { return dt.ID() == arrow.STRING || dt.ID() == arrow.LARGE_STRING }

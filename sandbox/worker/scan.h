@@ -1,0 +1,89 @@
+// The hot loop of the table scan: Arrow arrays over mapped files into the
+// engine's vectors, without a call back into Go per vector.
+
+#ifndef ZONEBOX_SCAN_H
+#define ZONEBOX_SCAN_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// How an array's values become the engine's.
+enum zonebox_kind {
+	ZONEBOX_FIXED,    // width bytes, as they are
+	ZONEBOX_BITS,     // a bitmap, a byte each
+	ZONEBOX_NARROW,   // integers of `from` bytes in width bytes
+	ZONEBOX_INTERVAL, // months, days, nanoseconds; microseconds in the engine
+	ZONEBOX_UUID,     // 16 bytes, big-endian; the engine's order is numeric
+	ZONEBOX_TEXT32,   // offsets of 4 bytes into bytes
+	ZONEBOX_TEXT64,   // offsets of 8 bytes into bytes
+	ZONEBOX_VIEW,     // 16-byte views, long ones into buffers
+	ZONEBOX_CODES,    // indices of `from` bytes into words
+	ZONEBOX_LIST32,   // offsets of 4 bytes into child 0
+	ZONEBOX_LIST64,   // offsets of 8 bytes into child 0
+	ZONEBOX_ARRAY,    // width elements each, in child 0
+	ZONEBOX_STRUCT,   // a child per field
+};
+
+// The engine's string: up to 12 bytes in place, longer ones behind a pointer with
+// their first four bytes repeated.
+typedef struct {
+	uint64_t head; // length, and the first four bytes
+	uint64_t rest; // bytes 4 to 11, or the pointer
+} zonebox_string;
+
+// A span of a mapping.
+typedef struct {
+	const uint8_t *data;
+	uint64_t size;
+} zonebox_span;
+
+// An Arrow array over a mapping. Every span was checked to hold length values.
+typedef struct zonebox_array {
+	int32_t kind;
+	int32_t from;
+	int64_t width;
+	int64_t length;
+	const uint8_t *valid; // a bit per value; NULL if none is null
+	zonebox_span data;    // values, bits, views or indices
+	const uint8_t *offsets;
+	zonebox_span *buffers; // of views
+	uint64_t count;        // of buffers, words or children
+	zonebox_string *words; // a dictionary's values
+	const uint8_t *words_valid;
+	struct zonebox_array **children;
+} zonebox_array;
+
+typedef struct {
+	int64_t rows;
+	zonebox_array **columns;
+} zonebox_segment;
+
+// A run of rows that one thread claims.
+typedef struct {
+	const zonebox_segment *segment;
+	int64_t start, end;
+} zonebox_morsel;
+
+// One use of a table in a plan.
+typedef struct {
+	atomic_llong next;
+	int64_t count;
+	zonebox_morsel *morsels;
+	int64_t width;
+	int64_t *columns; // of the segments, -1 for one that carries no data
+} zonebox_scan;
+
+// zonebox_local makes a thread's place in a scan; zonebox_next fills a chunk.
+// They are the engine's duckdb_table_function_init_t and duckdb_table_function_t.
+void zonebox_local(void *info);
+void zonebox_next(void *info, void *chunk);
+
+// zonebox_words turns the strings of values into a dictionary's words. It reports
+// false if an offset leads out of values.
+bool zonebox_words(const zonebox_array *values, zonebox_string *words);
+
+// zonebox_drop frees a scan.
+void zonebox_drop(void *scan);
+
+#endif
