@@ -49,8 +49,11 @@ func (e *StatementError) Error() string {
 type DeliveryError struct {
 	// Code is one of
 	//	header_missing header_unknown header_duplicate header_absent
-	//	fields quote encoding value too_long too_large
+	//	key_missing key_unknown key_duplicate nested_value
+	//	fields quote encoding undecodable value too_long too_large
 	//	format column_type brotli
+	//	packing damaged checksum members encrypted nested_archive
+	//	sheet formula merged cell_error
 	Code string
 	// Row counts records after the header from 1; 0 stands for the header or
 	// the whole file.
@@ -75,8 +78,11 @@ var statementCodes = codes("syntax", "not_select", "multiple", "empty", "encodin
 	"invalid_input", "not_implemented", "permission", "engine")
 
 var deliveryCodes = codes("header_missing", "header_unknown", "header_duplicate", "header_absent",
-	"fields", "quote", "encoding", "value", "too_long", "too_large",
-	"format", "column_type", "brotli")
+	"key_missing", "key_unknown", "key_duplicate", "nested_value",
+	"fields", "quote", "encoding", "undecodable", "value", "too_long", "too_large",
+	"format", "column_type", "brotli",
+	"packing", "damaged", "checksum", "members", "encrypted", "nested_archive",
+	"sheet", "formula", "merged", "cell_error")
 
 func codes(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))

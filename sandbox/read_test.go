@@ -212,7 +212,7 @@ func TestParquet(t *testing.T) {
 }
 
 func TestUnknownFormatIsRefused(t *testing.T) {
-	_, err := read(t, pool(t, sandbox.Config{}), sandbox.Delivery{Format: "xlsx", Columns: visits, Source: strings.NewReader("")})
+	_, err := read(t, pool(t, sandbox.Config{}), sandbox.Delivery{Format: "xml", Columns: visits, Source: strings.NewReader("")})
 	var got *sandbox.DeliveryError
 	if !errors.As(err, &got) || got.Code != "format" {
 		t.Errorf("Read() = %v, want code format", err)

@@ -47,8 +47,12 @@ type Config struct {
 	// Load bounds a session from Session.Read on, in place of Wall: deliveries
 	// are larger than statements. Default 1 h.
 	Load time.Duration
-	// Spool bounds a Parquet delivery, which is held in memory. Default 4 GiB.
+	// Spool bounds a delivery that the worker needs as a whole, held in memory:
+	// Parquet, Arrow, xlsx, zip. Default 4 GiB.
 	Spool int64
+	// Decoded bounds the content of a delivery, unpacked. There is no bound on
+	// how well it was packed. Default 64 GiB.
+	Decoded int64
 	// Threads is how many threads the engine uses. Default: one per CPU.
 	Threads int
 	// Require is the isolation without which no worker is handed out. Default
@@ -72,6 +76,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Spool <= 0 {
 		c.Spool = 4 << 30
+	}
+	if c.Decoded <= 0 {
+		c.Decoded = 64 << 30
 	}
 	if c.Threads <= 0 {
 		c.Threads = runtime.NumCPU()

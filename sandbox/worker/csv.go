@@ -2,7 +2,6 @@ package worker
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"unicode/utf8"
 
@@ -11,13 +10,9 @@ import (
 	"zonebox/sandbox/internal/wire"
 )
 
-// maxRecord bounds one CSV record: a quote that is never closed must not
-// swallow the file into memory.
-const maxRecord = 4 << 20
-
-// readCSV streams a file with a header. Empty fields are null, quoted or not.
+// readCSV streams UTF-8 with a header. Empty fields are null, quoted or not.
 func readCSV(src io.Reader, delimiter byte, columns []wire.Column, out *emitter) error {
-	r := &csvReader{src: src, delimiter: delimiter, buf: make([]byte, 0, 512<<10)}
+	r := &csvReader{in: newWindow(src), delimiter: delimiter}
 	fields, err := r.record()
 	if err == io.EOF {
 		return faulted("header_absent")
@@ -25,7 +20,6 @@ func readCSV(src io.Reader, delimiter byte, columns []wire.Column, out *emitter)
 	if err != nil {
 		return err
 	}
-	fields[0] = bytes.TrimPrefix(fields[0], []byte("\ufeff"))
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = string(f)
@@ -34,11 +28,9 @@ func readCSV(src io.Reader, delimiter byte, columns []wire.Column, out *emitter)
 	if err != nil {
 		return err
 	}
-	parse := make([]valueParser, len(columns))
-	for i, c := range columns {
-		if parse[i] = parserFor(c.Type, out.builder.Field(i)); parse[i] == nil {
-			return &fault{code: "column_type", offset: -1, column: i}
-		}
+	parse, err := parsersFor(columns, out)
+	if err != nil {
+		return err
 	}
 	r.width = len(names)
 	for row := int64(1); ; row++ {
@@ -70,12 +62,9 @@ func readCSV(src io.Reader, delimiter byte, columns []wire.Column, out *emitter)
 // A csvReader splits records by RFC 4180, strictly: a quote may stand only around
 // a whole field, doubled inside. Records end with LF or CRLF.
 type csvReader struct {
-	src       io.Reader
+	in        *window
 	delimiter byte
-	width     int    // fields of a record, 0 until the header is known
-	buf       []byte // unread input
-	pos       int
-	eof       bool
+	width     int // fields of a record, 0 until the header is known
 	fields    [][]byte
 }
 
@@ -83,9 +72,9 @@ type csvReader struct {
 // Blank lines are skipped unless a record has one field only.
 func (r *csvReader) record() ([][]byte, error) {
 	for {
-		fields, n, err := r.split(r.buf[r.pos:])
+		fields, n, err := r.split(r.in.rest())
 		if err == errMore {
-			if err := r.fill(); err != nil {
+			if err := r.in.fill(); err != nil {
 				return nil, err
 			}
 			continue
@@ -93,7 +82,7 @@ func (r *csvReader) record() ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.pos += n
+		r.in.pos += n
 		if len(fields) == 1 && len(fields[0]) == 0 && r.width != 1 {
 			continue
 		}
@@ -104,35 +93,10 @@ func (r *csvReader) record() ([][]byte, error) {
 	}
 }
 
-// fill reads more input behind what is unread.
-func (r *csvReader) fill() error {
-	r.buf = r.buf[:copy(r.buf, r.buf[r.pos:])]
-	r.pos = 0
-	if len(r.buf) > maxRecord {
-		return faulted("too_long")
-	}
-	if len(r.buf) == cap(r.buf) {
-		r.buf = append(make([]byte, 0, 2*cap(r.buf)), r.buf...)
-	}
-	n, err := r.src.Read(r.buf[len(r.buf):cap(r.buf)])
-	r.buf = r.buf[:len(r.buf)+n]
-	if err == io.EOF {
-		r.eof = true
-		return nil
-	}
-	if err != nil {
-		return errDead
-	}
-	return nil
-}
-
-// errMore asks for more input.
-var errMore = errors.New("worker: more input needed")
-
 // split cuts the first record off in and returns how many bytes it took.
 func (r *csvReader) split(in []byte) ([][]byte, int, error) {
 	if len(in) == 0 {
-		if r.eof {
+		if r.in.eof {
 			return nil, 0, io.EOF
 		}
 		return nil, 0, errMore
@@ -143,7 +107,7 @@ func (r *csvReader) split(in []byte) ([][]byte, int, error) {
 		if at < len(in) && in[at] == '"' {
 			var n int
 			if field, n = unquote(in[at:]); n < 0 {
-				if r.eof {
+				if r.in.eof {
 					return nil, 0, faulted("quote")
 				}
 				return nil, 0, errMore
@@ -165,20 +129,20 @@ func (r *csvReader) split(in []byte) ([][]byte, int, error) {
 		}
 		r.fields = append(r.fields, field)
 		switch {
-		case at == len(in) && r.eof:
+		case at == len(in) && r.in.eof:
 			return r.fields, at, nil
 		case at == len(in):
 			return nil, 0, errMore
 		case in[at] == r.delimiter:
 			at++
-			if at == len(in) && !r.eof {
+			if at == len(in) && !r.in.eof {
 				return nil, 0, errMore
 			}
 		case in[at] == '\n':
 			return r.fields, at + 1, nil
 		case in[at] == '\r' && at+1 < len(in) && in[at+1] == '\n':
 			return r.fields, at + 2, nil
-		case in[at] == '\r' && at+1 == len(in) && !r.eof:
+		case in[at] == '\r' && at+1 == len(in) && !r.in.eof:
 			return nil, 0, errMore
 		case in[at] == '\r' && at+1 == len(in):
 			return r.fields, at + 1, nil
@@ -215,6 +179,17 @@ func unquote(in []byte) ([]byte, int) {
 // A valueParser appends the value of a field that is not empty to its column
 // and returns "", or the code of what is wrong with it.
 type valueParser func(field []byte) string
+
+// parsersFor returns the parsers that fill out's columns.
+func parsersFor(columns []wire.Column, out *emitter) ([]valueParser, error) {
+	parse := make([]valueParser, len(columns))
+	for i, c := range columns {
+		if parse[i] = parserFor(c.Type, out.builder.Field(i)); parse[i] == nil {
+			return nil, &fault{code: "column_type", offset: -1, column: i}
+		}
+	}
+	return parse, nil
+}
 
 func parserFor(typ string, b array.Builder) valueParser {
 	switch b := b.(type) {

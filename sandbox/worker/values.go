@@ -86,3 +86,13 @@ func decimalParser(precision, scale int) func(string) (decimal128.Num, bool) {
 		return v, true
 	}
 }
+
+// isoTime writes a moment, a day since 1970 and milliseconds in it, as parseDate
+// and parseTimestamp take it.
+func isoTime(days, millis int64, date bool) string {
+	t := time.UnixMilli(days*86400_000 + millis).UTC()
+	if date {
+		return t.Format(time.DateOnly)
+	}
+	return t.Format("2006-01-02 15:04:05.000")
+}

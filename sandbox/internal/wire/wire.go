@@ -104,12 +104,17 @@ type ExecuteMessage struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// DeliverMessage announces a file: CSV bytes follow in Data frames up to End; a
-// Parquet file is one descriptor with this message.
+// DeliverMessage announces a file: its bytes follow in Data frames up to End, or
+// it is one descriptor with this message.
 type DeliverMessage struct {
-	Format    string   `json:"format"`
+	Format    string   `json:"format"` // csv, json, jsonl, parquet, arrow or xlsx
 	Columns   []Column `json:"columns"`
-	Delimiter byte     `json:"delimiter"`
+	Packing   string   `json:"packing"`   // gzip, zstd, zip or empty
+	Encoding  string   `json:"encoding"`  // of a text: utf-8, gb18030, utf-16le or utf-16be
+	Delimiter byte     `json:"delimiter"` // of CSV
+	Sheet     string   `json:"sheet"`     // of a workbook; empty for the first
+	Decoded   int64    `json:"decoded"`   // bytes the content may have
+	Memory    int64    `json:"memory"`    // bytes reading it may take
 	Files     int      `json:"files"`
 }
 
