@@ -197,14 +197,14 @@ func (h *host) attest(s *Session) error {
 		return fmt.Errorf("sandbox: start worker: %w: %w", ErrIsolation, err)
 	}
 	if kind == wire.Fault {
-		var f wire.FaultMessage
-		if json.Unmarshal(payload, &f) != nil {
+		f, err := wire.Decode[wire.FaultMessage](payload)
+		if err != nil || !layerName(f.Code) {
 			return s.broken("fault")
 		}
 		return fmt.Errorf("sandbox: start worker: layer %q: %w", f.Code, ErrIsolation)
 	}
-	var hello wire.HelloMessage
-	if kind != wire.Hello || json.Unmarshal(payload, &hello) != nil {
+	hello, err := wire.Decode[wire.HelloMessage](payload)
+	if kind != wire.Hello || err != nil || !plainHello(hello) {
 		return s.broken("hello")
 	}
 	a := Attestation{Landlock: hello.Landlock, Dumpable: hello.Dumpable, Files: hello.Files, Engine: hello.Engine,

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
@@ -68,9 +68,8 @@ func (r *Result) next() (arrow.RecordBatch, error) {
 	switch kind {
 	case wire.Batch:
 	case wire.Done:
-		var m wire.DoneMessage
-		if err := json.Unmarshal(payload, &m); err != nil || m.Rows != r.rows {
-			return nil, r.s.broken("row count")
+		if err := r.s.done(payload, r.rows); err != nil {
+			return nil, err
 		}
 		return nil, io.EOF
 	default:
@@ -81,7 +80,7 @@ func (r *Result) next() (arrow.RecordBatch, error) {
 		return nil, r.s.broken("batch")
 	}
 	r.rows += rec.NumRows()
-	r.bytes += int64(len(payload))
+	r.bytes += int64(len(payload)) + batchCost*int64(len(r.columns))
 	if r.lim.Rows > 0 && r.rows > r.lim.Rows || r.lim.Bytes > 0 && r.bytes > r.lim.Bytes {
 		rec.Release()
 		err := fmt.Errorf("sandbox: %w", ErrOutput)
@@ -90,6 +89,11 @@ func (r *Result) next() (arrow.RecordBatch, error) {
 	}
 	return rec, nil
 }
+
+// batchCost is what a column of a batch is charged beside its bytes, for the
+// objects that stand for it in the gate: a worker that sends a million batches
+// of one row takes no more memory than the limit says.
+const batchCost = 1 << 10
 
 var errBatch = errors.New("sandbox: bad record batch")
 
@@ -134,32 +138,64 @@ func decode(schema *arrow.Schema, message []byte) (rec arrow.RecordBatch, err er
 	if err := validate(rec); err != nil {
 		return nil, err
 	}
+	if held(rec) > len(body) {
+		return nil, errBatch // columns that share bytes: small here, large in a file
+	}
 	rec.Retain()
 	return rec, nil
 }
 
-// validate adds to Arrow's own checks that every column has the batch's length,
-// every string is UTF-8 and every decimal has no more digits than its type.
+// held returns the bytes of rec's buffers.
+func held(rec arrow.RecordBatch) (size int) {
+	for _, c := range rec.Columns() {
+		for _, b := range c.Data().Buffers() {
+			if b != nil {
+				size += b.Len()
+			}
+		}
+	}
+	return size
+}
+
+// validate adds to Arrow's own checks that every column has the batch's length
+// and the nulls it says, every string is UTF-8 and every decimal has no more
+// digits than its type.
 func validate(rec arrow.RecordBatch) error {
 	if rec.NumRows() < 1 || array.ValidateRecordFull(rec) != nil {
 		return errBatch
 	}
 	for _, c := range rec.Columns() {
-		if int64(c.Len()) != rec.NumRows() || !validValues(c) {
+		if int64(c.Len()) != rec.NumRows() || c.NullN() != nulls(c) || !validValues(c) {
 			return errBatch
 		}
 	}
 	return nil
 }
 
+// nulls counts the nulls of c by its bitmap.
+func nulls(c arrow.Array) int {
+	bitmap := c.Data().Buffers()[0]
+	if bitmap == nil || bitmap.Len() == 0 {
+		return 0
+	}
+	return c.Len() - bitutil.CountSetBits(bitmap.Bytes(), c.Data().Offset(), c.Len())
+}
+
+// validValues reports whether c is of a type that crosses the border and holds
+// only values of its type.
 func validValues(c arrow.Array) bool {
 	switch c := c.(type) {
+	case *array.Boolean, *array.Int8, *array.Int16, *array.Int32, *array.Int64,
+		*array.Uint8, *array.Uint16, *array.Uint32, *array.Uint64,
+		*array.Float32, *array.Float64, *array.Date32, *array.Timestamp:
+		return true // every pattern of bits is a value
 	case *array.String:
 		for i := range c.Len() {
 			if c.IsValid(i) && !utf8.ValidString(c.Value(i)) {
 				return false
 			}
 		}
+		return true
 	case *array.Decimal128:
 		precision := c.DataType().(*arrow.Decimal128Type).Precision
 		for i := range c.Len() {
@@ -167,8 +203,9 @@ func validValues(c arrow.Array) bool {
 				return false
 			}
 		}
+		return true
 	}
-	return true
+	return false
 }
 
 // messageCompressed reports whether the record batch of a flatbuffers Message

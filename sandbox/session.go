@@ -3,7 +3,6 @@ package sandbox
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -63,6 +62,7 @@ type Session struct {
 	attestation Attestation
 	base        int64 // address space in use when the worker was ready
 	attachedLen int64
+	text        int // bytes of the statement under way
 	phase       phase
 
 	mu     sync.Mutex
@@ -144,7 +144,7 @@ func (s *Session) Parse(ctx context.Context, sql string) ([]byte, error) {
 	if err := s.enter("parse", parsing, fresh, parsing); err != nil {
 		return nil, err
 	}
-	if err := checkText(sql); err != nil {
+	if err := s.ask(sql); err != nil {
 		return nil, err
 	}
 	defer s.watch(ctx)()
@@ -158,9 +158,12 @@ func (s *Session) Parse(ctx context.Context, sql string) ([]byte, error) {
 			return nil, err
 		}
 		switch {
-		case kind == wire.Tree && len(tree)+len(payload) <= wire.MaxTree:
-			tree = append(tree, payload...)
+		case kind == wire.Tree && len(payload) > 0 && len(tree)%wire.MaxFrame == 0 && len(tree)+len(payload) <= wire.MaxTree:
+			tree = append(tree, payload...) // only the last frame is not full
 		case kind == wire.Done:
+			if err := s.done(payload, 0); err != nil {
+				return nil, err
+			}
 			return tree, nil
 		default:
 			return nil, s.unexpected(kind, payload, nil)
@@ -176,7 +179,7 @@ func (s *Session) Bind(ctx context.Context, tables []Table, sql string) ([]Colum
 	if err := s.enter("bind", parsing, fresh, parsing); err != nil {
 		return nil, err
 	}
-	if err := checkText(sql); err != nil {
+	if err := s.ask(sql); err != nil {
 		return nil, err
 	}
 	defer s.watch(ctx)()
@@ -252,7 +255,7 @@ func (s *Session) attach(m wire.AttachMessage, files []*os.File) error {
 	if kind != wire.Done {
 		return s.unexpected(kind, payload, nil)
 	}
-	return nil
+	return s.done(payload, 0)
 }
 
 // pages returns the address space that mapping size bytes takes.
@@ -271,7 +274,7 @@ func (s *Session) Execute(ctx context.Context, sql string, tree [32]byte, lim Li
 	if err := s.enter("execute", spent, fresh, attached); err != nil {
 		return nil, err
 	}
-	if err := checkText(sql); err != nil {
+	if err := s.ask(sql); err != nil {
 		return nil, err
 	}
 	if lim.Rows <= 0 {
@@ -310,8 +313,10 @@ func equalColumns(a, b []Column) bool {
 	return true
 }
 
-// checkText refuses before the worker is asked what it would only mangle.
-func checkText(sql string) error {
+// ask notes the statement under way. It refuses before the worker is asked what
+// it would only mangle.
+func (s *Session) ask(sql string) error {
+	s.text = len(sql)
 	switch {
 	case len(sql) > wire.MaxSQL:
 		return &StatementError{Code: "too_long", Offset: -1}
@@ -321,10 +326,14 @@ func checkText(sql string) error {
 	return nil
 }
 
-// send writes frames, and files with their first byte.
+// send writes frames, and files with their first byte. A worker that has
+// answered already is broken.
 func (s *Session) send(frames []byte, files []*os.File) error {
-	var err error
-	if len(files) > 0 {
+	early, err := s.early()
+	if early {
+		return s.broken("early answer")
+	}
+	if err == nil && len(files) > 0 {
 		fds := make([]int, len(files))
 		for i, f := range files {
 			fds[i] = int(f.Fd())
@@ -338,6 +347,31 @@ func (s *Session) send(frames []byte, files []*os.File) error {
 	}
 	if err != nil {
 		return s.died()
+	}
+	return nil
+}
+
+// early reports whether the worker has sent what nobody asked for.
+func (s *Session) early() (bool, error) {
+	if s.in.Buffered() > 0 {
+		return true, nil
+	}
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return false, err
+	}
+	n := 0
+	err = raw.Control(func(fd uintptr) {
+		var b [1]byte
+		n, _, _ = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+	})
+	return n > 0, err
+}
+
+// done checks the message that closes an answer of so many rows.
+func (s *Session) done(payload []byte, rows int64) error {
+	if m, err := wire.Decode[wire.DoneMessage](payload); err != nil || m.Rows != rows {
+		return s.broken("row count")
 	}
 	return nil
 }
@@ -363,8 +397,8 @@ func (s *Session) receiveSchema(expected []Column) ([]Column, error) {
 	if kind != wire.Schema {
 		return nil, s.unexpected(kind, payload, expected)
 	}
-	var m wire.SchemaMessage
-	if err := json.Unmarshal(payload, &m); err != nil || len(m.Columns) == 0 {
+	m, err := wire.Decode[wire.SchemaMessage](payload)
+	if err != nil || len(m.Columns) == 0 || len(m.Columns) > wire.MaxColumns {
 		return nil, s.broken("schema")
 	}
 	if _, err := wire.ArrowSchema(m.Columns); err != nil {
@@ -376,9 +410,12 @@ func (s *Session) receiveSchema(expected []Column) ([]Column, error) {
 // unexpected turns a Fault into its error and ends the session for any other
 // frame. expected is what a fault's column counts in.
 func (s *Session) unexpected(kind wire.Kind, payload []byte, expected []Column) error {
-	var f wire.FaultMessage
-	if kind != wire.Fault || json.Unmarshal(payload, &f) != nil {
+	if kind != wire.Fault {
 		return s.broken("frame")
+	}
+	f, err := wire.Decode[wire.FaultMessage](payload)
+	if err != nil {
+		return s.broken("fault")
 	}
 	switch {
 	case f.Code == "memory":
@@ -394,7 +431,10 @@ func (s *Session) unexpected(kind wire.Kind, payload []byte, expected []Column) 
 		}
 		return e
 	case expected == nil && statementCodes[f.Code]:
-		return &StatementError{Code: f.Code, Offset: max(f.Offset, -1)}
+		if f.Offset < 0 || f.Offset > s.text {
+			f.Offset = -1
+		}
+		return &StatementError{Code: f.Code, Offset: f.Offset}
 	}
 	return s.broken("fault")
 }

@@ -38,7 +38,7 @@ func (s *server) attach(m wire.AttachMessage) error {
 			return err
 		}
 	}
-	return s.reply(wire.Done, wire.DoneMessage{Rows: t.rows})
+	return s.reply(wire.Done, wire.DoneMessage{})
 }
 
 // table returns the table of a name, which becomes visible to statements with

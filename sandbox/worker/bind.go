@@ -49,10 +49,17 @@ func (e *engine) prepare(sql string) (duckdb.PreparedStatement, []wire.Column, e
 		return stmt, nil, faulted("parameter")
 	}
 	columns := make([]wire.Column, duckdb.PreparedStatementColumnCount(stmt))
+	if len(columns) > wire.MaxColumns {
+		return stmt, nil, faulted("too_large")
+	}
+	names := 0
 	for i := range columns {
 		t := duckdb.PreparedStatementColumnLogicalType(stmt, duckdb.IdxT(i))
 		columns[i] = wire.Column{Name: duckdb.PreparedStatementColumnName(stmt, duckdb.IdxT(i)), Type: typeName(t)}
 		duckdb.DestroyLogicalType(&t)
+		if names += len(columns[i].Name); names > wire.MaxNames {
+			return stmt, nil, faulted("too_large")
+		}
 		if columns[i].Type == "" {
 			return stmt, nil, &fault{code: "type", offset: -1, column: i}
 		}

@@ -25,11 +25,8 @@ func skipped(opt wire.Options, layer string) bool { return slices.Contains(opt.S
 // success. Some probes end the process where it is confined.
 func (s *server) probe(request string) error {
 	name, argument, _ := strings.Cut(request, " ")
-	switch name {
-	case "rogue":
-		return s.rogue([]byte(argument))
-	case "trees":
-		return s.trees()
+	if answer, ok := rogues[name]; ok {
+		return s.rogue(answer, []byte(argument))
 	}
 	do, ok := probes[name]
 	if !ok {
@@ -40,39 +37,6 @@ func (s *server) probe(request string) error {
 		return errDead
 	}
 	return s.reply(wire.Done, wire.DoneMessage{Rows: int64(errno)})
-}
-
-// trees answers the next request with more of a parse tree than there may be.
-func (s *server) trees() error {
-	if err := s.reply(wire.Done, wire.DoneMessage{}); err != nil {
-		return err
-	}
-	if _, _, err := wire.Read(s.buf); err != nil {
-		return err
-	}
-	full := wire.Append(nil, wire.Tree, make([]byte, wire.MaxFrame))
-	for range wire.MaxTree/wire.MaxFrame + 1 {
-		if err := s.in.send(full); err != nil {
-			return err
-		}
-	}
-	return s.reply(wire.Done, wire.DoneMessage{})
-}
-
-// rogue answers the next request with the given bytes, whatever it is, and then
-// falls silent.
-func (s *server) rogue(answer []byte) error {
-	if err := s.reply(wire.Done, wire.DoneMessage{}); err != nil {
-		return err
-	}
-	if _, _, err := wire.Read(s.buf); err != nil {
-		return err
-	}
-	if err := s.in.send(answer); err != nil {
-		return err
-	}
-	_, _, err := wire.Read(s.buf)
-	return err
 }
 
 var probes = map[string]func(argument string) error{

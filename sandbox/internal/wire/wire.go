@@ -8,6 +8,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -45,6 +46,15 @@ const (
 const (
 	// MaxFrame bounds the payload of one frame in both directions.
 	MaxFrame = 16 << 20
+	// MaxHello, MaxSchema and MaxReply bound the messages of a worker: a Hello, a
+	// Schema, and a Done or Fault.
+	MaxHello  = 64 << 10
+	MaxSchema = 4 << 20
+	MaxReply  = 1 << 10
+	// MaxColumns bounds the columns of a result and MaxNames the bytes of their
+	// names together, of which JSON makes up to six times as many.
+	MaxColumns = 4096
+	MaxNames   = MaxSchema / 8
 	// MaxTree bounds a parse tree, which travels in several frames.
 	MaxTree = 64 << 20
 	// MaxSQL bounds the text of a statement.
@@ -163,6 +173,35 @@ func AppendJSON(dst []byte, kind Kind, message any) []byte {
 	return Append(dst, kind, b)
 }
 
+// Decode reads a message of a worker that must be, byte for byte, what AppendJSON
+// writes: no field more or less, none twice, no name in other case, no text that
+// is not UTF-8, nothing after the end. It returns an error wrapping ErrFrame.
+func Decode[M any](payload []byte) (M, error) {
+	var m M
+	if err := json.Unmarshal(payload, &m); err != nil {
+		return m, fmt.Errorf("%w: no message", ErrFrame) // the cause quotes the worker
+	}
+	if again, err := json.Marshal(m); err != nil || !bytes.Equal(again, payload) {
+		return m, fmt.Errorf("%w: no plain message", ErrFrame)
+	}
+	return m, nil
+}
+
+// most returns how long the payload of a frame may be.
+func (k Kind) most() int {
+	switch k {
+	case Parse, Bind, Attach, Execute, Deliver, Data, End, Probe, Tree, Batch:
+		return MaxFrame
+	case Hello:
+		return MaxHello
+	case Schema:
+		return MaxSchema
+	case Done, Fault:
+		return MaxReply
+	}
+	return 0
+}
+
 // Read returns the next frame. It allocates only what has arrived: a frame that
 // announces 16 MB and sends ten bytes costs little.
 func Read(r io.Reader) (Kind, []byte, error) {
@@ -171,7 +210,7 @@ func Read(r io.Reader) (Kind, []byte, error) {
 		return 0, nil, err
 	}
 	n := int(binary.LittleEndian.Uint32(head[:4]))
-	if n > MaxFrame {
+	if n > Kind(head[4]).most() {
 		return 0, nil, fmt.Errorf("%w: %d bytes", ErrFrame, n)
 	}
 	payload := make([]byte, min(n, 64<<10))

@@ -1,0 +1,117 @@
+//go:build zonebox_probe
+
+package worker
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"zonebox/sandbox/internal/wire"
+)
+
+var errLeave = errors.New("worker: left")
+
+// rogue answers the probe and then, by answer, the next request, whatever it is.
+func (s *server) rogue(answer func(*server, []byte) error, frames []byte) error {
+	if err := s.reply(wire.Done, wire.DoneMessage{}); err != nil {
+		return err
+	}
+	return answer(s, frames)
+}
+
+// asked waits for the next request.
+func (s *server) asked() error {
+	_, _, err := wire.Read(s.buf)
+	return err
+}
+
+// rogues are ways to answer a request with given bytes.
+var rogues = map[string]func(s *server, frames []byte) error{
+	// The bytes, then silence.
+	"rogue": func(s *server, frames []byte) error {
+		if err := errors.Join(s.asked(), s.in.send(frames)); err != nil {
+			return err
+		}
+		return s.asked()
+	},
+	// The bytes before there is a request.
+	"early": func(s *server, frames []byte) error {
+		if err := s.in.send(frames); err != nil {
+			return err
+		}
+		return errors.Join(s.asked(), s.asked())
+	},
+	// The bytes, then the end of the process.
+	"leave": func(s *server, frames []byte) error {
+		return errors.Join(s.asked(), s.in.send(frames), errLeave)
+	},
+	// The bytes, then the end of the connection, but not of the process.
+	"hangup": func(s *server, frames []byte) error {
+		if err := errors.Join(s.asked(), s.in.send(frames), unix.Close(gateFD)); err != nil {
+			return err
+		}
+		select {}
+	},
+	// The bytes, of which the last frame repeats for ever.
+	"endless": func(s *server, frames []byte) error {
+		if err := s.asked(); err != nil {
+			return err
+		}
+		last := frames
+		for rest := frames; len(rest) > 0; {
+			n := 5 + int(rest[0]) + int(rest[1])<<8 + int(rest[2])<<16 + int(rest[3])<<24
+			last, rest = rest, rest[n:]
+		}
+		many := last
+		for len(many) < 64<<10 {
+			many = append(many[:len(many):len(many)], last...)
+		}
+		err := s.in.send(frames)
+		for err == nil {
+			err = s.in.send(many)
+		}
+		return err
+	},
+	// The bytes one by one.
+	"drip": func(s *server, frames []byte) error {
+		err := s.asked()
+		for i := 0; err == nil && i < len(frames); i++ {
+			err = s.in.send(frames[i : i+1])
+			time.Sleep(10 * time.Millisecond)
+		}
+		return err
+	},
+	// The bytes, and with each write as many descriptors as the kernel takes.
+	// Only without the filter, which refuses the call.
+	"rights": func(s *server, frames []byte) error {
+		if err := s.asked(); err != nil {
+			return err
+		}
+		fds := make([]int, 253)
+		rights := unix.UnixRights(fds...)
+		for range 8 {
+			n := max(len(frames)/8, 1)
+			if n > len(frames) {
+				break
+			}
+			if err := unix.Sendmsg(gateFD, frames[:n], rights, nil, 0); err != nil {
+				return err
+			}
+			frames = frames[n:]
+		}
+		return errors.Join(s.in.send(frames), s.asked())
+	},
+	// More of a parse tree than there may be.
+	"trees": func(s *server, _ []byte) error {
+		err := s.asked()
+		full := wire.Append(nil, wire.Tree, make([]byte, wire.MaxFrame))
+		for range wire.MaxTree/wire.MaxFrame + 1 {
+			if err == nil {
+				err = s.in.send(full)
+			}
+		}
+		return errors.Join(err, s.reply(wire.Done, wire.DoneMessage{}))
+	},
+}
