@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"query/analysis":        {"query/ast"},
 	"query":                 {"audit", "keys", "masking", "policy", "query/analysis", "query/ast", "registry", "release", "sandbox", "workflow", "zone"},
 	"bench":                 {},
+	"bench/native":          {"bench/registers"},
 	"bench/registers":       {},
 	"query/querytest":       {"keys", "query", "registry", "release"},
 	"api":                   {"query"},
@@ -53,7 +54,7 @@ var alsoInTests = map[string][]string{
 var owners = map[string][]string{
 	"github.com/open-policy-agent/opa":       {"policy"},
 	"github.com/gin-gonic/gin":               {"api"},
-	"github.com/duckdb/":                     {"sandbox/worker"},
+	"github.com/duckdb/":                     {"bench/native", "sandbox/worker"}, // the engine alone, to measure the product against
 	"github.com/transparency-dev/tessera":    {"audit"},
 	"github.com/landlock-lsm/go-landlock":    {"sandbox", "sandbox/worker"},
 	"modernc.org/sqlite":                     {"registry", "workflow"},

@@ -1,0 +1,129 @@
+package bench_test
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"zonebox/bench"
+	"zonebox/query/querytest"
+)
+
+// setting returns a figure from the environment.
+func setting(tb testing.TB, name string, standard int64) int64 {
+	tb.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return standard
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 {
+		tb.Fatalf("%s = %q is not a number of at least 1", name, text)
+	}
+	return n
+}
+
+// compared is one statement of the list, measured.
+type compared struct {
+	bench.Query
+	rows                            int64
+	bare, attach, execute, governed []time.Duration // governed is attach and execute
+	answer                          []time.Duration
+	ratio                           float64
+}
+
+// BenchmarkRows compares governed statements without a protected reference with
+// the engine alone on tables of its own, over the list of queries.sql.
+//
+// Bare is the engine's own execution and the reading of every row into Arrow
+// memory. Governed is attaching the granted columns, from a cache that is warm, to
+// a worker that waited in the pool, executing there, and reading every row into
+// the gate. Answer is the whole of Engine.Answer. Both engines have as many
+// threads as there are processors, and take turns.
+//
+// ZONEBOX_BENCH_ROWS sets the rows of the two big registers (1,000,000 unless
+// set; the target holds for 10,000,000), ZONEBOX_BENCH_ROUNDS the rounds (10),
+// ZONEBOX_BENCH_ONLY the names of the statements (all).
+func BenchmarkRows(b *testing.B) {
+	rows, rounds := setting(b, "ZONEBOX_BENCH_ROWS", 1_000_000), int(setting(b, "ZONEBOX_BENCH_ROUNDS", 10))
+	n := startNative(b, rows)
+	began := time.Now()
+	d := streets(b, querytest.Options{Idle: 2, Memory: 4 << 30, Timed: true}, rows)
+	fmt.Printf("%d rows, %d rounds; registers loaded in %.0f s\n", rows, rounds, time.Since(began).Seconds())
+	g := &governed{d: d, idle: 2 + 1}
+	self, again := paired(rounds, func() time.Duration { return n.time(bench.Queries()[0].SQL) }, func() time.Duration { return n.time(bench.Queries()[0].SQL) })
+	fmt.Printf("the engine against itself: %.2f\n", ratio(self, again))
+
+	only := os.Getenv("ZONEBOX_BENCH_ONLY")
+	var all []*compared
+	for _, q := range bench.Queries() {
+		if only == "" || slices.Contains(strings.Split(only, ","), q.Name) {
+			all = append(all, g.compare(b, n, q, rounds))
+		}
+	}
+	report(b, all)
+}
+
+// compare holds the two answers against each other, which warms both sides, and
+// then measures.
+func (g *governed) compare(b *testing.B, n *native, q bench.Query, rounds int) *compared {
+	b.Helper()
+	want, got := n.rows(q.SQL), g.answer(b, q.SQL)
+	if err := sameRows(want.Types, want.Cells, g.d.Open(operator, got).Rows, q.Ordered); err != nil {
+		b.Fatalf("%s: answers differ: %v", q.Name, err)
+	}
+	c := &compared{Query: q, rows: want.Rows}
+	c.bare, c.governed = paired(rounds,
+		func() time.Duration {
+			g.settle(b)
+			return n.time(q.SQL)
+		},
+		func() time.Duration {
+			g.settle(b)
+			took := g.time(b, q.SQL)
+			c.attach, c.execute, c.answer = append(c.attach, took.Attach), append(c.execute, took.Execute), append(c.answer, took.Elapsed)
+			return took.Attach + took.Execute
+		})
+	c.ratio = ratio(c.bare, c.governed)
+	return c
+}
+
+// report prints the table and what the targets speak of.
+func report(b *testing.B, all []*compared) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "statement\tclass\trows out\tbare ms\tgoverned ms\tof it attach\tratio\tanswer ms\t")
+	var full, every []float64
+	worst := &compared{}
+	slowest := 0.0
+	for _, c := range all {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%.1f\t%.1f\t%.1f\t%.2f\t%.1f\t\n", c.Name, c.Class, c.rows,
+			at(c.bare, 50), at(c.governed, 50), at(c.attach, 50), c.ratio, at(c.answer, 50))
+		every = append(every, c.ratio)
+		if c.Class == "full" {
+			full = append(full, c.ratio)
+			if c.ratio > worst.ratio {
+				worst = c
+			}
+		} else {
+			slowest = max(slowest, at(c.governed, 50))
+		}
+	}
+	if err := w.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	fmt.Println("answers equal on both sides: all")
+	b.ReportMetric(0, "ns/op") // one iteration is the whole list
+	if len(full) > 0 {
+		fmt.Printf("full: geometric mean %.2f, worst %.2f (%s)\n", geometricMean(full), worst.ratio, worst.Name)
+		b.ReportMetric(geometricMean(full), "full-mean-ratio")
+		b.ReportMetric(worst.ratio, "full-worst-ratio")
+	}
+	fmt.Printf("selective and topn: slowest %.1f ms; all statements: geometric mean %.2f\n", slowest, geometricMean(every))
+	b.ReportMetric(slowest, "selective-topn-worst-ms")
+	b.ReportMetric(geometricMean(every), "all-mean-ratio")
+}
