@@ -121,6 +121,7 @@ var statuses = map[query.Class]int{
 	query.ClassInReview: http.StatusAccepted,
 	query.ClassLimit:    http.StatusUnprocessableEntity,
 	query.ClassWithheld: http.StatusConflict,
+	query.ClassBusy:     http.StatusTooManyRequests,
 	query.ClassFailure:  http.StatusInternalServerError,
 }
 

@@ -23,7 +23,7 @@ func TestEveryCodeOfTheEngineHasAStatus(t *testing.T) {
 	want := map[string]int{
 		"AUTH_FAILED": 403, "ROLE_REQUIRED": 403, "NOT_FOUND": 400, "BAD_REQUEST": 400, "DOCUMENT_REFUSED": 403,
 		"QUERY_IN_REVIEW": 202, "OUTPUT_IN_REVIEW": 202, "RUN_STATE": 403, "APPROVAL_VOID": 403, "WITHHELD": 409,
-		"STATEMENT_FAILED": 422, "TIME_LIMIT": 422, "MEMORY_LIMIT": 422, "ROW_LIMIT": 422, "SYNTAX": 400, "BIND": 400,
+		"STATEMENT_FAILED": 422, "TIME_LIMIT": 422, "MEMORY_LIMIT": 422, "ROW_LIMIT": 422, "BUSY": 429, "SYNTAX": 400, "BIND": 400,
 		"LOAD_REFUSED": 403, "DATA_DAMAGED": 500, "AUDIT_UNAVAILABLE": 500, "STOPPED": 500, "INTERNAL": 500,
 	}
 	got := engineCodes(t)
@@ -66,7 +66,7 @@ func engineCodes(t *testing.T) map[string]query.Class {
 	t.Helper()
 	classes := map[string]query.Class{
 		"ClassFailure": query.ClassFailure, "ClassUsage": query.ClassUsage, "ClassDenied": query.ClassDenied,
-		"ClassInReview": query.ClassInReview, "ClassLimit": query.ClassLimit, "ClassWithheld": query.ClassWithheld,
+		"ClassInReview": query.ClassInReview, "ClassLimit": query.ClassLimit, "ClassWithheld": query.ClassWithheld, "ClassBusy": query.ClassBusy,
 	}
 	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "query", "errors.go"), nil, 0)
 	if err != nil {

@@ -106,6 +106,18 @@ func (e Entry) check() error {
 	return nil
 }
 
+// Fits reports whether the log has room for an entry with the fields of e, in
+// whatever place: id and time may be missing yet, an id of 24 bytes is assumed.
+func (e Entry) Fits() bool {
+	if e.ID == "" {
+		e.ID = strings.Repeat("x", 24)
+	}
+	if e.At.IsZero() {
+		e.At = time.Unix(0, 0)
+	}
+	return e.check() == nil
+}
+
 func (e Entry) clone() Entry {
 	e.Fields = maps.Clone(e.Fields)
 	return e

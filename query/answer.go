@@ -50,7 +50,11 @@ func (e *Engine) decideRun(run *run) (*intent, error) {
 
 // judge decides without leaving a trace: Explain is judge alone.
 func (e *Engine) judge(run *run) (*decided, error) {
-	parser, err := e.startParser(run) // a worker that never sees a row
+	admitted, err := e.admit(run) // its turn among operators and zones; the end of the run gives it back
+	if err != nil {
+		return nil, err
+	}
+	parser, err := e.startParser(admitted) // a worker that never sees a row
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +85,11 @@ func (e *Engine) runIntent(intent *intent) (*output, error) {
 	if err != nil {
 		return nil, e.close(intent, err)
 	}
-	defer worker.close()
 	rows, err := worker.execute() // refused unless the tree is the approved one
 	if err != nil {
 		return nil, e.close(intent, err)
 	}
-	checked, err := rows.check() // disclosure rules on the actual rows
+	checked, err := rows.check() // disclosure rules on the actual rows; the worker is gone
 	if err != nil {
 		return nil, e.close(intent, err)
 	}

@@ -50,7 +50,7 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 	if err != nil {
 		return nil, documentError(err)
 	}
-	e.endOvertaken(ctx)
+	e.endOvertaken(done)
 	if err := e.flush(ctx); err != nil {
 		return nil, asError(err)
 	}
@@ -94,25 +94,25 @@ func documentError(err error) error {
 	return out
 }
 
-// endOvertaken kills the runs that stand on facts which a change overtook. A
-// run that reads its facts just now sees the change, or meets the new epoch at
-// its next step.
-func (e *Engine) endOvertaken(ctx context.Context) {
-	epoch, err := e.registry.Epoch(ctx)
-	if err != nil {
-		e.log.ErrorContext(ctx, "read epoch", "cause", err)
-		return
-	}
+// endOvertaken kills the runs that stand on a document that was changed, those
+// that wait for their turn too. A run that reads its facts just now sees the
+// change, or meets it at its next step.
+func (e *Engine) endOvertaken(changed []registry.Applied) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, r := range e.runs {
-		if r.known.Load() && r.facts.Epoch < epoch {
-			r.cancel(errOvertaken)
+		if !r.known {
+			continue
+		}
+		for _, seen := range r.facts.Documents() {
+			for _, a := range changed {
+				if a.Kind == seen.Kind && a.Name == seen.Name && a.Version > seen.Version {
+					r.cancel(&revoked{registry.Ref{Kind: a.Kind, Name: a.Name, Version: a.Version}})
+				}
+			}
 		}
 	}
 }
-
-var errOvertaken = errors.New("query: overtaken by a change of license, grant or catalogue")
 
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindLicense,

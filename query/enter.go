@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"zonebox/policy"
@@ -25,8 +24,9 @@ type run struct {
 	resumed bool
 	began   time.Time
 	took    took
-	facts   registry.Facts
-	known   atomic.Bool // facts are read and stay as they are
+	facts   registry.Facts // set under engine.mu, by the run alone
+	known   bool           // facts are read; guarded by engine.mu
+	turn    *turn          // nil before it is admitted
 	pack    policy.Pack
 	catalog *catalog
 	ctx     context.Context
@@ -89,13 +89,13 @@ func (r *run) load() error {
 	return nil
 }
 
-// read fills the facts of the run.
+// read fills the facts of the run, or fills them again: those of now.
 func (r *run) read() error {
 	e := r.engine
 	// The scenario's license names the zone; a client never does.
 	zone, err := e.zoneOf(r.ctx, r.request.Scenario)
 	if err == nil {
-		r.facts, err = e.registry.Enter(r.ctx, registry.Query{User: r.request.Subject.user, Zone: zone, Scenario: r.request.Scenario})
+		err = r.learn(registry.Query{User: r.request.Subject.user, Zone: zone, Scenario: r.request.Scenario})
 	}
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
@@ -105,13 +105,24 @@ func (r *run) read() error {
 	case err != nil:
 		return asError(err).of(r.id)
 	}
-	r.known.Store(true)
 	if r.pack, err = e.policy.Pack(r.facts.Zone.Spec.Pack); err != nil {
 		return asError(err).of(r.id)
 	}
 	if r.catalog, err = newCatalog(r.facts, r.pack, e.cfg.Now()); err != nil {
 		return asError(err).of(r.id)
 	}
+	return nil
+}
+
+// learn makes the facts of q the run's.
+func (r *run) learn(q registry.Query) error {
+	f, err := r.engine.registry.Enter(r.ctx, q)
+	if err != nil {
+		return err
+	}
+	r.engine.mu.Lock()
+	defer r.engine.mu.Unlock()
+	r.facts, r.known = f, true
 	return nil
 }
 
@@ -148,6 +159,9 @@ func (e *Engine) register(r *run) error {
 // leave takes the run out again and ends what still runs for it.
 func (r *run) leave() {
 	r.cancel(context.Canceled)
+	if r.turn != nil {
+		r.turn.leave()
+	}
 	r.engine.mu.Lock()
 	defer r.engine.mu.Unlock()
 	delete(r.engine.runs, r.id)

@@ -18,6 +18,7 @@ const (
 	ClassInReview Class = "review"   // a person decides; ask again with resume
 	ClassLimit    Class = "limit"    // a resource or row limit was reached
 	ClassWithheld Class = "withheld" // the statement ran, its output stays inside
+	ClassBusy     Class = "busy"     // too much waits already; ask again later
 )
 
 // Span is a byte range of the submitted SQL.
@@ -96,6 +97,8 @@ var codes = map[string]code{
 		"缩小数据范围或减少分组", "read less data or make fewer groups", []string{"NJ24-22"}},
 	"ROW_LIMIT": {ClassLimit, "结果行数或单元格数超过上限", "the output has more rows or cells than allowed",
 		"加条件或聚合,减少结果行数", "filter or aggregate to get fewer rows", []string{"NJ24-13"}},
+	"BUSY": {ClassBusy, "本单位排队的语句已满,本次未执行", "your organization's queue is full; this statement was not run",
+		"待本单位在途语句结束后重试", "wait for your organization's statements to end, then try again", []string{"NJ24-22"}},
 	"SYNTAX": {ClassUsage, "SQL 无法解析", "the SQL cannot be parsed",
 		"检查标出的位置", "look at the marked position", nil},
 	"BIND": {ClassUsage, "SQL 与授权的表结构不符", "the SQL does not fit the granted tables",

@@ -32,6 +32,7 @@ type record struct {
 	Output      *policy.Output   `json:"output,omitempty"`
 	Facts       *OutputFacts     `json:"facts,omitempty"`
 	Sources     []release.Source `json:"sources,omitempty"`
+	Proof       *proof           `json:"proof,omitempty"`
 	Refusal     string           `json:"refusal,omitempty"` // codes
 }
 
@@ -66,8 +67,8 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 	}
 	note := workflow.Note{Input: d.decision.Binding, Until: e.cfg.Now().Add(time.Duration(d.decision.Obligations.TTLSeconds) * time.Second)}
 	err := e.update(d.ctx, func(tx *registry.Tx) error {
-		if tx.Epoch() != d.facts.Epoch {
-			return fail("STOPPED", errors.New("query: facts changed since they were read"))
+		if err := d.current(tx); err != nil {
+			return err
 		}
 		if err := d.submit(tx); err != nil {
 			return err
@@ -124,8 +125,15 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 // returns why. An approval that no longer fits is void.
 func (e *Engine) refuse(r *run, cause error) error {
 	why := asError(cause).of(r.id)
+	if why.Class == ClassBusy {
+		return why // it was not looked at, and a flood must not fill the log
+	}
 	err := e.update(r.ctx, func(tx *registry.Tx) error {
-		event := r.event("query.denied", map[string]string{"reasons": codesOf(why)})
+		fields := map[string]string{"reasons": codesOf(why)}
+		if why.Class == ClassFailure {
+			r.ended(fields, cause)
+		}
+		event := r.event("query.denied", fields)
 		if !slices.Contains(r.facts.Subject.Spec.Roles, registry.RoleOperator) || r.resumed && why.Class == ClassFailure {
 			return tx.Emit(event) // whoever may not ask has no course; a fault of the host voids no approval
 		}
@@ -201,7 +209,13 @@ func (e *Engine) Explain(ctx context.Context, req Request) (*Explanation, error)
 	d, err := e.judge(r)
 	fields := map[string]string{}
 	if err != nil {
-		fields["refused"] = asError(err).Code
+		why := asError(err)
+		if why.Class == ClassBusy {
+			return nil, why
+		}
+		if fields["refused"] = why.Code; why.Class == ClassFailure {
+			r.ended(fields, err)
+		}
 	} else {
 		fields["verdict"] = string(d.decision.Verdict)
 	}

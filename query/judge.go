@@ -63,15 +63,12 @@ func (r *run) concerns() error {
 		HintZH: "在本单位协议的应用场景下提问", HintEN: "ask in a scenario of your own license"}}).of(r.id)
 }
 
-func (e *Engine) startParser(r *run) (*parser, error) {
-	if err := r.concerns(); err != nil {
-		return nil, err
-	}
-	s, err := e.startWorker(r)
+func (e *Engine) startParser(a *admitted) (*parser, error) {
+	s, err := e.startWorker(a.run)
 	if err != nil {
 		return nil, err
 	}
-	return &parser{run: r, session: s}, nil
+	return &parser{run: a.run, session: s}, nil
 }
 
 func (e *Engine) startWorker(r *run) (*sandbox.Session, error) {
@@ -126,7 +123,17 @@ func (p *parser) parse() (*parsed, error) {
 // the worker.
 func (p *parser) statementError(code string, err error) *Error {
 	var s *sandbox.StatementError
-	if !errors.As(err, &s) {
+	switch { // no row was there: what it took to read the statement tells of the statement
+	case errors.As(err, &s):
+	case p.ctx.Err() != nil:
+		return p.stopped(err)
+	case errors.Is(err, sandbox.ErrMemory):
+		return fail("MEMORY_LIMIT", err).of(p.id)
+	case errors.Is(err, sandbox.ErrTime):
+		return fail("TIME_LIMIT", err).of(p.id)
+	case errors.Is(err, sandbox.ErrKilled):
+		return fail("STATEMENT_FAILED", err).of(p.id)
+	default:
 		return p.stopped(err)
 	}
 	if s.Code == "not_select" || s.Code == "multiple" {

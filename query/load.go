@@ -40,6 +40,14 @@ func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader
 	if err := l.enter(s); err != nil {
 		return nil, err
 	}
+	t, _, err := e.loads.join(ctx, l.facts.Subject.Spec.Organization, m.Zone)
+	if errors.Is(err, errQueueFull) {
+		return nil, fail("BUSY", err)
+	}
+	if err != nil {
+		return nil, fail("STOPPED", err)
+	}
+	defer t.leave()
 	// One worker is attested for the decisions and then parses the file.
 	w, err := e.worker(ctx)
 	if err != nil {

@@ -43,6 +43,7 @@ type Config struct {
 	Memory     int64         // bytes a worker may use beyond its input; 0 is the sandbox's default
 	Wall       time.Duration // time a statement may take; 0 is the sandbox's default
 	Idle       int           // workers kept ready; 0 is two, what one statement uses
+	Limits     Limits        // what runs at once
 	Log        *slog.Logger  // nil discards
 	Now        func() time.Time
 }
@@ -59,6 +60,9 @@ type Engine struct {
 	policy   *policy.Evaluator
 	pool     *sandbox.Pool
 	log      *slog.Logger
+
+	turns *admission // of statements
+	loads *admission // of deliveries
 
 	outbox sync.Mutex  // one goroutine at a time moves events to the log
 	behind atomic.Bool // events are committed that the log did not take
@@ -92,7 +96,13 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := keysOutside(cfg); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{}}
+	if cfg.Memory == 0 {
+		cfg.Memory = 2 << 30 // the sandbox's default
+	}
+	if cfg.Limits, err = cfg.Limits.withDefaults(cfg.Memory); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{}, turns: newAdmission(cfg.Limits), loads: newLoadAdmission(cfg.Limits)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -149,6 +159,8 @@ func (e *Engine) Close() error {
 		r.cancel(errStopped)
 	}
 	e.mu.Unlock()
+	e.turns.close()
+	e.loads.close()
 	for began := time.Now(); e.underWay() > 0 && time.Since(began) < closeWait; {
 		time.Sleep(5 * time.Millisecond)
 	}

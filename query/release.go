@@ -219,12 +219,20 @@ func (c *cleared) seal() (*sealed, error) {
 // entry commit together, and the entry is durable in the audit log before the
 // first byte is handed out.
 func (e *Engine) publish(s *sealed) (*Answer, error) {
+	if s.record.Proof == nil {
+		return nil, fail("DATA_DAMAGED", errors.New("query: a held output without its proof")).of(s.id)
+	}
+	released, err := s.record.Proof.proven(s.run, "output.released", map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
+		"output": s.held.Digest(), "recipient": s.request.Recipient})
+	if err != nil {
+		return nil, asError(err).of(s.id)
+	}
 	if err := writeDurable(e.artifactFile(s.id), s.artifact.Bytes()); err != nil {
 		return nil, fail("INTERNAL", err).of(s.id)
 	}
-	err := e.update(s.ctx, func(tx *registry.Tx) error {
-		if tx.Epoch() != s.facts.Epoch {
-			return fail("STOPPED", errors.New("query: facts changed before the release"))
+	err = e.update(s.ctx, func(tx *registry.Tx) error {
+		if err := s.current(tx); err != nil {
+			return err
 		}
 		if s.state == workflow.Held {
 			if err := s.move(tx, workflow.OutputRelease, workflow.Note{Input: s.decision.Binding}, "check"); err != nil {
@@ -234,8 +242,7 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 		if err := s.move(tx, workflow.OutputRelease, workflow.Note{Input: s.decision.Binding}, "release"); err != nil {
 			return err
 		}
-		return tx.Emit(s.event("output.released", map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
-			"output": s.held.Digest(), "recipient": s.request.Recipient}))
+		return tx.Emit(released)
 	})
 	if err != nil {
 		return nil, asError(err).of(s.id)

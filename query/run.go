@@ -58,10 +58,7 @@ func (e *Engine) attach(i *intent) (*worker, error) {
 		}
 	}
 	if err == nil {
-		var epoch int64
-		if epoch, err = e.registry.Epoch(i.ctx); err == nil && epoch != i.facts.Epoch {
-			err = fail("STOPPED", errors.New("query: the epoch moved while rows were attached"))
-		}
+		err = stands(e.registry.Overtaken(i.ctx, i.facts))
 	}
 	if err != nil {
 		w.close()
@@ -134,10 +131,13 @@ func (w *worker) close() {
 	}
 }
 
+// execute has the worker run the approved statement. If that fails the worker
+// is gone when it returns.
 func (w *worker) execute() (*rows, error) {
 	defer w.lap(&w.took.execute)
 	r, err := w.session.Execute(w.ctx, w.SQL, w.hash, sandbox.Limits{Schema: w.schema})
 	if err != nil {
+		w.close()
 		return nil, err
 	}
 	return &rows{w, r}, nil
@@ -166,10 +166,28 @@ func (r *rows) batches() iter.Seq2[arrow.RecordBatch, error] {
 	}
 }
 
+// check reads the answer to its end and judges it. The worker is gone when it
+// returns, and with it the rows it held: nothing is written about the end of a
+// run before that.
 func (r *rows) check() (*checked, error) {
-	key, err := r.engine.keys.ReleaseKey(r.facts.License.Name, r.id)
+	scan := newRawScan(r)
+	c, report, err := r.judged(scan)
+	r.close()
 	if err != nil {
 		return nil, err
+	}
+	raw, err := scan.matches()
+	if err != nil {
+		c.Release()
+		return nil, err
+	}
+	return &checked{r, c, report, raw}, nil
+}
+
+func (r *rows) judged(scan *rawScan) (*release.Checked, release.Report, error) {
+	key, err := r.engine.keys.ReleaseKey(r.facts.License.Name, r.id)
+	if err != nil {
+		return nil, release.Report{}, err
 	}
 	o := r.decision.Obligations
 	plan := release.Plan{
@@ -188,18 +206,8 @@ func (r *rows) check() (*checked, error) {
 	for _, h := range r.Hidden {
 		plan.Hidden = append(plan.Hidden, release.Hidden{Kind: h.Kind, K: h.K, Output: h.Output})
 	}
-	scan := newRawScan(r)
 	plan.Match = scan.add
-	c, report, err := release.Check(r.batches(), plan)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := scan.matches()
-	if err != nil {
-		c.Release()
-		return nil, err
-	}
-	return &checked{r, c, report, raw}, nil
+	return release.Check(r.batches(), plan)
 }
 
 // hold encrypts what passed under a key of its own and ends the run: from here
@@ -219,7 +227,7 @@ func (e *Engine) hold(c *checked) (*output, error) {
 		return nil, e.close(c.intent, errors.Join(err, e.keys.DestroyHold(c.id)))
 	}
 	out := &output{run: c.run, held: held, state: workflow.Held, record: c.describe(held)}
-	attested, err := attestationDigest(c.session.Attestation())
+	done, err := out.record.Proof.proven(c.run, "query.done", map[string]string{"decision": c.decision.ID, "output": held.Digest()})
 	if err != nil {
 		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
 	}
@@ -234,8 +242,7 @@ func (e *Engine) hold(c *checked) (*output, error) {
 		if err != nil {
 			return courseError(err)
 		}
-		return tx.Emit(c.event("query.done", map[string]string{"decision": c.decision.ID, "output": held.Digest(),
-			"worker": c.session.Attestation().Binary, "attestation": attested}))
+		return tx.Emit(done)
 	})
 	if errors.Is(err, errUnlogged) {
 		return nil, asError(err).of(c.id) // the run has ended; its output waits for the log
@@ -249,7 +256,7 @@ func (e *Engine) hold(c *checked) (*output, error) {
 // describe states the held answer as facts for the release: counts, forms,
 // sources and the digest of the encrypted hold, no values.
 func (c *checked) describe(held *release.Held) record {
-	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(),
+	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(),
 		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest()}}
 	// Analysis lets no column at the threshold out as it is; the forms are
 	// counted again here, and the caps and groups on the rows themselves.
@@ -301,8 +308,8 @@ func (c *checked) reviewers() []workflow.Party {
 }
 
 // close ends an intent that gave no output and returns what the asking person
-// may know of the cause. Where a protected reference is read, memory, time and
-// errors of values are one bit of the data: they share one code.
+// may know of the cause. Its worker is gone by then. The log entry says what
+// the cause was, for those who supervise.
 func (e *Engine) close(i *intent, cause error) error {
 	e.log.WarnContext(i.ctx, "run failed", "query_id", i.id, "user_id", i.request.Subject.user, "cause", cause)
 	why := i.runError(cause).of(i.id)
@@ -314,7 +321,7 @@ func (e *Engine) close(i *intent, cause error) error {
 		if err := i.move(tx, workflow.QueryApproval, workflow.Note{Code: why.Code}, move); err != nil {
 			return err
 		}
-		return tx.Emit(i.event(kind, map[string]string{"decision": i.decision.ID, "reasons": why.Code}))
+		return tx.Emit(i.event(kind, i.ended(map[string]string{"decision": i.decision.ID, "reasons": why.Code}, cause)))
 	})
 	if err != nil {
 		e.log.ErrorContext(i.ctx, "intent left open", "query_id", i.id, "cause", err)
@@ -323,6 +330,10 @@ func (e *Engine) close(i *intent, cause error) error {
 	return why
 }
 
+// runError is what the asking person may know of the failure of a run whose
+// rows were attached. What ended it beside a protected reference is not told:
+// memory, time, size, an error of the engine, a broken worker and a full disk
+// are one code with one text.
 func (i *intent) runError(cause error) *Error {
 	var own *Error
 	var limit *release.LimitError
@@ -336,11 +347,10 @@ func (i *intent) runError(cause error) *Error {
 		return fail("ROW_LIMIT", cause)
 	case errors.Is(cause, release.ErrRawMatch):
 		return fail("WITHHELD", cause)
+	case i.Protected:
+		return fail("STATEMENT_FAILED", cause)
 	case errors.Is(cause, sandbox.ErrTree), errors.Is(cause, sandbox.ErrProtocol), errors.Is(cause, sandbox.ErrIsolation):
 		return fail("INTERNAL", cause)
-	case i.Protected && (errors.As(cause, &statement) || errors.Is(cause, sandbox.ErrMemory) || errors.Is(cause, sandbox.ErrTime) ||
-		errors.Is(cause, sandbox.ErrOutput) || errors.Is(cause, sandbox.ErrKilled)):
-		return fail("STATEMENT_FAILED", cause)
 	case errors.Is(cause, sandbox.ErrMemory):
 		return fail("MEMORY_LIMIT", cause)
 	case errors.Is(cause, sandbox.ErrTime):

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -77,8 +78,13 @@ func (e *Engine) Audit(ctx context.Context, s Subject, from uint64, limit int) (
 		if err != nil {
 			return nil, asError(err)
 		}
-		if !all && entry.Actor != s.user {
-			continue
+		if !all {
+			if entry.Actor != s.user {
+				continue
+			}
+			entry.Fields = maps.Clone(entry.Fields)
+			delete(entry.Fields, fieldCause)
+			delete(entry.Fields, fieldBy)
 		}
 		out = append(out, AuditEntry{Index: entry.Seq, ID: entry.ID, Kind: entry.Kind, At: entry.At, Actor: entry.Actor, Role: entry.Role,
 			Org: entry.Org, Zone: entry.Zone, Scenario: entry.Scenario, Run: entry.Run, Decision: entry.Decision, Revision: entry.Revision, Fields: entry.Fields})

@@ -50,8 +50,8 @@ func TestEveryHelpListsTheExitCodes(t *testing.T) {
 	}
 	for v := range seen {
 		for lang, want := range map[string]string{
-			"en": "Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld\n",
-			"zh": "退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行\n",
+			"en": "Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 130 interrupted\n",
+			"zh": "退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 130 中断\n",
 		} {
 			var out, errout bytes.Buffer
 			args := append(strings.FieldsFunc(v, func(r rune) bool { return r == '/' }), "--help", "--lang", lang)
@@ -69,7 +69,7 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 	want := map[string]int{
 		"AUTH_FAILED": 3, "ROLE_REQUIRED": 3, "NOT_FOUND": 2, "BAD_REQUEST": 2, "DOCUMENT_REFUSED": 3,
 		"QUERY_IN_REVIEW": 4, "OUTPUT_IN_REVIEW": 4, "RUN_STATE": 3, "APPROVAL_VOID": 3, "WITHHELD": 6,
-		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "SYNTAX": 2, "BIND": 2,
+		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "SYNTAX": 2, "BIND": 2,
 		"LOAD_REFUSED": 3, "DATA_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "STOPPED": 1, "INTERNAL": 1,
 	}
 	got := engineCodes(t)
@@ -97,7 +97,7 @@ func engineCodes(t *testing.T) map[string]query.Class {
 	t.Helper()
 	classes := map[string]query.Class{
 		"ClassFailure": query.ClassFailure, "ClassUsage": query.ClassUsage, "ClassDenied": query.ClassDenied,
-		"ClassInReview": query.ClassInReview, "ClassLimit": query.ClassLimit, "ClassWithheld": query.ClassWithheld,
+		"ClassInReview": query.ClassInReview, "ClassLimit": query.ClassLimit, "ClassWithheld": query.ClassWithheld, "ClassBusy": query.ClassBusy,
 	}
 	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "..", "query", "errors.go"), nil, 0)
 	if err != nil {

@@ -42,11 +42,15 @@ const (
 	exitReview   = 4
 	exitLimit    = 5
 	exitWithheld = 6
+	exitBusy     = 7
+
+	exitInterrupted = 130 // as a shell reports SIGINT
 )
 
 var exits = map[query.Class]int{
 	query.ClassFailure: exitFailure, query.ClassUsage: exitUsage, query.ClassDenied: exitDenied,
 	query.ClassInReview: exitReview, query.ClassLimit: exitLimit, query.ClassWithheld: exitWithheld,
+	query.ClassBusy: exitBusy,
 }
 
 // app is one invocation: its streams and its global flags.
@@ -124,8 +128,8 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{.}}
 
 {{end}}{{.UsageString}}
-` + a.say(`退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行
-`, `Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld
+` + a.say(`退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 130 中断
+`, `Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 130 interrupted
 `))
 	// Else "--help --lang en" takes "en" for the verb.
 	root.InitDefaultHelpFlag()

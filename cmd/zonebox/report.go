@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,10 @@ func (a *app) report(err error) int {
 	return code
 }
 
+// classInterrupted is the class of a command that was interrupted. No answer of
+// the gate has it.
+const classInterrupted = "interrupted"
+
 // problem returns err as the gate would have put it, and its exit code.
 func (a *app) problem(err error) (*api.Problem, int) {
 	var p *api.Problem
@@ -60,6 +65,9 @@ func (a *app) problem(err error) (*api.Problem, int) {
 		p = api.NewProblem(q, a.lang)
 	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
 		p = &api.Problem{Code: "USAGE", Class: string(query.ClassUsage), Message: err.Error(), Hint: a.say("见 zonebox --help", "see zonebox --help")}
+	case errors.Is(err, context.Canceled):
+		p = &api.Problem{Code: "INTERRUPTED", Class: classInterrupted, Message: a.say("已中断", "interrupted"),
+			Hint: a.say("网关随即终止该语句并记入审计;没有结果放行的,重新提问即可", "the gate ends the statement and logs it; unless its answer was released already, ask again")}
 	case errors.As(err, &n):
 		p = &api.Problem{Code: "GATE_UNREACHABLE", Class: string(query.ClassFailure), Message: a.say("连不上网关", "the gate does not answer"),
 			Hint: a.say("先启动 zonebox serve,或检查 --domain/--socket", "start zonebox serve, or check --domain/--socket")}
@@ -73,6 +81,9 @@ func (a *app) problem(err error) (*api.Problem, int) {
 		p = &api.Problem{Code: "FAILED", Class: string(query.ClassFailure), Message: err.Error()}
 	}
 	code, ok := exits[query.Class(p.Class)]
+	if p.Class == classInterrupted {
+		return p, exitInterrupted
+	}
 	if !ok {
 		code = exitFailure
 	}

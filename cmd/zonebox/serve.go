@@ -22,6 +22,7 @@ func (a *app) serveCmd() *cobra.Command {
 	var worker string
 	var memory int64
 	var wall time.Duration
+	var limits query.Limits
 	c := &cobra.Command{
 		Use:     "serve",
 		Short:   a.say("运行网关,独占域目录并监听套接字", "run the gate: it owns the domain folder and listens on its socket"),
@@ -37,8 +38,9 @@ func (a *app) serveCmd() *cobra.Command {
 			if worker, err = workerPath(worker); err != nil {
 				return err
 			}
+			limits.ZoneMemory <<= 20
 			g, err := startGate(c.Context(), a.gateSocket(), query.Config{
-				Domain: a.domain, Keys: s.folder(a), Passphrase: pass, Worker: worker, Memory: memory << 20, Wall: wall,
+				Domain: a.domain, Keys: s.folder(a), Passphrase: pass, Worker: worker, Memory: memory << 20, Wall: wall, Limits: limits,
 				Log: slog.New(slog.NewJSONHandler(a.stderr, nil)),
 			})
 			if err != nil {
@@ -53,7 +55,19 @@ func (a *app) serveCmd() *cobra.Command {
 	c.Flags().StringVar(&worker, "worker", env("ZONEBOX_WORKER", ""), a.say("工作进程程序,缺省在本程序旁 (ZONEBOX_WORKER)", "worker binary, beside this one by default (ZONEBOX_WORKER)"))
 	c.Flags().Int64Var(&memory, "worker-memory", 2048, a.say("每个工作进程的内存上限 (MiB)", "memory allowance of a worker (MiB)"))
 	c.Flags().DurationVar(&wall, "worker-time", time.Minute, a.say("每条语句的时限", "time limit of a statement"))
+	limitFlags(a, c, &limits)
 	return c
+}
+
+// limitFlags are the flags of query.Limits, whose defaults follow from the host.
+func limitFlags(a *app, c *cobra.Command, l *query.Limits) {
+	f := c.Flags()
+	f.IntVar(&l.All, "max-running", 0, a.say("同时执行的语句数,0 为每个处理器两条且不少于四条", "statements at once; 0 is two per CPU and at least four"))
+	f.IntVar(&l.Operator, "max-operator", 0, a.say("每个运营单位同时执行的语句数,0 为上项的一半", "of them for one operator; 0 is half of max-running"))
+	f.IntVar(&l.Queue, "max-queue", 0, a.say("每个运营单位排队的语句数,0 为 32;再多则答以繁忙", "more that may wait for one operator; 0 is 32, and the next is told BUSY"))
+	f.IntVar(&l.Zone, "max-zone", 0, a.say("每个专区同时执行的语句数,0 为 max-running", "statements at once in one zone; 0 is max-running"))
+	f.Int64Var(&l.ZoneMemory, "zone-memory", 0, a.say("每个专区各工作进程内存上限之和 (MiB),0 为不另设限", "memory allowances of one zone's workers together (MiB); 0 sets no further limit"))
+	f.IntVar(&l.Loads, "max-loads", 0, a.say("同时装载的交付数,0 为两个", "deliveries read at once; 0 is two"))
 }
 
 func (a *app) gateSocket() string {

@@ -1,0 +1,246 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+)
+
+// Limits bound what runs at once. A field that is 0 has its default; what is
+// over a limit waits or is refused alone, and nothing else notices. They are
+// figures of the host, not of a license.
+type Limits struct {
+	// All is how many statements run at once. Default two per CPU and at least
+	// four: one computes while another parses, is decided or is sealed.
+	All int
+	// Operator is how many of them may be one operator organization's. Default
+	// half of All, so that nobody has the host alone.
+	Operator int
+	// Queue is how many more of one operator organization may wait; the next is
+	// BUSY. Default 32.
+	Queue int
+	// Zone is how many run in one zone. Default All.
+	Zone int
+	// ZoneMemory is how many bytes the workers of one zone may be allowed
+	// together, each counted as Config.Memory. Default Zone times that.
+	ZoneMemory int64
+	// Loads is how many deliveries are read at once, and the most of one
+	// organization that wait. Default 2.
+	Loads int
+}
+
+// withDefaults fills in l for workers of memory bytes. It returns an error if a
+// limit would let nothing run.
+func (l Limits) withDefaults(memory int64) (Limits, error) {
+	or := func(n *int, standard int) {
+		if *n == 0 {
+			*n = standard
+		}
+	}
+	or(&l.All, max(4, 2*runtime.NumCPU()))
+	or(&l.Operator, max(1, l.All/2))
+	or(&l.Queue, 32)
+	or(&l.Zone, l.All)
+	or(&l.Loads, 2)
+	if l.ZoneMemory == 0 {
+		l.ZoneMemory = math.MaxInt64
+	}
+	if min(l.All, l.Operator, l.Queue, l.Zone, l.Loads) < 1 || l.ZoneMemory < memory {
+		return l, fmt.Errorf("query: limits: nothing could run with %+v and workers of %d bytes", l, memory)
+	}
+	l.Zone = int(min(int64(l.Zone), l.ZoneMemory/max(memory, 1)))
+	return l, nil
+}
+
+// admission decides whose statement runs next. Statements of one operator run
+// in the order they came; of several operators the one with the fewest running
+// goes first, and of those the one that has waited longest. It is safe for
+// concurrent use.
+type admission struct {
+	all, operator, zone, queue int
+
+	mu        sync.Mutex
+	running   int
+	operators map[string]*operator // with something running or waiting
+	zones     map[string]int       // running
+	arrivals  uint64
+	closed    bool
+}
+
+// operator is one operator organization's part of an admission.
+type operator struct {
+	running int
+	waiting []*turn
+}
+
+// turn is a place of one statement: first in the queue, then among those that
+// run.
+type turn struct {
+	of             *admission
+	operator, zone string
+	arrival        uint64
+	came           chan struct{} // closed when it may run, or never will
+	running        bool          // guarded by of.mu, as is left
+	left           bool
+}
+
+func newAdmission(l Limits) *admission {
+	return &admission{all: l.All, operator: l.Operator, zone: l.Zone, queue: l.Queue, operators: map[string]*operator{}, zones: map[string]int{}}
+}
+
+// newLoadAdmission is for deliveries: they take turns among themselves, since
+// one lasts longer than any statement.
+func newLoadAdmission(l Limits) *admission {
+	return newAdmission(Limits{All: l.Loads, Operator: l.Loads, Zone: l.Loads, Queue: l.Loads})
+}
+
+var errQueueFull = errors.New("query: the operator's queue is full")
+
+// join returns the turn of a statement, which leave ends. It waits no longer
+// than ctx, and returns the cause of its end, or errQueueFull at once. waited
+// says that others were before it.
+func (a *admission) join(ctx context.Context, org, zone string) (t *turn, waited bool, err error) {
+	t, waited, err = a.enqueue(org, zone)
+	if err != nil {
+		return nil, false, err
+	}
+	select {
+	case <-t.came:
+	case <-ctx.Done():
+	}
+	a.mu.Lock()
+	running := t.running
+	a.mu.Unlock()
+	// Whoever has a turn and a context that ended gives the turn back.
+	if err := context.Cause(ctx); err != nil || !running {
+		t.leave()
+		if err == nil {
+			err = errStopped
+		}
+		return nil, waited, err
+	}
+	return t, waited, nil
+}
+
+func (a *admission) enqueue(org, zone string) (t *turn, waits bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil, false, errStopped
+	}
+	o := a.operators[org]
+	if o == nil {
+		o = &operator{}
+		a.operators[org] = o
+	}
+	a.arrivals++
+	t = &turn{of: a, operator: org, zone: zone, arrival: a.arrivals, came: make(chan struct{})}
+	o.waiting = append(o.waiting, t)
+	a.next()
+	if !t.running && len(o.waiting) > a.queue {
+		o.waiting = o.waiting[:len(o.waiting)-1]
+		return nil, false, errQueueFull
+	}
+	return t, !t.running, nil
+}
+
+// leave ends a turn, whether it came or not. A second call does nothing.
+func (t *turn) leave() {
+	a := t.of
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t.left {
+		return
+	}
+	t.left = true
+	o := a.operators[t.operator]
+	if t.running {
+		a.running--
+		o.running--
+		if a.zones[t.zone]--; a.zones[t.zone] == 0 {
+			delete(a.zones, t.zone)
+		}
+	} else {
+		for i, w := range o.waiting {
+			if w == t {
+				o.waiting = append(o.waiting[:i], o.waiting[i+1:]...)
+				break
+			}
+		}
+	}
+	if o.running == 0 && len(o.waiting) == 0 {
+		delete(a.operators, t.operator)
+	}
+	a.next()
+}
+
+// next lets run whatever may. The first of an operator's queue that has to wait
+// for its zone holds up that operator's others: they run in their order.
+func (a *admission) next() {
+	for a.running < a.all {
+		var first *operator
+		for _, o := range a.operators {
+			if len(o.waiting) == 0 || o.running >= a.operator || a.zones[o.waiting[0].zone] >= a.zone {
+				continue
+			}
+			if first == nil || o.running < first.running || o.running == first.running && o.waiting[0].arrival < first.waiting[0].arrival {
+				first = o
+			}
+		}
+		if first == nil {
+			return
+		}
+		t := first.waiting[0]
+		first.waiting = first.waiting[1:]
+		first.running++
+		a.running++
+		a.zones[t.zone]++
+		t.running = true
+		close(t.came)
+	}
+}
+
+// close sends away whoever waits and lets nobody in any more.
+func (a *admission) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	for _, o := range a.operators {
+		for _, t := range o.waiting {
+			close(t.came)
+		}
+		o.waiting = nil
+	}
+}
+
+// admitted is a run whose turn it is.
+type admitted struct{ *run }
+
+// admit waits for the run's turn. The run is registered, so that a suspension
+// finds it in the queue; what it had to wait for may have changed the facts,
+// which it then reads again.
+func (e *Engine) admit(r *run) (*admitted, error) {
+	if err := r.concerns(); err != nil {
+		return nil, err // nobody takes a turn in a zone of others
+	}
+	t, waited, err := e.turns.join(r.ctx, r.facts.Subject.Spec.Organization, r.facts.Zone.Name)
+	if errors.Is(err, errQueueFull) {
+		return nil, fail("BUSY", err).of(r.id)
+	}
+	if err != nil {
+		return nil, r.stopped(err)
+	}
+	r.turn = t // leave ends it
+	if waited {
+		if err := r.read(); err != nil {
+			return nil, err
+		}
+		if err := r.concerns(); err != nil {
+			return nil, err
+		}
+	}
+	return &admitted{r}, nil
+}

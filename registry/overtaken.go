@@ -1,0 +1,73 @@
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// Ref names one version of a document.
+type Ref struct {
+	Kind, Name string
+	Version    int64
+}
+
+// String returns kind, name and version, divided by spaces.
+func (r Ref) String() string { return fmt.Sprintf("%s %s %d", r.Kind, r.Name, r.Version) }
+
+// Documents returns the documents that f was read from, in the version it saw.
+// A document may stand there twice.
+func (f Facts) Documents() []Ref {
+	all := []Ref{
+		{KindPerson, f.Subject.Name, f.Subject.Version}, {KindOrganization, f.SubjectOrg.Name, f.SubjectOrg.Version},
+		{KindZone, f.Zone.Name, f.Zone.Version}, {KindOrganization, f.Regulator.Name, f.Regulator.Version},
+		{KindScenario, f.Scenario.Name, f.Scenario.Version}, {KindLicense, f.License.Name, f.License.Version},
+		{KindOrganization, f.Operator.Name, f.Operator.Version},
+	}
+	for _, p := range f.Recipients {
+		all = append(all, Ref{KindPerson, p.Name, p.Version})
+	}
+	for _, g := range f.Grants {
+		all = append(all, Ref{KindGrant, g.Name, g.Version})
+	}
+	for _, d := range f.Datasets {
+		all = append(all, Ref{KindDataset, d.Name, d.Version})
+	}
+	return all
+}
+
+// Overtaken returns the newer version of a document that f was read from, nil
+// if there is none. Facts are a function of their documents and of what was
+// loaded and granted new since, which takes nothing away: while no document of
+// theirs has a newer version, they stand, whatever else raised the epoch.
+func (r *Registry) Overtaken(ctx context.Context, f Facts) (*Ref, error) {
+	var by *Ref
+	err := r.View(ctx, func(tx *sql.Tx) error {
+		_, epoch, err := state(ctx, tx)
+		if err == nil {
+			by, err = overtaken(ctx, tx, epoch, f)
+		}
+		return err
+	})
+	return by, err
+}
+
+// Overtaken is Registry.Overtaken as this transaction sees it.
+func (tx *Tx) Overtaken(f Facts) (*Ref, error) { return overtaken(tx.ctx, tx.sql, tx.epoch, f) }
+
+func overtaken(ctx context.Context, q querier, epoch int64, f Facts) (*Ref, error) {
+	if epoch == f.Epoch {
+		return nil, nil // every newer version of a document raises it
+	}
+	for _, seen := range f.Documents() {
+		var version sql.NullInt64
+		err := q.QueryRowContext(ctx, `SELECT max(version) FROM documents WHERE kind = ? AND name = ?`, seen.Kind, seen.Name).Scan(&version)
+		if err != nil {
+			return nil, fmt.Errorf("registry: compare %s %s: %w", seen.Kind, seen.Name, err)
+		}
+		if version.Int64 != seen.Version {
+			return &Ref{seen.Kind, seen.Name, version.Int64}, nil
+		}
+	}
+	return nil, nil
+}
