@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"encoding/json"
 	"syscall"
 
@@ -41,3 +42,23 @@ func (s *Session) Kill(signal syscall.Signal) error { return s.process.Signal(si
 
 // Pid is the worker's process id.
 func (s *Session) Pid() int { return s.process.Pid }
+
+// Alive reports whether the process is there and not reaped.
+func (s *Session) Alive() bool {
+	select {
+	case <-s.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// NewPoolStarting returns a pool that starts its workers by way of wrap.
+func NewPoolStarting(cfg Config, wrap func(start func(context.Context) (*Session, error)) func(context.Context) (*Session, error)) (*Pool, error) {
+	cfg = cfg.withDefaults()
+	h, err := newHost(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return newPool(cfg, wrap(h.start), h.close)
+}
