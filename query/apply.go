@@ -51,6 +51,7 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 		return nil, documentError(err)
 	}
 	e.endOvertaken(done)
+	e.forget(done, docs)
 	if err := e.flush(ctx); err != nil {
 		return nil, asError(err)
 	}

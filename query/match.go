@@ -69,16 +69,10 @@ func (s *rawScan) count(ref analysis.Ref, values []string) (int64, error) {
 	if kind := grant.Columns[granted].Recipe.Kind; kind != "partial" && kind != "token" && kind != "redact" {
 		return 0, nil
 	}
-	n := int64(0)
-	// A projection without columns gives the number of rows in scope, and none
-	// of their values.
-	for batch, err := range s.engine.store.Project(s.ctx, zone.Projection{Zone: d.Spec.Zone, Dataset: d.Name, Version: d.Data.Version,
-		Manifest: d.Data.Manifest, Scope: []zone.Condition{{Column: ref.Column, In: values}}}) {
-		if err != nil {
-			return 0, s.engine.storeError(err)
-		}
-		n += batch.NumRows()
-		batch.Release()
+	n, err := s.engine.store.Count(s.ctx, zone.Projection{Zone: d.Spec.Zone, Dataset: d.Name, Version: d.Data.Version,
+		Manifest: d.Data.Manifest, Scope: []zone.Condition{{Column: ref.Column, In: values}}})
+	if err != nil {
+		return 0, s.engine.storeError(err)
 	}
 	return n, nil
 }

@@ -44,6 +44,7 @@ type Config struct {
 	Wall       time.Duration // time a statement may take; 0 is the sandbox's default
 	Idle       int           // workers kept ready; 0 is two, what one statement uses
 	Limits     Limits        // what runs at once
+	Cache      int64         // bytes of columns kept for further statements; 0 is the sandbox's default
 	Log        *slog.Logger  // nil discards
 	Now        func() time.Time
 }
@@ -59,6 +60,7 @@ type Engine struct {
 	audit    *audit.Log
 	policy   *policy.Evaluator
 	pool     *sandbox.Pool
+	cache    *sandbox.Cache // columns as workers map them
 	log      *slog.Logger
 
 	turns *admission // of statements
@@ -102,7 +104,8 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Limits, err = cfg.Limits.withDefaults(cfg.Memory); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{}, turns: newAdmission(cfg.Limits), loads: newLoadAdmission(cfg.Limits)}
+	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{},
+		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadAdmission(cfg.Limits)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -168,6 +171,7 @@ func (e *Engine) Close() error {
 	if e.pool != nil {
 		errs = append(errs, e.pool.Close())
 	}
+	errs = append(errs, e.cache.Evict(sandbox.Tag{}))
 	if e.registry != nil {
 		errs = append(errs, e.registry.Close())
 	}

@@ -3,10 +3,8 @@ package query
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
-	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -58,62 +56,15 @@ func (e *Engine) attach(i *intent) (*worker, error) {
 		}
 	}
 	if err == nil {
-		err = stands(e.registry.Overtaken(i.ctx, i.facts))
+		if err = stands(e.registry.Overtaken(i.ctx, i.facts)); err != nil {
+			e.evict(sandbox.Tag{}) // it may have filled the cache after the change emptied it
+		}
 	}
 	if err != nil {
 		w.close()
 		return nil, err
 	}
 	return w, nil
-}
-
-// project attaches one table: raw columns, row scope and masks in the zone
-// package, sealed memory here.
-func (w *worker) project(t sandbox.Table) error {
-	e := w.engine
-	d, grant := w.catalog.datasets[t.Name], w.catalog.grants[t.Name].Spec
-	if d.Data == nil {
-		return fail("DATA_DAMAGED", fmt.Errorf("query: dataset %s has no data", t.Name))
-	}
-	token, err := e.keys.TokenKey(d.Spec.Zone)
-	if err != nil {
-		return err
-	}
-	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: masking.Keys{Token: token}}
-	for _, c := range t.Columns {
-		if c.Name == zone.EntityColumn {
-			p.Entity = true
-			continue
-		}
-		j := slices.IndexFunc(grant.Columns, func(g registry.GrantColumn) bool { return g.Name == c.Name })
-		if j < 0 {
-			return fmt.Errorf("query: column %s.%s is not granted", t.Name, c.Name)
-		}
-		p.Columns = append(p.Columns, zone.Project{Name: c.Name, Recipe: recipeOf(grant.Columns[j].Recipe)})
-	}
-	for _, c := range grant.Scope {
-		p.Scope = append(p.Scope, zone.Condition{Column: c.Column, In: c.In})
-	}
-	attached := false
-	for batch, err := range e.store.Project(w.ctx, p) {
-		if err != nil {
-			return e.storeError(err)
-		}
-		segment, err := sandbox.SealBatch(batch)
-		batch.Release()
-		if err != nil {
-			return err
-		}
-		err = w.session.Attach(w.ctx, t, []sandbox.Segment{segment})
-		if err := errors.Join(err, segment.Close()); err != nil {
-			return err
-		}
-		attached = true
-	}
-	if !attached {
-		return w.session.Attach(w.ctx, t, nil)
-	}
-	return nil
 }
 
 // storeError maps an error of the zone store.

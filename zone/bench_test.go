@@ -97,7 +97,7 @@ func BenchmarkProject(b *testing.B) {
 			p := projection(info, c.columns...)
 			p.Entity, p.Scope = true, c.scope
 			for b.Loop() {
-				for rec, err := range s.Project(b.Context(), p) {
+				for rec, err := range batches(s, b.Context(), p) {
 					if err != nil {
 						b.Fatal(err)
 					}

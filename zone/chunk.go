@@ -64,7 +64,6 @@ func (m *manifest) decode(alloc memory.Allocator, key dataKey, column, segment i
 	if err != nil {
 		return nil, m.corrupt(chunkFile(column, segment))
 	}
-	defer clear(plain)
 	arr, err := decodeIPC(alloc, plain)
 	if err != nil {
 		return nil, m.corrupt(chunkFile(column, segment))
@@ -82,18 +81,20 @@ func (c columnBody) holds(t arrow.DataType) bool {
 		return t.ID() == arrow.UINT32
 	}
 	want, err := raw.Type(c.Type)
-	return err == nil && (arrow.TypeEqual(t, want) || want.ID() == arrow.STRING && arrow.TypeEqual(t, dictionaryType))
+	return err == nil && (arrow.TypeEqual(t, want) || want.ID() == arrow.STRING && arrow.TypeEqual(t, masking.DictionaryType))
 }
 
 // encode returns arr as an Arrow IPC stream of one column and one batch, with
 // room for the tag that encryption adds.
 func encode(alloc memory.Allocator, arr arrow.Array) ([]byte, error) {
 	arr.Retain()
-	if s, ok := arr.(*array.String); ok {
-		if dict, ok := dictionary(alloc, s); ok {
-			arr.Release()
-			arr = dict
+	if arr.DataType().ID() == arrow.STRING {
+		compact, err := masking.Compact(alloc, arr)
+		arr.Release()
+		if err != nil {
+			return nil, err
 		}
+		arr = compact
 	}
 	defer arr.Release()
 	schema := arrow.NewSchema([]arrow.Field{{Name: "c", Type: arr.DataType(), Nullable: true}}, nil)
@@ -109,61 +110,6 @@ func encode(alloc memory.Allocator, arr arrow.Array) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
-}
-
-var errChunk = errors.New("zone: chunk is not one array")
-
-func decodeIPC(alloc memory.Allocator, plain []byte) (arrow.Array, error) {
-	r, err := ipc.NewReader(bytes.NewReader(plain), ipc.WithAllocator(alloc))
-	if err != nil {
-		return nil, err
-	}
-	defer r.Release()
-	if !r.Next() || r.RecordBatch().NumCols() != 1 {
-		return nil, errors.Join(errChunk, r.Err())
-	}
-	arr := r.RecordBatch().Column(0)
-	arr.Retain()
-	return arr, nil
-}
-
-// dictionaryType is the form of a string chunk with few distinct values. Masks
-// then cost by distinct value, not by row.
-var dictionaryType = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Uint16, ValueType: arrow.BinaryTypes.String}
-
-// dictionary returns the dictionary form of a, and false unless the distinct
-// values are at most a quarter of the rows and fit 16 bits. A column of
-// identifiers is told by its first rows.
-func dictionary(alloc memory.Allocator, a *array.String) (arrow.Array, bool) {
-	const probe = 4096
-	limit := min(a.Len()/4, 1<<16)
-	code := make(map[string]uint16)
-	values := array.NewStringBuilder(alloc)
-	defer values.Release()
-	indices := array.NewUint16Builder(alloc)
-	defer indices.Release()
-	indices.Reserve(a.Len())
-	for i := range a.Len() {
-		if a.IsNull(i) {
-			indices.UnsafeAppendBoolToBitmap(false)
-			continue
-		}
-		v := a.Value(i)
-		n, known := code[v]
-		if !known {
-			if len(code) == limit || i < probe && len(code) > probe/2 {
-				return nil, false
-			}
-			n = uint16(len(code))
-			code[v] = n // a view of a, which outlives the map
-			values.Append(v)
-		}
-		indices.UnsafeAppend(n)
-	}
-	v, x := values.NewArray(), indices.NewArray()
-	defer v.Release()
-	defer x.Release()
-	return array.NewDictionaryArray(dictionaryType, x, v), true
 }
 
 // rawSize is about the bytes of the rows of rec, slices counted by their part.
@@ -195,8 +141,12 @@ type bounds struct {
 const boundsLimit = 64
 
 // boundsOf returns the bounds of arr, or nil if it has no values, a NaN, values
-// that are too long, or a type without order.
+// that are too long, or a type without order. Of a dictionary every entry
+// counts.
 func boundsOf(arr arrow.Array) *bounds {
+	if dict, ok := arr.(*array.Dictionary); ok {
+		return boundsOf(dict.Dictionary())
+	}
 	key := sortKey(arr)
 	if key == nil {
 		return nil

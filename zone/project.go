@@ -1,16 +1,15 @@
 package zone
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"iter"
-	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"golang.org/x/sync/errgroup"
 
 	"zonebox/internal/raw"
 	"zonebox/masking"
@@ -25,6 +24,11 @@ type Projection struct {
 	Entity                 bool        // add EntityColumn, uint32, as the last column
 	Scope                  []Condition // rows must meet all
 	Keys                   masking.Keys
+
+	// Needs lets Project leave segments out: each list says what one reference
+	// of the statement needs of a row. A segment is left out if no row of it
+	// could meet all needs of any list. No list: every segment is given.
+	Needs [][]Need
 }
 
 // A Project is one column of the output.
@@ -41,20 +45,38 @@ type Condition struct {
 	In     []string
 }
 
-// Project returns the batches of a projection, at most one per segment, in
-// order of the segments; a segment without rows in scope gives none. Columns
-// come in the order of the projection, all nullable, as plain Arrow types. The
-// caller releases each batch.
+// A Piece is what a projection gives of one segment: at least one row.
+type Piece struct {
+	Rows    int
+	Columns []Column // in the order of the projection; then EntityColumn, if asked for
+}
+
+// A Column is one column of a piece, made when Array is called. It is safe for
+// concurrent use, also beside the other columns of the piece.
+type Column struct {
+	Name string
+	// ID names the delivered values: SHA-256 over the digest of the encrypted
+	// chunk, of the rows in scope, and of the form they take, with the key and
+	// the version of its kernel. Columns of equal ID are equal to the byte.
+	ID [sha256.Size]byte
+
+	view    *view
+	at      int // in view.plan
+	segment int
+	rows    *selection
+}
+
+// Project returns the pieces of a projection in order of the segments; a
+// segment without rows in scope gives none. It reads the manifest and, unless
+// an earlier projection has, the columns that the scope looks at, and nothing
+// else: see Column.Array.
 //
 // Every byte is checked before it is used: the sequence ends with an
-// *IntegrityError at the first file that is not what was committed, and yields
-// no row of that segment. Other errors wrap ErrNotFound, ErrProjection, ErrKey,
-// masking.ErrRecipe, or are those of ctx. After an error the sequence ends.
-//
-// Raw rows of one segment at a time are in memory, decrypted by as many
-// goroutines as there are processors, which end before a batch is yielded.
-func (s *Store) Project(ctx context.Context, p Projection) iter.Seq2[arrow.RecordBatch, error] {
-	return func(yield func(arrow.RecordBatch, error) bool) {
+// *IntegrityError at the first file that is not what was committed. Other errors
+// wrap ErrNotFound, ErrProjection, ErrKey, masking.ErrRecipe, or are those of
+// ctx. After an error the sequence ends.
+func (s *Store) Project(ctx context.Context, p Projection) iter.Seq2[*Piece, error] {
+	return func(yield func(*Piece, error) bool) {
 		v, err := s.view(p)
 		if err != nil {
 			yield(nil, err)
@@ -65,27 +87,96 @@ func (s *Store) Project(ctx context.Context, p Projection) iter.Seq2[arrow.Recor
 				yield(nil, fmt.Errorf("zone: project %s/%s: %w", p.Zone, p.Dataset, err))
 				return
 			}
-			rec, err := v.segment(segment)
+			rows, err := v.selected(segment)
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			if rec != nil && !yield(rec, nil) {
+			if rows.count == 0 || v.unneeded(segment, rows) {
+				continue
+			}
+			if !yield(v.piece(segment, rows), nil) {
 				return
 			}
 		}
 	}
 }
 
-// A view is a projection bound to a version: columns found, keys unwrapped,
-// kernels compiled.
+// Count returns how many rows of a projection are in scope; its columns and
+// needs do not matter. It leaves no trace of the conditions behind.
+func (s *Store) Count(ctx context.Context, p Projection) (int64, error) {
+	p.Columns, p.Entity = nil, false
+	v, err := s.view(p)
+	if err != nil {
+		return 0, err
+	}
+	n := int64(0)
+	for segment := range v.Segments {
+		if err := ctx.Err(); err != nil {
+			return 0, fmt.Errorf("zone: count %s/%s: %w", p.Zone, p.Dataset, err)
+		}
+		rows, err := v.resolve(segment)
+		if err != nil {
+			return 0, err
+		}
+		n += int64(rows.count)
+	}
+	return n, nil
+}
+
+// Array returns the column in the form it is delivered in: strings as
+// masking.Compact makes them, the rest as plain Arrow types. The caller
+// releases it.
+//
+// It reads, checks and decrypts one chunk: *IntegrityError if the chunk is not
+// what was committed, ErrKey if the zone's key no longer opens it.
+func (c Column) Array() (arrow.Array, error) {
+	v := c.view
+	arr, err := v.decode(v.plan[c.at].chunk, c.segment)
+	if err != nil {
+		return nil, err
+	}
+	whole := c.rows.bits == nil
+	if !whole {
+		part, err := take(v.store.alloc, arr, c.rows.list())
+		arr.Release()
+		if err != nil {
+			return nil, err
+		}
+		arr = part
+	}
+	column := v.plan[c.at].Column
+	column.Stored = whole
+	schema := arrow.NewSchema([]arrow.Field{{Name: column.Name, Type: arr.DataType(), Nullable: true}}, nil)
+	batch := raw.Seal(array.NewRecordBatch(schema, []arrow.Array{arr}, int64(arr.Len())))
+	arr.Release()
+	defer batch.Release()
+	rec, err := masking.Plan{column}.Apply(v.store.alloc, batch)
+	if err != nil {
+		return nil, err
+	}
+	defer rec.Release()
+	out := rec.Column(0)
+	out.Retain()
+	c.bound(out)
+	return out, nil
+}
+
+// A view is a projection bound to a version: columns found, kernels compiled.
 type view struct {
 	*manifest
 	store *Store
-	need  []int     // columns to decrypt, each once: those of plan in order, then those only scope reads
-	keys  []dataKey // by need
-	plan  masking.Plan
+	keys  []func() (dataKey, error) // by column of the manifest
+	plan  []planned
 	scope []filter
+	needs [][]need
+}
+
+// planned is a column of the output and the column of the manifest it is made of.
+type planned struct {
+	masking.Column
+	chunk    int
+	sortable bool // its bounds tell something
 }
 
 func (s *Store) view(p Projection) (*view, error) {
@@ -94,20 +185,23 @@ func (s *Store) view(p Projection) (*view, error) {
 		return nil, err
 	}
 	v := &view{manifest: m, store: s}
+	for _, c := range m.Columns {
+		v.keys = append(v.keys, sync.OnceValues(func() (dataKey, error) {
+			return s.unwrap(m.zone, c.Key, m.keyBinding(c.Name))
+		}))
+	}
+	p.Keys.Domain = p.Zone
 	for _, c := range p.Columns {
-		column, err := v.project(c, p.Keys)
-		if err != nil {
+		if err := v.project(c, p.Keys); err != nil {
 			return nil, err
 		}
-		v.plan = append(v.plan, column)
 	}
 	if p.Entity {
 		entity := m.column(EntityColumn)
 		if entity < 0 {
 			return nil, fmt.Errorf("zone: project %s/%s: no entity: %w", p.Zone, p.Dataset, ErrProjection)
 		}
-		v.need = append(v.need, entity)
-		v.plan = append(v.plan, masking.Column{Name: EntityColumn})
+		v.plan = append(v.plan, planned{Column: masking.Column{Name: EntityColumn}, chunk: entity})
 	}
 	for _, c := range p.Scope {
 		f, err := v.filter(c)
@@ -116,189 +210,53 @@ func (s *Store) view(p Projection) (*view, error) {
 		}
 		v.scope = append(v.scope, f)
 	}
-	for _, c := range v.need {
-		key, err := s.unwrap(m.zone, m.Columns[c].Key, m.keyBinding(m.Columns[c].Name))
-		if err != nil {
-			return nil, err
-		}
-		v.keys = append(v.keys, key)
+	for _, list := range p.Needs {
+		v.needs = append(v.needs, v.bind(list))
 	}
 	return v, nil
 }
 
-func (v *view) project(c Project, keys masking.Keys) (masking.Column, error) {
+func (v *view) project(c Project, keys masking.Keys) error {
 	at := v.column(c.Name)
 	if at < 0 || strings.HasPrefix(c.Name, EntityColumn[:2]) {
-		return masking.Column{}, fmt.Errorf("zone: project column %q: no such column: %w", c.Name, ErrProjection)
+		return fmt.Errorf("zone: project column %q: no such column: %w", c.Name, ErrProjection)
 	}
-	for _, n := range v.need {
-		if n == at {
-			return masking.Column{}, fmt.Errorf("zone: project column %q: named twice: %w", c.Name, ErrProjection)
+	for _, p := range v.plan {
+		if p.chunk == at {
+			return fmt.Errorf("zone: project column %q: named twice: %w", c.Name, ErrProjection)
 		}
 	}
-	v.need = append(v.need, at)
-	if c.Recipe == nil {
-		return masking.Column{Name: c.Name}, nil
+	out := planned{Column: masking.Column{Name: c.Name}, chunk: at, sortable: true}
+	if c.Recipe != nil {
+		kernel, err := masking.Compile(v.Columns[at].Type, *c.Recipe, keys)
+		if err != nil {
+			return fmt.Errorf("zone: project column %q: %w", c.Name, err)
+		}
+		out.Kernel, out.sortable = &kernel, c.Recipe.Kind != "token"
 	}
-	kernel, err := masking.Compile(v.Columns[at].Type, *c.Recipe, keys)
-	if err != nil {
-		return masking.Column{}, fmt.Errorf("zone: project column %q: %w", c.Name, err)
-	}
-	return masking.Column{Name: c.Name, Kernel: &kernel}, nil
+	v.plan = append(v.plan, out)
+	return nil
 }
 
-// segment returns the masked rows in scope of a segment, nil if there are none.
-func (v *view) segment(segment int) (arrow.RecordBatch, error) {
-	for _, f := range v.scope {
-		if f.excludes(v.Columns[v.need[f.at]].Chunks[segment].Bounds) {
-			return nil, nil
-		}
+func (v *view) piece(segment int, rows *selection) *Piece {
+	p := &Piece{Rows: rows.count}
+	for at, c := range v.plan {
+		p.Columns = append(p.Columns, Column{Name: c.Name, ID: v.id(at, segment, rows), view: v, at: at, segment: segment, rows: rows})
 	}
-	columns := make([]arrow.Array, len(v.need))
-	defer func() { release(columns) }()
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, c := range v.need {
-		group.Go(func() (err error) {
-			columns[i], err = v.decode(v.store.alloc, v.keys[i], c, segment)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	return p
+}
+
+// id is Column.ID.
+func (v *view) id(at, segment int, rows *selection) [sha256.Size]byte {
+	c := v.plan[at]
+	return sha256.Sum256(binding("column", string(v.Columns[c.chunk].Chunks[segment].SHA256), string(rows.digest[:]), c.Identity()))
+}
+
+// decode returns a chunk decrypted. The caller releases it.
+func (v *view) decode(column, segment int) (arrow.Array, error) {
+	key, err := v.keys[column]()
+	if err != nil {
 		return nil, err
 	}
-	rows := v.Segments[segment]
-	if len(v.scope) > 0 {
-		in := inScope(v.scope, columns, rows)
-		if len(in) == 0 {
-			return nil, nil
-		}
-		if len(in) < rows {
-			if err := v.take(columns, in); err != nil {
-				return nil, err
-			}
-			rows = len(in)
-		}
-	}
-	batch := v.batch(columns[:len(v.plan)], rows)
-	defer batch.Release()
-	return v.plan.Apply(v.store.alloc, batch)
-}
-
-// take replaces the columns of the plan by their rows in scope.
-func (v *view) take(columns []arrow.Array, rows []int32) error {
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i := range v.plan {
-		group.Go(func() error {
-			taken, err := take(v.store.alloc, columns[i], rows)
-			if err != nil {
-				return err
-			}
-			columns[i].Release()
-			columns[i] = taken
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-func (v *view) batch(columns []arrow.Array, rows int) raw.Batch {
-	fields := make([]arrow.Field, len(columns))
-	for i, c := range columns {
-		fields[i] = arrow.Field{Name: v.plan[i].Name, Type: c.DataType(), Nullable: true}
-	}
-	return raw.Seal(array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, int64(rows)))
-}
-
-func release(columns []arrow.Array) {
-	for _, c := range columns {
-		if c != nil {
-			c.Release()
-		}
-	}
-}
-
-// A filter is a condition bound to a view.
-type filter struct {
-	at   int             // index in view.need
-	in   map[string]bool // canonical bytes
-	keys [][]byte        // sort keys; nil if the type has no order
-}
-
-func (v *view) filter(c Condition) (filter, error) {
-	column := v.column(c.Column)
-	if column < 0 || strings.HasPrefix(c.Column, EntityColumn[:2]) {
-		return filter{}, fmt.Errorf("zone: scope column %q: no such column: %w", c.Column, ErrProjection)
-	}
-	f := filter{at: -1, in: map[string]bool{}}
-	for i, n := range v.need {
-		if n == column {
-			f.at = i
-		}
-	}
-	if f.at < 0 {
-		f.at = len(v.need)
-		v.need = append(v.need, column)
-	}
-	values, err := constants(v.store.alloc, v.Columns[column].Type, c.In)
-	if err != nil {
-		return filter{}, fmt.Errorf("zone: scope column %q: %w", c.Column, err)
-	}
-	defer values.Release()
-	canonical, key := masking.Canonical(values), sortKey(values)
-	for i := range values.Len() {
-		f.in[string(canonical(nil, i))] = true
-		if key != nil {
-			f.keys = append(f.keys, bytes.Clone(key(nil, i)))
-		}
-	}
-	return f, nil
-}
-
-// excludes reports whether no value within b can meet the filter.
-func (f filter) excludes(b *bounds) bool {
-	if b == nil || f.keys == nil {
-		return false
-	}
-	for _, k := range f.keys {
-		if bytes.Compare(k, b.Min) >= 0 && bytes.Compare(k, b.Max) <= 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// test returns the function that reports whether value i of arr meets f.
-func (f filter) test(arr arrow.Array) func(i int) bool {
-	if dict, ok := arr.(*array.Dictionary); ok {
-		values := f.test(dict.Dictionary())
-		met := make([]bool, dict.Dictionary().Len())
-		for i := range met {
-			met[i] = values(i)
-		}
-		return func(i int) bool { return !dict.IsNull(i) && met[dict.GetValueIndex(i)] }
-	}
-	canonical := masking.Canonical(arr)
-	var scratch [64]byte
-	return func(i int) bool { return !arr.IsNull(i) && f.in[string(canonical(scratch[:0], i))] }
-}
-
-// inScope returns the rows that meet all filters.
-func inScope(filters []filter, columns []arrow.Array, rows int) []int32 {
-	tests := make([]func(int) bool, len(filters))
-	for i, f := range filters {
-		tests[i] = f.test(columns[f.at])
-	}
-	var in []int32
-rows:
-	for i := range rows {
-		for _, test := range tests {
-			if !test(i) {
-				continue rows
-			}
-		}
-		in = append(in, int32(i))
-	}
-	return in
+	return v.manifest.decode(v.store.alloc, key, column, segment)
 }

@@ -72,7 +72,7 @@ func TestAProjectionIsAFilterOverTheRows(t *testing.T) {
 			want = append(want, r.code[:4]+"00|"+show(r.key))
 		}
 		codeOf, got := map[string]string{}, []string{}
-		for rec, err := range s.Project(t.Context(), p) {
+		for rec, err := range batches(s, t.Context(), p) {
 			if err != nil {
 				t.Fatal(err)
 			}

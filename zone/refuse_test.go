@@ -136,20 +136,20 @@ func TestACanceledContextEndsAProjectionAndACommit(t *testing.T) {
 	info := load(t, s, spec, visits)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	batches := 0
-	for rec, err := range s.Project(ctx, projection(info, zone.Project{Name: "cost"})) {
+	count := 0
+	for rec, err := range batches(s, ctx, projection(info, zone.Project{Name: "cost"})) {
 		if err != nil {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("error = %v, want context.Canceled", err)
 			}
 			continue
 		}
-		batches++
+		count++
 		rec.Release()
 		cancel()
 	}
-	if batches != 1 {
-		t.Errorf("batches = %d, want 1", batches)
+	if count != 1 {
+		t.Errorf("batches = %d, want 1", count)
 	}
 	l, err := s.Begin(spec)
 	if err != nil {

@@ -31,6 +31,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
@@ -103,7 +104,18 @@ type Store struct {
 	loads map[string]bool // names of temporary folders in use
 
 	drawing sync.Mutex // guards rand
+
+	selections *memo[*selection]
+	bounds     *memo[*bounds]
+	pruned     atomic.Int64
 }
+
+// What a store may remember of projections, bytes: rows in scope, a bit each,
+// and bounds of delivered columns.
+const (
+	selectionBytes = 64 << 20
+	boundsBytes    = 16 << 20
+)
 
 // Open opens the store at dir with the defaults of Config.
 func Open(dir string, w Wrapper, s Signer) (*Store, error) {
@@ -119,7 +131,7 @@ func New(c Config) (*Store, error) {
 	s := &Store{
 		dir: c.Dir, wrapper: c.Wrapper, signer: c.Signer,
 		rand: c.Rand, alloc: c.Allocator, rows: c.SegmentRows,
-		loads: map[string]bool{},
+		loads: map[string]bool{}, selections: newMemo[*selection](selectionBytes), bounds: newMemo[*bounds](boundsBytes),
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader
@@ -182,6 +194,13 @@ func (s *Store) Stats(zone, dataset, version string) (Stats, error) {
 		return Stats{}, err
 	}
 	return m.Stats, nil
+}
+
+// Forget drops what the store remembers of the rows of a zone, or of all zones
+// if zone is "".
+func (s *Store) Forget(zone string) {
+	s.selections.forget(zone)
+	s.bounds.forget(zone)
 }
 
 // Sweep removes versions that keep does not want, and what loads that never

@@ -2,10 +2,12 @@ package zone_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"iter"
 	"strings"
 	"sync"
 	"testing"
@@ -125,11 +127,43 @@ func projection(info zone.Info, columns ...zone.Project) zone.Projection {
 	}
 }
 
+// batches returns the pieces of a projection as record batches.
+func batches(s *zone.Store, ctx context.Context, p zone.Projection) iter.Seq2[arrow.RecordBatch, error] {
+	return func(yield func(arrow.RecordBatch, error) bool) {
+		for piece, err := range s.Project(ctx, p) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			var fields []arrow.Field
+			columns := []arrow.Array{}
+			for _, c := range piece.Columns {
+				arr, err := c.Array()
+				if err != nil {
+					for _, c := range columns {
+						c.Release()
+					}
+					yield(nil, err)
+					return
+				}
+				columns, fields = append(columns, arr), append(fields, arrow.Field{Name: c.Name, Type: arr.DataType(), Nullable: true})
+			}
+			rec := array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, int64(piece.Rows))
+			for _, c := range columns {
+				c.Release()
+			}
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
 // read prints a projection, one row a line, columns separated by |.
 func read(t *testing.T, s *zone.Store, p zone.Projection) (string, error) {
 	t.Helper()
 	var out strings.Builder
-	for rec, err := range s.Project(t.Context(), p) {
+	for rec, err := range batches(s, t.Context(), p) {
 		if err != nil {
 			return out.String(), err
 		}
@@ -227,12 +261,12 @@ seen: type=timestamp[us], nullable
 insured: type=bool, nullable
 paid: type=decimal(10, 2), nullable
 __entity: type=uint32, nullable`
-	batches := 0
-	for rec, err := range s.Project(t.Context(), p) {
+	count := 0
+	for rec, err := range batches(s, t.Context(), p) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		batches++
+		count++
 		var got []string
 		for _, f := range rec.Schema().Fields() {
 			got = append(got, f.String())
@@ -242,8 +276,8 @@ __entity: type=uint32, nullable`
 		}
 		rec.Release()
 	}
-	if batches != 3 {
-		t.Errorf("batches = %d, want 3", batches)
+	if count != 3 {
+		t.Errorf("batches = %d, want 3", count)
 	}
 }
 
@@ -253,7 +287,7 @@ func TestAProjectionWithoutColumnsCountsRows(t *testing.T) {
 	p := projection(info)
 	p.Scope = []zone.Condition{{"district", []string{"320106"}}}
 	total := int64(0)
-	for rec, err := range s.Project(t.Context(), p) {
+	for rec, err := range batches(s, t.Context(), p) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,165 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"zonebox/masking"
+	"zonebox/registry"
+	"zonebox/sandbox"
+	"zonebox/zone"
+)
+
+// attachFiles is how many columns are held at once on their way to a worker:
+// enough to fill frames, few beside the descriptors a process may have.
+const attachFiles = 256
+
+// project attaches one table: raw columns, row scope and masks in the zone
+// package, sealed memory here. Whoever comes here may have every column of the
+// projection, in the form it says: only then the cache is asked.
+func (w *worker) project(t sandbox.Table) error {
+	p, err := w.projection(t)
+	if err != nil {
+		return err
+	}
+	tag := sandbox.Tag{Zone: p.Zone, Dataset: p.Dataset}
+	attached := false
+	var pieces []*zone.Piece
+	flush := func() error {
+		attached = true
+		err := w.attachPieces(t, tag, pieces)
+		pieces = nil
+		return err
+	}
+	for piece, err := range w.engine.store.Project(w.ctx, p) {
+		if err != nil {
+			return w.engine.storeError(err)
+		}
+		pieces = append(pieces, piece)
+		if len(pieces)*len(piece.Columns) >= attachFiles {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if len(pieces) > 0 || !attached {
+		return flush()
+	}
+	return nil
+}
+
+// projection is what the grant gives of a table.
+func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
+	e := w.engine
+	d, grant := w.catalog.datasets[t.Name], w.catalog.grants[t.Name].Spec
+	if d.Data == nil {
+		return zone.Projection{}, fail("DATA_DAMAGED", fmt.Errorf("query: dataset %s has no data", t.Name))
+	}
+	token, err := e.keys.TokenKey(d.Spec.Zone)
+	if err != nil {
+		return zone.Projection{}, err
+	}
+	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: masking.Keys{Token: token}}
+	for _, c := range t.Columns {
+		if c.Name == zone.EntityColumn {
+			p.Entity = true
+			continue
+		}
+		j := slices.IndexFunc(grant.Columns, func(g registry.GrantColumn) bool { return g.Name == c.Name })
+		if j < 0 {
+			return zone.Projection{}, fmt.Errorf("query: column %s.%s is not granted", t.Name, c.Name)
+		}
+		p.Columns = append(p.Columns, zone.Project{Name: c.Name, Recipe: recipeOf(grant.Columns[j].Recipe)})
+	}
+	for _, c := range grant.Scope {
+		p.Scope = append(p.Scope, zone.Condition{Column: c.Column, In: c.In})
+	}
+	return p, nil
+}
+
+// attachPieces makes the columns of some pieces, as many at a time as there are
+// processors, or finds them in the cache, and attaches them.
+func (w *worker) attachPieces(t sandbox.Table, tag sandbox.Tag, pieces []*zone.Piece) (err error) {
+	held := make([][]*sandbox.Held, len(pieces))
+	defer func() {
+		for _, columns := range held {
+			for _, h := range columns {
+				if h != nil {
+					err = errors.Join(err, h.Release())
+				}
+			}
+		}
+	}()
+	group, ctx := errgroup.WithContext(w.ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, p := range pieces {
+		held[i] = make([]*sandbox.Held, len(p.Columns))
+		for j, c := range p.Columns {
+			group.Go(func() (err error) {
+				held[i][j], err = w.engine.cache.Get(ctx, c.ID, tag, func() (*sandbox.Sealed, error) { return seal(c) })
+				return err
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return w.engine.storeError(err)
+	}
+	segs := make([]sandbox.Segment, len(pieces))
+	for i, p := range pieces {
+		segs[i].Rows = int64(p.Rows)
+		for _, h := range held[i] {
+			segs[i].Columns = append(segs[i].Columns, h.Column())
+		}
+	}
+	return w.session.Attach(w.ctx, t, segs)
+}
+
+func seal(c zone.Column) (*sandbox.Sealed, error) {
+	arr, err := c.Array()
+	if err != nil {
+		return nil, err
+	}
+	defer arr.Release()
+	return sandbox.Seal(arr)
+}
+
+// forget evicts what a change of documents concerns: a dataset or a grant its
+// dataset, a zone or a license its zone, anything else everything. A first
+// version takes nothing away. Runs that stand on the old documents have been
+// ended by then, so that none of them fills the cache again.
+func (e *Engine) forget(changed []registry.Applied, docs []registry.Document) {
+	for _, a := range changed {
+		if !a.Changed || a.Version == 1 {
+			continue
+		}
+		i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
+		tag := sandbox.Tag{}
+		switch a.Kind {
+		case registry.KindDataset:
+			tag.Dataset = a.Name
+		case registry.KindZone:
+			tag.Zone = a.Name
+		case registry.KindGrant:
+			if g, err := registry.SpecOf[registry.Grant](docs[i]); err == nil {
+				tag.Dataset = g.Dataset
+			}
+		case registry.KindLicense:
+			if l, err := registry.SpecOf[registry.License](docs[i]); err == nil {
+				tag.Zone = l.Zone
+			}
+		}
+		e.evict(tag)
+	}
+}
+
+// evict drops columns from the cache, and what the store remembers of the zone.
+func (e *Engine) evict(tag sandbox.Tag) {
+	e.store.Forget(tag.Zone)
+	if err := e.cache.Evict(tag); err != nil {
+		e.log.Error("evict from the cache", "zone", tag.Zone, "dataset", tag.Dataset, "cause", err)
+	}
+}
