@@ -1,7 +1,12 @@
-// Package bench measures the product as a whole: what one governed question
-// costs beyond the engine's own work. Kernels, stores and logs have their
-// benchmarks beside their code; make bench runs them all.
+// Package bench measures the product as a whole: governed statements beside the
+// engine alone on tables of its own (BenchmarkRows), and what an answer costs
+// beyond the execution of its statement (BenchmarkAnswer). Kernels, stores and
+// logs have their benchmarks beside their code; make bench runs them all.
 //
-// It guarantees nothing but that both sides of a comparison run in one process,
-// interleaved. Read BenchmarkAnswer first.
+// It guarantees that both sides of a comparison give equal answers, that they take
+// turns on the same machine, and that every figure is a median or a percentile of
+// as many samples as it prints. It does not guarantee that the machine does
+// nothing else meanwhile.
+//
+// Read BenchmarkRows first.
 package bench

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,9 +16,12 @@ import (
 
 // governed asks the whole product.
 type governed struct {
-	d    *querytest.Domain
-	idle int // children of this process when nothing is asked of it
-	read int // of the log
+	d                       *querytest.Domain
+	user, scenario, purpose string
+
+	idle   int   // workers of the pool when nothing is asked
+	others []int // children of this process that are no workers
+	read   int   // of the log
 }
 
 // took is what the log's line of an answer says of time.
@@ -29,7 +33,7 @@ type took struct {
 
 func (g *governed) answer(tb testing.TB, sql string) *query.Answer {
 	tb.Helper()
-	a, err := g.d.In(tb).Ask(operator, scenario, purpose, sql)
+	a, err := g.d.In(tb).Ask(g.user, g.scenario, g.purpose, sql)
 	if err != nil {
 		tb.Fatalf("%s: %v", querytest.Text(err), err)
 	}
@@ -52,19 +56,19 @@ func (g *governed) time(tb testing.TB, sql string) took {
 	return took{}
 }
 
-// settle waits until as many children as there are idle workers, and the engine
-// alone if it runs, have used no processor time for a moment: a worker that is
-// still starting would slow whichever side is measured next.
+// settle waits until the pool is full and its workers have used no processor
+// time for a moment: a worker that is still starting would slow whichever side is
+// measured next.
 func (g *governed) settle(tb testing.TB) {
 	tb.Helper()
 	quiet, last := 0, ""
 	for began := time.Now(); quiet < 3; {
-		if time.Since(began) > 10*time.Second {
-			tb.Fatalf("the pool is not full and quiet after ten seconds: %s", last)
+		if time.Since(began) > 20*time.Second {
+			tb.Fatalf("the pool is not full and quiet after twenty seconds: %s", last)
 		}
 		time.Sleep(10 * time.Millisecond)
-		now, children := processorTime(tb)
-		if now == last && children == g.idle {
+		now, workers := processorTime(tb, g.others)
+		if now == last && workers == g.idle {
 			quiet++
 		} else {
 			quiet = 0
@@ -73,9 +77,9 @@ func (g *governed) settle(tb testing.TB) {
 	}
 }
 
-// processorTime describes the children of this process and what each has used
-// (proc_pid_stat(5), fields 14 and 15).
-func processorTime(tb testing.TB) (used string, children int) {
+// processorTime describes the children of this process but others, and what each
+// has used (proc_pid_stat(5), fields 14 and 15).
+func processorTime(tb testing.TB, others []int) (used string, children int) {
 	tb.Helper()
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -89,7 +93,7 @@ func processorTime(tb testing.TB) (used string, children int) {
 		}
 		for _, pid := range strings.Fields(string(list)) {
 			stat, err := os.ReadFile("/proc/" + pid + "/stat")
-			if err != nil {
+			if n, _ := strconv.Atoi(pid); err != nil || slices.Contains(others, n) {
 				continue
 			}
 			fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))

@@ -55,7 +55,7 @@ func BenchmarkRows(b *testing.B) {
 	began := time.Now()
 	d := streets(b, querytest.Options{Idle: 2, Memory: 4 << 30, Timed: true}, rows)
 	fmt.Printf("%d rows, %d rounds; registers loaded in %.0f s\n", rows, rounds, time.Since(began).Seconds())
-	g := &governed{d: d, idle: 2 + 1}
+	g := &governed{d: d, user: operator, scenario: scenario, purpose: purpose, idle: 2, others: []int{n.pid}}
 	self, again := paired(rounds, func() time.Duration { return n.time(bench.Queries()[0].SQL) }, func() time.Duration { return n.time(bench.Queries()[0].SQL) })
 	fmt.Printf("the engine against itself: %.2f\n", ratio(self, again))
 
