@@ -106,13 +106,37 @@ func (l *loading) enter(s Subject) error {
 		return refused("清单所写的数据集不在该专区目录或该授权之内", "the manifest's dataset is not in that zone's catalogue or that grant", "NJ24-15")
 	}
 	l.dataset = l.facts.Datasets[i]
-	if m.Format != "csv" && m.Format != "parquet" || m.Format == "csv" && m.Encoding != "utf-8" && m.Encoding != "gb18030" {
-		return refused("格式须为 csv(utf-8 或 gb18030)或 parquet", "the format must be csv (utf-8 or gb18030) or parquet", "NJ19-03")
+	if zh, en := m.readable(); en != "" {
+		return refused(zh, en, "NJ19-03")
 	}
 	if digest, err := hex.DecodeString(m.SHA256); err != nil || len(digest) != sha256.Size || m.Rows < 0 {
 		return refused("清单缺少行数或 SHA-256", "the manifest lacks rows or SHA-256", "NJ24-15")
 	}
 	return nil
+}
+
+// readable returns "", or why no reader takes files as the manifest says this
+// one is.
+func (m Manifest) readable() (zh, en string) {
+	switch m.Format {
+	case "csv", "tsv", "json", "jsonl":
+		if !slices.Contains([]string{"utf-8", "gb18030", "utf-16le", "utf-16be"}, m.Encoding) {
+			return "文本格式的编码须为 utf-8、gb18030、utf-16le 或 utf-16be", "the format is a text: its encoding must be utf-8, gb18030, utf-16le or utf-16be"
+		}
+	case "parquet", "arrow", "xlsx":
+		if m.Encoding != "" && m.Encoding != "utf-8" {
+			return "只有文本格式可有 utf-8 以外的编码", "only the format of a text has another encoding than utf-8"
+		}
+	default:
+		return "格式须为 csv、tsv、json、jsonl、parquet、arrow 或 xlsx", "the format must be csv, tsv, json, jsonl, parquet, arrow or xlsx"
+	}
+	if m.Sheet != "" && m.Format != "xlsx" {
+		return "只有 xlsx 格式有工作表", "only the format xlsx has a sheet"
+	}
+	if !slices.Contains([]string{"", "none", "gzip", "zstd", "zip"}, m.Packing) {
+		return "打包方式须为 none、gzip、zstd 或 zip", "the packing must be none, gzip, zstd or zip"
+	}
+	return "", ""
 }
 
 func refused(zh, en, article string) *Error {
@@ -179,7 +203,8 @@ func (l *loading) read(w *sandbox.Session, data io.Reader) (*zone.Load, policy.R
 	}
 	sum := sha256.New()
 	raw := io.TeeReader(data, sum)
-	rows, err := l.append(w, stored, sandbox.Delivery{Format: m.Format, Columns: columns, Source: decoded(raw, m.Encoding)})
+	rows, err := l.append(w, stored, sandbox.Delivery{Format: m.Format, Columns: columns, Source: raw,
+		Packing: m.Packing, Encoding: m.Encoding, Sheet: m.Sheet})
 	if err == nil {
 		_, err = io.Copy(io.Discard, raw) // the digest is of the whole file
 	}
@@ -330,27 +355,8 @@ func (l *loading) loadError(cause error) *Error {
 			zh, en = zh+"(列 "+delivery.Column+")", en+" (column "+delivery.Column+")"
 		}
 		return refused(strings.TrimSpace(zh), strings.TrimSpace(en), "NJ24-15")
-	case errors.Is(cause, errNotDecodable):
-		return refused("文件不是所写的编码", "the file is not in the encoding the manifest names", "NJ24-20")
 	case errors.Is(cause, sandbox.ErrMemory), errors.Is(cause, sandbox.ErrTime), errors.Is(cause, sandbox.ErrOutput):
 		return refused("超过装载的内存或时间上限", "the load ran past its memory or time limit", "NJ24-22")
 	}
 	return asError(cause)
-}
-
-// deliveryTexts say what each code of a sandbox.DeliveryError means.
-var deliveryTexts = map[string][2]string{
-	"header_missing":   {"表头缺少目录中的列", "the header lacks a column of the catalogue"},
-	"header_unknown":   {"表头有目录之外的列", "the header has a column the catalogue lacks"},
-	"header_duplicate": {"表头有重复的列", "the header names a column twice"},
-	"header_absent":    {"缺少表头", "the header is missing"},
-	"fields":           {"字段数与表头不符(文件可能被截断)", "another number of fields than the header (the file may be cut off)"},
-	"quote":            {"引号不成对(文件可能被截断)", "a quote is not closed (the file may be cut off)"},
-	"encoding":         {"不是有效的 UTF-8", "not valid UTF-8"},
-	"value":            {"值不符合列类型", "a value does not fit the column's type"},
-	"too_long":         {"记录过长", "a record is too long"},
-	"too_large":        {"文件过大", "the file is too large"},
-	"format":           {"不是有效的文件", "not a valid file of that format"},
-	"column_type":      {"列类型与目录不符", "a column has another type than the catalogue says"},
-	"brotli":           {"不接受 Brotli 压缩的 Parquet", "Parquet compressed with Brotli is not accepted"},
 }

@@ -129,7 +129,13 @@ func notAsDeclared(t *testing.T, d *querytest.Domain) {
 		{"not UTF-8", of(other(replaced(9, "name", "\xff\xfe"), same)), "LOAD_REFUSED", "UTF-8"},
 		{"not GB18030", of(other(replaced(9, "name", "\xff\xfe"), func(m *query.Manifest) { m.Encoding = "gb18030" })), "LOAD_REFUSED", "encoding"},
 		{"an encoding that is not known", of(other(whole, func(m *query.Manifest) { m.Encoding = "utf-16" })), "LOAD_REFUSED", "format"},
-		{"a format that is not known", of(other(whole, func(m *query.Manifest) { m.Format = "xlsx" })), "LOAD_REFUSED", "format"},
+		{"a format that is not known", of(other(whole, func(m *query.Manifest) { m.Format = "xls" })), "LOAD_REFUSED", "format"},
+		{"a packing that is not known", of(other(whole, func(m *query.Manifest) { m.Packing = "rar" })), "LOAD_REFUSED", "packing"},
+		{"a packing it has not", of(other(whole, func(m *query.Manifest) { m.Packing = "gzip" })), "LOAD_REFUSED", "damaged"},
+		{"an encoding of what is no text", of(other(whole, func(m *query.Manifest) { m.Format, m.Encoding = "parquet", "gb18030" })), "LOAD_REFUSED", "encoding"},
+		{"a sheet of what is no workbook", of(other(whole, func(m *query.Manifest) { m.Sheet = "1" })), "LOAD_REFUSED", "sheet"},
+		{"CSV called xlsx", of(other(whole, func(m *query.Manifest) { m.Format, m.Encoding = "xlsx", "" })), "LOAD_REFUSED", "format"},
+		{"CSV called JSON", of(other(whole, func(m *query.Manifest) { m.Format = "json" })), "LOAD_REFUSED", "format"},
 		{"CSV called Parquet", of(other(whole, func(m *query.Manifest) { m.Format, m.Encoding = "parquet", "" })), "LOAD_REFUSED", "format"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -37,11 +37,16 @@ type Manifest struct {
 	Zone     string `json:"zone"`
 	Dataset  string `json:"dataset"`
 	Grant    string `json:"grant"`    // an approved grant of this dataset
-	Format   string `json:"format"`   // csv or parquet
-	Encoding string `json:"encoding"` // utf-8 or gb18030; csv only
+	Format   string `json:"format"`   // csv, tsv, json, jsonl, parquet, arrow or xlsx
+	Encoding string `json:"encoding"` // of a text: utf-8, gb18030, utf-16le or utf-16be; else empty
 	Rows     int64  `json:"rows"`     // data rows, header not counted
 	SHA256   string `json:"sha256"`   // of the file as delivered, hex
 	Acquired string `json:"acquired"` // date the provider took the data, 2006-01-02
+	// Packing is none, gzip, zstd, or zip for an archive of one file. Empty: the
+	// file's first bytes tell.
+	Packing string `json:"packing,omitempty"`
+	// Sheet names a sheet of an xlsx workbook; empty is the first.
+	Sheet string `json:"sheet,omitempty"`
 }
 
 // LoadReport tells what a load committed. It holds counts, never values.

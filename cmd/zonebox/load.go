@@ -19,12 +19,40 @@ func (a *app) loadCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "load FILE --manifest FILE",
 		Short: a.say("按交付清单装载一个数据集版本,全部生效或保持原样", "load a dataset version under its delivery manifest, all or nothing"),
-		Long: a.say(`按交付清单装载 CSV(UTF-8 或 GB18030)或 Parquet。清单写明授权、格式、行数与 SHA-256;
-任何一项不符,数据集保持原样。`,
-			`Loads CSV (UTF-8 or GB18030) or Parquet. The manifest names grant, format, rows
-and SHA-256; if anything differs, the dataset stays as it was.`),
-		Example: "  zonebox load --as wu.dc visits.csv --manifest visits.manifest.yaml",
-		Args:    nArgs(1, 1),
+		Long: a.say(`按交付清单装载一个文件。清单 (YAML 或 JSON) 写明:
+
+  zone, dataset, grant   专区、数据集与授权
+  format                 csv tsv json jsonl parquet arrow xlsx
+  encoding               文本格式必填: utf-8 gb18030 utf-16le utf-16be
+  packing                gzip、zstd 或 zip (包内恰一个文件); 可省略, 按文件开头识别
+  sheet                  xlsx 的工作表; 省略则取第一个
+  rows, sha256           数据行数, 文件 (原样, 未解包) 的 SHA-256
+  acquired               提供方取得数据的日期, 2006-01-02
+
+列按名称对应目录, 不多不少。json 是对象数组, jsonl 每行一个对象, 值不嵌套; arrow 是 IPC 文件
+(Feather V2) 或流; xlsx 第一个非空行为表头, 不接受公式、合并单元格与错误值, 超过 15 位的数字
+须存为文本。Brotli 压缩的 Parquet 不接受。任何一项不符, 数据集保持原样。`,
+			`Loads one file under its manifest (YAML or JSON), which names:
+
+  zone, dataset, grant   where it goes and by what right
+  format                 csv tsv json jsonl parquet arrow xlsx
+  encoding               of a text, required: utf-8 gb18030 utf-16le utf-16be
+  packing                gzip, zstd, or zip (exactly one file in it); optional,
+                         the file's first bytes tell
+  sheet                  of an xlsx workbook; the first if left out
+  rows, sha256           data rows, and the digest of the file as it is (packed)
+  acquired               when the provider took the data, 2006-01-02
+
+Columns go by name, no more and no less than the catalogue's. json is an array of
+objects, jsonl one object per line, no value nested; arrow is an IPC file (Feather
+V2) or stream; in xlsx the first row that is not empty is the header, formulas,
+merged cells and errors are refused, and a number of more than 15 digits must be
+stored as text. Parquet compressed with Brotli is not accepted. If anything
+differs, the dataset stays as it was.`),
+		Example: `  zonebox load --as wu.dc visits.csv --manifest visits.manifest.yaml
+  zonebox load --as wu.dc visits.csv.gz --manifest visits.manifest.yaml
+  zonebox load --as wu.dc visits.xlsx --manifest visits.manifest.yaml`,
+		Args: nArgs(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client()
 			if err != nil {

@@ -1,0 +1,33 @@
+package query
+
+// deliveryTexts say what each code of a sandbox.DeliveryError means.
+var deliveryTexts = map[string][2]string{
+	"header_missing":   {"表头缺少目录中的列", "the header lacks a column of the catalogue"},
+	"header_unknown":   {"表头有目录之外的列", "the header has a column the catalogue lacks"},
+	"header_duplicate": {"表头有重复的列", "the header names a column twice"},
+	"header_absent":    {"缺少表头", "the header is missing"},
+	"key_missing":      {"对象缺少目录中的列", "the object lacks a column of the catalogue"},
+	"key_unknown":      {"对象有目录之外的列", "the object has a column the catalogue lacks"},
+	"key_duplicate":    {"对象中同一列出现两次", "the object names a column twice"},
+	"nested_value":     {"值是对象或数组,只接受单个值", "a value is an object or an array; only plain values are accepted"},
+	"fields":           {"字段数与表头不符(文件可能被截断)", "another number of fields than the header (the file may be cut off)"},
+	"quote":            {"引号不成对(文件可能被截断)", "a quote is not closed (the file may be cut off)"},
+	"encoding":         {"不是有效的 UTF-8", "not valid UTF-8"},
+	"undecodable":      {"文件不是所写的编码", "the file is not in the encoding the manifest names"},
+	"value":            {"值不符合列类型", "a value does not fit the column's type"},
+	"too_long":         {"记录过长", "a record is too long"},
+	"too_large":        {"文件过大(解包后计)", "the file is too large, unpacked"},
+	"format":           {"不是有效的文件", "not a valid file of that format"},
+	"column_type":      {"列类型与目录不符", "a column has another type than the catalogue says"},
+	"brotli":           {"不接受 Brotli 压缩的 Parquet", "Parquet compressed with Brotli is not accepted"},
+	"packing":          {"打包方式不被接受,请用 gzip、zstd 或 zip(Deflate)", "packed in a way that is not accepted; use gzip, zstd or zip (Deflate)"},
+	"damaged":          {"压缩文件损坏或被截断", "the packed file is damaged or cut off"},
+	"checksum":         {"压缩文件的校验和不符", "the checksum of the packed file does not match"},
+	"members":          {"压缩包内须恰有一个文件", "an archive must hold exactly one file"},
+	"encrypted":        {"文件已加密,或为旧版 .xls", "the file is encrypted, or an old .xls"},
+	"nested_archive":   {"压缩包内又是压缩包", "an archive within an archive"},
+	"sheet":            {"没有这个工作表", "the workbook has no such sheet"},
+	"formula":          {"单元格是公式,请粘贴为数值", "a cell is a formula; paste it as a value"},
+	"merged":           {"工作表有合并的单元格", "the sheet has merged cells"},
+	"cell_error":       {"单元格是错误值(如 #N/A)", "a cell is an error such as #N/A"},
+}
