@@ -6,8 +6,8 @@ import (
 	"os"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/ipc"
+
+	"zonebox/sandbox/internal/wire"
 )
 
 // A Sealed is one column of one run of rows in memory that nobody can change any
@@ -28,20 +28,13 @@ type Segment struct {
 
 // Seal copies arr, which may be a slice of a longer array. The caller keeps arr
 // and closes the column.
+//
+// It returns an error if text is not UTF-8 or a decimal has more digits than its
+// type.
 func Seal(arr arrow.Array) (*Sealed, error) {
 	file, err := sealedFile("zonebox-column", func(f *os.File) error {
-		schema := arrow.NewSchema([]arrow.Field{{Type: arr.DataType(), Nullable: true}}, nil)
-		rec := array.NewRecordBatch(schema, []arrow.Array{arr}, int64(arr.Len()))
-		defer rec.Release()
 		buf := bufio.NewWriterSize(f, 64<<10)
-		w, err := ipc.NewFileWriter(buf, ipc.WithSchema(schema))
-		if err != nil {
-			return err
-		}
-		if err := w.Write(rec); err != nil {
-			return err
-		}
-		if err := w.Close(); err != nil {
+		if err := wire.WriteColumn(buf, arr); err != nil {
 			return err
 		}
 		return buf.Flush()
