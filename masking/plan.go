@@ -51,7 +51,7 @@ func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, err
 	}
 	for i, c := range p {
 		group.Go(func() (err error) {
-			columns[i], err = c.plain(alloc, rec.Column(i))
+			columns[i], err = c.apply(alloc, rec.Column(i))
 			return err
 		})
 	}
@@ -86,18 +86,4 @@ func (c Column) apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, err
 	}
 	arr.Retain()
 	return arr, nil
-}
-
-// plain is apply with dictionaries expanded, which the engine does not take.
-func (c Column) plain(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
-	out, err := c.apply(alloc, arr)
-	if err != nil {
-		return nil, err
-	}
-	dict, ok := out.(*array.Dictionary)
-	if !ok {
-		return out, nil
-	}
-	defer dict.Release()
-	return gather(alloc, dict, dict.Dictionary().(*array.String))
 }
