@@ -3,6 +3,8 @@ package sandbox_test
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -79,6 +81,17 @@ func TestARogueWorkerIsNotBelieved(t *testing.T) {
 		{"nothing for a batch", join(schema, wire.Append(nil, wire.Batch, nil)), sandbox.ErrProtocol},
 		{"a count that is not the rows'", join(schema, batch(t, []int64{1}), done(2)), sandbox.ErrProtocol},
 		{"two schemas", join(schema, schema), sandbox.ErrProtocol},
+		{"a schema with a field more", wire.Append(nil, wire.Schema, []byte(`{"columns":[{"name":"n","type":"BIGINT"}],"more":1}`)), sandbox.ErrProtocol},
+		{"a schema with a field twice", wire.Append(nil, wire.Schema, []byte(`{"columns":[{"name":"m","name":"n","type":"BIGINT"}]}`)), sandbox.ErrProtocol},
+		{"a schema with a field in capitals", wire.Append(nil, wire.Schema, []byte(`{"columns":[{"NAME":"n","type":"BIGINT"}]}`)), sandbox.ErrProtocol},
+		{"a schema with white space", wire.Append(nil, wire.Schema, []byte(`{"columns":[{"name":"n","type":"BIGINT"}]} `)), sandbox.ErrProtocol},
+		{"a name that is not UTF-8", wire.Append(nil, wire.Schema, []byte("{\"columns\":[{\"name\":\"\xff\",\"type\":\"BIGINT\"}]}")), sandbox.ErrProtocol},
+		{"too many columns", wire.AppendJSON(nil, wire.Schema, wire.SchemaMessage{Columns: slices.Repeat([]sandbox.Column{{Name: "n", Type: "BIGINT"}}, wire.MaxColumns+1)}), sandbox.ErrProtocol},
+		{"a schema of five megabytes", wire.AppendJSON(nil, wire.Schema, wire.SchemaMessage{Columns: []sandbox.Column{{Name: strings.Repeat("n", 5<<20), Type: "BIGINT"}}}), sandbox.ErrProtocol},
+		{"an end of two kilobytes", join(schema, wire.Append(nil, wire.Done, []byte(strings.Repeat(" ", 2000)+`{"rows":0}`))), sandbox.ErrProtocol},
+		{"rows twice", join(schema, batch(t, []int64{1}), wire.Append(nil, wire.Done, []byte(`{"rows":7,"rows":1}`))), sandbox.ErrProtocol},
+		{"no rows told", join(schema, wire.Append(nil, wire.Done, []byte(`{}`))), sandbox.ErrProtocol},
+		{"a fault with a text", wire.Append(nil, wire.Fault, []byte(`{"code":"memory","offset":-1,"column":-1,"text":"x"}`)), sandbox.ErrProtocol},
 		{"a code of its own", fault("李四 13800000000"), sandbox.ErrProtocol},
 		{"a code of another kind of request", fault("brotli"), sandbox.ErrProtocol},
 		{"more rows than allowed", join(schema, batch(t, make([]int64, 101)), done(101)), sandbox.ErrOutput},
@@ -107,5 +120,24 @@ func TestATreeIsBounded(t *testing.T) {
 	}
 	if tree, err := s.Parse(t.Context(), `SELECT 1`); !errors.Is(err, sandbox.ErrProtocol) {
 		t.Errorf("Parse() = %d bytes, %v, want ErrProtocol", len(tree), err)
+	}
+}
+
+func TestAFaultPointsIntoTheStatementOnly(t *testing.T) {
+	p := pool(t, sandbox.Config{})
+	for _, c := range []struct{ told, want int }{{3, 3}, {8, 8}, {9, -1}, {1 << 40, -1}, {-1, -1}, {-9, -1}} {
+		s, err := p.Start(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Probe("rogue " + string(wire.AppendJSON(nil, wire.Fault, wire.FaultMessage{Code: "syntax", Offset: c.told, Column: -1}))); err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Parse(t.Context(), `SELECT 1`)
+		var refused *sandbox.StatementError
+		if !errors.As(err, &refused) || refused.Offset != c.want {
+			t.Errorf("Parse() with a fault at %d = %v, want byte %d", c.told, err, c.want)
+		}
+		_ = s.Close()
 	}
 }

@@ -27,21 +27,24 @@ func (s *server) asked() error {
 	return err
 }
 
+// deaf waits for the gate to end the process, whatever it sends.
+func (s *server) deaf() error {
+	time.Sleep(time.Hour)
+	return nil
+}
+
 // rogues are ways to answer a request with given bytes.
 var rogues = map[string]func(s *server, frames []byte) error{
 	// The bytes, then silence.
 	"rogue": func(s *server, frames []byte) error {
-		if err := errors.Join(s.asked(), s.in.send(frames)); err != nil {
-			return err
-		}
-		return s.asked()
+		return errors.Join(s.asked(), s.in.send(frames), s.deaf())
 	},
 	// The bytes before there is a request.
 	"early": func(s *server, frames []byte) error {
 		if err := s.in.send(frames); err != nil {
 			return err
 		}
-		return errors.Join(s.asked(), s.asked())
+		return s.deaf()
 	},
 	// The bytes, then the end of the process.
 	"leave": func(s *server, frames []byte) error {
@@ -49,10 +52,7 @@ var rogues = map[string]func(s *server, frames []byte) error{
 	},
 	// The bytes, then the end of the connection, but not of the process.
 	"hangup": func(s *server, frames []byte) error {
-		if err := errors.Join(s.asked(), s.in.send(frames), unix.Close(gateFD)); err != nil {
-			return err
-		}
-		select {}
+		return errors.Join(s.asked(), s.in.send(frames), unix.Close(gateFD), s.deaf())
 	},
 	// The bytes, of which the last frame repeats for ever.
 	"endless": func(s *server, frames []byte) error {
@@ -89,19 +89,19 @@ var rogues = map[string]func(s *server, frames []byte) error{
 		if err := s.asked(); err != nil {
 			return err
 		}
-		fds := make([]int, 253)
-		rights := unix.UnixRights(fds...)
-		for range 8 {
-			n := max(len(frames)/8, 1)
-			if n > len(frames) {
-				break
+		rights := unix.UnixRights(make([]int, 253)...)
+		for n := max(len(frames)/20, 1); len(frames) > n; {
+			err := unix.Sendmsg(gateFD, frames[:n], rights, nil, 0)
+			if errors.Is(err, unix.ETOOMANYREFS) {
+				time.Sleep(time.Millisecond) // until the gate has read some
+				continue
 			}
-			if err := unix.Sendmsg(gateFD, frames[:n], rights, nil, 0); err != nil {
+			if err != nil {
 				return err
 			}
 			frames = frames[n:]
 		}
-		return errors.Join(s.in.send(frames), s.asked())
+		return errors.Join(s.in.send(frames), s.deaf())
 	},
 	// More of a parse tree than there may be.
 	"trees": func(s *server, _ []byte) error {

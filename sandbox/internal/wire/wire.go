@@ -64,7 +64,7 @@ const (
 	MaxFiles = 64
 )
 
-// ErrFrame is wrapped when a frame is too large or cut short.
+// ErrFrame is wrapped when a frame is too large or holds no message.
 var ErrFrame = errors.New("bad frame")
 
 // A Column is a name and the engine's name of its type, such as DECIMAL(18,2).
@@ -203,7 +203,9 @@ func (k Kind) most() int {
 }
 
 // Read returns the next frame. It allocates only what has arrived: a frame that
-// announces 16 MB and sends ten bytes costs little.
+// announces 16 MB and sends ten bytes costs little. It returns an error wrapping
+// ErrFrame for a frame too large for its kind, and io.EOF or
+// io.ErrUnexpectedEOF where the stream ends.
 func Read(r io.Reader) (Kind, []byte, error) {
 	var head [5]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -218,7 +220,7 @@ func Read(r io.Reader) (Kind, []byte, error) {
 		m, err := io.ReadFull(r, payload[got:])
 		got += m
 		if err != nil {
-			return 0, nil, fmt.Errorf("%w: %v", ErrFrame, err)
+			return 0, nil, io.ErrUnexpectedEOF
 		}
 		if got < n {
 			grown := make([]byte, min(n, 4*len(payload)))
