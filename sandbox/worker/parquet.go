@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"io"
 
 	"github.com/apache/arrow-go/v18/parquet"
 	"github.com/apache/arrow-go/v18/parquet/compress"
@@ -10,7 +11,10 @@ import (
 )
 
 // readParquet streams a file of which memory may hold that many bytes at once.
-func readParquet(src parquet.ReaderAtSeeker, memory int64, out *emitter) error {
+func readParquet(src *io.SectionReader, memory int64, out *emitter) error {
+	if err := verifyFooter(src, src.Size(), out.columns); err != nil {
+		return err
+	}
 	mem := newLimiter(memory / 4)
 	props := parquet.NewReaderProperties(mem)
 	props.BufferedStreamEnabled = true // else a chunk is read whole, at the size its footer claims
@@ -23,6 +27,12 @@ func readParquet(src parquet.ReaderAtSeeker, memory int64, out *emitter) error {
 	if err := checkChunks(f); err != nil {
 		return err
 	}
+	if err := checkPages(f, src); err != nil {
+		return err
+	}
+	// A schema of Arrow's in the footer would be believed in its sizes; Parquet's
+	// own types say all that a delivery may hold.
+	f.MetaData().FileMetaData.KeyValueMetadata = nil
 	r, err := pqarrow.NewFileReader(f, pqarrow.ArrowReadProperties{BatchSize: convertRows}, mem)
 	if err != nil {
 		return mem.fault()

@@ -29,12 +29,12 @@ func unpacked(packing string, src io.Reader, data []byte) (io.Reader, error) {
 		return src, nil
 	case "gzip":
 		r, err := gzip.NewReader(src)
-		return &content{src: r}, packingFault(err)
+		return &content{src: r}, openingFault(err)
 	case "zstd":
 		// One decoder goroutine less is one stack less: the input is read and
 		// decoded by the caller.
 		r, err := zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxZstdWindow))
-		return &content{src: r}, packingFault(err)
+		return &content{src: r}, openingFault(err)
 	case "zip":
 		return unzipped(data)
 	}
@@ -55,7 +55,16 @@ func unzipped(data []byte) (io.Reader, error) {
 		return nil, faulted("encrypted")
 	}
 	r, err := f.Open()
-	return &content{src: r}, packingFault(err)
+	return &content{src: r}, openingFault(err)
+}
+
+// openingFault is packingFault for the beginning of a file, where an end is as
+// wrong as anything else.
+func openingFault(err error) error {
+	if err == io.EOF {
+		return faulted("damaged")
+	}
+	return packingFault(err)
 }
 
 // packingFault tells what is wrong with a packed file; faults and the loss of

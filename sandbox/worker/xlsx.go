@@ -244,7 +244,7 @@ func (b *book) part(name string) (*xmlPart, error) {
 	}
 	r, err := f.Open()
 	if err != nil {
-		return nil, packingFault(err)
+		return nil, openingFault(err)
 	}
 	p := &xmlPart{in: bufio.NewReaderSize(&shared{&content{src: r}, b.left}, 64<<10)}
 	p.decoder = xml.NewDecoder(p)
