@@ -78,7 +78,8 @@ func (e *Engine) judge(run *run) (*decided, error) {
 	return e.decide(bound) // OPA, once
 }
 
-// runIntent is the second act. However it ends, it closes the intent.
+// runIntent is the second act. If it fails it closes the intent; what it returns
+// is closed by the third.
 func (e *Engine) runIntent(intent *intent) (*output, error) {
 	intent.lap(&intent.took.decide)
 	worker, err := e.attach(intent) // confined, attested, holding masked rows only
@@ -103,11 +104,15 @@ func (e *Engine) release(output *output) (*Answer, error) {
 	}
 	cleared, err := e.decideRelease(output) // OPA again, on what would leave
 	if err != nil {
-		return nil, err
+		return nil, e.unsettled(output, err)
 	}
 	sealed, err := cleared.seal() // label, signature, encryption to the recipient
 	if err != nil {
-		return nil, err
+		return nil, e.unsettled(output, err)
 	}
-	return e.publish(sealed) // RELEASED and its audit entry, then the bytes
+	answer, err := e.publish(sealed) // RELEASED and its audit entry, then the bytes
+	if err != nil {
+		return nil, e.unsettled(output, err)
+	}
+	return answer, nil
 }

@@ -219,13 +219,13 @@ func TestAClientThatLeavesDuringADecisionLosesNothing(t *testing.T) {
 	}
 }
 
-// When the log fails just after the end of a run was committed, the held
-// output is committed too, and waits for the log.
-func TestAnOutputHeldWhileTheLogFailsIsReleasedLater(t *testing.T) {
+// When the log fails just after the end of a run was committed with its
+// release, nothing leaves; the artifact waits for the log.
+func TestAnOutputReleasedWhileTheLogFailsLeavesLater(t *testing.T) {
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	log, now := filepath.Join(query.AuditDir(d.Config.Domain), "tile"), d.Config.Now
 	d.Config.Now = func() time.Time {
-		if stack := string(debug.Stack()); strings.Contains(stack, "(*Engine).hold") && strings.Contains(stack, "(*Registry).Update") {
+		if stack := string(debug.Stack()); strings.Contains(stack, "(*Engine).settle") && strings.Contains(stack, "(*Registry).Update") {
 			if os.Rename(log, log+".gone") == nil {
 				os.WriteFile(log, nil, 0o600)
 			}

@@ -9,18 +9,22 @@ import (
 	"path/filepath"
 	"time"
 
+	"zonebox/keys"
 	"zonebox/policy"
 	"zonebox/registry"
 	"zonebox/release"
 	"zonebox/workflow"
 )
 
-// output is an answer that stands encrypted in the domain, with its course.
+// output is an answer that passed the release rules, with its course. A fresh
+// one is in memory only and its intent is open: settle ends both at once.
 type output struct {
 	*run
 	held   *release.Held // nil once released
+	key    *keys.HoldKey
 	record record
 	state  workflow.State
+	fresh  *checked // nil once its course is stored
 }
 
 // cleared is an output that policy lets go to its recipient.
@@ -105,6 +109,44 @@ func (o *output) released() bool {
 	return o.state == workflow.Released || o.state == workflow.Downloaded
 }
 
+// settle stores with f what becomes of an output. For a fresh one the same
+// transaction ends its run and opens its course, so that after a crash there is
+// either an open intent or an output whose fate is known.
+func (e *Engine) settle(o *output, f func(*registry.Tx) error) error {
+	err := e.update(o.ctx, func(tx *registry.Tx) error {
+		if o.fresh != nil {
+			if err := o.fresh.finish(tx, o.record); err != nil {
+				return err
+			}
+		}
+		return f(tx)
+	})
+	if err == nil || errors.Is(err, errUnlogged) {
+		o.fresh = nil
+	}
+	return err
+}
+
+// keep settles an output that must wait: it is on disk, encrypted, before its
+// course says so.
+func (e *Engine) keep(o *output, f func(*registry.Tx) error) error {
+	if o.fresh != nil {
+		if err := errors.Join(o.key.Save(), o.held.Save(e.holds())); err != nil {
+			return err
+		}
+	}
+	return e.settle(o, f)
+}
+
+// unsettled returns err, the failure of a release. A fresh output of which
+// nothing is stored yet ends with it, and so does its run.
+func (e *Engine) unsettled(o *output, err error) error {
+	if o.fresh == nil {
+		return err
+	}
+	return e.close(o.fresh.intent, errors.Join(err, e.destroyHold(o.id)))
+}
+
 // decideRelease asks policy again, with today's facts, what would leave, and
 // the reviewers' approvals. It returns an error unless the answer is ALLOW.
 func (e *Engine) decideRelease(o *output) (*cleared, error) {
@@ -159,7 +201,7 @@ func (e *Engine) queueOutput(c *cleared) error {
 	if c.decision.Obligations.SecondPerson {
 		move = "review_two"
 	}
-	err := e.update(c.ctx, func(tx *registry.Tx) error {
+	err := e.keep(c.output, func(tx *registry.Tx) error {
 		note := workflow.Note{Input: c.decision.Binding, Until: tx.Now().Add(time.Duration(c.decision.Obligations.TTLSeconds) * time.Second)}
 		if err := c.move(tx, workflow.OutputRelease, note, "check"); err != nil {
 			return err
@@ -178,7 +220,7 @@ func (e *Engine) queueOutput(c *cleared) error {
 // block ends an output that policy does not let go; its key is destroyed with
 // it.
 func (e *Engine) block(c *cleared) error {
-	err := e.update(c.ctx, func(tx *registry.Tx) error {
+	err := e.settle(c.output, func(tx *registry.Tx) error {
 		if err := c.move(tx, workflow.OutputRelease, workflow.Note{Code: reasonCodes(c.decision.Reasons)}, "block"); err != nil {
 			return err
 		}
@@ -230,7 +272,7 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 	if err := writeDurable(e.artifactFile(s.id), s.artifact.Bytes()); err != nil {
 		return nil, fail("INTERNAL", err).of(s.id)
 	}
-	err = e.update(s.ctx, func(tx *registry.Tx) error {
+	err = e.settle(s.output, func(tx *registry.Tx) error {
 		if err := s.current(tx); err != nil {
 			return err
 		}

@@ -161,8 +161,8 @@ func (r *rows) judged(scan *rawScan) (*release.Checked, release.Report, error) {
 	return release.Check(r.batches(), plan)
 }
 
-// hold encrypts what passed under a key of its own and ends the run: from here
-// on the answer is an output with a course of its own.
+// hold encrypts what passed under a key of its own: from here on the answer is
+// an output. Both are in memory only until settle decides what becomes of it.
 func (e *Engine) hold(c *checked) (*output, error) {
 	defer c.checked.Release()
 	c.lap(&c.took.check)
@@ -171,37 +171,29 @@ func (e *Engine) hold(c *checked) (*output, error) {
 		return nil, e.close(c.intent, err)
 	}
 	held, err := release.Hold(c.checked, c.id, key)
-	if err == nil {
-		err = errors.Join(key.Save(), held.Save(e.holds()))
-	}
-	if err != nil {
-		return nil, e.close(c.intent, errors.Join(err, e.keys.DestroyHold(c.id)))
-	}
-	out := &output{run: c.run, held: held, state: workflow.Held, record: c.describe(held)}
-	done, err := out.record.Proof.proven(c.run, "query.done", map[string]string{"decision": c.decision.ID, "output": held.Digest()})
 	if err != nil {
 		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
 	}
-	err = e.update(c.ctx, func(tx *registry.Tx) error {
-		if err := c.save(tx, out.record); err != nil {
-			return err
-		}
-		if err := c.move(tx, workflow.QueryApproval, workflow.Note{}, "finish"); err != nil {
-			return err
-		}
-		err := workflow.Start(tx.Context(), tx.SQL(), workflow.OutputRelease, c.id, c.actor(), tx.Now(), c.reviewers()...)
-		if err != nil {
-			return courseError(err)
-		}
-		return tx.Emit(done)
-	})
-	if errors.Is(err, errUnlogged) {
-		return nil, asError(err).of(c.id) // the run has ended; its output waits for the log
-	}
+	return &output{run: c.run, held: held, key: key, state: workflow.Held, record: c.describe(held), fresh: c}, nil
+}
+
+// finish ends the run of a fresh output and opens the output's own course.
+func (c *checked) finish(tx *registry.Tx, rec record) error {
+	done, err := rec.Proof.proven(c.run, "query.done", map[string]string{"decision": c.decision.ID, "output": rec.Facts.Digest})
 	if err != nil {
-		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
+		return err
 	}
-	return out, nil
+	if err := c.save(tx, rec); err != nil {
+		return err
+	}
+	if err := c.move(tx, workflow.QueryApproval, workflow.Note{}, "finish"); err != nil {
+		return err
+	}
+	err = workflow.Start(tx.Context(), tx.SQL(), workflow.OutputRelease, c.id, c.actor(), tx.Now(), c.reviewers()...)
+	if err != nil {
+		return courseError(err)
+	}
+	return tx.Emit(done)
 }
 
 // describe states the held answer as facts for the release: counts, forms,
