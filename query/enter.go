@@ -103,7 +103,7 @@ func (r *run) read() error {
 	case errors.Is(err, registry.ErrInactive):
 		return fail("AUTH_FAILED", err).of(r.id)
 	case err != nil:
-		return asError(err).of(r.id)
+		return r.stopped(err)
 	}
 	if r.pack, err = e.policy.Pack(r.facts.Zone.Spec.Pack); err != nil {
 		return asError(err).of(r.id)

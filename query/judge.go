@@ -234,7 +234,7 @@ func (p *parsed) tokensHide(s *analysis.Statement) error {
 func (a *analyzed) reparse() (*approved, error) {
 	text, err := a.session.Parse(a.ctx, a.SQL)
 	if err != nil {
-		return nil, asError(fmt.Errorf("query: parse own print: %w", err)).of(a.id)
+		return nil, a.stopped(fmt.Errorf("query: parse own print: %w", err))
 	}
 	again, err := ast.Decode(text)
 	if err != nil {
@@ -310,10 +310,10 @@ func (e *Engine) decide(b *bound) (*decided, error) {
 	in.Runtime = runtimeFacts(b.session.Attestation())
 	var err error
 	if in.History, err = e.history(b.ctx, b.request.Subject.user); err != nil {
-		return nil, asError(err).of(b.id)
+		return nil, b.stopped(err)
 	}
 	if in.Approvals, err = e.approvals(b.ctx, b.id, stageQuery); err != nil {
-		return nil, asError(err).of(b.id)
+		return nil, b.stopped(err)
 	}
 	d, err := e.policy.Decide(b.ctx, in)
 	if err != nil {

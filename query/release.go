@@ -57,7 +57,7 @@ func (e *Engine) outputOf(r *run) (*output, error) {
 	}
 	course, err := e.instance(r.ctx, workflow.QueryApproval, r.id)
 	if err != nil {
-		return nil, asError(courseError(err)).of(r.id)
+		return nil, r.stopped(courseError(err))
 	}
 	switch course.State {
 	case workflow.Approved:
@@ -69,11 +69,11 @@ func (e *Engine) outputOf(r *run) (*output, error) {
 		return nil, fail("RUN_STATE", nil).because(string(course.State), string(course.State)).of(r.id)
 	}
 	if course, err = e.instance(r.ctx, workflow.OutputRelease, r.id); err != nil {
-		return nil, asError(courseError(err)).of(r.id)
+		return nil, r.stopped(courseError(err))
 	}
 	out := &output{run: r, state: course.State}
 	if out.record, err = e.recordOf(r.ctx, r.id); err != nil {
-		return nil, asError(err).of(r.id)
+		return nil, r.stopped(err)
 	}
 	switch course.State {
 	case workflow.Released, workflow.Downloaded:
@@ -170,10 +170,10 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 	in.Runtime = hostFacts()
 	var err error
 	if in.History, err = e.history(o.ctx, o.request.Subject.user); err != nil {
-		return nil, asError(err).of(o.id)
+		return nil, o.stopped(err)
 	}
 	if in.Approvals, err = e.approvals(o.ctx, o.id, stageOutput); err != nil {
-		return nil, asError(err).of(o.id)
+		return nil, o.stopped(err)
 	}
 	c.decision, err = e.policy.DecideRelease(o.ctx, in)
 	if err != nil {

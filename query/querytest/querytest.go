@@ -42,6 +42,7 @@ type Options struct {
 	Memory int64         // bytes a worker may use
 	Wall   time.Duration // time a statement may take
 	Timed  bool          // the clock runs as fast as the machine's
+	Limits query.Limits  // what runs at once
 }
 
 // Domain is an open domain and everything a test does to it. Its methods fail
@@ -77,7 +78,7 @@ func New(t testing.TB, o Options) *Domain {
 	d := &Domain{t: t, Log: log, clock: c, ring: &ring{keys: map[string]*keys.User{}}, last: new(*query.Engine)}
 	d.Config = query.Config{
 		Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"),
-		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Now: d.clock.now,
+		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Limits: o.Limits, Now: d.clock.now,
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	founding := d.Config
