@@ -58,9 +58,12 @@ func (e *Engine) Status(ctx context.Context, s Subject) (*Status, error) {
 	if out.Epoch, err = e.registry.Epoch(ctx); err != nil {
 		return nil, asError(err)
 	}
+	out.Figures = Figures{Cache: e.cache.Stats(), Pruned: e.store.Pruned()}
 	if e.pool == nil {
 		return out, nil
 	}
+	workers := e.pool.Stats()
+	out.Figures.Workers = &workers
 	w, err := e.pool.Start(ctx)
 	if err != nil {
 		return nil, asError(err)

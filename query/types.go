@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"zonebox/release"
+	"zonebox/sandbox"
 )
 
 // Subject is an authenticated person. Only Authenticate makes one.
@@ -193,4 +194,13 @@ type Status struct {
 	Audit      uint64 `json:"audit_entries"`
 	PolicyHash string `json:"policy_hash"`
 	Worker     any    `json:"worker"` // the isolation a fresh worker attests
+
+	Figures Figures `json:"figures"`
+}
+
+// Figures count what a gate did since it started.
+type Figures struct {
+	Cache   sandbox.CacheStats `json:"cache"`
+	Pruned  int64              `json:"segments_pruned"` // segments that statements did not need
+	Workers *sandbox.Stats     `json:"workers,omitempty"`
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,16 +12,20 @@ import (
 
 func (a *app) doctorCmd() *cobra.Command {
 	var output string
+	var stats bool
 	c := &cobra.Command{
 		Use:     "doctor",
 		Short:   a.say("检查本机的隔离能力;给出 --as 时一并检查网关", "check what isolation this host offers and, with --as, the gate"),
-		Example: "  zonebox doctor\n  zonebox doctor --as wu.dc --domain /srv/nanjing",
+		Example: "  zonebox doctor\n  zonebox doctor --as wu.dc --domain /srv/nanjing\n  zonebox doctor --stats --as wu.dc",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			report := struct {
 				Host sandbox.Host  `json:"host"`
 				Gate *query.Status `json:"gate,omitempty"`
 			}{Host: sandbox.Probe()}
+			if stats && a.user == "" {
+				return usageError{errors.New(a.say("--stats 需要 --as", "--stats needs --as"))}
+			}
 			if a.user != "" {
 				client, err := a.client()
 				if err != nil {
@@ -30,7 +35,13 @@ func (a *app) doctorCmd() *cobra.Command {
 					return err
 				}
 			}
-			if output == "json" {
+			switch {
+			case stats && output == "json":
+				return a.printJSON(report.Gate.Figures)
+			case stats:
+				a.printFigures(report.Gate.Figures)
+				return nil
+			case output == "json":
 				return a.printJSON(report)
 			}
 			a.printHost(report.Host)
@@ -40,6 +51,7 @@ func (a *app) doctorCmd() *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&stats, "stats", false, a.say("网关的缓存与进程计数", "figures of the gate's cache and workers"))
 	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
 	return c
 }
