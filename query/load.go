@@ -294,6 +294,7 @@ func (l *loading) commit(info zone.Info) (*LoadReport, error) {
 	if err != nil {
 		return nil, documentError(err)
 	}
+	e.evict(sandbox.Tag{Zone: m.Zone, Dataset: m.Dataset}) // of the version before
 	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest, Rows: info.Rows,
 		Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats)}, nil
 }
