@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -44,13 +45,13 @@ func newCarrier(schema *arrow.Schema, out *emitter, mem memory.Allocator) (*carr
 // send validates rec in full and sends it. The counts and offsets of an array
 // are its writer's word until then.
 func (c *carrier) send(rec arrow.RecordBatch) error {
-	if array.ValidateRecordFull(rec) != nil {
-		return faulted("format")
-	}
-	for _, at := range c.position {
+	for i, at := range c.position {
 		col := rec.Column(at)
 		if int64(col.Len()) != rec.NumRows() {
 			return faulted("format")
+		}
+		if col.DataType().ID() != arrow.NULL && array.ValidateFull(col) != nil {
+			return c.invalid(col, i)
 		}
 		if d, ok := col.(*array.Dictionary); ok && !validDictionary(d) {
 			return faulted("format")
@@ -65,6 +66,21 @@ func (c *carrier) send(rec arrow.RecordBatch) error {
 		}
 	}
 	return nil
+}
+
+// invalid says what is wrong with a column that is not valid: the first value
+// that does not convert, if there is one.
+func (c *carrier) invalid(col arrow.Array, i int) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = faulted("format")
+		}
+	}()
+	_, row, code := c.convert[i](col)
+	if code == "" {
+		return faulted("format")
+	}
+	return &fault{code: code, offset: -1, row: c.out.rows + int64(row) + 1, column: i}
 }
 
 func (c *carrier) rows(rec arrow.RecordBatch) error {
@@ -273,8 +289,9 @@ func convertDecimals(want *arrow.Decimal128Type) converter {
 }
 
 // A limiter is an allocator of the Go heap that refuses any single buffer larger
-// than limit: a file that announces terabytes asks for one. Refusing is a panic,
-// which Arrow's readers turn into an error; exceeded tells it from others.
+// than limit: a file that announces terabytes asks for one. Refusing is a panic
+// with errBuffer. Some of Arrow's readers turn it into an error of their own;
+// exceeded tells it from others.
 type limiter struct {
 	memory.Allocator
 	limit    int
@@ -298,9 +315,11 @@ func (l *limiter) Reallocate(size int, b []byte) []byte {
 func (l *limiter) check(size int) {
 	if size < 0 || size > l.limit {
 		l.exceeded = true
-		panic("worker: buffer too large")
+		panic(errBuffer)
 	}
 }
+
+var errBuffer = errors.New("worker: buffer too large")
 
 // fault returns what a failed reading is to be called.
 func (l *limiter) fault() error {

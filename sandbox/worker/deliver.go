@@ -42,7 +42,11 @@ func (s *server) deliver(m wire.DeliverMessage) error {
 // A file whose reading panics is a bad file, not a bad worker.
 func readDelivery(m wire.DeliverMessage, src io.Reader, data []byte, out *emitter) (err error) {
 	defer func() {
-		if recover() != nil {
+		switch recover() {
+		case nil:
+		case errBuffer:
+			err = faulted("too_large")
+		default:
 			err = faulted("format")
 		}
 		var f *fault

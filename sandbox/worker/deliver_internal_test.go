@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -437,15 +438,14 @@ func workbook(t testing.TB, parts map[string]string) []byte {
 	for name, text := range parts {
 		all[name] = text
 	}
+	return zipOf(t, all)
+}
+
+func zipOf(t testing.TB, all map[string]string) []byte {
+	t.Helper()
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for name := range all {
-			if !yield(name) {
-				return
-			}
-		}
-	}) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
 		f, err := w.Create(name)
 		if err != nil {
 			t.Fatal(err)
