@@ -137,8 +137,8 @@ func mapColumn(fd int, rows int64, name string, t wire.Type) (*C.zonebox_array, 
 		return nil, errSegment
 	}
 	// After its magic a file is a stream, which the footer only indexes.
-	r, err := ipc.NewReaderFromMessageReader(&mappedMessages{m[len(magic):]})
-	if err != nil || r.Schema().NumFields() != 1 || !r.Next() {
+	r, err := ipc.NewReaderFromMessageReader(&mappedMessages{m[len(magic):]}, ipc.WithEnsureNativeEndian(false))
+	if err != nil || r.Schema().NumFields() != 1 || !r.Schema().IsNativeEndian() || !r.Next() {
 		return nil, errSegment
 	}
 	arr := r.RecordBatch().Column(0)

@@ -19,7 +19,12 @@ import (
 // open returns an engine of a worker's settings without its confinement.
 func open(t testing.TB, threads int) *engine {
 	t.Helper()
-	e, err := openEngine(wire.Options{Threads: threads, Memory: 2 << 30})
+	return openMemory(t, threads, 2<<30)
+}
+
+func openMemory(t testing.TB, threads int, memory int64) *engine {
+	t.Helper()
+	e, err := openEngine(wire.Options{Threads: threads, Memory: memory})
 	if err != nil {
 		t.Fatal(err)
 	}
