@@ -1,0 +1,270 @@
+package query_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"zonebox/query"
+	"zonebox/query/querytest"
+	"zonebox/registry"
+	"zonebox/sandbox"
+)
+
+// cacheOf returns the figures of the gate's cache.
+func cacheOf(t *testing.T, d *querytest.Domain) sandbox.CacheStats {
+	t.Helper()
+	s, err := d.Engine.Status(t.Context(), d.Subject("wu.dc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Figures.Cache
+}
+
+// chunks returns the files of rows of a dataset.
+func chunks(t *testing.T, d *querytest.Domain, dataset string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(d.Config.Domain, "zones", "medical", dataset, "v*", "c*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("files of %s: %v, %v", dataset, files, err)
+	}
+	return files
+}
+
+const byDistrict = "SELECT district, count(*) AS n FROM persons GROUP BY district ORDER BY district"
+
+// What was projected once is neither read nor decrypted again; what was not is
+// checked as ever. After an eviction everything is.
+func TestAColumnInTheCacheIsNotReadAgain(t *testing.T) {
+	d := querytest.City(t, querytest.Options{})
+	want := cityAnswer(t, d, byDistrict)
+	first := cacheOf(t, d)
+	if first.Misses == 0 || first.Hits != 0 || first.Entries != first.Misses {
+		t.Fatalf("after one question the cache is %+v", first)
+	}
+	for _, f := range chunks(t, d, "persons") {
+		if err := os.WriteFile(f, []byte("not what was committed"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := cityAnswer(t, d, byDistrict); got != want {
+		t.Errorf("from the cache: %s, want %s", got, want)
+	}
+	if got := cacheOf(t, d); got.Hits != first.Misses || got.Misses != first.Misses {
+		t.Errorf("after the same question the cache is %+v, want %d hits", got, first.Misses)
+	}
+	cityRefuses(t, d, "SELECT birth_date, count(*) AS n FROM persons GROUP BY birth_date", "DATA_DAMAGED")
+	d.Apply("sun.health", changed(t, d, registry.KindGrant, "persons-statistics", `"until":"2030-12-31"`, `"until":"2029-12-31"`))
+	if got := cacheOf(t, d); got.Entries != 0 || got.Bytes != 0 {
+		t.Errorf("after a change of the grant the cache is %+v, want it empty", got)
+	}
+	cityRefuses(t, d, byDistrict, "DATA_DAMAGED")
+}
+
+// second adds another scenario of the license with a grant of its own.
+func second(t *testing.T, d *querytest.Domain, grant string) {
+	t.Helper()
+	d.Apply("sun.health", strings.NewReplacer("outpatient-statistics", "second").Replace(strings.TrimSpace(cityScenario(t, "", ""))))
+	d.Apply("sun.health", grant)
+}
+
+const secondGrant = `kind: Grant
+name: persons-second
+spec:
+  scenario: second
+  dataset: persons
+  from: "2026-01-01"
+  until: "2030-12-31"
+  zreg: {by: sun.health, org: health-commission}
+  prov: {by: zheng.police, org: public-security}
+  scope: [{column: district, in: ["320102", "320104"]}]
+  columns:
+    - {name: id_number, mode: MASKED, recipe: {kind: token}}
+    - {name: birth_date, mode: MASKED, recipe: {kind: date, part: month}}
+    - {name: name, mode: MASKED, recipe: {kind: redact}}
+    - {name: income, mode: COMPUTE_ONLY, permissions: ["agg:avg", "agg:count"]}
+    - {name: district, mode: MASKED, recipe: {kind: region, digits: 4}}
+`
+
+// ask is Ask in any scenario, as text: the code of a refusal, or the rows.
+func ask(t *testing.T, d *querytest.Domain, scenario, sql string) string {
+	t.Helper()
+	a, err := d.Ask("li.op", scenario, querytest.Purpose, sql)
+	if err != nil {
+		return querytest.Code(err)
+	}
+	return d.Open("li.op", a).String()
+}
+
+// Whoever may not have a column does not get it although it lies in the cache:
+// authorization comes first, and the cache is not even asked.
+func TestALostColumnIsNotServedFromTheCache(t *testing.T) {
+	d := querytest.City(t, querytest.Options{})
+	second(t, d, strings.Replace(secondGrant, "    - {name: district, mode: MASKED, recipe: {kind: region, digits: 4}}\n", "    - {name: district, mode: CLEAR}\n", 1))
+	d.Apply("sun.health", changed(t, d, registry.KindGrant, "persons-statistics", `{"mode":"CLEAR","name":"district"}`, `{"mode":"CLEAR","name":"district"},{"mode":"MASKED","name":"address","recipe":{"kind":"redact"}}`))
+	if got := ask(t, d, querytest.Scenario, byDistrict); !strings.HasPrefix(got, "320102|60\n") {
+		t.Fatalf("control: %s", got)
+	}
+	d.Apply("sun.health", changed(t, d, registry.KindGrant, "persons-statistics", `{"mode":"CLEAR","name":"district"},`, ""))
+	if got := ask(t, d, "second", byDistrict); got != "320102|60\n320104|60\n" {
+		t.Fatalf("the scenario that keeps the column: %s", got)
+	}
+	before := cacheOf(t, d)
+	if before.Entries == 0 {
+		t.Fatal("nothing is cached")
+	}
+	if got := ask(t, d, querytest.Scenario, byDistrict); got != "NOT_GRANTED" {
+		t.Errorf("the scenario that lost the column: %s, want NOT_GRANTED", got)
+	}
+	if after := cacheOf(t, d); after != before {
+		t.Errorf("a refused question moved the cache from %+v to %+v", before, after)
+	}
+}
+
+// Two scenarios see one dataset by different scopes and recipes. Whatever they
+// ask in whatever order, with a cache they get what they get without.
+func TestAnswersAreTheSameWithAndWithoutACache(t *testing.T) {
+	t.Parallel()
+	data := querytest.Registers()
+	cached, plain := querytest.CityOf(t, querytest.Options{}, data), querytest.CityOf(t, querytest.Options{}, data)
+	plain.Config.Cache = 1
+	plain.Reopen()
+	for _, d := range []*querytest.Domain{cached, plain} {
+		second(t, d, secondGrant)
+	}
+	statements := []string{
+		byDistrict,
+		"SELECT birth_date, count(*) AS n FROM persons GROUP BY birth_date ORDER BY birth_date",
+		"SELECT district, birth_date, avg(income) AS a, count(DISTINCT id_number) AS n FROM persons GROUP BY ALL ORDER BY ALL",
+		"SELECT count(*) AS n FROM persons",
+		"SELECT name, count(*) AS n FROM persons GROUP BY name ORDER BY name",
+		"SELECT count(income) AS n, avg(income) AS a FROM persons WHERE district >= '320104'",
+	}
+	r := rand.New(rand.NewPCG(3, 9))
+	for range 30 {
+		scenario, sql := []string{querytest.Scenario, "second"}[r.IntN(2)], statements[r.IntN(len(statements))]
+		if x, y := ask(t, cached, scenario, sql), ask(t, plain, scenario, sql); x != y {
+			t.Errorf("%s in %s\ngives with a cache\n%s\nand without\n%s", sql, scenario, x, y)
+		}
+	}
+	if got := cacheOf(t, cached); got.Hits < got.Misses {
+		t.Errorf("the cache was hardly used: %+v", got)
+	}
+	if got := cacheOf(t, plain); got.Hits != 0 || got.Entries != 0 {
+		t.Errorf("the gate without a cache has %+v", got)
+	}
+}
+
+func TestTwoFirstQuestionsFillOnce(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 4})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if got := ask(t, d, querytest.Scenario, byDistrict); !strings.HasPrefix(got, "320102|60\n") {
+				t.Errorf("the answer is %s", got)
+			}
+		})
+	}
+	wg.Wait()
+	if got := cacheOf(t, d); got.Misses != 2 || got.Hits != 4 {
+		t.Errorf("three questions of two columns make %+v, want 2 misses and 4 hits", got)
+	}
+}
+
+func TestANewVersionIsAnsweredFromItsOwnRows(t *testing.T) {
+	d := querytest.City(t, querytest.Options{})
+	before := cityAnswer(t, d, byDistrict)
+	data := querytest.Registers()
+	data.Persons.Rows = data.Persons.Rows[:120]
+	d.LoadTable("persons", data.Persons)
+	if got := cacheOf(t, d); got.Entries != 0 {
+		t.Errorf("after a load the cache is %+v, want nothing of the version before", got)
+	}
+	if got := cityAnswer(t, d, byDistrict); got != "320102|60\n320104|60\n" || got == before {
+		t.Errorf("after a load: %s", got)
+	}
+}
+
+// mapped returns the processes that map a column, this one included, and the
+// descriptors of columns that this one holds.
+func mapped(t *testing.T) (pids []string, files int) {
+	t.Helper()
+	maps, err := filepath.Glob("/proc/[0-9]*/maps")
+	if err != nil || len(maps) == 0 {
+		t.Skip("no /proc")
+	}
+	mine := fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())
+	for _, path := range maps {
+		dir := filepath.Dir(path)
+		status, err := os.ReadFile(filepath.Join(dir, "status"))
+		if err != nil || !strings.Contains(string(status), mine) && dir != fmt.Sprintf("/proc/%d", os.Getpid()) {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrPermission) {
+			t.Skip("this user may not look into its workers")
+		}
+		if err == nil && strings.Contains(string(text), "memfd:zonebox-column") {
+			pids = append(pids, filepath.Base(dir))
+		}
+	}
+	fds, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink(fd); err == nil && strings.Contains(to, "memfd:zonebox-column") {
+			files++
+		}
+	}
+	return pids, files
+}
+
+// After a suspension no process maps a column of the zone, and the cache holds
+// none: whatever ran was killed, whatever lay there is closed.
+func TestASuspensionLeavesNoColumnMapped(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 2})
+	_, others := mapped(t)
+	subject := d.Subject("li.op")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := d.Engine.Answer(t.Context(), query.Request{Subject: subject, Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: long})
+		ended <- err
+	}()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		pids, files := mapped(t)
+		if len(pids) == 1 && files > others {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("control: %v map a column, %d descriptors", pids, files)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	d.Apply(querytest.Founder, licenseWith(t, d, "SUSPENDED"), querytest.Founder, "sun.health")
+	suspended := time.Now()
+	if got := cacheOf(t, d); got.Entries != 0 || got.Bytes != 0 || got.Evictions == 0 {
+		t.Errorf("after the suspension the cache is %+v", got)
+	}
+	if err := <-ended; querytest.Code(err) != "STOPPED" {
+		t.Errorf("the statement ended with %v, want STOPPED", err)
+	}
+	for {
+		pids, files := mapped(t)
+		if len(pids) == 0 && files == others {
+			break
+		}
+		if time.Since(suspended) > 5*time.Second {
+			t.Fatalf("five seconds after the suspension %v map a column, and %d descriptors are open", pids, files-others)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
