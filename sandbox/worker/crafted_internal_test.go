@@ -83,6 +83,7 @@ func TestWorkbooks(t *testing.T) {
 			"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="s1" Type="x/worksheet" Target="../../../../etc/passwd"/></Relationships>`}, want: fault{code: "format", column: -1}},
 		{rule: "a sheet on another machine", parts: map[string]string{
 			"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="s1" Type="x/worksheet" TargetMode="External" Target="http://example.org/"/></Relationships>`}, want: fault{code: "format", column: -1}},
+		{rule: "two sheets in one part", parts: sheet(sheetOf("") + endSheet + sheetOf("") + endSheet), want: fault{code: "format", row: 1, column: -1}},
 		{rule: "an empty sheet", parts: sheet(`<worksheet><sheetData/></worksheet>`), want: fault{code: "header_absent", column: -1}},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

@@ -271,6 +271,7 @@ type xmlPart struct {
 	decoder *xml.Decoder
 	length  int // of the token being read
 	depth   int
+	rooted  bool // the root element has begun
 }
 
 // Read implements io.Reader; the decoder reads by ReadByte.
@@ -300,6 +301,10 @@ func (p *xmlPart) token() (xml.Token, error) {
 	case xml.Directive:
 		return nil, faulted("format")
 	case xml.StartElement:
+		if p.depth == 0 && p.rooted {
+			return nil, faulted("format") // a second root
+		}
+		p.rooted = true
 		if p.depth++; p.depth > maxXMLDepth {
 			return nil, faulted("format")
 		}
