@@ -105,7 +105,7 @@ type home struct {
 	log  *syncBuffer // what the gate logged
 }
 
-func newHome(t *testing.T) *home {
+func newHome(t testing.TB) *home {
 	t.Helper()
 	// Not t.TempDir: a socket's path is at most 107 bytes.
 	dir, err := os.MkdirTemp("", "zb")
@@ -119,7 +119,7 @@ func newHome(t *testing.T) *home {
 }
 
 // copyDir copies a folder with its modes; to must not exist.
-func copyDir(t *testing.T, from, to string) {
+func copyDir(t testing.TB, from, to string) {
 	t.Helper()
 	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
 		t.Fatalf("cp -a: %v\n%s", err, out)
