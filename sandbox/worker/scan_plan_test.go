@@ -154,3 +154,34 @@ func TestRandomTables(t *testing.T) {
 	}
 	t.Logf("%d tables from seed %d on", done, first)
 }
+
+// TestFieldsOfANullAreNull: Arrow lets values stand behind a null struct or
+// array; the engine takes a field without asking the struct.
+func TestFieldsOfANullAreNull(t *testing.T) {
+	e := open(t, 1)
+	const n = 100
+	valid := make([]byte, (n+7)/8)
+	for i := range n {
+		if i%3 != 0 {
+			valid[i/8] |= 1 << (i % 8)
+		}
+	}
+	var values []int64
+	for i := range 2 * n {
+		values = append(values, int64(i))
+	}
+	one, two := longs(values[:n]...), longs(values...)
+	inner := arrow.StructOf(arrow.Field{Name: "a", Type: arrow.PrimitiveTypes.Int64, Nullable: true})
+	plain := raw(inner, n, []arrow.ArrayData{one.Data()}, []byte(nil))
+	outer := array.NewData(arrow.StructOf(arrow.Field{Name: "in", Type: inner, Nullable: true}), n,
+		[]*memory.Buffer{memory.NewBufferBytes(valid)}, []arrow.ArrayData{plain}, array.UnknownNullCount, 0)
+	pairs := array.NewData(arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int64), n,
+		[]*memory.Buffer{memory.NewBufferBytes(valid)}, []arrow.ArrayData{two.Data()}, array.UnknownNullCount, 0)
+	attach(t, e, "t", []wire.Column{{Name: "s", Type: `STRUCT("in" STRUCT("a" BIGINT))`}, {Name: "p", Type: "BIGINT[2]"}},
+		[]arrow.Array{array.MakeFromData(outer), array.MakeFromData(pairs)})
+	for _, expr := range []string{`s`, `s."in"`, `s."in".a`, `p`, `p[1]`, `p[2]`} {
+		if got := must(t, e, "SELECT count("+expr+") FROM t"); got != "66" {
+			t.Errorf("count(%s) = %s, want 66", expr, got)
+		}
+	}
+}
