@@ -35,7 +35,7 @@ func (g *governed) answer(tb testing.TB, sql string) *query.Answer {
 	tb.Helper()
 	a, err := g.d.In(tb).Ask(g.user, g.scenario, g.purpose, sql)
 	if err != nil {
-		tb.Fatalf("%s: %v", querytest.Text(err), err)
+		tb.Fatalf("%s\n%s", querytest.Text(err), g.d.Log.String()[g.read:])
 	}
 	return a
 }
