@@ -27,6 +27,8 @@ const (
 	// maxOpenFiles is the worker's descriptor limit: its own few and a full
 	// Attach message.
 	maxOpenFiles = 256
+	// maxTasks is the worker's thread limit: two runtimes' own and the engine's.
+	maxTasks = 512
 	// startTime bounds the confinement of one worker.
 	startTime = 20 * time.Second
 	// nobody is whom a worker of root runs as: Linux's overflow user, which
@@ -42,20 +44,26 @@ type host struct {
 	null       *os.File
 	digest     string
 	attr       syscall.SysProcAttr
+	cgroups    *cgroups
 	namespaces map[string]string // of the gate
-	options    string
+	arguments  []string
 	requests   chan startRequest
 	alive      sync.WaitGroup // workers that are not reaped yet
+
+	mu      sync.Mutex
+	granted Layers // to a worker of this host before
 }
 
 type startRequest struct {
 	socket *os.File
+	group  *group
 	reply  chan startReply
 }
 
 type startReply struct {
-	process *os.Process
-	err     error
+	process   *os.Process
+	autogroup *os.File
+	err       error
 }
 
 func newHost(cfg Config) (*host, error) {
@@ -73,22 +81,41 @@ func newHost(cfg Config) (*host, error) {
 		_, _ = exe.Close(), null.Close()
 		return nil, fmt.Errorf("sandbox: read worker: %w", err)
 	}
-	options, err := json.Marshal(wire.Options{
-		Threads: cfg.Threads,
-		Memory:  cfg.Memory,
+	probe := Probe()
+	h := &host{cfg: cfg, exe: exe, null: null, digest: hex.EncodeToString(sum.Sum(nil)), namespaces: ownNamespaces(),
+		attr: workerAttr(probe, cfg.skip), requests: make(chan startRequest)}
+	h.arguments = h.options(probe)
+	own, _ := os.ReadFile("/proc/self/cgroup")
+	h.cgroups, _ = findCgroups("/sys/fs/cgroup", string(own), probe.Root)
+	go h.spawn()
+	return h, nil
+}
+
+// options returns the command line of a worker.
+func (h *host) options(probe Host) []string {
+	o := wire.Options{
+		Threads: h.cfg.Threads,
+		Memory:  h.cfg.Memory,
 		// A worker may use every thread all the time; a session's own time
 		// limit comes first.
-		CPU:    int64(cfg.Load.Seconds()+1)*int64(cfg.Threads) + 5,
-		Waived: (^cfg.Require).names(),
-		Skip:   cfg.skip,
-	})
+		CPU:    int64(h.cfg.Load.Seconds()+1)*int64(h.cfg.Threads) + 5,
+		Files:  maxOpenFiles,
+		Waived: (^h.cfg.Require).names(),
+		Skip:   h.cfg.skip,
+	}
+	if len(h.attr.AmbientCaps) > 0 {
+		o.Mounts, o.Spill = true, h.cfg.Spill
+	}
+	// A kernel counts the threads of a user namespace since it counts by
+	// namespace; before, it counted all of a user's.
+	if h.attr.Cloneflags != 0 && probe.atLeast(5, 14) {
+		o.Tasks = maxTasks
+	}
+	text, err := json.Marshal(o)
 	if err != nil {
 		panic("sandbox: " + err.Error())
 	}
-	h := &host{cfg: cfg, exe: exe, null: null, digest: hex.EncodeToString(sum.Sum(nil)), namespaces: ownNamespaces(),
-		attr: workerAttr(Probe(), cfg.skip), options: string(options), requests: make(chan startRequest)}
-	go h.spawn()
-	return h, nil
+	return []string{"zonebox-worker", "serve", string(text), o.Cell()}
 }
 
 // workerFlags are the namespaces of a worker. The process namespace is not among
@@ -105,20 +132,27 @@ func workerAttr(probe Host, skip []string) syscall.SysProcAttr {
 	if slices.Contains(skip, layerNames[LayerNamespaces]) {
 		return attr
 	}
+	uid, gid := os.Getuid(), os.Getgid()
+	if probe.Root {
+		uid, gid = nobody, nobody
+		attr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
 	if probe.Namespaces {
 		attr.Cloneflags = workerFlags
+		// Without a name in its namespace the worker could make no file there.
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: uid, Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: gid, Size: 1}}
+		attr.GidMappingsEnableSetgroups = probe.Root // to drop root's groups
 	}
-	if !probe.Root {
-		return attr
-	}
-	attr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-	if probe.Namespaces {
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: nobody, HostID: nobody, Size: 1}}
-		attr.GidMappings = attr.UidMappings
-		attr.GidMappingsEnableSetgroups = true // to drop root's groups
+	if probe.Mounts {
+		attr.AmbientCaps = mountCaps
 	}
 	return attr
 }
+
+// mountCaps are what a worker has, in its own user namespace, until it has made
+// its root (cell_linux.c).
+var mountCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
 
 // close ends every worker, those in use too, and returns when they are gone:
 // they die with the thread that started them.
@@ -131,7 +165,11 @@ func (h *host) close() {
 func (h *host) spawn() {
 	runtime.LockOSThread() // and never unlock: the thread ends with the host
 	for r := range h.requests {
-		p, err := os.StartProcess("/proc/self/fd/4", []string{"zonebox-worker", "confine", h.options}, &os.ProcAttr{
+		attr := h.attr
+		if r.group != nil {
+			attr.UseCgroupFD, attr.CgroupFD = true, r.group.fd
+		}
+		p, err := os.StartProcess("/proc/self/fd/4", h.arguments, &os.ProcAttr{
 			Env: []string{
 				// One arena per thread would reserve 64 MB of address space
 				// each, which the limit on it would count.
@@ -141,9 +179,13 @@ func (h *host) spawn() {
 			},
 			Dir:   "/",
 			Files: []*os.File{h.null, h.null, h.null, r.socket, h.exe},
-			Sys:   &h.attr,
+			Sys:   &attr,
 		})
-		r.reply <- startReply{p, err}
+		reply := startReply{process: p, err: err}
+		if err == nil {
+			reply.autogroup = openAutogroup(p.Pid)
+		}
+		r.reply <- reply
 	}
 }
 
@@ -163,17 +205,29 @@ func (h *host) start(ctx context.Context) (*Session, error) {
 		_ = theirs.Close()
 		return nil, fmt.Errorf("sandbox: start worker: %w", err)
 	}
+	g, err := h.cgroups.add(h.cfg.Memory+h.cfg.Spill, maxTasks)
+	if err != nil {
+		_, _ = c.Close(), theirs.Close()
+		return nil, fmt.Errorf("sandbox: start worker: %w", err)
+	}
 	reply := make(chan startReply, 1)
-	h.requests <- startRequest{theirs, reply}
+	h.requests <- startRequest{theirs, g, reply}
 	started := <-reply
 	_ = theirs.Close()
 	if started.err != nil {
 		_ = c.Close()
+		g.remove()
 		return nil, fmt.Errorf("sandbox: start worker: %w", started.err)
 	}
 	s := &Session{process: started.process, conn: c.(*net.UnixConn), in: bufio.NewReaderSize(c, 256<<10),
-		exited: make(chan struct{}), cfg: h.cfg}
-	h.alive.Go(s.reap)
+		exited: make(chan struct{}), cfg: h.cfg, group: g, autogroup: started.autogroup}
+	h.alive.Go(func() {
+		s.reap()
+		g.remove()
+		if s.autogroup != nil {
+			_ = s.autogroup.Close()
+		}
+	})
 	stop := s.watch(ctx)
 	err = h.attest(s)
 	if err == nil {
@@ -187,131 +241,6 @@ func (h *host) start(ctx context.Context) (*Session, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-// attest reads the worker's report and the kernel's account of it, and refuses
-// a worker that lacks a required layer.
-func (h *host) attest(s *Session) error {
-	kind, payload, err := s.receive()
-	if err != nil {
-		return fmt.Errorf("sandbox: start worker: %w: %w", ErrIsolation, err)
-	}
-	if kind == wire.Fault {
-		f, err := wire.Decode[wire.FaultMessage](payload)
-		if err != nil || !layerName(f.Code) {
-			return s.broken("fault")
-		}
-		return fmt.Errorf("sandbox: start worker: layer %q: %w", f.Code, ErrIsolation)
-	}
-	hello, err := wire.Decode[wire.HelloMessage](payload)
-	if kind != wire.Hello || err != nil || !plainHello(hello) {
-		return s.broken("hello")
-	}
-	a := Attestation{Landlock: hello.Landlock, Dumpable: hello.Dumpable, Files: hello.Files, Engine: hello.Engine,
-		Binary: h.digest, Namespaces: []string{}}
-	for _, n := range []string{"user", "net", "ipc", "uts", "mnt"} {
-		if hello.Namespaces[n] != "" && hello.Namespaces[n] != h.namespaces[n] {
-			a.Namespaces = append(a.Namespaces, n)
-		}
-	}
-	if err := a.readProc(s.process.Pid); err != nil {
-		return fmt.Errorf("sandbox: start worker: %w: %w", ErrIsolation, err)
-	}
-	if h.cfg.skip == nil || h.cfg.demand {
-		if err := h.sufficient(a); err != nil {
-			return err
-		}
-	}
-	s.attestation = a
-	s.base, err = addressSpace(s.process.Pid)
-	return err
-}
-
-// sufficient returns an error unless a shows every layer that is required or
-// that this host was found to grant, and no descriptor beyond the known ones.
-func (h *host) sufficient(a Attestation) error {
-	required := h.cfg.Require
-	if h.attr.Cloneflags != 0 {
-		required |= LayerNamespaces
-	}
-	if missing := required &^ a.Layers(); missing != 0 {
-		return fmt.Errorf("sandbox: start worker: %v missing: %w", missing.names(), ErrIsolation)
-	}
-	for _, f := range a.Files {
-		if !expectedFile(f) {
-			return fmt.Errorf("sandbox: start worker: descriptor leaked: %w", ErrIsolation)
-		}
-	}
-	return nil
-}
-
-// expectedFile reports whether a worker may hold what the descriptor shows: the
-// null device, the socket and the Go runtime's poller.
-func expectedFile(shown string) bool {
-	_, target, _ := strings.Cut(shown, " ")
-	switch target {
-	case os.DevNull, "anon_inode:[eventpoll]", "anon_inode:[eventfd]":
-		return true
-	}
-	return strings.HasPrefix(target, "socket:")
-}
-
-// readProc takes from the kernel what it says of process pid: the filter and
-// no_new_privs of its weakest thread, capabilities, limits.
-func (a *Attestation) readProc(pid int) error {
-	dir := "/proc/" + strconv.Itoa(pid)
-	tasks, err := os.ReadDir(dir + "/task")
-	if err != nil {
-		return err
-	}
-	a.Seccomp, a.NoNewPrivs = 2, len(tasks) > 0
-	for _, t := range tasks {
-		status, err := os.ReadFile(dir + "/task/" + t.Name() + "/status")
-		if err != nil {
-			return err
-		}
-		fields := procFields(string(status))
-		mode, _ := strconv.Atoi(fields["Seccomp"])
-		a.Seccomp = min(a.Seccomp, mode)
-		a.NoNewPrivs = a.NoNewPrivs && fields["NoNewPrivs"] == "1"
-		a.Caps = max(a.Caps, fields["CapEff"])
-		uid, _, _ := strings.Cut(fields["Uid"], "\t")
-		a.UID, _ = strconv.Atoi(uid)
-	}
-	limits, err := os.ReadFile(dir + "/limits")
-	if err != nil {
-		return err
-	}
-	a.Limits = map[string]string{}
-	for _, line := range strings.Split(string(limits), "\n") {
-		if len(line) < 63 {
-			continue
-		}
-		name, hard := strings.TrimSpace(line[:26]), strings.TrimSpace(line[47:67])
-		switch name {
-		case "Max cpu time", "Max file size", "Max core file size", "Max open files", "Max locked memory":
-			a.Limits[name] = hard
-		}
-	}
-	return nil
-}
-
-func procFields(status string) map[string]string {
-	fields := map[string]string{}
-	for _, line := range strings.Split(status, "\n") {
-		if name, v, ok := strings.Cut(line, ":"); ok {
-			fields[name] = strings.TrimSpace(v)
-		}
-	}
-	return fields
-}
-
-func ownNamespaces() map[string]string {
-	out := map[string]string{}
-	for _, n := range []string{"user", "net", "ipc", "uts", "mnt"} {
-		out[n], _ = os.Readlink("/proc/self/ns/" + n)
-	}
-	return out
 }
 
 // addressSpace returns the size of process pid's address space in bytes.
@@ -334,6 +263,9 @@ func addressSpace(pid int) (int64, error) {
 // makes. The worker cannot raise it again: the filter refuses the call.
 func (s *Session) allow(extra int64) error {
 	limit := uint64(s.base + s.cfg.Memory + extra)
+	if err := s.group.allow(s.cfg.Memory + s.cfg.Spill + extra); err != nil {
+		return fmt.Errorf("sandbox: limit worker memory: %w: %w", ErrIsolation, err)
+	}
 	err := unix.Prlimit(s.process.Pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: limit, Max: unix.RLIM_INFINITY}, nil)
 	if err != nil {
 		return fmt.Errorf("sandbox: limit worker memory: %w: %w", ErrIsolation, err)

@@ -14,7 +14,7 @@ import (
 )
 
 // Layers by the names the worker knows them by.
-var allLayers = []string{"no_new_privs", "seccomp", "landlock", "limits", "nondumpable", "namespaces", "descriptors"}
+var allLayers = []string{"no_new_privs", "seccomp", "landlock", "limits", "nondumpable", "namespaces", "root", "capabilities", "descriptors"}
 
 // only returns a configuration with nothing but the named layers.
 func only(keep ...string) sandbox.Config {
@@ -78,7 +78,7 @@ func TestWhatAWorkerMayNotDo(t *testing.T) {
 	port := func(a net.Addr) string { return a.String()[strings.LastIndexByte(a.String(), ':')+1:] }
 
 	none, landlock := pool(t, only()), pool(t, only("no_new_privs", "landlock"))
-	seccomp, all := pool(t, only("no_new_privs", "seccomp")), pool(t, sandbox.Config{})
+	seccomp, all := pool(t, only("no_new_privs", "seccomp")), pool(t, sandbox.Config{Spill: -1})
 	for _, c := range []struct {
 		probe                           string
 		control, landlock, seccomp, all string

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMemoryIsBounded(t *testing.T) {
-	p := pool(t, sandbox.Config{Memory: 256 << 20, Wall: 20 * time.Second, Threads: 2})
+	p := pool(t, sandbox.Config{Memory: 256 << 20, Spill: -1, Wall: time.Minute, Threads: 2})
 	for _, c := range []struct {
 		rule string
 		sql  string

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"syscall"
 
@@ -15,6 +16,7 @@ type Host struct {
 	Landlock   int    `json:"landlock_abi"` // 0: none
 	Seccomp    bool   `json:"seccomp_filter"`
 	Namespaces bool   `json:"namespaces"` // for the user the gate runs as
+	Mounts     bool   `json:"mounts"`     // in a namespace of its own
 	Memfd      bool   `json:"memfd_sealing"`
 	Root       bool   `json:"root"`
 }
@@ -37,14 +39,24 @@ func Probe() Host {
 		h.Memfd = true
 		_ = unix.Close(fd)
 	}
-	h.Namespaces = namespacesAllowed()
+	h.Namespaces = started(&syscall.SysProcAttr{Cloneflags: workerFlags})
+	if h.Namespaces {
+		attr := workerAttr(Host{Root: h.Root, Namespaces: true, Mounts: true}, nil)
+		h.Mounts = started(&attr)
+	}
 	return h
 }
 
-// namespacesAllowed tries to start a program that does not exist in new
-// namespaces: where they are granted, the missing program is what fails.
-func namespacesAllowed() bool {
-	_, err := syscall.ForkExec("/proc/self/nonexistent", []string{"nonexistent"},
-		&syscall.ProcAttr{Sys: &syscall.SysProcAttr{Cloneflags: workerFlags}})
+// atLeast reports whether the kernel is of version major.minor or later.
+func (h Host) atLeast(major, minor int) bool {
+	var a, b int
+	_, err := fmt.Sscanf(h.Kernel, "%d.%d", &a, &b)
+	return err == nil && (a > major || a == major && b >= minor)
+}
+
+// started reports whether the kernel grants attr. It starts a program that does
+// not exist: where all is granted, the missing program is what fails.
+func started(attr *syscall.SysProcAttr) bool {
+	_, err := syscall.ForkExec("/proc/self/nonexistent", []string{"nonexistent"}, &syscall.ProcAttr{Sys: attr})
 	return errors.Is(err, syscall.ENOENT)
 }

@@ -28,7 +28,6 @@
 package sandbox
 
 import (
-	"fmt"
 	"runtime"
 	"time"
 )
@@ -42,6 +41,11 @@ type Config struct {
 	// Memory bounds the address space a worker may add to what it has when it
 	// reports ready and to the tables attached. Default 2 GiB.
 	Memory int64
+	// Spill bounds the memory file system into which a statement over attached
+	// tables overflows when Memory is used up; it is part of no disk and goes
+	// with the worker. A host that grants a worker no mounts of its own gives
+	// none. Default 1 GiB; negative for none.
+	Spill int64
 	// Wall bounds a session from Pool.Start on. Default 60 s.
 	Wall time.Duration
 	// Load bounds a session from Session.Read on, in place of Wall: deliveries
@@ -68,6 +72,10 @@ func (c Config) withDefaults() Config {
 	if c.Memory <= 0 {
 		c.Memory = 2 << 30
 	}
+	if c.Spill == 0 {
+		c.Spill = 1 << 30
+	}
+	c.Spill = max(c.Spill, 0)
 	if c.Wall <= 0 {
 		c.Wall = time.Minute
 	}
@@ -87,87 +95,4 @@ func (c Config) withDefaults() Config {
 		c.Require = Strict
 	}
 	return c
-}
-
-// Layers is a set of isolation layers.
-type Layers uint
-
-const (
-	// LayerNoNewPrivs: the worker can gain no privilege by executing a file.
-	LayerNoNewPrivs Layers = 1 << iota
-	// LayerSeccomp: every thread is under the system call filter.
-	LayerSeccomp
-	// LayerLandlock: the worker opens no file and no TCP port.
-	LayerLandlock
-	// LayerLimits: CPU, file size, descriptors and core size are limited.
-	LayerLimits
-	// LayerNondumpable: no other process of the user may trace the worker.
-	LayerNondumpable
-	// LayerNamespaces: the worker has a network, IPC and host name of its own.
-	LayerNamespaces
-)
-
-// Strict is every layer that a Linux kernel since 5.13 offers without
-// privileges. Namespaces are used wherever the host grants them and are not part
-// of it, since many hosts forbid them to ordinary users.
-const Strict = LayerNoNewPrivs | LayerSeccomp | LayerLandlock | LayerLimits | LayerNondumpable
-
-var layerNames = map[Layers]string{
-	LayerNoNewPrivs: "no_new_privs", LayerSeccomp: "seccomp", LayerLandlock: "landlock",
-	LayerLimits: "limits", LayerNondumpable: "nondumpable", LayerNamespaces: "namespaces",
-}
-
-// names returns the names of the layers in l.
-func (l Layers) names() []string {
-	var out []string
-	for b := LayerNoNewPrivs; b <= LayerNamespaces; b <<= 1 {
-		if l&b != 0 {
-			out = append(out, layerNames[b])
-		}
-	}
-	return out
-}
-
-// An Attestation is what is in force in one worker. Audit entries carry it.
-type Attestation struct {
-	Landlock   int               `json:"landlock_abi"` // 0: not in force
-	Seccomp    int               `json:"seccomp_mode"` // 2: filter, on every thread
-	NoNewPrivs bool              `json:"no_new_privs"` // on every thread
-	Dumpable   bool              `json:"dumpable"`
-	Namespaces []string          `json:"namespaces"` // those that differ from the gate's
-	UID        int               `json:"uid"`
-	Caps       string            `json:"effective_caps"`
-	Limits     map[string]string `json:"limits"` // hard limits
-	Files      []string          `json:"open_files"`
-	Binary     string            `json:"binary_sha256"`
-	Engine     string            `json:"engine"`
-}
-
-// Layers returns the layers the attestation shows.
-func (a Attestation) Layers() Layers {
-	var l Layers
-	if a.NoNewPrivs {
-		l |= LayerNoNewPrivs
-	}
-	if a.Seccomp == 2 {
-		l |= LayerSeccomp
-	}
-	if a.Landlock > 0 {
-		l |= LayerLandlock
-	}
-	if a.Limits["Max file size"] == "0" && a.Limits["Max core file size"] == "0" &&
-		a.Limits["Max cpu time"] != "unlimited" && a.Limits["Max open files"] == fmt.Sprint(maxOpenFiles) {
-		l |= LayerLimits
-	}
-	if !a.Dumpable {
-		l |= LayerNondumpable
-	}
-	have := map[string]bool{}
-	for _, n := range a.Namespaces {
-		have[n] = true
-	}
-	if have["net"] && have["ipc"] && have["uts"] {
-		l |= LayerNamespaces
-	}
-	return l
 }

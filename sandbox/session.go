@@ -58,6 +58,9 @@ type Session struct {
 	state   *os.ProcessState // valid after exited
 	alone   bool             // valid after exited: it ended before the gate killed it
 
+	group     *group   // nil: bounded by no control group
+	autogroup *os.File // nil: in no scheduling group of its own
+
 	cfg         Config
 	attestation Attestation
 	base        int64 // address space in use when the worker was ready
@@ -81,6 +84,7 @@ func (s *Session) begin(ctx context.Context, wall time.Duration) {
 	defer s.mu.Unlock()
 	s.timer = time.AfterFunc(wall, func() { s.kill(ErrTime) })
 	s.unctx = context.AfterFunc(ctx, func() { s.kill(context.Cause(ctx)) })
+	time.AfterFunc(shareLook, s.makeWay)
 }
 
 // kill ends the process; the first cause given is the one reported.
@@ -97,6 +101,9 @@ func (s *Session) kill(cause error) {
 func (s *Session) reap() {
 	s.state, _ = s.process.Wait()
 	s.alone = s.alive()
+	if s.group.starved() {
+		s.kill(ErrMemory)
+	}
 	close(s.exited)
 }
 

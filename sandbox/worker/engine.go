@@ -23,7 +23,11 @@ type engine struct {
 // openEngine opens the database with every setting that shrinks its surface.
 // The settings are defense in depth: DuckDB's own security page calls running
 // SQL of others unsafe by design, and several of them can be side-stepped.
-func openEngine(opt wire.Options) (*engine, error) {
+//
+// What depends on the worker's use, and the lock on all of them, is set by
+// settle. The engine keeps in the directory spill what does not fit its memory; without
+// one a statement that needs more fails.
+func openEngine(opt wire.Options, spill string) (*engine, error) {
 	var config duckdb.Config
 	if duckdb.CreateConfig(&config) != duckdb.StateSuccess {
 		return nil, fmt.Errorf("worker: create engine config")
@@ -31,11 +35,11 @@ func openEngine(opt wire.Options) (*engine, error) {
 	defer duckdb.DestroyConfig(&config)
 	for _, s := range [][2]string{
 		{"threads", strconv.Itoa(opt.Threads)},
-		// Somewhat under the limit of the address space, so that the engine
-		// reports most shortages itself instead of meeting a failed allocation.
-		{"memory_limit", strconv.FormatInt(opt.Memory*8/10>>20, 10) + "MiB"},
-		{"temp_directory", ""}, // no spill: a query that needs it fails
-		{"enable_external_access", "false"},
+		{"memory_limit", strconv.FormatInt(engineMemory(opt.Memory)>>20, 10) + "MiB"},
+		{"temp_directory", spill},
+		// Less than the directory holds, so that the engine reports the
+		// shortage itself.
+		{"max_temp_directory_size", strconv.FormatInt(opt.Spill-opt.Spill/8, 10) + "B"},
 		{"autoinstall_known_extensions", "false"},
 		{"autoload_known_extensions", "false"},
 		{"allow_community_extensions", "false"},
@@ -56,8 +60,6 @@ func openEngine(opt wire.Options) (*engine, error) {
 	for _, sql := range []string{
 		"SET TimeZone = 'UTC'",
 		"SET errors_as_json = true",
-		"SET disabled_filesystems = 'LocalFileSystem'",
-		"SET lock_configuration = true",
 		// Whatever the engine loads lazily it loads now, while it may read files.
 		"SELECT json_serialize_sql('SELECT 1'), timezone('UTC', TIMESTAMP '2020-01-01'), sum(x) FROM range(100000) t(x)",
 	} {
@@ -66,6 +68,15 @@ func openEngine(opt wire.Options) (*engine, error) {
 		}
 	}
 	return e, nil
+}
+
+// engineMemory is what the engine may use of the address space: so much less that
+// it reports most shortages itself, or makes room in the overflow directory,
+// instead of meeting a failed allocation. What it does not count takes a fifth,
+// and 128 MiB at least: thread stacks, what the allocator holds back, the
+// runtime.
+func engineMemory(memory int64) int64 {
+	return max(memory-max(memory/5, 128<<20), memory/2)
 }
 
 // run executes a statement of our own and drops its result.
@@ -86,6 +97,7 @@ func engineFault(kind duckdb.ErrorType, text string) *fault {
 		Type     string `json:"exception_type"`
 		Message  string `json:"exception_message"`
 		Position string `json:"position"`
+		Errno    string `json:"errno"`
 	}
 	if json.Unmarshal([]byte(text), &detail) == nil {
 		if n, err := strconv.Atoi(detail.Position); err == nil && n >= 0 {
@@ -117,6 +129,10 @@ func engineFault(kind duckdb.ErrorType, text string) *fault {
 	}
 	// A failed allocation inside the C library arrives as bad_alloc under
 	// another type; its fixed text holds no value.
+	// ENOSPC and EFBIG: the overflow directory is full.
+	if detail.Errno == "28" || detail.Errno == "27" {
+		f.code = "memory"
+	}
 	if strings.Contains(detail.Message, "std::bad_alloc") || strings.Contains(text, "std::bad_alloc") {
 		f.code = "memory"
 	}

@@ -1,10 +1,11 @@
 package worker
 
+// #include "cell.h"
+import "C"
+
 import (
 	"errors"
 	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -16,57 +17,25 @@ import (
 
 const maxOpenFiles = 256
 
-// confine gives up privileges, limits, descriptors and files, and executes this
-// binary again as the serving stage. It returns only on error.
-//
-// Landlock and the limits bind the calling thread and what it executes, so doing
-// this before execve binds every thread of the serving stage without exception.
-func confine(opt wire.Options) error {
-	runtime.LockOSThread()
-	steps := []struct {
-		layer string
-		do    func() error
-	}{
-		{"descriptors", func() error { return unix.CloseRange(gateFD+1, ^uint(0), unix.CLOSE_RANGE_CLOEXEC) }},
-		{"no_new_privs", func() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }},
-		{"limits", func() error { return setLimits(opt.CPU) }},
-		{"landlock", landlockForStart},
-	}
-	for _, s := range steps {
-		if skipped(opt, s.layer) {
-			continue
-		}
-		if err := s.do(); err != nil && !slices.Contains(opt.Waived, s.layer) {
-			return &layerError{s.layer, err}
-		}
-	}
-	err := unix.Exec("/proc/self/exe", []string{"zonebox-worker", "serve", os.Args[2]}, os.Environ())
-	return &layerError{"exec", err}
+// A cell is what cell_linux.c put in force before the program began.
+type cell struct {
+	landlock int
+	root     bool
+	proc     int    // descriptor of the process's own directory of /proc
+	spill    string // directory the engine may overflow into, or empty
 }
 
-func setLimits(cpu int64) error {
-	for _, l := range []struct {
-		resource  int
-		cur, hard uint64
-	}{
-		{unix.RLIMIT_CPU, uint64(cpu), uint64(cpu) + 1},
-		{unix.RLIMIT_FSIZE, 0, 0},
-		{unix.RLIMIT_CORE, 0, 0},
-		{unix.RLIMIT_MEMLOCK, 0, 0},
-		{unix.RLIMIT_NOFILE, maxOpenFiles, maxOpenFiles},
-	} {
-		if err := unix.Setrlimit(l.resource, &unix.Rlimit{Cur: l.cur, Max: l.hard}); err != nil {
-			return fmt.Errorf("limit %d: %w", l.resource, err)
-		}
-	}
-	return nil
+func ownCell() cell {
+	c := C.zonebox_cell
+	return cell{landlock: int(c.landlock), root: c.root != 0, proc: int(c.proc), spill: C.GoString(&c.spill[0])}
 }
 
 // harden closes the last doors once the engine has opened what it needs: files
 // for good, tracing, and all system calls but those of seccomp_linux.go. It
-// returns what only the worker can report.
-func harden(opt wire.Options) (wire.HelloMessage, error) {
-	hello := wire.HelloMessage{Namespaces: map[string]string{}, Dumpable: true}
+// returns the worker's own account of itself, which the gate compares with the
+// kernel's.
+func harden(opt wire.Options, c cell) (wire.HelloMessage, error) {
+	hello := wire.HelloMessage{Namespaces: map[string]string{}, Dumpable: true, Root: c.root, Landlock: c.landlock}
 	// The runtime's poller starts with the first timer, and the filter knows
 	// no call to start it with.
 	time.Sleep(time.Microsecond)
@@ -78,27 +47,113 @@ func harden(opt wire.Options) (wire.HelloMessage, error) {
 	if v, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err == nil && v == 0 {
 		hello.Dumpable = false
 	}
-	for _, n := range []string{"user", "net", "ipc", "uts", "mnt"} {
-		hello.Namespaces[n], _ = os.Readlink("/proc/self/ns/" + n)
+	if err := c.report(&hello); err != nil {
+		return hello, &layerError{"report", err}
 	}
-	for fd := range maxOpenFiles {
-		if target, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)); err == nil {
-			hello.Files = append(hello.Files, strconv.Itoa(fd)+" "+target)
-		}
+	status, err := unix.Openat(c.proc, "status", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return hello, &layerError{"report", err}
 	}
-	if !skipped(opt, "landlock") {
-		abi, err := landlockForService()
-		if err != nil && !slices.Contains(opt.Waived, "landlock") {
+	_ = unix.Close(c.proc)
+	defer func() { _ = unix.Close(status) }()
+	if c.landlock > 0 {
+		if err := landlockForService(c); err != nil {
 			return hello, &layerError{"landlock", err}
 		}
-		hello.Landlock = abi
 	}
 	if !skipped(opt, "seccomp") {
-		if err := installFilter(); err != nil && !slices.Contains(opt.Waived, "seccomp") {
+		if err := installFilter(c.spill != ""); err != nil && !slices.Contains(opt.Waived, "seccomp") {
 			return hello, &layerError{"seccomp", err}
 		}
 	}
+	// A file of /proc is written anew for whoever reads it from its start: this
+	// is the status under the filter.
+	hello.Status, err = readAll(status)
+	if err != nil {
+		return hello, &layerError{"report", err}
+	}
 	return hello, nil
+}
+
+// report reads from the process's own directory of /proc what it is confined by.
+func (c cell) report(hello *wire.HelloMessage) error {
+	var link [256]byte
+	for _, n := range []string{"user", "net", "ipc", "uts", "mnt"} {
+		if k, err := unix.Readlinkat(c.proc, "ns/"+n, link[:]); err == nil {
+			hello.Namespaces[n] = string(link[:k])
+		}
+	}
+	for fd := range maxOpenFiles {
+		if fd == c.proc {
+			continue // closed before the worker serves
+		}
+		if k, err := unix.Readlinkat(c.proc, "fd/"+strconv.Itoa(fd), link[:]); err == nil {
+			hello.Files = append(hello.Files, strconv.Itoa(fd)+" "+string(link[:k]))
+		}
+	}
+	texts := map[string]*string{"limits": &hello.Limits, "cgroup": &hello.Cgroup}
+	if c.root {
+		texts["mountinfo"] = &hello.Mounts
+	}
+	for name, to := range texts {
+		fd, err := unix.Openat(c.proc, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		*to, err = readAll(fd)
+		_ = unix.Close(fd)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// readAll reads what is left in fd. It uses no os.File: those want the poller to
+// know of them.
+func readAll(fd int) (string, error) {
+	var out []byte
+	buf := make([]byte, 8<<10)
+	for {
+		n, err := unix.Read(fd, buf)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if n == 0 {
+			return string(out), nil
+		}
+		out = append(out, buf[:n]...)
+	}
+}
+
+// settle makes the worker what its first request needs and nothing more. Only a
+// worker that holds rows may overflow into memory of its own; any other loses
+// every call that names a file, and the engine the file system. It comes before
+// the engine sees any text but this package's: whoever has set
+// enable_external_access can set no directory afterwards.
+func (s *server) settle(rows bool) error {
+	if s.settled {
+		return nil
+	}
+	s.settled = true
+	rows = rows && s.cell.spill != ""
+	settings := "SET enable_external_access = false; SET lock_configuration = true"
+	if !rows {
+		settings = "SET temp_directory = ''; SET disabled_filesystems = 'LocalFileSystem'; " + settings
+	}
+	if err := s.engine.run(settings); err != nil {
+		return err
+	}
+	if rows || s.cell.spill == "" || skipped(s.options, "seccomp") {
+		return nil
+	}
+	if err := installFilter(false); err != nil && !slices.Contains(s.options.Waived, "seccomp") {
+		return err
+	}
+	return nil
 }
 
 var errLandlock = errors.New("a file could be opened")

@@ -7,64 +7,54 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the start of a Go program with a C++ engine in it reads: the binary and
-// its libraries; the processor list; the limits of its cgroup (DuckDB 1.5 aborts
-// if it sees the file and cannot read it); its own maps and threads.
-var (
-	startRun  = []string{"/proc/self/exe", "/lib", "/lib64", "/usr/lib", "/usr/lib64"}
-	startRead = []string{"/etc/ld.so.cache", "/proc/self", "/sys/fs/cgroup", "/sys/devices/system/cpu", "/sys/kernel/mm/transparent_hugepage"}
-)
-
-// landlockForStart allows the calling thread and what it executes to run this
-// binary and to read the files above, nothing else.
-func landlockForStart() error {
-	ruleset, _, err := landlockRuleset()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = unix.Close(ruleset) }()
-	for _, path := range startRun {
-		if err := landlockAllow(ruleset, path, landlock.AccessFSExecute|landlock.AccessFSReadFile|landlock.AccessFSReadDir); err != nil {
+// landlockForService forbids every thread every file but those in the worker's
+// own memory, and verifies that. A worker with a root of its own has been under
+// that rule since cell_linux.c; one that shares the host's root may have read
+// until now what its start reads.
+func landlockForService(c cell) error {
+	if !c.root {
+		if err := landlockAgain(c.spill); err != nil {
 			return err
 		}
 	}
-	for _, path := range startRead {
-		if err := landlockAllow(ruleset, path, landlock.AccessFSReadFile|landlock.AccessFSReadDir); err != nil {
-			return err
-		}
+	fd, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if !errors.Is(err, unix.EACCES) {
+		_ = unix.Close(fd)
+		return errLandlock
 	}
-	return landlock.LandlockRestrictSelf(ruleset, 0)
+	return nil
 }
 
-// landlockForService forbids every thread every file, verifies that, and returns
-// the kernel's Landlock version.
-func landlockForService() (int, error) {
-	ruleset, abi, err := landlockRuleset()
+func landlockAgain(spill string) error {
+	ruleset, err := landlockRuleset()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { _ = unix.Close(ruleset) }()
 	// The list of threads stays readable: going through it again is how the
 	// next call knows that it has reached every thread.
 	if err := landlockAllow(ruleset, "/proc/self/task", landlock.AccessFSReadDir); err != nil {
-		return 0, err
+		return err
 	}
-	if err := landlock.AllThreadsLandlockRestrictSelf(ruleset, 0); err != nil {
-		return 0, err
+	if spill != "" {
+		if err := landlockAllow(ruleset, spill, spillAccess); err != nil {
+			return err
+		}
 	}
-	if fd, err := unix.Open("/proc/self/status", unix.O_RDONLY|unix.O_CLOEXEC, 0); !errors.Is(err, unix.EACCES) {
-		_ = unix.Close(fd)
-		return 0, errLandlock
-	}
-	return abi, nil
+	return landlock.AllThreadsLandlockRestrictSelf(ruleset, 0)
 }
+
+// spillAccess is what the engine may do in its overflow directory. It is what
+// cell_linux.c grants; the kernel takes the smaller of the two.
+const spillAccess = landlock.AccessFSReadFile | landlock.AccessFSWriteFile | landlock.AccessFSReadDir |
+	landlock.AccessFSMakeReg | landlock.AccessFSRemoveFile
 
 // landlockRuleset returns a ruleset that handles all this kernel can: files,
 // TCP since version 4, abstract sockets and signals to others since version 6.
-func landlockRuleset() (ruleset, abi int, err error) {
-	abi, err = landlock.LandlockGetABIVersion()
+func landlockRuleset() (ruleset int, err error) {
+	abi, err := landlock.LandlockGetABIVersion()
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	attr := landlock.RulesetAttr{HandledAccessFS: landlock.AccessFSMakeSym<<1 - 1}
 	if abi >= 2 {
@@ -82,8 +72,7 @@ func landlockRuleset() (ruleset, abi int, err error) {
 	if abi >= 6 {
 		attr.Scoped = landlock.ScopeAbstractUnixSocket | landlock.ScopeSignal
 	}
-	ruleset, err = landlock.LandlockCreateRuleset(&attr, 0)
-	return ruleset, abi, err
+	return landlock.LandlockCreateRuleset(&attr, 0)
 }
 
 // landlockAllow adds a path that exists; one that does not needs no rule.

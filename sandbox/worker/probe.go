@@ -2,6 +2,9 @@
 
 package worker
 
+// #cgo CFLAGS: -DZONEBOX_PROBE
+import "C"
+
 import (
 	"errors"
 	"os"
@@ -123,6 +126,19 @@ var probes = map[string]func(argument string) error{
 	"setns":       func(string) error { return unix.Setns(-1, 0) },
 	"personality": func(string) error { return raw(unix.SYS_PERSONALITY, 0xffffffff, 0, 0) },
 	"memfd":       func(string) error { fd, err := unix.MemfdCreate("p", 0); _ = unix.Close(fd); return err },
+	"fill": func(size string) error {
+		n, _ := strconv.Atoi(size)
+		fd, err := unix.Open(ownCell().spill+"/fill-"+size, unix.O_CREAT|unix.O_WRONLY|unix.O_CLOEXEC, 0o600)
+		if err != nil {
+			return err
+		}
+		for block := make([]byte, 1<<20); n > 0; n -= len(block) {
+			if _, err := unix.Write(fd, block); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
 	"setrlimit": func(string) error {
 		return unix.Prlimit(0, unix.RLIMIT_AS, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}, nil)
 	},

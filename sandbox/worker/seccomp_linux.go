@@ -2,6 +2,7 @@ package worker
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/net/bpf"
@@ -47,8 +48,16 @@ var killedCalls = append([]uint32{
 	unix.SYS_SETUID, unix.SYS_SETRESUID, unix.SYS_SETGID, unix.SYS_SETRESGID, unix.SYS_CAPSET,
 }, archKilled...)
 
-// filter returns the program for a process with this id.
-func filter(pid int) []bpf.Instruction {
+// spillCalls is what the engine needs to keep what does not fit its memory in
+// files of its own. A worker that holds no rows loses them (settle). Names are
+// left to the two layers that know them: its own root and Landlock.
+var spillCalls = append([]uint32{
+	unix.SYS_OPENAT, unix.SYS_PWRITE64, unix.SYS_FTRUNCATE, unix.SYS_FALLOCATE, unix.SYS_UNLINKAT, unix.SYS_FACCESSAT,
+}, archSpill...)
+
+// filter returns the program for a process with this id; with spill, it knows
+// spillCalls and the call that installs a tighter one.
+func filter(pid int, spill bool) []bpf.Instruction {
 	const (
 		offNumber = 0
 		offArch   = 4
@@ -72,7 +81,13 @@ func filter(pid int) []bpf.Instruction {
 		bpf.JumpIf{Cond: bpf.JumpLessThan, Val: 0x40000000, SkipTrue: 1},
 		ret(actKill),
 	}
-	for _, nr := range allowedCalls {
+	allowed := allowedCalls
+	if spill {
+		allowed = append(slices.Clone(allowed), spillCalls...)
+		program = append(program, when(unix.SYS_SECCOMP, arg(0),
+			bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SECCOMP_SET_MODE_FILTER, SkipFalse: 1}, ret(actAllow), refuse)...)
+	}
+	for _, nr := range allowed {
 		program = append(program, when(nr, ret(actAllow))...)
 	}
 	for _, nr := range killedCalls {
@@ -104,9 +119,10 @@ func filter(pid int) []bpf.Instruction {
 	return append(program, refuse)
 }
 
-// installFilter puts every thread of the process under the filter.
-func installFilter() error {
-	raw, err := bpf.Assemble(filter(unix.Getpid()))
+// installFilter puts every thread of the process under the filter, on top of
+// those it is under already: of two answers the kernel takes the stricter.
+func installFilter(spill bool) error {
+	raw, err := bpf.Assemble(filter(unix.Getpid(), spill))
 	if err != nil {
 		return err
 	}

@@ -12,10 +12,13 @@ import (
 // Bind any number of times, or Attach any number of times and one Execute, or
 // one Deliver. The gate keeps the order; the worker does not rely on it.
 type server struct {
-	cfg    Config
-	engine *engine
-	in     *socket
-	buf    *bufio.Reader
+	cfg     Config
+	options wire.Options
+	cell    cell
+	settled bool // see settle
+	engine  *engine
+	in      *socket
+	buf     *bufio.Reader
 }
 
 // A fault is a failure the gate is told about by code and position.
@@ -52,6 +55,11 @@ func (s *server) serve() int {
 }
 
 func (s *server) answer(kind wire.Kind, payload []byte) error {
+	if kind != wire.Probe {
+		if err := s.settle(kind == wire.Attach); err != nil {
+			return errDead
+		}
+	}
 	switch kind {
 	case wire.Parse:
 		return request(payload, s.parse)

@@ -36,28 +36,18 @@ const (
 	exitService = 71
 )
 
-// Main runs the stage named on the command line and returns the exit code. The
-// gate starts "confine", which gives up what it can and executes the same
-// binary as "serve": what is given up before an execve holds for every thread
-// the new image starts.
+// Main serves the gate and returns the exit code. The gate starts the binary with
+// three arguments: "serve", the options as JSON, and what cell_linux.c did
+// before Main ran.
 func Main(cfg Config) int {
 	if cfg.TreeHash == nil {
 		panic("worker: Config.TreeHash is nil")
 	}
-	if len(os.Args) != 3 {
-		return usage()
-	}
 	var opt wire.Options
-	if err := json.Unmarshal([]byte(os.Args[2]), &opt); err != nil {
+	if len(os.Args) != 4 || os.Args[1] != "serve" || json.Unmarshal([]byte(os.Args[2]), &opt) != nil {
 		return usage()
 	}
-	switch os.Args[1] {
-	case "confine":
-		return refuse(confine(opt))
-	case "serve":
-		return serveStage(cfg, opt)
-	}
-	return usage()
+	return serve(cfg, opt)
 }
 
 func usage() int {
@@ -65,19 +55,20 @@ func usage() int {
 	return exitUsage
 }
 
-func serveStage(cfg Config, opt wire.Options) int {
+func serve(cfg Config, opt wire.Options) int {
 	// A worker is short-lived: fewer collections are worth more than a small heap.
 	debug.SetGCPercent(400)
-	e, err := openEngine(opt)
+	c := ownCell()
+	e, err := openEngine(opt, c.spill)
 	if err != nil {
 		return refuse(err)
 	}
-	hello, err := harden(opt)
+	hello, err := harden(opt, c)
 	if err != nil {
 		return refuse(err)
 	}
 	hello.Engine = e.version
-	s := &server{cfg: cfg, engine: e, in: &socket{}}
+	s := &server{cfg: cfg, options: opt, cell: c, engine: e, in: &socket{}}
 	if err := s.in.send(wire.AppendJSON(nil, wire.Hello, hello)); err != nil {
 		return exitService
 	}
@@ -87,9 +78,6 @@ func serveStage(cfg Config, opt wire.Options) int {
 // refuse tells the gate that this host cannot confine the worker. The error
 // names a layer, nothing else.
 func refuse(err error) int {
-	if err == nil {
-		return 0
-	}
 	code := "start"
 	if l, ok := err.(*layerError); ok {
 		code = l.layer

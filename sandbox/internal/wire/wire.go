@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // Kind tells what a frame carries.
@@ -147,14 +148,19 @@ type FaultMessage struct {
 	Column int    `json:"column"` // index into the delivery's columns, -1 if none
 }
 
-// HelloMessage is what only the worker itself can see of its confinement. The
-// gate reads the rest from outside.
+// HelloMessage is the worker's own account of its confinement. The gate compares
+// it with the kernel's.
 type HelloMessage struct {
 	Engine     string            `json:"engine"`
 	Landlock   int               `json:"landlock_abi"` // 0: not in force
 	Dumpable   bool              `json:"dumpable"`
+	Root       bool              `json:"root"` // its root directory is its own
 	Namespaces map[string]string `json:"namespaces"`
 	Files      []string          `json:"files"`
+	Status     string            `json:"status"` // of /proc/self, as are the rest
+	Limits     string            `json:"limits"`
+	Mounts     string            `json:"mounts"`
+	Cgroup     string            `json:"cgroup"`
 }
 
 // Append adds the frame of payload to dst and returns the result.
@@ -236,9 +242,25 @@ func Read(r io.Reader) (Kind, []byte, error) {
 type Options struct {
 	Threads int   `json:"threads"`
 	Memory  int64 `json:"memory"` // bytes the statement may use
-	CPU     int64 `json:"cpu"`    // seconds
+	Spill   int64 `json:"spill"`  // bytes it may overflow into, 0 for none
 	// Waived names layers the configuration lets be absent.
 	Waived []string `json:"waived,omitempty"`
 	// Skip names layers to leave out; only the worker that tests build obeys.
 	Skip []string `json:"skip,omitempty"`
+
+	CPU    int64 `json:"-"` // seconds
+	Files  int   `json:"-"` // descriptors
+	Tasks  int   `json:"-"` // threads, 0 for no limit of its own
+	Mounts bool  `json:"-"` // the worker may mount
+}
+
+// Cell is the part of the options that is obeyed before the program begins
+// (sandbox/worker/cell_linux.c).
+func (o Options) Cell() string {
+	mounts := 0
+	if o.Mounts {
+		mounts = 1
+	}
+	return fmt.Sprintf("mounts=%d;spill=%d;cpu=%d;files=%d;tasks=%d;waived=,%s,;skip=,%s,",
+		mounts, o.Spill, o.CPU, o.Files, o.Tasks, strings.Join(o.Waived, ","), strings.Join(o.Skip, ","))
 }
