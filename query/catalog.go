@@ -115,6 +115,27 @@ func newTable(d registry.DatasetFacts, grant registry.Grant, pack policy.Pack) (
 	return t, nil
 }
 
+// delivered returns the catalogue type of the values that the grant gives of a
+// column, "" if it gives none.
+func (c *catalog) delivered(table, column string) string {
+	for _, g := range c.grants[table].Spec.Columns {
+		for _, col := range c.datasets[table].Spec.Columns {
+			if g.Name != column || col.Name != column {
+				continue
+			}
+			if r := recipeOf(g.Recipe); r != nil {
+				t, err := r.OutputType(col.Type)
+				if err != nil {
+					return ""
+				}
+				return t
+			}
+			return col.Type
+		}
+	}
+	return ""
+}
+
 // inForce reports whether now lies within the civil days from and until, both
 // included, on the pack's clock.
 func inForce(from, until string, pack policy.Pack, now time.Time) bool {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"zonebox/masking"
+	"zonebox/query/analysis"
 	"zonebox/registry"
 	"zonebox/sandbox"
 	"zonebox/zone"
@@ -78,7 +79,26 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 	for _, c := range grant.Scope {
 		p.Scope = append(p.Scope, zone.Condition{Column: c.Column, In: c.In})
 	}
+	if !e.cfg.unpruned {
+		p.Needs = w.needs(t.Name)
+	}
 	return p, nil
+}
+
+// needs is what the references of a table need of a row, on delivered values.
+func (w *worker) needs(table string) (out [][]zone.Need) {
+	i := slices.IndexFunc(w.Scans, func(s analysis.Scan) bool { return s.Table == table })
+	if i < 0 {
+		return nil
+	}
+	for _, list := range w.Scans[i].Needs {
+		bound := []zone.Need{}
+		for _, n := range list {
+			bound = append(bound, zone.Need{Column: n.Column, Type: w.catalog.delivered(table, n.Column), Op: n.Op, Values: n.Values})
+		}
+		out = append(out, bound)
+	}
+	return out
 }
 
 // attachPieces makes the columns of some pieces, as many at a time as there are

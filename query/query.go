@@ -47,6 +47,9 @@ type Config struct {
 	Cache      int64         // bytes of columns kept for further statements; 0 is the sandbox's default
 	Log        *slog.Logger  // nil discards
 	Now        func() time.Time
+
+	segment  int  // rows of a segment; tests make it small
+	unpruned bool // tests compare with what pruning gives
 }
 
 // Engine owns one open domain. It is safe for concurrent use.
@@ -127,7 +130,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if e.registry, err = openRegistry(ctx, cfg, e.keys); err != nil {
 		return nil, err
 	}
-	if e.store, err = zone.Open(filepath.Join(cfg.Domain, zonesDir), e.keys, e.keys.Signer()); err != nil {
+	if e.store, err = zone.New(zone.Config{Dir: filepath.Join(cfg.Domain, zonesDir), Wrapper: e.keys, Signer: e.keys.Signer(), SegmentRows: cfg.segment}); err != nil {
 		return nil, err
 	}
 	if e.policy, err = policy.New(ctx, policy.Config{Now: cfg.Now}); err != nil {

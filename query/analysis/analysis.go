@@ -129,6 +129,7 @@ type Scan struct {
 	Table   string
 	Columns []string // catalogue order
 	Entity  bool     // also reads the hidden entity code
+	Needs   [][]Need // what each reference needs of a row; nil if one needs every row
 }
 
 // Order is one sort key of a record-level answer.

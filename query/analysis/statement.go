@@ -106,11 +106,12 @@ func (a *analyzer) statement(root *block) *Statement {
 			st.References = append(st.References, Reference{r.table.Name, r.alias, r.table.K, r.held})
 		}
 	}
+	needs := a.needs(root.out)
 	for t, columns := range scans {
 		if len(columns) == 0 {
 			columns[fold(t.any())] = true
 		}
-		sc := Scan{Table: t.Name, Entity: columns["__entity"]}
+		sc := Scan{Table: t.Name, Entity: columns["__entity"], Needs: needs[t]}
 		for i := range t.Columns {
 			if c := &t.Columns[i]; columns[fold(c.Name)] {
 				sc.Columns = append(sc.Columns, c.Name)

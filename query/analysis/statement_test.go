@@ -84,7 +84,14 @@ func TestScansAreWhatIsRead(t *testing.T) {
 		{"select id_number from visits", "[{visits [id_number] false}]"},
 		{"select count(*) from visits v join persons p on v.id_number = p.id_number", "[{persons [id_number] true} {visits [id_number] true}]"},
 	} {
-		if got := fmt.Sprint(allowed(t, c.sql).Scans); got != c.want {
+		scans := allowed(t, c.sql).Scans
+		for i := range scans {
+			if scans[i].Needs != nil {
+				t.Errorf("%s: %s needs %v, want every row", c.sql, scans[i].Table, scans[i].Needs)
+			}
+			scans[i].Needs = nil
+		}
+		if got := strings.ReplaceAll(fmt.Sprint(scans), " []}", "}"); got != c.want {
 			t.Errorf("%s: scans %s, want %s", c.sql, got, c.want)
 		}
 	}
