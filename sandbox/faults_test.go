@@ -199,7 +199,7 @@ func TestEveryFaultOfAWorkerIsOneError(t *testing.T) {
 		rounds = 20
 	}
 	p := faultPools{
-		usual:      pool(t, sandbox.Config{Memory: 256 << 20, Wall: 30 * time.Second, Pool: 2}),
+		usual:      pool(t, sandbox.Config{Memory: 256 << 20, Wall: 10 * time.Second, Pool: 2}),
 		hasty:      pool(t, sandbox.Config{Wall: 300 * time.Millisecond, Load: 300 * time.Millisecond}),
 		unfiltered: pool(t, sandbox.Skipping(sandbox.Config{}, "seccomp")),
 	}

@@ -175,6 +175,35 @@ func TestAProgramThatIsNoWorkerMakesNoPool(t *testing.T) {
 	}
 }
 
+func TestAWorkerThatDiesIdleIsReplaced(t *testing.T) {
+	first := make(chan *sandbox.Session, 1)
+	p, err := sandbox.NewPoolStarting(sandbox.Config{Worker: worker}, func(start func(context.Context) (*sandbox.Session, error)) func(context.Context) (*sandbox.Session, error) {
+		return func(ctx context.Context) (*sandbox.Session, error) {
+			s, err := start(ctx)
+			select {
+			case first <- s:
+			default:
+			}
+			return s, err
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := (<-first).Kill(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	want := sandbox.Stats{Idle: 1, Started: 2, Died: 1}
+	for range 500 {
+		if p.Stats() == want {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("Stats() = %+v, want %+v", p.Stats(), want)
+}
+
 // TestAWorkerMayDieAtAnyMoment kills workers from the start's end on, so that
 // some die idle, some as they are handed out, some in each request.
 func TestAWorkerMayDieAtAnyMoment(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -53,7 +54,7 @@ type frameBuffer []byte
 func (b *frameBuffer) Write(p []byte) (int, error) { *b = append(*b, p...); return len(p), nil }
 
 func TestARogueWorkerIsNotBelieved(t *testing.T) {
-	p := pool(t, sandbox.Config{})
+	p := pool(t, sandbox.Config{Wall: 5 * time.Second})
 	schema := wire.AppendJSON(nil, wire.Schema, wire.SchemaMessage{Columns: []sandbox.Column{{Name: "n", Type: "BIGINT"}}})
 	done := func(rows int64) []byte { return wire.AppendJSON(nil, wire.Done, wire.DoneMessage{Rows: rows}) }
 	fault := func(code string) []byte {
