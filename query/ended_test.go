@@ -1,9 +1,11 @@
 package query_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -283,5 +285,49 @@ func TestWhatWaitedReadsTheFactsAgain(t *testing.T) {
 	}
 	if got := d.Open("li.op", a).String(); got != "28\n" {
 		t.Errorf("after its wait a question reads %s, want the 28 beds that were loaded meanwhile", got)
+	}
+}
+
+// Deliveries take turns among themselves: one more than may wait is told so,
+// and a statement does not wait for any of them.
+func TestLoadsTakeTurns(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
+	beds := querytest.Registers().Beds
+	data := beds.CSV()
+	m := querytest.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
+	subject := d.Subject("wu.dc")
+	read, write := io.Pipe()
+	load := func(data io.Reader) chan error {
+		ended := make(chan error, 1)
+		go func() {
+			_, err := d.Engine.Load(t.Context(), subject, m, data)
+			ended <- err
+		}()
+		time.Sleep(300 * time.Millisecond)
+		return ended
+	}
+	first := load(read)
+	second := load(bytes.NewReader(data))
+	if err := <-load(bytes.NewReader(data)); querytest.Code(err) != "BUSY" {
+		t.Errorf("a third load gives %v, want BUSY", err)
+	}
+	select {
+	case err := <-second:
+		t.Errorf("a second load did not wait: %v", err)
+	default:
+	}
+	if got := cityAnswer(t, d, "SELECT sum(beds) FROM beds"); got != "1000\n" {
+		t.Errorf("beside a load a question reads %s", got)
+	}
+	if _, err := write.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := write.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for i, ended := range []chan error{first, second} {
+		if err := <-ended; err != nil {
+			t.Errorf("load %d: %v", i+1, err)
+		}
 	}
 }
