@@ -269,3 +269,106 @@ func TestASuspensionLeavesNoColumnMapped(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 }
+
+// segmented makes the city in segments of some rows and loads it anew.
+func segmented(t *testing.T, d *querytest.Domain, data querytest.Data, rows int, pruned bool) {
+	t.Helper()
+	d.Config = query.Segmented(d.Config, rows, pruned)
+	d.Reopen()
+	d.LoadTable("persons", data.Persons)
+	d.LoadTable("visits", data.Visits)
+	d.LoadTable("beds", data.Beds)
+}
+
+// prunable returns statements whose conditions leave segments out, or nearly.
+func prunable(r *rand.Rand, n int) []string {
+	pick := func(options ...string) string { return options[r.IntN(len(options))] }
+	district := func() string { return pick("'320101'", "'320102'", "'320104'", "'320105'", "'320106'", "'320107'") }
+	op := func() string { return pick("=", "<", "<=", ">", ">=") }
+	var out []string
+	for range n {
+		number := fmt.Sprint(r.IntN(70))
+		out = append(out, pick(
+			"SELECT count(*) AS n, avg(income) AS a FROM persons WHERE district "+op()+" "+district(),
+			"SELECT district, count(*) AS n FROM persons WHERE birth_date "+op()+" '19"+fmt.Sprint(50+r.IntN(40))+"' GROUP BY district ORDER BY district",
+			"SELECT visit_date, count(*) AS n FROM visits WHERE district IN ("+district()+", "+district()+") GROUP BY visit_date ORDER BY visit_date",
+			"SELECT count(*) AS n FROM visits WHERE visit_date BETWEEN '2026-01' AND "+pick("'2026-01'", "'2026-02'", "'2026-03'"),
+			"SELECT sum(beds) AS n, count(*) AS m FROM beds WHERE beds "+op()+" "+number,
+			"SELECT sum(beds) AS n FROM beds WHERE opened "+op()+" DATE '19"+fmt.Sprint(50+r.IntN(50))+"-01-01' AND beds "+op()+" "+number,
+			"SELECT sum(a.beds) AS n, count(*) AS m FROM beds a "+pick("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN")+" beds b ON a.beds = b.beds AND a.beds "+op()+" "+number+" AND b.beds "+op()+" "+number+pick("", " WHERE a.beds > 30", " WHERE b.beds < 20"),
+			"WITH c AS (SELECT * FROM beds WHERE beds > "+number+") SELECT count(*) AS n FROM c x LEFT JOIN c y ON x.beds = y.beds AND y.beds < 50",
+			"SELECT count(*) AS n FROM (SELECT district, sum(beds) AS s FROM beds GROUP BY district) q WHERE district = "+district(),
+			"SELECT count(*) AS n FROM (SELECT beds FROM beds ORDER BY beds LIMIT 10) q WHERE beds > "+number,
+			"SELECT v.district, count(*) AS n FROM visits v JOIN persons p ON v.id_number = p.id_number WHERE p.district "+op()+" "+district()+" AND v.visit_date = '2026-02' GROUP BY v.district ORDER BY v.district",
+		))
+	}
+	return out
+}
+
+// For any statement the answer with pruning is the answer without.
+func TestAnswersAreTheSameWithAndWithoutPruning(t *testing.T) {
+	t.Parallel()
+	data := querytest.Registers()
+	r := rand.New(rand.NewPCG(5, 2))
+	data.Beds.Rows = nil
+	for i := range 120 {
+		data.Beds.Rows = append(data.Beds.Rows, []string{querytest.Districts[i/40], fmt.Sprint("医院", i), fmt.Sprint(i/2 + r.IntN(5)), fmt.Sprintf("%d-01-01", 1950+i/3), ""})
+	}
+	pruned, whole := querytest.CityOf(t, querytest.Options{}, data), querytest.CityOf(t, querytest.Options{}, data)
+	segmented(t, pruned, data, 10, true)
+	segmented(t, whole, data, 10, false)
+	for _, sql := range prunable(r, 45) {
+		if x, y := ask(t, pruned, querytest.Scenario, sql), ask(t, whole, querytest.Scenario, sql); x != y {
+			t.Errorf("%s\ngives with pruning\n%s\nand without\n%s", sql, x, y)
+		}
+	}
+	count := func(d *querytest.Domain) int64 {
+		s, err := d.Engine.Status(t.Context(), d.Subject("wu.dc"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Figures.Pruned
+	}
+	if n := count(pruned); n < 100 {
+		t.Errorf("%d segments were left out, want many", n)
+	}
+	if n := count(whole); n != 0 {
+		t.Errorf("%d segments were left out with pruning off", n)
+	}
+}
+
+// Two worlds that differ in what the operator may not see, in segments so small
+// that any bound of theirs would show.
+func TestTwoWorldsLookAlikeInSmallSegments(t *testing.T) {
+	t.Parallel()
+	one := querytest.Registers()
+	other := one.Clone()
+	notGranted(&other)
+	outOfScope(&other)
+	alike(&other)
+	a, b := world(t, one), world(t, other)
+	segmented(t, a, one, 7, true)
+	segmented(t, b, other, 7, true)
+	for _, sql := range prunable(rand.New(rand.NewPCG(8, 4)), 25) {
+		if x, y := seenBy(t, a, sql), seenBy(t, b, sql); x != y {
+			t.Errorf("%s\nshows\n%s\nin the other world\n%s", sql, x, y)
+		}
+	}
+}
+
+// A segment that is left out is not even read.
+func TestASegmentLeftOutIsNotRead(t *testing.T) {
+	d := querytest.City(t, querytest.Options{})
+	segmented(t, d, querytest.Registers(), 60, true) // a district a segment
+	for _, f := range chunks(t, d, "persons") {
+		if !strings.HasSuffix(f, "-s00001") {
+			if err := os.WriteFile(f, []byte("not what was committed"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := cityAnswer(t, d, "SELECT count(*) AS n FROM persons WHERE district = '320104'"); got != "60\n" {
+		t.Errorf("of the second segment: %s", got)
+	}
+	cityRefuses(t, d, "SELECT count(*) AS n FROM persons WHERE district >= '320104'", "DATA_DAMAGED")
+}
