@@ -55,7 +55,7 @@ func (e *engine) table(m wire.Table) (*table, error) {
 	if len(m.Columns) == 0 {
 		return nil, faulted("table")
 	}
-	t = &table{index: int64(len(registered)), columns: m.Columns}
+	t = &table{engine: e, index: int64(len(registered)), columns: m.Columns}
 	for _, c := range m.Columns {
 		ct, err := wire.ParseType(c.Type)
 		if err != nil {
@@ -96,6 +96,7 @@ func (t *table) add(p wire.Part, files []int) error {
 		if err != nil {
 			return err
 		}
+		a.connection, a.schema = t.engine.conn.Ptr, t.engine.converted(t.types[p.First+i])
 		g.columns = append(g.columns, a)
 	}
 	if len(g.columns) < len(t.columns) {

@@ -18,6 +18,7 @@ type engine struct {
 	version string
 	scans   bool // the table function of scan.go is registered
 	tables  map[string]*table
+	schemas map[string]duckdb.ArrowConvertedSchema // of types whose values are not copied
 }
 
 // openEngine opens the database with every setting that shrinks its surface.
@@ -49,7 +50,7 @@ func openEngine(opt wire.Options, spill string) (*engine, error) {
 			return nil, fmt.Errorf("worker: set engine option %s", s[0])
 		}
 	}
-	e := &engine{tables: map[string]*table{}, version: duckdb.LibraryVersion()}
+	e := &engine{tables: map[string]*table{}, schemas: map[string]duckdb.ArrowConvertedSchema{}, version: duckdb.LibraryVersion()}
 	var text string
 	if duckdb.OpenExt(":memory:", &e.db, config, &text) != duckdb.StateSuccess {
 		return nil, fmt.Errorf("worker: open engine")

@@ -21,6 +21,22 @@ extern int duckdb_list_vector_reserve(void *vector, uint64_t capacity);
 extern void *duckdb_struct_vector_get_child(void *vector, uint64_t index);
 extern void *duckdb_array_vector_get_child(void *vector);
 
+struct ArrowArray;
+extern void duckdb_vector_reference_vector(void *to, void *from);
+extern void *duckdb_data_chunk_from_arrow(void *connection, struct ArrowArray *array, void *schema, void **chunk);
+extern void duckdb_destroy_data_chunk(void **chunk);
+extern void duckdb_destroy_error_data(void **error);
+
+// The Arrow C data interface, which is fixed
+// (https://arrow.apache.org/docs/format/CDataInterface.html).
+struct ArrowArray {
+	int64_t length, null_count, offset, n_buffers, n_children;
+	const void **buffers;
+	struct ArrowArray **children, *dictionary;
+	void (*release)(struct ArrowArray *);
+	void *private_data;
+};
+
 enum { VECTOR = 2048 };
 
 static bool fill(const zonebox_array *a, void *v, int64_t start, int64_t n);
@@ -287,11 +303,38 @@ static bool parts(const zonebox_array *a, void *v, const uint64_t *mask, int64_t
 	return true;
 }
 
+// released marks an array as given back; the mapping stays.
+static void released(struct ArrowArray *a) { a->release = NULL; }
+
+// refer makes a whole vector v point at the values of a, as the engine's own
+// conversion of Arrow does. Their nulls are written by the caller.
+static bool refer(const zonebox_array *a, void *v, int64_t start) {
+	const void *values[2] = {NULL, a->data.data + start * a->width}, *none[1] = {NULL};
+	struct ArrowArray child = {.length = VECTOR, .n_buffers = 2, .buffers = values, .release = released};
+	struct ArrowArray *children[1] = {&child};
+	struct ArrowArray parent = {.length = VECTOR, .n_buffers = 1, .buffers = none, .n_children = 1, .children = children, .release = released};
+	void *chunk = NULL, *error = duckdb_data_chunk_from_arrow(a->connection, &parent, a->schema, &chunk);
+	if (error != NULL) {
+		duckdb_destroy_error_data(&error);
+		return false;
+	}
+	duckdb_vector_reference_vector(v, duckdb_data_chunk_get_vector(chunk, 0));
+	duckdb_destroy_data_chunk(&chunk);
+	return true;
+}
+
 // fill writes values [start, start+n) of a into v. Strings longer than 12 bytes
-// are shared with the mapping. It reports false if the array leads out of its
+// and whole vectors of 8-byte numbers are shared with the mapping. It reports false if the array leads out of its
 // spans.
 static bool fill(const zonebox_array *a, void *v, int64_t start, int64_t n) {
 	if (n == 0) {
+		return true;
+	}
+	if (a->schema != NULL && n == VECTOR) {
+		if (!refer(a, v, start)) {
+			return false;
+		}
+		nulls(a->valid, v, start, n);
 		return true;
 	}
 	uint64_t *mask = nulls(a->valid, v, start, n);

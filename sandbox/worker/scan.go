@@ -36,6 +36,7 @@ const (
 
 // A table is what one view scans. It does not change while a statement runs.
 type table struct {
+	engine   *engine
 	index    int64
 	columns  []wire.Column
 	types    []wire.Type
@@ -88,6 +89,29 @@ func (t *table) nothing() string {
 		}
 	}
 	return name
+}
+
+// converted returns the engine's form of the Arrow schema of one column of type
+// t, or nil if vectors of t are copied: the engine takes 8-byte numbers where
+// they lie for less than a copy of 16 KB costs, and narrower ones for more.
+func (e *engine) converted(t wire.Type) unsafe.Pointer {
+	switch t.ID {
+	case "BIGINT", "UBIGINT", "DOUBLE", "TIMESTAMP":
+	default:
+		return nil
+	}
+	s, ok := e.schemas[t.ID]
+	if !ok {
+		if schema, err := wire.ArrowSchema([]wire.Column{{Name: "c", Type: t.ID}}); err == nil {
+			var failed duckdb.ErrorData
+			if s, failed = duckdb.SchemaFromArrow(e.conn, schema); duckdb.ErrorDataHasError(failed) {
+				duckdb.DestroyErrorData(&failed)
+				s.Ptr = nil
+			}
+		}
+		e.schemas[t.ID] = s // for the life of the process
+	}
+	return s.Ptr
 }
 
 //export zoneboxScanBind

@@ -52,6 +52,7 @@ typedef struct zonebox_array {
 	zonebox_string *words; // a dictionary's values
 	const uint8_t *words_valid;
 	struct zonebox_array **children;
+	void *connection, *schema; // of the engine, to refer to values; NULL to copy them
 } zonebox_array;
 
 typedef struct {

@@ -122,7 +122,7 @@ func TestRandomTables(t *testing.T) {
 			for range n {
 				row := []any{int64(len(rows))}
 				for c := 1; c < len(columns); c++ {
-					row = append(row, cell(r, types[c], 0))
+					row = append(row, someCell(r, types[c], 0))
 				}
 				rows = append(rows, row)
 				for c, x := range row {

@@ -24,7 +24,7 @@ func open(t testing.TB, threads int) *engine {
 
 func openMemory(t testing.TB, threads int, memory int64) *engine {
 	t.Helper()
-	e, err := openEngine(wire.Options{Threads: threads, Memory: memory})
+	e, err := openEngine(wire.Options{Threads: threads, Memory: memory}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,11 +232,11 @@ var nullPatterns = []struct {
 func slice(r *rand.Rand, mem memory.Allocator, dt arrow.DataType, typ wire.Type, cells []any, before, after int) arrow.Array {
 	all := make([]any, 0, before+len(cells)+after)
 	for range before {
-		all = append(all, cell(r, typ, 0))
+		all = append(all, someCell(r, typ, 0))
 	}
 	all = append(all, cells...)
 	for range after {
-		all = append(all, cell(r, typ, 0))
+		all = append(all, someCell(r, typ, 0))
 	}
 	arr := build(r, mem, dt, all)
 	defer arr.Release()

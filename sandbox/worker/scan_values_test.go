@@ -24,8 +24,8 @@ import (
 
 type span struct{ months, days, micros int64 }
 
-// cell returns a random value of typ, sometimes null.
-func cell(r *rand.Rand, typ wire.Type, depth int) any {
+// someCell returns a random value of typ, sometimes null.
+func someCell(r *rand.Rand, typ wire.Type, depth int) any {
 	if r.IntN(6) == 0 {
 		return nil
 	}
@@ -123,7 +123,7 @@ func value(r *rand.Rand, typ wire.Type, depth int) any {
 	case "STRUCT":
 		var out []any
 		for _, e := range typ.Elem {
-			out = append(out, cell(r, e, depth+1))
+			out = append(out, someCell(r, e, depth+1))
 		}
 		return out
 	case "MAP":
@@ -133,7 +133,7 @@ func value(r *rand.Rand, typ wire.Type, depth int) any {
 			k := value(r, typ.Elem[0], depth+1)
 			if !seen[k] {
 				seen[k] = true
-				out = append(out, k, cell(r, typ.Elem[1], depth+1))
+				out = append(out, k, someCell(r, typ.Elem[1], depth+1))
 			}
 		}
 		return out
@@ -144,7 +144,7 @@ func value(r *rand.Rand, typ wire.Type, depth int) any {
 func cells(r *rand.Rand, typ wire.Type, n, depth int) []any {
 	out := make([]any, n)
 	for i := range out {
-		out[i] = cell(r, typ, depth+1)
+		out[i] = someCell(r, typ, depth+1)
 	}
 	return out
 }
