@@ -1,6 +1,10 @@
 package query
 
-import "zonebox/sandbox"
+import (
+	"context"
+
+	"zonebox/sandbox"
+)
 
 // Segmented returns c with segments of so many rows, which are left out where a
 // statement does not need them only if pruned.
@@ -11,3 +15,12 @@ func Segmented(c Config, rows int, pruned bool) Config {
 
 // Workers returns the pool that the gate's statements run in.
 func (e *Engine) Workers() *sandbox.Pool { return e.pool }
+
+// Asked returns how many questions of a person count against a rate now.
+func (e *Engine) Asked(ctx context.Context, user string) (int64, error) {
+	h, err := e.history(ctx, user)
+	if err != nil {
+		return 0, err
+	}
+	return h.Queries24h, nil
+}

@@ -58,8 +58,17 @@ const large = "SELECT a.id_number AS i, b.id_number AS j, c.id_number AS k, coun
 func TestWhatEndedAProtectedStatementDoesNotShow(t *testing.T) {
 	d := querytest.City(t, querytest.Options{Idle: 1, Wall: time.Minute})
 	told := map[string]string{}
+	asked := func() int64 {
+		t.Helper()
+		n, err := d.Engine.Asked(t.Context(), "li.op")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
 	fails := func(cause string) {
 		t.Helper()
+		before := asked()
 		q := askBeside(t, d, "li.op", large)
 		defer q.stop()
 		if cause == "KILLED" {
@@ -72,6 +81,9 @@ func TestWhatEndedAProtectedStatementDoesNotShow(t *testing.T) {
 		}
 		err := q.ends(t)
 		run := querytest.RunOf(t, err)
+		if n := asked(); n != before+1 {
+			t.Errorf("a statement that failed by %s counts as %d questions, want one", cause, n-before)
+		}
 		told[cause] = strings.ReplaceAll(querytest.Text(err), run, "RUN")
 		if e := lastOf(t, d, "feng.audit", run); e.Kind != "query.failed" || e.Fields["cause"] != cause {
 			t.Errorf("the entry is %s %v, want %s", e.Kind, e.Fields, cause)
