@@ -3,6 +3,8 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"slices"
 	"syscall"
 
 	"zonebox/sandbox/internal/wire"
@@ -15,6 +17,12 @@ func Skipping(cfg Config, layers ...string) Config {
 	return cfg
 }
 
+// Lying returns cfg with workers that report what is not.
+func Lying(cfg Config, lie string) Config {
+	cfg.skip = append(slices.Clone(cfg.skip), lie)
+	return cfg
+}
+
 // Demanding returns cfg with every layer required although some are left out.
 func Demanding(cfg Config) Config {
 	cfg.demand = true
@@ -22,8 +30,8 @@ func Demanding(cfg Config) Config {
 }
 
 // Probe has the worker try what it may not.
-func (s *Session) Probe(request string) (syscall.Errno, error) {
-	if err := s.send(wire.Append(nil, wire.Probe, []byte(request)), nil); err != nil {
+func (s *Session) Probe(request string, files ...*os.File) (syscall.Errno, error) {
+	if err := s.send(wire.Append(nil, wire.Probe, []byte(request)), files); err != nil {
 		return 0, err
 	}
 	kind, payload, err := s.receive()
@@ -35,6 +43,11 @@ func (s *Session) Probe(request string) (syscall.Errno, error) {
 		return 0, s.broken("probe")
 	}
 	return syscall.Errno(m.Rows), nil
+}
+
+// SealedFile returns memory that nobody can change, as an attached segment is.
+func SealedFile(content []byte) (*os.File, error) {
+	return sealedFile("probe", func(f *os.File) error { _, err := f.Write(content); return err })
 }
 
 // Kill ends the worker as if it had died by itself.

@@ -6,10 +6,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
+	"zonebox/query/ast"
 	"zonebox/sandbox"
 )
 
@@ -25,100 +28,6 @@ func only(keep ...string) sandbox.Config {
 		}
 	}
 	return sandbox.Skipping(sandbox.Config{}, skip...)
-}
-
-// outcome of a probe: the error number, or how the process ended.
-func outcome(t *testing.T, p *sandbox.Pool, request string) string {
-	t.Helper()
-	s, err := p.Start(t.Context())
-	if err != nil {
-		t.Fatalf("Start() = %v", err)
-	}
-	defer s.Close()
-	errno, err := s.Probe(request)
-	switch {
-	case errors.Is(err, sandbox.ErrKilled) && strings.HasSuffix(err.Error(), "bad system call"):
-		return "killed"
-	case errors.Is(err, sandbox.ErrKilled) && strings.HasSuffix(err.Error(), "exit code 0"):
-		return "done" // execve ran another program, which ended well
-	case err != nil:
-		return err.Error()
-	case errno == 0:
-		return "done"
-	}
-	return errorNames[errno]
-}
-
-var errorNames = map[syscall.Errno]string{
-	syscall.EPERM: "EPERM", syscall.EACCES: "EACCES", syscall.ENOENT: "ENOENT", syscall.EBADF: "EBADF",
-	syscall.EINVAL: "EINVAL", syscall.EFAULT: "EFAULT", syscall.ESRCH: "ESRCH", syscall.ENETUNREACH: "ENETUNREACH", syscall.ECONNREFUSED: "ECONNREFUSED",
-}
-
-// TestWhatAWorkerMayNotDo tries each thing four times: with no layer, as the
-// control that shows the attempt itself works; with Landlock alone; with seccomp
-// alone; and as every worker is. "done" is a success; errors such as ENOENT or
-// EBADF in the control show that the kernel carried the call out.
-func TestWhatAWorkerMayNotDo(t *testing.T) {
-	tcp, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tcp.Close()
-	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer udp.Close()
-	abstract := fmt.Sprintf("@zonebox-probe-%d", os.Getpid())
-	stream, err := net.Listen("unix", abstract)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stream.Close()
-	port := func(a net.Addr) string { return a.String()[strings.LastIndexByte(a.String(), ':')+1:] }
-
-	none, landlock := pool(t, only()), pool(t, only("no_new_privs", "landlock"))
-	seccomp, all := pool(t, only("no_new_privs", "seccomp")), pool(t, sandbox.Config{Spill: -1})
-	for _, c := range []struct {
-		probe                           string
-		control, landlock, seccomp, all string
-	}{
-		{"read_file", "done", "EACCES", "EPERM", "EPERM"},
-		{"read_file_on_every_thread", "done", "EACCES", "EPERM", "EPERM"},
-		{"read_dir", "done", "EACCES", "EPERM", "EPERM"},
-		{"write_file", "done", "EACCES", "EPERM", "EPERM"},
-		{"make_dir", "done", "EACCES", "EPERM", "EPERM"},
-		{"tcp " + port(tcp.Addr()), "done", "EACCES", "killed", "killed"},
-		{"udp " + port(udp.LocalAddr()), "done", "done", "killed", "killed"},
-		{"unix " + abstract, "done", "EPERM", "killed", "killed"},
-		{"socketpair", "done", "done", "killed", "killed"},
-		{"sendmsg", "EBADF", "EBADF", "killed", "killed"},
-		{"execve", "done", "EACCES", "killed", "killed"},
-		{"fork", "EINVAL", "EINVAL", "killed", "killed"},
-		{"ptrace", "ESRCH", "ESRCH", "killed", "killed"},
-		{"kill", "done", "done", "killed", "killed"},
-		{"vm_readv", "done", "done", "killed", "killed"},
-		{"executable_mmap", "done", "done", "EPERM", "EPERM"},
-		{"executable_mprotect", "done", "done", "EPERM", "EPERM"},
-		{"io_uring", "EFAULT", "EFAULT", "killed", "killed"},
-		{"unshare", "done", "done", "killed", "killed"},
-		{"setns", "EBADF", "EBADF", "killed", "killed"},
-		{"personality", "done", "done", "killed", "killed"},
-		{"memfd", "done", "done", "EPERM", "EPERM"},
-		{"setrlimit", "done", "done", "EPERM", "EPERM"},
-	} {
-		t.Run(c.probe, func(t *testing.T) {
-			for _, in := range []struct {
-				layers string
-				pool   *sandbox.Pool
-				want   string
-			}{{"no layer", none, c.control}, {"landlock", landlock, c.landlock}, {"seccomp", seccomp, c.seccomp}, {"all", all, c.all}} {
-				if got := outcome(t, in.pool, c.probe); got != in.want {
-					t.Errorf("%s under %s: %s, want %s", c.probe, in.layers, got, in.want)
-				}
-			}
-		})
-	}
 }
 
 func TestAttestationShowsEveryLayer(t *testing.T) {
@@ -143,7 +52,7 @@ func TestAttestationShowsEveryLayer(t *testing.T) {
 }
 
 func TestAWorkerWithoutARequiredLayerIsNotHandedOut(t *testing.T) {
-	for _, layer := range []string{"no_new_privs", "seccomp", "landlock", "limits", "nondumpable", "descriptors"} {
+	for _, layer := range []string{"no_new_privs", "seccomp", "landlock", "limits", "nondumpable", "descriptors", "capabilities"} {
 		t.Run(layer, func(t *testing.T) {
 			cfg := sandbox.Demanding(sandbox.Skipping(sandbox.Config{Worker: worker}, layer))
 			p, err := sandbox.NewPool(cfg)
@@ -157,26 +66,141 @@ func TestAWorkerWithoutARequiredLayerIsNotHandedOut(t *testing.T) {
 	}
 }
 
-// TestFilesAreOutOfTheEnginesReach asks the engine itself, under its settings
-// alone and as every worker is. The analysis that would refuse such statements
-// is not part of this package.
-func TestFilesAreOutOfTheEnginesReach(t *testing.T) {
-	for name, p := range map[string]*sandbox.Pool{"settings alone": pool(t, only()), "all layers": pool(t, sandbox.Config{})} {
-		if _, err := query(t, p, `SELECT * FROM range(3)`); err != nil {
-			t.Errorf("control under %s: %v", name, err)
+// TestALyingWorkerIsNotHandedOut starts workers that report what the kernel does
+// not.
+func TestALyingWorkerIsNotHandedOut(t *testing.T) {
+	for _, c := range []struct {
+		lie string
+		cfg sandbox.Config
+	}{
+		{"filter", only("no_new_privs")},
+		{"privileges", only("descriptors")},
+		{"capabilities", without("none")},
+		{"limits", without("none")},
+		{"root", without("none")},
+		{"mounts", without("none")},
+		{"namespace", without("none")},
+		{"files", without("none")},
+		{"dumpable", without("none")},
+		{"group", without("none")},
+	} {
+		t.Run(c.lie, func(t *testing.T) {
+			c.cfg.Worker = worker
+			p, err := sandbox.NewPool(c.cfg)
+			if err != nil {
+				t.Fatalf("control: NewPool() = %v", err)
+			}
+			_ = p.Close()
+			p, err = sandbox.NewPool(sandbox.Lying(c.cfg, "lie:"+c.lie))
+			if err == nil {
+				_ = p.Close()
+			}
+			// Only root sees another's descriptors.
+			if c.lie == "files" && os.Geteuid() != 0 {
+				return
+			}
+			if !errors.Is(err, sandbox.ErrIsolation) {
+				t.Errorf("NewPool() of a worker that lies about its %s = %v, want ErrIsolation", c.lie, err)
+			}
+		})
+	}
+}
+
+// hostile are statements that reach for what is not theirs. The analysis of the
+// gate would refuse them; here they go straight to the worker.
+var hostile = []string{
+	`SELECT * FROM read_text('%[1]s')`, `SELECT * FROM read_csv('%[1]s')`, `SELECT * FROM '%[1]s'`, `SELECT * FROM read_blob('%[1]s')`,
+	`SELECT * FROM read_json('%[1]s')`, `SELECT * FROM read_ndjson('%[1]s')`, `SELECT * FROM read_parquet('%[1]s')`, `SELECT * FROM sniff_csv('%[1]s')`,
+	`SELECT * FROM glob('%[2]s/*')`, `SELECT * FROM glob('/spill/../*')`, `SELECT * FROM read_blob('/spill/../etc/passwd')`, `SELECT * FROM read_blob('/proc/self/environ')`,
+	`SELECT * FROM read_blob('/proc/self/mem')`, `SELECT * FROM read_blob('file://%[1]s')`, `SELECT * FROM read_csv('http://127.0.0.1:%[3]s/x.csv')`,
+	`SELECT * FROM read_csv('s3://127.0.0.1:%[3]s/x')`, `SELECT * FROM 'http://127.0.0.1:%[3]s/x.parquet'`,
+	`SELECT getenv('PATH')`, `SELECT * FROM query('SELECT * FROM read_text(''%[1]s'')')`, `SELECT * FROM query_table('%[1]s')`,
+	`SELECT * FROM json_execute_serialized_sql(json_serialize_sql('SELECT * FROM read_text(''%[1]s'')'))`,
+	`SELECT content FROM read_text(['%[1]s'])`, `FROM parquet_metadata('%[1]s')`, `FROM parquet_schema('%[1]s')`,
+	`COPY (SELECT 1) TO '%[2]s/out'`, `COPY people FROM '%[1]s'`, `ATTACH '%[1]s' AS other`, `ATTACH ':memory:' AS other`, `LOAD httpfs`, `INSTALL httpfs`,
+	`LOAD '%[1]s'`, `SET enable_external_access = true`, `SET temp_directory = '%[2]s'`, `RESET lock_configuration`, `PRAGMA enable_profiling`,
+	`CALL enable_logging()`, `EXPORT DATABASE '%[2]s'`, `IMPORT DATABASE '%[2]s'`, `CREATE SECRET s (TYPE s3)`, `SELECT 1; COPY people TO '%[2]s/out'`,
+	`CHECKPOINT`, `PREPARE p AS SELECT 1`, `DETACH memory`, `FORCE CHECKPOINT`, `SELECT * FROM duckdb_logs()`, `SELECT * FROM duckdb_secrets()`,
+	`SELECT * FROM duckdb_temporary_files()`, `SELECT * FROM which_secret('s3://x', 's3')`, `SELECT * FROM pragma_database_list`, `SELECT * FROM theirs`,
+}
+
+// TestHostileStatementsReachNothing sends them to workers that hold rows. Beside
+// them lives another session with a table of its own.
+func TestHostileStatementsReachNothing(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file.csv")
+	const marker = "another's row"
+	if err := errors.Join(os.WriteFile(file, []byte("a\n"+marker+"\n"), 0o644), os.Chmod(dir, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	called := make(chan struct{}, 100)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close()
+			called <- struct{}{}
 		}
-		for _, sql := range []string{
-			`SELECT * FROM read_text('/etc/passwd')`,
-			`SELECT * FROM read_csv('/etc/passwd')`,
-			`SELECT * FROM '/etc/passwd'`,
-			`SELECT * FROM glob('/etc/*')`,
-			`SELECT * FROM read_blob('/proc/self/environ')`,
-		} {
-			if got, err := query(t, p, sql); err == nil {
+	}()
+	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	g := seal(t, peopleBatch(0, 10))
+	for name, p := range map[string]*sandbox.Pool{"settings alone": pool(t, only()), "all layers": pool(t, sandbox.Config{}), "no overflow": pool(t, sandbox.Config{Spill: -1})} {
+		if got, err := query(t, p, `SELECT count(*) FROM people`, g...); err != nil || got[0][0] != "10" {
+			t.Errorf("control under %s: %v, %v", name, got, err)
+		}
+		for _, form := range hostile {
+			sql := form
+			if strings.Contains(form, "%") {
+				sql = fmt.Sprintf(form, file, dir, port)
+				sql, _, _ = strings.Cut(sql, "%!(EXTRA")
+			}
+			got, err := attempt(t, p, sql, g...)
+			if strings.Contains(fmt.Sprint(got), marker) || strings.Contains(fmt.Sprint(got), "root:") || strings.Contains(fmt.Sprint(got), file) {
+				t.Errorf("Execute(%q) under %s = %v, %v: another's data", sql, name, got, err)
+			}
+			if err == nil && (strings.Contains(form, "%[") || !strings.HasPrefix(form, "SELECT")) {
 				t.Errorf("Execute(%q) under %s = %v, want an error", sql, name, got)
 			}
 		}
 	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("files beside the one that was there: %v", left)
+	}
+	if len(called) != 0 {
+		t.Errorf("%d connections, want none", len(called))
+	}
+}
+
+// attempt runs sql as if it were approved, whatever it is.
+func attempt(t *testing.T, p *sandbox.Pool, sql string, segs ...sandbox.Segment) ([][]string, error) {
+	t.Helper()
+	s, err := p.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	tree, err := s.Parse(t.Context(), sql)
+	if err != nil {
+		return nil, err
+	}
+	h, err := ast.HashJSON(tree)
+	if err != nil {
+		return nil, err
+	}
+	e, err := p.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	attach(t, e, people, segs...)
+	return rows(e.Execute(t.Context(), sql, h, sandbox.Limits{}))
 }
 
 // TestAsAnOrdinaryUser repeats the tests that matter as nobody, whose namespaces
@@ -186,7 +210,7 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 		t.Skip("runs as an ordinary user already")
 	}
 	tests := exec.Command("/proc/self/exe", "-test.run",
-		"^(TestWhatAWorkerMayNotDo|TestAttestationShowsEveryLayer|TestStatementsSeeAttachedSegmentsAsOneTable|TestMemoryIsBounded|TestTimeIsBounded)$")
+		"^(TestALyingWorkerIsNotHandedOut|TestEveryEscapeIsRefused|TestWhatDoesNotFitMemoryOverflows|TestAttestationShowsEveryLayer|TestStatementsSeeAttachedSegmentsAsOneTable|TestMemoryIsBounded|TestTimeIsBounded)$")
 	tests.Dir = "/"
 	tests.Env = []string{"ZONEBOX_TEST_WORKER=" + worker}
 	tests.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}

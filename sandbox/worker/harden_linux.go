@@ -17,24 +17,24 @@ import (
 
 const maxOpenFiles = 256
 
-// A cell is what cell_linux.c put in force before the program began.
-type cell struct {
+// A confinement is what cell_linux.c put in force before the program began.
+type confinement struct {
 	landlock int
 	root     bool
 	proc     int    // descriptor of the process's own directory of /proc
 	spill    string // directory the engine may overflow into, or empty
 }
 
-func ownCell() cell {
+func confinedBy() confinement {
 	c := C.zonebox_cell
-	return cell{landlock: int(c.landlock), root: c.root != 0, proc: int(c.proc), spill: C.GoString(&c.spill[0])}
+	return confinement{landlock: int(c.landlock), root: c.root != 0, proc: int(c.proc), spill: C.GoString(&c.spill[0])}
 }
 
 // harden closes the last doors once the engine has opened what it needs: files
 // for good, tracing, and all system calls but those of seccomp_linux.go. It
 // returns the worker's own account of itself, which the gate compares with the
 // kernel's.
-func harden(opt wire.Options, c cell) (wire.HelloMessage, error) {
+func harden(opt wire.Options, c confinement) (wire.HelloMessage, error) {
 	hello := wire.HelloMessage{Namespaces: map[string]string{}, Dumpable: true, Root: c.root, Landlock: c.landlock}
 	// The runtime's poller starts with the first timer, and the filter knows
 	// no call to start it with.
@@ -72,11 +72,12 @@ func harden(opt wire.Options, c cell) (wire.HelloMessage, error) {
 	if err != nil {
 		return hello, &layerError{"report", err}
 	}
+	embellish(opt, &hello)
 	return hello, nil
 }
 
 // report reads from the process's own directory of /proc what it is confined by.
-func (c cell) report(hello *wire.HelloMessage) error {
+func (c confinement) report(hello *wire.HelloMessage) error {
 	var link [256]byte
 	for _, n := range []string{"user", "net", "ipc", "uts", "mnt"} {
 		if k, err := unix.Readlinkat(c.proc, "ns/"+n, link[:]); err == nil {

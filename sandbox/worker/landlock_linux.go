@@ -11,7 +11,7 @@ import (
 // own memory, and verifies that. A worker with a root of its own has been under
 // that rule since cell_linux.c; one that shares the host's root may have read
 // until now what its start reads.
-func landlockForService(c cell) error {
+func landlockForService(c confinement) error {
 	if !c.root {
 		if err := landlockAgain(c.spill); err != nil {
 			return err

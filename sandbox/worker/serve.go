@@ -14,7 +14,7 @@ import (
 type server struct {
 	cfg     Config
 	options wire.Options
-	cell    cell
+	cell    confinement
 	settled bool // see settle
 	engine  *engine
 	in      *socket

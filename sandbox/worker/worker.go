@@ -58,7 +58,7 @@ func usage() int {
 func serve(cfg Config, opt wire.Options) int {
 	// A worker is short-lived: fewer collections are worth more than a small heap.
 	debug.SetGCPercent(400)
-	c := ownCell()
+	c := confinedBy()
 	e, err := openEngine(opt, c.spill)
 	if err != nil {
 		return refuse(err)
