@@ -15,10 +15,12 @@ import (
 	"zonebox/sandbox/internal/wire"
 )
 
-// A Column is a name and the engine's name of its type: BOOLEAN, TINYINT,
-// SMALLINT, INTEGER, BIGINT and their unsigned forms, HUGEINT, FLOAT, DOUBLE,
-// VARCHAR, DATE, TIMESTAMP, DECIMAL(p,s). No other type crosses the border;
-// HUGEINT travels as Arrow decimal(38,0).
+// A Column is a name and the engine's name of its type. A result has BOOLEAN,
+// TINYINT, SMALLINT, INTEGER, BIGINT and their unsigned forms, HUGEINT, FLOAT,
+// DOUBLE, VARCHAR, DATE, TIMESTAMP and DECIMAL(p,s); HUGEINT travels as Arrow
+// decimal(38,0). A table may also have BLOB, UUID, TIME, INTERVAL, TIMESTAMP_S,
+// _MS, _NS, TIMESTAMP WITH TIME ZONE, T[], T[n], MAP(K, V) and STRUCT("a" T, …),
+// up to eight deep. No other type crosses the border.
 type Column = wire.Column
 
 // A Table is what a statement may name.
