@@ -4,23 +4,28 @@
 // A [Log] is a Merkle tree in the tlog-tiles layout (C2SP) with signed
 // checkpoints, kept by Tessera on a POSIX file system. Inside the entries runs
 // a second, SM3 chain (GB/T 32905): each entry holds the digest of the one
-// before. Read [Log.Append] first, then [Verify].
+// before. Append writes entries to a tail in front of the tree, with one synced
+// write for a batch; a goroutine moves them to the tree and Tessera signs it.
+// Read [Log.Append] first, then [Verify].
 //
 // What it guarantees: an index that Append returned is durable and keeps its
 // entry, through kill -9 and a full disk; entries stand in the order in which
 // they were chained, without gaps; [Verify] names the first entry or file that
 // was edited, removed, inserted, reordered or cut off below the signed
-// checkpoint.
+// checkpoint, and among the entries after it everything but a loss at their end.
 //
 // What it does not: the entries after the newest checkpoint are chained but not
-// yet signed, so somebody who can write the folder can drop them unseen. Append
-// does not wait for a checkpoint, which Tessera publishes at most ten times a
-// second; [Log.Close] and [Open] do wait, so the unsigned tail is about 100 ms
-// of a running or killed log. Restoring the whole folder to an older state is
-// consistent in itself and is seen only against a checkpoint kept elsewhere
-// ([Log.Checkpoint], the last parameter of Verify) or against the registry
-// ([Log.LastRevision]). The log is not secret: entries hold names and digests,
-// never cell values.
+// yet signed, and the newest of them stand in the tail alone, so somebody who can
+// write the folder can drop them from the end unseen, or write others. Append
+// waits for neither. An entry comes to the tree after at most 20 ms and a batch,
+// and Tessera publishes a checkpoint at most ten times a second; [Log.Close] and
+// [Open] wait for both, so the unsigned end is about 150 ms of a running or killed
+// log. While the tree cannot be written it grows, to 4,096 entries; [Log.Room]
+// says so, and then Append refuses more. Restoring the whole folder to an older
+// state is consistent in itself. Both are seen only against a checkpoint kept
+// elsewhere ([Log.Checkpoint], the last parameter of Verify) or against the
+// registry, which knows what it gave to the log ([Log.Find], [Log.LastRevision]).
+// The log is not secret: entries hold names and digests, never cell values.
 //
 // BUG(audit): Tessera panics when it cannot open its lock file, as when the
 // process is out of descriptors or the file system turned read-only. The
@@ -48,7 +53,8 @@ import (
 
 var (
 	// ErrUnavailable says that the log cannot take entries now: the disk is full
-	// or failing. The entry may still be in the log ([Log.Find] tells); no index
+	// or failing, or too many entries wait for the tree. The entry may still be in
+	// the log, at the latest when it is opened next ([Log.Find] tells); no index
 	// that was returned is lost; later calls work when the cause is gone.
 	ErrUnavailable = errors.New("log unavailable")
 
@@ -73,8 +79,8 @@ const (
 
 	// collectInterval is how often Tessera removes the partial bundles of full
 	// ones. Every batch rewrites the last bundle under a new name, up to 256
-	// entries long, so at full speed its default of one minute would leave
-	// gigabytes behind.
+	// entries long, so at full speed its default of one minute would leave much
+	// behind.
 	collectInterval = 5 * time.Second
 
 	// publishWait bounds how long Open and Close wait for a checkpoint when the
@@ -95,16 +101,24 @@ type Log struct {
 	lock       *os.File
 	driver     tessera.Driver
 	signer     note.Signer
-	background context.Context
+	background context.Context // Tessera's
 	stop       context.CancelFunc
-	appenders  map[int]*tessera.Appender // by batch size; sequencer only
-	unsure     bool                      // a batch failed: sequencer only
+	halt       context.CancelFunc // ends the integrator
+	idle       chan struct{}      // closed when it ended
 
 	queue queue
+	tail  tail
+	some  chan struct{} // something is pending
+	many  chan struct{} // it is not to wait for company
 
-	mu    sync.RWMutex
-	chain chain
-	ids   map[idKey]uint64
+	mu      sync.RWMutex
+	chain   chain // of everything in the log
+	ids     map[idKey]uint64
+	pending [][]byte  // the newest leaves: in the tail, not known to be in the tree
+	stuck   error     // of the integrator's last batch
+	tries   uint64    // batches it tried
+	ended   bool      // the integrator did
+	moved   sync.Cond // on mu: tries was raised, or ended set
 }
 
 // Open opens the log in dir, creating it if dir is missing or empty, and takes
@@ -113,9 +127,10 @@ type Log struct {
 //
 // Open reads and verifies the whole log, about a second for each 100,000
 // entries, and returns a *[BrokenError] rather than add to a log that does not
-// verify; it removes what interrupted writes left behind. When it returns, a
-// signed checkpoint covers every entry. It returns ErrLocked if the log is
-// open, ErrUnavailable if the disk refuses writes.
+// verify; it removes what interrupted writes left behind, and moves to the tree
+// what stands in the tail alone. When it returns, a signed checkpoint covers
+// every entry. It returns ErrLocked if the log is open, ErrUnavailable if the
+// disk refuses writes.
 func Open(ctx context.Context, dir string, signer note.Signer, cfg Config) (*Log, error) {
 	verifier, err := note.NewVerifier(cfg.Verifier)
 	if err != nil {
@@ -131,20 +146,21 @@ func Open(ctx context.Context, dir string, signer note.Signer, cfg Config) (*Log
 	if err != nil {
 		return nil, fmt.Errorf("audit: open log: %w", err)
 	}
-	l := &Log{dir: dir, lock: lock, signer: signer, appenders: map[int]*tessera.Appender{}, ids: map[idKey]uint64{}}
+	l := &Log{dir: dir, lock: lock, signer: signer, ids: map[idKey]uint64{}, tail: tail{dir: dir},
+		idle: make(chan struct{}), some: make(chan struct{}, 1), many: make(chan struct{}, 1)}
 	l.background, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.queue.init()
+	l.moved.L = &l.mu
 	if err := l.start(ctx, verifier); err != nil {
-		l.stop()
-		unlockDir(lock)
+		l.end()
 		return nil, fmt.Errorf("audit: open log: %w", err)
 	}
 	go l.sequence()
 	return l, nil
 }
 
-// start verifies what is on disk, loads the chain's end and the ids, and starts
-// Tessera.
+// start verifies what is on disk, loads the chain's end and the ids, starts
+// Tessera and moves to the tree what was only in the tail.
 func (l *Log) start(ctx context.Context, verifier note.Verifier) error {
 	fresh, err := isFresh(l.dir)
 	if err != nil {
@@ -154,7 +170,7 @@ func (l *Log) start(ctx context.Context, verifier note.Verifier) error {
 		if err := sweep(l.dir, everywhere); err != nil {
 			return err
 		}
-		_, err := verify(l.dir, verifier, nil, func(e Entry, c chain) {
+		_, l.pending, err = verify(l.dir, verifier, nil, func(e Entry, c chain) {
 			l.chain = c
 			l.ids[keyOf(e.ID)] = e.Seq
 		})
@@ -165,10 +181,35 @@ func (l *Log) start(ctx context.Context, verifier note.Verifier) error {
 	if l.driver, err = posix.New(l.background, posix.Config{Path: l.dir}); err != nil {
 		return fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}
-	if _, err = l.appender(1); err != nil {
+	publisher := tessera.NewAppendOptions().WithCheckpointInterval(checkpointInterval).WithGarbageCollectionInterval(collectInterval)
+	if _, err = l.appender(l.background, publisher); err != nil {
 		return err
 	}
-	return l.awaitCheckpoint(ctx)
+	if err := makeTail(l.dir); err != nil {
+		return fmt.Errorf("%w: %v", ErrUnavailable, err)
+	}
+	halting, halt := context.WithCancel(l.background)
+	l.halt = halt
+	go l.integrate(halting)
+	if err := l.awaitCheckpoint(ctx); err != nil {
+		return err
+	}
+	if err := clearTail(l.dir); err != nil {
+		return fmt.Errorf("%w: %v", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// end stops the integrator after its batch, then Tessera, and lets go of the
+// folder.
+func (l *Log) end() {
+	if l.halt != nil {
+		l.halt()
+		<-l.idle
+	}
+	l.stop()
+	l.tail.close()
+	unlockDir(l.lock)
 }
 
 // isFresh reports whether dir holds no log yet. A crash while a log was being
@@ -176,7 +217,7 @@ func (l *Log) start(ctx context.Context, verifier note.Verifier) error {
 // with tiles or a checkpoint but no tree state is not fresh: Tessera would
 // start over in it.
 func isFresh(dir string) (bool, error) {
-	for _, name := range []string{checkpointFile, "tile"} {
+	for _, name := range []string{checkpointFile, "tile", tailFolder} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return false, nil
 		} else if !errors.Is(err, os.ErrNotExist) {
@@ -214,8 +255,9 @@ func unlockDir(f *os.File) {
 }
 
 // Append adds entries to the log, one after another without any other between
-// them, and returns the index of the first once all are durable. Several cost
-// about what one does.
+// them, and returns the index of the first once all are durable: in the synced
+// tail, from where they come to the tree and under a checkpoint soon after.
+// Several cost about what one does.
 //
 // Append sets Seq and PrevSM3, and raises Revision to that of the entry before
 // if it is smaller, so that revisions never fall although callers race.
@@ -288,11 +330,13 @@ func (l *Log) Contains(_ context.Context, id string) bool {
 
 // Entries returns the entries with from <= Seq < to, in order; to is cut to the
 // size of the log. It stops at the first error, which it yields. It reads the
-// files without verifying them: see Verify.
+// tree without verifying it, see Verify, and the newest entries from memory.
 func (l *Log) Entries(ctx context.Context, from, to uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		size := l.Size()
-		err := readEntries(l.dir, from, min(to, size), size, func(_ uint64, leaf []byte) error {
+		l.mu.RLock()
+		size, pending := l.treeSize(), l.pending
+		l.mu.RUnlock()
+		each := func(_ uint64, leaf []byte) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -304,7 +348,11 @@ func (l *Log) Entries(ctx context.Context, from, to uint64) iter.Seq2[Entry, err
 				return errStop
 			}
 			return nil
-		})
+		}
+		err := readEntries(l.dir, from, min(to, size), size, each)
+		for i := max(from, size); err == nil && i < min(to, size+uint64(len(pending))); i++ {
+			err = each(i, pending[i-size])
+		}
 		if err != nil && !errors.Is(err, errStop) {
 			yield(Entry{}, fmt.Errorf("audit: read entries: %w", err))
 		}
@@ -323,18 +371,21 @@ func (l *Log) Checkpoint() ([]byte, error) {
 	return b, nil
 }
 
-// Close waits for running Append calls and for a signed checkpoint over every
-// entry, then lets go of the folder. It returns an error wrapping
-// ErrUnavailable if no such checkpoint could be written before ctx ended; the
-// entries are durable all the same, and the next Open signs them.
+// Close waits for running Append calls, until the tree holds every entry and a
+// signed checkpoint covers it, then lets go of the folder. It returns an error
+// wrapping ErrUnavailable if no such checkpoint could be written before ctx
+// ended; the entries are durable all the same, and the next Open moves and signs
+// them.
 func (l *Log) Close(ctx context.Context) error {
 	if !l.queue.close() {
 		return nil
 	}
 	<-l.queue.drained
 	err := l.awaitCheckpoint(ctx)
-	l.stop()
-	unlockDir(l.lock)
+	if err == nil {
+		_ = clearTail(l.dir) // or the next Open does
+	}
+	l.end()
 	if err != nil {
 		return fmt.Errorf("audit: close log: %w", err)
 	}
@@ -348,6 +399,8 @@ func (l *Log) awaitCheckpoint(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, publishWait)
 		defer cancel()
 	}
+	signal(l.some)
+	signal(l.many)
 	// Tessera skips a checkpoint that looks younger than its interval, so a clock
 	// that was set back would keep it from publishing.
 	_ = os.Chtimes(filepath.Join(l.dir, checkpointFile), time.Time{}, time.Unix(0, 0))
@@ -363,6 +416,11 @@ func (l *Log) awaitCheckpoint(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			l.mu.RLock()
+			defer l.mu.RUnlock()
+			if l.stuck != nil {
+				return fmt.Errorf("%w: tree is behind the log: %v", ErrUnavailable, l.stuck)
+			}
 			return fmt.Errorf("%w: checkpoint is behind the log", ErrUnavailable)
 		}
 	}

@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -62,11 +63,12 @@ func entry(id string, revision int64) audit.Entry {
 	}
 }
 
-// fill makes a closed log of n entries, ids e-0 and up, revision 100 and up.
+// fill adds n entries to a log and closes it: entry i has the id e-i and the
+// revision 100+i.
 func fill(t testing.TB, k keys, dir string, n int) {
 	t.Helper()
 	l := k.open(t, dir)
-	for i := range n {
+	for i := int(l.Size()); n > 0; i, n = i+1, n-1 {
 		if got, err := l.Append(t.Context(), entry(fmt.Sprintf("e-%d", i), int64(100+i))); err != nil || got != uint64(i) {
 			t.Fatalf("Append = %d, %v, want %d", got, err, i)
 		}
@@ -130,6 +132,8 @@ func TestVerifyCoversEveryEntryOfAClosedLog(t *testing.T) {
 	}
 }
 
+// Verify reads while entries come to the tail, move to the tree and leave the
+// tail, and while segments begin and end.
 func TestVerifyMayRunBesideTheLog(t *testing.T) {
 	t.Parallel()
 	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
@@ -137,27 +141,50 @@ func TestVerifyMayRunBesideTheLog(t *testing.T) {
 	var wg sync.WaitGroup
 	for w := range 16 {
 		wg.Go(func() {
-			for i := range 40 {
-				if _, err := l.Append(t.Context(), entry(fmt.Sprintf("w%d-%d", w, i), 7)); err != nil {
+			for i := range 250 {
+				e := entry(fmt.Sprintf("w%d-%d", w, i), 7)
+				e.Fields["long"] = strings.Repeat("x", 500)
+				if _, err := l.Append(t.Context(), e); err != nil {
 					t.Errorf("Append = %v", err)
 				}
+				time.Sleep(time.Millisecond)
 			}
 		})
 	}
-	runs := 0
-	for l.Size() < 640 && !t.Failed() {
+	runs, ahead := 0, 0
+	for l.Size() < 4000 && !t.Failed() {
 		before := l.Size()
 		r, err := audit.Verify(dir, k.verifier)
 		if err != nil || r.Size+r.Tail < before {
 			t.Errorf("Verify = %+v, %v, want at least %d entries", r, err, before)
 		}
+		if before > 0 && treeSize(t, dir) < before {
+			ahead++
+		}
 		runs++
 	}
 	wg.Wait()
 	closeLog(t, l)
-	if runs < 5 {
-		t.Errorf("Verify ran %d times while the log grew, want more", runs)
+	if runs < 5 || ahead == 0 {
+		t.Errorf("Verify ran %d times while the log grew, %d of them while entries were in the tail alone, want more", runs, ahead)
 	}
+	if r, err := audit.Verify(dir, k.verifier); err != nil || r.Size != 4000 || r.Torn != "" {
+		t.Errorf("Verify = %+v, %v, want 4000 entries", r, err)
+	}
+}
+
+// treeSize reads how many entries the tree holds.
+func treeSize(t testing.TB, dir string) uint64 {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, ".state/treeState"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state struct{ Size uint64 }
+	if err := json.Unmarshal(b, &state); err != nil {
+		t.Fatal(err)
+	}
+	return state.Size
 }
 
 func TestEntriesOfOneAppendStandTogether(t *testing.T) {
@@ -248,7 +275,6 @@ func TestRevisionNeverFalls(t *testing.T) {
 func TestEntriesThatAreRefused(t *testing.T) {
 	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
 	l := k.open(t, dir)
-	defer closeLog(t, l)
 	change := func(f func(e *audit.Entry)) audit.Entry {
 		e := entry("x", 1)
 		f(&e)
@@ -283,6 +309,7 @@ func TestEntriesThatAreRefused(t *testing.T) {
 	if _, err := l.Append(t.Context(), fits); err != nil {
 		t.Errorf("Append of an entry that fits = %v", err)
 	}
+	closeLog(t, l) // the tree holds everything
 	var leaves []string
 	for _, b := range readBundle(t, filepath.Join(dir, "tile/entries/000.p/2")) {
 		leaves = append(leaves, string(b))

@@ -2,12 +2,15 @@ package audit_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,6 +35,8 @@ func TestMain(m *testing.M) {
 		err = writers(os.Args[1], os.Args[2], os.Args[3], os.Args[4])
 	case "tiny disk":
 		err = tinyDisk(os.Args[1], os.Args[2], os.Args[3])
+	case "short writes":
+		err = shortWrites(os.Args[1], os.Args[2], os.Args[3])
 	default:
 		os.Exit(m.Run())
 	}
@@ -72,7 +77,7 @@ func writers(dir, private, verifier, round string) error {
 		wg.Go(func() {
 			for i := 0; ; i++ {
 				id := fmt.Sprintf("r%s-w%d-%d", round, w, i)
-				index, err := l.Append(context.Background(), entry(id, 1))
+				index, err := l.Append(context.Background(), long(id))
 				mu.Lock()
 				if err != nil {
 					fmt.Println("child:", err)
@@ -87,43 +92,141 @@ func writers(dir, private, verifier, round string) error {
 	return nil
 }
 
-// TestKilledWritersLoseNothing kills the process at 25 random moments. Whatever
-// it acknowledged is at its index, and the log verifies before and after the
-// next process opens it.
+// TestKilledWritersLoseNothing kills the process at 25 random moments.
 func TestKilledWritersLoseNothing(t *testing.T) {
 	t.Parallel()
 	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
 	acknowledged := map[uint64]string{}
 	for round := range 25 {
 		c := child(t, "writers", dir, k.private, k.verifier, fmt.Sprint(round))
-		out, err := c.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
-		}
-		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			var index uint64
-			var id string
-			if _, err := fmt.Sscan(lines.Text(), &index, &id); err != nil {
-				t.Fatalf("round %d: %s", round, lines.Text())
-			}
-			if other, ok := acknowledged[index]; ok {
-				t.Fatalf("index %d was given to %s and %s", index, other, id)
-			}
+		runUntilKilled(t, k, c, dir, acknowledged, func() {}, func() {
 			if len(acknowledged)%7 == 0 {
 				// From the first acknowledgment on, any moment will do.
 				time.AfterFunc(time.Duration(round)*900*time.Microsecond, func() { _ = c.Process.Kill() })
 			}
-			acknowledged[index] = id
-		}
-		_ = c.Wait()
-		if r, err := audit.Verify(dir, k.verifier); err != nil {
-			t.Fatalf("round %d: Verify = %+v, %v", round, r, err)
-		}
+		})
 	}
+	allThere(t, k, dir, acknowledged)
+}
+
+// TestKilledWhileEntriesMoveLosesNothing kills the process when the kernel tells
+// that it wrote to the tail, began or removed a segment, opened the tree for a
+// batch or replaced the tree state or the checkpoint, be it while it opens the
+// log or later.
+func TestKilledWhileEntriesMoveLosesNothing(t *testing.T) {
+	t.Parallel()
+	k := newKeys(t)
+	for _, moment := range []struct {
+		name   string
+		folder string
+		mask   uint32
+		file   string
+		step   int
+	}{
+		{"write to the tail", "tail", unix.IN_MODIFY, "", 135},
+		{"segment begun", "tail", unix.IN_CREATE, "", 1},
+		{"segment removed", "tail", unix.IN_DELETE, "", 1},
+		{"batch begun", ".state", unix.IN_OPEN, "treeState.lock", 3},
+		{"batch in the tree", ".state", unix.IN_MOVED_TO, "treeState", 3},
+		{"checkpoint published", ".", unix.IN_MOVED_TO, "checkpoint", 1},
+	} {
+		dir, acknowledged := filepath.Join(t.TempDir(), "log"), map[uint64]string{}
+		fill(t, k, dir, 1)
+		for round := range 5 {
+			c := child(t, "writers", dir, k.private, k.verifier, fmt.Sprint(moment.name, round))
+			happened := watch(t, filepath.Join(dir, moment.folder), moment.mask, moment.file)
+			runUntilKilled(t, k, c, dir, acknowledged, func() {
+				for range 1 + round%3*moment.step {
+					select {
+					case <-happened:
+					case <-time.After(20 * time.Second):
+						t.Errorf("%s: round %d: it never happened", moment.name, round)
+					}
+				}
+				_ = c.Process.Kill()
+			}, func() {})
+		}
+		t.Logf("%s: %d entries were acknowledged", moment.name, len(acknowledged))
+		allThere(t, k, dir, acknowledged)
+	}
+}
+
+// watch sends a value for each event of inotify in a folder that names file, or
+// any file if that is empty.
+func watch(t *testing.T, folder string, mask uint32, file string) <-chan struct{} {
+	t.Helper()
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		t.Skipf("no inotify here: %v", err)
+	}
+	if _, err := unix.InotifyAddWatch(fd, folder, mask); err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "inotify")
+	happened, over := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(over); f.Close() })
+	go func() {
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := f.Read(buffer)
+			if err != nil {
+				return
+			}
+			for b := buffer[:n]; len(b) >= unix.SizeofInotifyEvent; {
+				end := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(b[12:]))
+				name := string(bytes.TrimRight(b[unix.SizeofInotifyEvent:end], "\x00"))
+				b = b[end:]
+				if file != "" && name != file {
+					continue
+				}
+				select {
+				case happened <- struct{}{}:
+				case <-over:
+					return
+				}
+			}
+		}
+	}()
+	return happened
+}
+
+// runUntilKilled runs writers until kill, which runs beside them, or each, which
+// is called before an entry is noted as acknowledged, has killed them. It
+// verifies what is left of the log.
+func runUntilKilled(t *testing.T, k keys, c *exec.Cmd, dir string, acknowledged map[uint64]string, kill, each func()) {
+	t.Helper()
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go kill()
+	size := uint64(0)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		number, id, _ := strings.Cut(lines.Text(), " ")
+		index, err := strconv.ParseUint(number, 10, 64)
+		if err != nil {
+			t.Fatalf("%v: %s", c.Args, lines.Text())
+		}
+		if other, ok := acknowledged[index]; ok {
+			t.Fatalf("index %d was given to %s and %s", index, other, id)
+		}
+		each()
+		acknowledged[index] = id
+		size = max(size, index+1)
+	}
+	_ = c.Wait()
+	if r, err := audit.Verify(dir, k.verifier); err != nil || r.Size+r.Tail < size {
+		t.Fatalf("%v: Verify = %+v, %v, want at least %d entries", c.Args, r, err, size)
+	}
+}
+
+// allThere opens the log and looks for the acknowledged entries.
+func allThere(t *testing.T, k keys, dir string, acknowledged map[uint64]string) {
+	t.Helper()
 	l := k.open(t, dir)
 	for e, err := range l.Entries(t.Context(), 0, l.Size()) {
 		if err != nil {
@@ -227,52 +330,5 @@ func TestFullDiskRefusesEntriesAndLosesNone(t *testing.T) {
 	}
 	if err != nil || !strings.Contains(string(out), "ok ") {
 		t.Errorf("on a tiny disk: %v: %s", err, out)
-	}
-}
-
-// TestFailingFolderRefusesEntriesAndLosesNone needs no namespaces: a file stands
-// where a folder of tiles should be, so that a batch fails after its bundle was
-// written.
-func TestFailingFolderRefusesEntriesAndLosesNone(t *testing.T) {
-	k, dir := newKeys(t), filepath.Join(t.TempDir(), "log")
-	l := k.open(t, dir)
-	levels := filepath.Join(dir, "tile/0")
-	var acknowledged, refused int
-	for round := range 6 {
-		if round%2 == 1 {
-			if err := errors.Join(os.Rename(levels, levels+".away"), os.WriteFile(levels, nil, 0o600)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		for w := range 12 {
-			wg.Go(func() {
-				_, err := l.Append(t.Context(), entry(fmt.Sprintf("r%d-w%d", round, w), 1))
-				mu.Lock()
-				defer mu.Unlock()
-				if err == nil {
-					acknowledged++
-				} else if errors.Is(err, audit.ErrUnavailable) {
-					refused++
-				} else {
-					t.Errorf("Append = %v, want ErrUnavailable", err)
-				}
-			})
-		}
-		wg.Wait()
-		if round%2 == 1 {
-			if err := errors.Join(os.Remove(levels), os.Rename(levels+".away", levels)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if acknowledged != 36 || refused != 36 {
-		t.Errorf("%d acknowledged, %d refused, want 36 and 36", acknowledged, refused)
-	}
-	closeLog(t, l)
-	r, err := audit.Verify(dir, k.verifier)
-	if err != nil || r.Size != 36 || len(r.Ignored) != 2 {
-		t.Errorf("Verify = %+v, %v, want 36 entries and nothing left over", r, err)
 	}
 }

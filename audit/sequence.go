@@ -2,25 +2,17 @@ package audit
 
 import (
 	"fmt"
-	"math"
 	"sync"
-	"time"
-
-	"github.com/transparency-dev/tessera"
 )
 
 // Entries are chained, so a batch must not be written after an earlier one
-// failed. Tessera's own batching cannot promise that: its queue goes on with
-// entries that were chained to the failed ones. So the log batches itself, one
-// batch at a time: while one is being written the next gathers. That is also
-// the fastest for a single writer, which never waits for company; it pays the
-// synced writes and nothing else.
-//
-// Tessera writes a batch when it reaches its size, and one Appender has one
-// size. So there is an Appender per power of two up to maxBatch, all on the same
-// storage; a batch is the largest power of two not above the number waiting.
-// Only the one of size 1 publishes checkpoints and collects garbage.
-const maxBatch = 64
+// failed. The sequencer writes one batch at a time to the tail: while one is
+// being synced the next gathers. That is also the fastest for a single writer,
+// which never waits for company; it pays one write and one sync and nothing
+// else. What is in the tail is in the log; the integrator moves it to the tree.
+
+// maxBatch bounds the entries of one write, to the tail or to the tree.
+const maxBatch = 256
 
 type request struct {
 	entry  Entry
@@ -76,10 +68,7 @@ func (q *queue) take() []*request {
 		}
 		q.more.Wait()
 	}
-	n := 1
-	for 2*n <= min(len(q.waiting), maxBatch) {
-		n *= 2
-	}
+	n := min(len(q.waiting), maxBatch)
 	batch := q.waiting[:n:n]
 	q.waiting = q.waiting[n:]
 	return batch
@@ -116,48 +105,27 @@ func orderly(waiting []*request) []*request {
 	return rest
 }
 
-// commit chains and writes one batch: all of it or, with an error, as far as
-// anybody may assume nothing.
+// commit chains and writes one batch: all of it or, with an error, nothing that
+// anybody may rely on.
 func (l *Log) commit(batch []*request) error {
-	if l.unsure {
-		if err := l.recover(); err != nil {
-			return fmt.Errorf("%w: %v", ErrUnavailable, err)
-		}
+	if err := l.makeRoom(len(batch)); err != nil {
+		return fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}
-	appender, err := l.appender(len(batch))
-	if err != nil {
-		return err
-	}
-	end := l.chain
-	leaves := make([]*tessera.Entry, len(batch))
+	end := l.chain // changed here alone
+	leaves := make([][]byte, len(batch))
 	for i, r := range batch {
 		r.entry.Seq = end.size
 		r.entry.PrevSM3 = end.prev()
 		r.entry.Revision = max(r.entry.Revision, end.revision)
+		r.index = end.size
 		b, err := r.entry.encode()
 		if err != nil {
 			return err
 		}
-		leaves[i] = tessera.NewEntry(b)
+		leaves[i] = b
 		end = end.next(r.entry, b)
 	}
-	futures := make([]tessera.IndexFuture, len(batch))
-	for i, e := range leaves {
-		futures[i] = appender.Add(l.background, e)
-	}
-	for i, f := range futures {
-		index, e := f()
-		if e == nil && index.Index != batch[i].entry.Seq {
-			e = fmt.Errorf("entry %d was written as %d", batch[i].entry.Seq, index.Index)
-		}
-		if e != nil && err == nil {
-			err = e
-		}
-		batch[i].index = index.Index
-	}
-	if err != nil {
-		l.unsure = true
-		_ = l.recover() // tried again before the next batch
+	if err := l.tail.write(l.chain.size, leaves); err != nil {
 		return fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}
 	l.mu.Lock()
@@ -166,70 +134,7 @@ func (l *Log) commit(batch []*request) error {
 	for _, r := range batch {
 		l.ids[keyOf(r.entry.ID)] = r.entry.Seq
 	}
+	l.pending = append(l.pending, leaves...)
+	l.call()
 	return nil
-}
-
-// recover finds out what a failed batch left. A write can fail after the tree
-// state was replaced, when only the folder could not be synced: then the
-// entries are in the log although their Append failed, and the chain goes on
-// from them.
-func (l *Log) recover() error {
-	state, err := readState(l.dir)
-	if err != nil {
-		return err
-	}
-	end := l.chain
-	found := map[idKey]uint64{}
-	err = readEntries(l.dir, end.size, state.Size, state.Size, func(i uint64, b []byte) error {
-		e, err := decode(b)
-		if err != nil {
-			return err
-		}
-		if code := end.accepts(e); code != "" {
-			return &BrokenError{Code: code, Entry: int64(i)}
-		}
-		end = end.next(e, b)
-		found[keyOf(e.ID)] = i
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if end.size != state.Size {
-		return &BrokenError{Code: Truncated, Entry: int64(state.Size), File: stateFile}
-	}
-	if err := sweep(l.dir, tilesOnly); err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.chain = end
-	for k, i := range found {
-		l.ids[k] = i
-	}
-	l.unsure = false
-	return nil
-}
-
-// appender returns the Appender for batches of n.
-func (l *Log) appender(n int) (*tessera.Appender, error) {
-	if a := l.appenders[n]; a != nil {
-		return a, nil
-	}
-	opts := tessera.NewAppendOptions().
-		WithCheckpointSigner(l.signer).
-		WithCheckpointRepublishInterval(0).
-		WithBatching(uint(n), time.Hour)
-	if n == 1 {
-		opts = opts.WithCheckpointInterval(checkpointInterval).WithGarbageCollectionInterval(collectInterval)
-	} else {
-		opts = opts.WithCheckpointInterval(math.MaxInt64).WithGarbageCollectionInterval(0)
-	}
-	// The shutdown function only waits for a checkpoint, as Close does.
-	a, _, _, err := tessera.NewAppender(l.background, l.driver, opts)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrUnavailable, err)
-	}
-	l.appenders[n] = a
-	return a, nil
 }

@@ -64,10 +64,15 @@ func (e *BrokenError) Error() string {
 type Report struct {
 	Origin   string
 	Size     uint64 // entries under the signed checkpoint
-	Tail     uint64 // durable entries after it: chained, not yet signed
+	Tail     uint64 // durable entries after it: chained, not yet signed, perhaps not yet in the tree
 	Root     string // base64, of the signed tree
 	Head     string // hex SM3 of the last entry
 	Revision int64  // of the last entry
+
+	// Torn is the file at whose end bytes stand that are no entry, "" if none do:
+	// the rest of a write that was cut short, or is going on. Nobody was told that
+	// its entries are in the log.
+	Torn string
 
 	// Ignored lists files that are no part of the log, sorted: lock and
 	// temporary files, collection state, leftovers of writes that were cut
@@ -81,8 +86,8 @@ type Report struct {
 // It recomputes the tree from the entries and compares every tile, the signed
 // checkpoint and the tree state; it follows the SM3 chain, the sequence numbers
 // and the registry revisions; it demands that every leaf has its canonical
-// form. Entries after the checkpoint are checked against each other and the
-// tree state only, and counted in Tail. kept are checkpoints that were stored
+// form. Entries after the checkpoint are checked against each other, the tree
+// state and the tail only, and counted in Tail. kept are checkpoints that were stored
 // elsewhere: a log that no longer extends one of them is broken, even if it is
 // consistent in itself.
 //
@@ -94,47 +99,65 @@ func Verify(dir, verifierKey string, kept ...[]byte) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("audit: verify log: verifier key: %w", err)
 	}
-	r, err := verify(dir, v, kept, func(Entry, chain) {})
+	r, _, err := verify(dir, v, kept, func(Entry, chain) {})
 	if err != nil {
 		return r, fmt.Errorf("audit: verify log: %w", err)
 	}
 	return r, nil
 }
 
-// verify calls visit for each entry up to the first break, with the chain after it.
-func verify(dir string, v note.Verifier, kept [][]byte, visit func(Entry, chain)) (Report, error) {
+// verify calls visit for each entry up to the first break, with the chain after
+// it. It returns the leaves that the tree does not hold yet beside the report.
+func verify(dir string, v note.Verifier, kept [][]byte, visit func(Entry, chain)) (Report, [][]byte, error) {
+	// A running log moves entries from the tail to the tree: read in this order,
+	// none can be missing from both.
+	tail, err := readTail(dir)
+	if err != nil {
+		return Report{}, nil, err
+	}
 	signed, state, err := readHeads(dir, v)
 	if err != nil {
-		return Report{}, err
+		return Report{}, nil, err
+	}
+	if err := overtaken(dir, tail, state.Size); err != nil {
+		return Report{}, nil, err
 	}
 	marks := []checkpoint{signed}
 	for _, b := range kept {
 		c, err := openCheckpoint(b, v)
 		if err != nil {
-			return Report{}, fmt.Errorf("kept checkpoint: %w", err)
+			return Report{}, nil, fmt.Errorf("kept checkpoint: %w", err)
 		}
 		marks = append(marks, c)
 	}
 	for _, c := range marks {
 		if c.size > state.Size {
-			return Report{}, &BrokenError{Code: Truncated, Entry: int64(state.Size), File: stateFile}
+			return Report{}, nil, &BrokenError{Code: Truncated, Entry: int64(state.Size), File: stateFile}
 		}
 	}
 	have, ignored, err := inventory(dir, state.Size)
 	if err != nil {
-		return Report{}, err
+		return Report{}, nil, err
 	}
-	w := walk{dir: dir, size: state.Size, have: have, visit: visit, marks: marks}
+	w := walk{dir: dir, size: state.Size, tail: tail, have: have, visit: visit, marks: marks}
 	if err := w.run(); err != nil {
-		return Report{}, err
+		return Report{}, nil, err
 	}
 	if err := w.judge(state); err != nil {
-		return Report{}, err
+		return Report{}, nil, err
 	}
-	return Report{
-		Origin: signed.origin, Size: signed.size, Tail: state.Size - signed.size, Root: signed.root.String(),
+	rest, err := w.follow()
+	if err != nil {
+		return Report{}, nil, err
+	}
+	r := Report{
+		Origin: signed.origin, Size: signed.size, Tail: w.chain.size - signed.size, Root: signed.root.String(),
 		Head: w.chain.digest, Revision: w.chain.revision, Ignored: ignored,
-	}, nil
+	}
+	if n := len(tail); n > 0 && tail[n-1].torn > 0 && tail.end() >= state.Size {
+		r.Torn = tail[n-1].file
+	}
+	return r, rest, nil
 }
 
 // readHeads reads the checkpoint and then the tree state, which a running log
@@ -186,7 +209,9 @@ func inventory(dir string, size uint64) (have map[tile][]int, ignored []string, 
 			t.width = 0
 			have[t] = append(have[t], w)
 		case rel != checkpointFile && rel != stateFile && rel != versionFile:
-			ignored = append(ignored, rel)
+			if _, ok := parseSegment(rel); !ok {
+				ignored = append(ignored, rel)
+			}
 		}
 		return nil
 	})
@@ -211,6 +236,7 @@ func (c chain) accepts(e Entry) Code {
 type walk struct {
 	dir   string
 	size  uint64
+	tail  segments
 	have  map[tile][]int // widths on disk, by tile with width 0
 	visit func(Entry, chain)
 	marks []checkpoint
@@ -223,6 +249,7 @@ type walk struct {
 	entry  *BrokenError  // first break among the entries
 	leaf   *BrokenError  // first entry that the lowest tiles do not hold
 	file   *BrokenError  // first derived file that is wrong
+	copied *BrokenError  // first entry that the tail holds differently
 }
 
 // run reads all bundles. It stops early where entries can no longer be told
@@ -256,14 +283,11 @@ func (w *walk) run() error {
 	return nil
 }
 
-// exact reports whether t itself is on disk, not only a later version of it.
+// exact reports whether t itself is on disk, not only a later version of it. A
+// running log may have removed it since the files were listed.
 func (w *walk) exact(t tile) bool {
-	for _, n := range w.have[tile{kind: t.kind, index: t.index}] {
-		if n == t.width {
-			return true
-		}
-	}
-	return false
+	_, err := os.Lstat(filepath.Join(w.dir, filepath.FromSlash(t.path())))
+	return err == nil
 }
 
 func (w *walk) add(i uint64, leaf []byte, t tile) {
@@ -271,6 +295,9 @@ func (w *walk) add(i uint64, leaf []byte, t tile) {
 	w.hash(0, h)
 	w.tree.add(h)
 	w.mark()
+	if kept, file, ok := w.tail.at(i); ok && w.copied == nil && !bytes.Equal(kept, leaf) {
+		w.copied = &BrokenError{Code: Changed, Entry: int64(i), File: file}
+	}
 	if w.entry != nil {
 		return
 	}
