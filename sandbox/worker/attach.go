@@ -96,7 +96,9 @@ func (t *table) add(p wire.Part, files []int) error {
 		if err != nil {
 			return err
 		}
-		a.connection, a.schema = t.engine.conn.Ptr, t.engine.converted(t.types[p.First+i])
+		if a.kind == C.ZONEBOX_FIXED {
+			a.connection, a.schema = t.engine.conn.Ptr, t.engine.converted(t.types[p.First+i])
+		}
 		g.columns = append(g.columns, a)
 	}
 	if len(g.columns) < len(t.columns) {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	duckdb "github.com/duckdb/duckdb-go-bindings"
 
 	"zonebox/sandbox/internal/wire"
@@ -92,24 +93,34 @@ func (t *table) nothing() string {
 }
 
 // converted returns the engine's form of the Arrow schema of one column of type
-// t, or nil if vectors of t are copied: the engine takes 8-byte numbers where
-// they lie for less than a copy of 16 KB costs, and narrower ones for more.
+// t, or nil if vectors of t are copied: the engine takes numbers of 8 bytes and
+// more where they lie for less than a copy of 16 KB costs, and narrower ones for
+// more.
 func (e *engine) converted(t wire.Type) unsafe.Pointer {
+	var dt arrow.DataType
 	switch t.ID {
 	case "BIGINT", "UBIGINT", "DOUBLE", "TIMESTAMP":
-	default:
+		dt, _ = wire.Arrow(t.ID)
+	case "DECIMAL":
+		switch decimalWidth(t.Precision) {
+		case 8:
+			dt = &arrow.Decimal64Type{Precision: t.Precision, Scale: t.Scale}
+		case 16:
+			dt = &arrow.Decimal128Type{Precision: t.Precision, Scale: t.Scale}
+		}
+	}
+	if dt == nil {
 		return nil
 	}
-	s, ok := e.schemas[t.ID]
+	s, ok := e.schemas[t.String()]
 	if !ok {
-		if schema, err := wire.ArrowSchema([]wire.Column{{Name: "c", Type: t.ID}}); err == nil {
-			var failed duckdb.ErrorData
-			if s, failed = duckdb.SchemaFromArrow(e.conn, schema); duckdb.ErrorDataHasError(failed) {
-				duckdb.DestroyErrorData(&failed)
-				s.Ptr = nil
-			}
+		var failed duckdb.ErrorData
+		s, failed = duckdb.SchemaFromArrow(e.conn, arrow.NewSchema([]arrow.Field{{Name: "c", Type: dt, Nullable: true}}, nil))
+		if duckdb.ErrorDataHasError(failed) {
+			duckdb.DestroyErrorData(&failed)
+			s.Ptr = nil
 		}
-		e.schemas[t.ID] = s // for the life of the process
+		e.schemas[t.String()] = s // for the life of the process
 	}
 	return s.Ptr
 }
