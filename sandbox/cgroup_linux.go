@@ -42,14 +42,14 @@ type cgroups struct {
 var wantedControllers = []string{"memory", "pids", "cpu"}
 
 // findCgroups returns what the group in which the gate runs offers, or nil and
-// the reason. tree is where version 2 is mounted, own the content of
+// the reason. tree is where version 2 is mounted, groups the content of
 // /proc/self/cgroup. It sweeps what gates that have ended left behind.
-func findCgroups(tree, own string, root bool) (*cgroups, string) {
+func findCgroups(tree, groups string, root bool) (*cgroups, string) {
 	if _, err := os.Stat(filepath.Join(tree, "cgroup.controllers")); err != nil {
 		return nil, "no cgroup v2 at " + tree
 	}
 	var path string
-	for _, line := range strings.Split(own, "\n") {
+	for _, line := range strings.Split(groups, "\n") {
 		if p, ok := strings.CutPrefix(line, "0::"); ok {
 			path = p
 		}
@@ -57,9 +57,15 @@ func findCgroups(tree, own string, root bool) (*cgroups, string) {
 	if path == "" {
 		return nil, "not in a group of version 2"
 	}
-	// A gate that an earlier one moved, or that systemd started in a group of its
-	// own within the delegated one (DelegateSubgroup=), looks one level up.
-	for _, dir := range []string{filepath.Join(tree, path), filepath.Join(tree, filepath.Dir(path))} {
+	// A gate that enable has moved, or that systemd started in a group of its own
+	// within the delegated one (DelegateSubgroup=), looks one level up first.
+	own, above := filepath.Join(tree, path), filepath.Join(tree, filepath.Dir(path))
+	candidates := []string{own, above}
+	if filepath.Base(path) == gateGroup || marked(above) {
+		candidates = []string{above, own}
+	}
+	reason := "not delegated"
+	for _, dir := range candidates {
 		if !delegated(dir, path, root) {
 			continue
 		}
@@ -71,15 +77,17 @@ func findCgroups(tree, own string, root bool) (*cgroups, string) {
 			}
 		}
 		if len(g.have) == 0 || g.have[0] != "memory" {
-			return nil, "no memory controller in " + dir
+			reason = "no memory controller in " + dir
+			continue
 		}
 		if err := g.enable(); err != nil {
-			return nil, "controllers not enabled: " + err.Error()
+			reason = "controllers not enabled: " + err.Error()
+			continue
 		}
 		g.sweep()
 		return g, ""
 	}
-	return nil, "not delegated"
+	return nil, reason
 }
 
 // delegated reports whether the gate may make groups below dir. For an ordinary
@@ -95,15 +103,23 @@ func delegated(dir, own string, root bool) bool {
 	if !root {
 		return true
 	}
+	if marked(dir) {
+		return true
+	}
+	// Only the true root of the hierarchy has no type.
+	_, err := os.Stat(filepath.Join(dir, "cgroup.type"))
+	return err == nil && own == "/"
+}
+
+// marked reports whether systemd left its mark of delegation on dir.
+func marked(dir string) bool {
 	mark := make([]byte, 8)
 	for _, name := range []string{"user.delegate", "trusted.delegate"} {
 		if n, err := unix.Getxattr(dir, name, mark); err == nil && string(mark[:n]) == "1" {
 			return true
 		}
 	}
-	// Only the true root of the hierarchy has no type.
-	_, err := os.Stat(filepath.Join(dir, "cgroup.type"))
-	return err == nil && own == "/"
+	return false
 }
 
 // enable lets groups below g.dir be bounded, and moves the gate out of it if its
@@ -168,6 +184,19 @@ func (g *cgroups) add(memory int64, tasks int) (*group, error) {
 	if err := os.Mkdir(w.dir, 0o755); err != nil {
 		return nil, err
 	}
+	err := w.bound(memory, tasks)
+	if err == nil {
+		w.fd, err = unix.Open(w.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		w.remove()
+		return nil, fmt.Errorf("sandbox: control group: %w", err)
+	}
+	return w, nil
+}
+
+// bound sets what the group may hold.
+func (w *group) bound(memory int64, tasks int) error {
 	err := w.allow(memory)
 	if err == nil {
 		// One thread that the kernel kills for memory takes the others along.
@@ -179,14 +208,7 @@ func (g *cgroups) add(memory int64, tasks int) (*group, error) {
 	if err == nil && slices.Contains(w.have, "pids") {
 		err = writeControl(filepath.Join(w.dir, "pids.max"), strconv.Itoa(tasks))
 	}
-	if err == nil {
-		w.fd, err = unix.Open(w.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	}
-	if err != nil {
-		w.remove()
-		return nil, fmt.Errorf("sandbox: control group: %w", err)
-	}
-	return w, nil
+	return err
 }
 
 // allow bounds the memory of the group.

@@ -11,7 +11,7 @@ import (
 )
 
 func (a *app) doctorCmd() *cobra.Command {
-	var output string
+	var output, worker string
 	var stats bool
 	c := &cobra.Command{
 		Use:     "doctor",
@@ -20,9 +20,11 @@ func (a *app) doctorCmd() *cobra.Command {
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			report := struct {
-				Host sandbox.Host  `json:"host"`
-				Gate *query.Status `json:"gate,omitempty"`
-			}{Host: sandbox.Probe()}
+				Host     sandbox.Host         `json:"host"`
+				Settings sandbox.Survey       `json:"settings"`
+				Tried    *sandbox.Attestation `json:"tried,omitempty"` // what a worker started now shows
+				Gate     *query.Status        `json:"gate,omitempty"`
+			}{Host: sandbox.Probe(), Settings: sandbox.Look()}
 			if stats && a.user == "" {
 				return usageError{errors.New(a.say("--stats 需要 --as", "--stats needs --as"))}
 			}
@@ -35,6 +37,10 @@ func (a *app) doctorCmd() *cobra.Command {
 					return err
 				}
 			}
+			var failed error
+			if path, err := workerPath(worker); err == nil && !stats {
+				report.Tried, failed = tryWorker(c.Context(), path)
+			}
 			switch {
 			case stats && output == "json":
 				return a.printJSON(report.Gate.Figures)
@@ -44,7 +50,7 @@ func (a *app) doctorCmd() *cobra.Command {
 			case output == "json":
 				return a.printJSON(report)
 			}
-			a.printHost(report.Host)
+			a.printHost(report.Host, report.Settings, report.Tried, failed)
 			if report.Gate != nil {
 				a.printGate(report.Gate)
 			}
@@ -52,26 +58,9 @@ func (a *app) doctorCmd() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&stats, "stats", false, a.say("网关的缓存与进程计数", "figures of the gate's cache and workers"))
+	c.Flags().StringVar(&worker, "worker", env("ZONEBOX_WORKER", ""), a.say("工作进程程序,缺省在本程序旁", "worker binary, beside this one by default"))
 	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
 	return c
-}
-
-func (a *app) printHost(h sandbox.Host) {
-	t := newTable(a.say("本机", "host"), a.say("状态", "state"), a.say("建议", "advice"))
-	row := func(zh, en string, ok bool, state, adviceZH, adviceEN string) {
-		advice := "✓"
-		if !ok {
-			advice = a.say(adviceZH, adviceEN)
-		}
-		t.AppendRow([]any{a.say(zh, en), state, advice})
-	}
-	row("内核", "kernel", true, h.Kernel, "", "")
-	row("Landlock", "Landlock", h.Landlock > 0, fmt.Sprintf("ABI %d", h.Landlock), "启用 Linux 5.13 以上内核的 Landlock", "enable Landlock, Linux 5.13 or later")
-	row("seccomp 过滤", "seccomp filter", h.Seccomp, fmt.Sprint(h.Seccomp), "内核须启用 CONFIG_SECCOMP_FILTER", "the kernel needs CONFIG_SECCOMP_FILTER")
-	row("命名空间", "namespaces", h.Namespaces, fmt.Sprint(h.Namespaces), "允许非特权用户命名空间可多一层网络隔离", "allow unprivileged user namespaces for one more layer")
-	row("memfd 封存", "memfd sealing", h.Memfd, fmt.Sprint(h.Memfd), "内核须支持 memfd_create", "the kernel needs memfd_create")
-	row("以 root 运行", "runs as root", !h.Root, fmt.Sprint(h.Root), "建议以普通用户运行网关", "run the gate as an ordinary user")
-	fmt.Fprintln(a.stdout, t.Render())
 }
 
 func (a *app) printGate(s *query.Status) {

@@ -26,8 +26,6 @@ type wall struct {
 	cfg  sandbox.Config
 }
 
-func without(layers ...string) sandbox.Config { return sandbox.Skipping(sandbox.Config{}, layers...) }
-
 // walls: the control, each of the three layers alone, the full cell as a worker
 // with rows has it and as a worker with an operator's text has it, and the full
 // cell less one layer. What limits and no_new_privs forbid is part of every wall
