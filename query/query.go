@@ -41,10 +41,11 @@ type Config struct {
 	Passphrase []byte        // opens the key folder
 	Worker     string        // path of zonebox-worker
 	Memory     int64         // bytes a worker may use beyond its input; 0 is the sandbox's default
+	Spill      int64         // bytes a worker may overflow into; 0 is the sandbox's default, below 0 none
 	Wall       time.Duration // time a statement may take; 0 is the sandbox's default
 	Idle       int           // workers kept ready; 0 is two, what one statement uses
 	Limits     Limits        // what runs at once
-	Cache      int64         // bytes of columns kept for further statements; 0 is the sandbox's default
+	Cache      int64         // bytes of columns kept for further statements; 0 is the sandbox's default, below 0 none
 	Log        *slog.Logger  // nil discards
 	Now        func() time.Time
 
@@ -140,7 +141,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	if cfg.Worker != "" {
-		e.pool, err = sandbox.NewPool(sandbox.Config{Worker: cfg.Worker, Pool: cfg.Idle, Memory: cfg.Memory, Wall: cfg.Wall})
+		e.pool, err = sandbox.NewPool(sandbox.Config{Worker: cfg.Worker, Pool: cfg.Idle, Memory: cfg.Memory, Spill: cfg.Spill, Wall: cfg.Wall})
 		if err != nil {
 			return nil, err
 		}

@@ -16,7 +16,7 @@ import (
 // A CacheConfig bounds a Cache.
 type CacheConfig struct {
 	// Bytes bounds what the columns of the cache hold. Default: an eighth of
-	// the memory this process may use, at most 4 GiB.
+	// the memory this process may use, at most 4 GiB. Below 0 nothing is kept.
 	Bytes int64
 	// Files bounds how many columns there are, each a descriptor. Default: a
 	// quarter of the descriptors this process may have.
@@ -24,7 +24,7 @@ type CacheConfig struct {
 }
 
 func (c CacheConfig) withDefaults() CacheConfig {
-	if c.Bytes <= 0 {
+	if c.Bytes == 0 {
 		c.Bytes = min(totalMemory()/8, 4<<30)
 	}
 	if c.Files <= 0 {

@@ -134,14 +134,19 @@ func (h *home) domain(elem ...string) string {
 // open starts a gate in this process, as serve does.
 func (h *home) open(t *testing.T) error {
 	t.Helper()
+	return h.openWith(t, query.Config{})
+}
+
+// openWith starts a gate with what cfg says beyond where things are.
+func (h *home) openWith(t *testing.T, cfg query.Config) error {
+	t.Helper()
 	secret, err := os.ReadFile(h.path("passphrase"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.gate, err = startGate(t.Context(), socketOf(h.domain()), query.Config{
-		Domain: h.domain(), Keys: h.path("domain.keys"), Passphrase: secret, Worker: workerBinary,
-		Log: slog.New(slog.NewJSONHandler(h.log, nil)),
-	})
+	cfg.Domain, cfg.Keys, cfg.Passphrase, cfg.Worker = h.domain(), h.path("domain.keys"), secret, workerBinary
+	cfg.Log = slog.New(slog.NewJSONHandler(h.log, nil))
+	h.gate, err = startGate(t.Context(), socketOf(h.domain()), cfg)
 	return err
 }
 
