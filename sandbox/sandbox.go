@@ -19,10 +19,9 @@
 // trusts the kernel. Operators' statements that never end are killed, not
 // explained.
 //
-// BUG(sandbox): a worker is not reniced when it computes for long, spills
-// nowhere, and counts against no cgroup: several workers can together use more
-// than the machine has. A worker whose Go runtime, not its engine, meets the
-// memory limit dies with ErrKilled instead of ErrMemory.
+// BUG(sandbox): where no control group is delegated, several workers can together
+// use more than the machine has: each is bounded alone. A worker whose Go runtime,
+// not its engine, meets the memory limit dies with ErrKilled instead of ErrMemory.
 //
 // Read Session.Execute first.
 package sandbox
