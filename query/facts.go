@@ -183,7 +183,7 @@ func runtimeFacts(a sandbox.Attestation) *policy.Runtime {
 	r.EngineHardened = layers&sandbox.Strict == sandbox.Strict
 	r.NetworkNone = layers&(sandbox.LayerSeccomp|sandbox.LayerNamespaces) != 0
 	r.ExtensionsLocked = true // linked without any that load, and its configuration is locked
-	r.SpillEncrypted = true   // workers have no spill
+	r.SpillEncrypted = true   // it is memory, and there is none where memory may reach a disk in the clear
 	r.BinarySHA256 = a.Binary
 	return r
 }

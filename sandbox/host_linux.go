@@ -84,9 +84,14 @@ func newHost(cfg Config) (*host, error) {
 	probe := Probe()
 	h := &host{cfg: cfg, exe: exe, null: null, digest: hex.EncodeToString(sum.Sum(nil)), namespaces: ownNamespaces(),
 		attr: workerAttr(probe, cfg.skip), requests: make(chan startRequest)}
-	h.arguments = h.options(probe)
 	own, _ := os.ReadFile("/proc/self/cgroup")
 	h.cgroups, _ = findCgroups("/sys/fs/cgroup", string(own), probe.Root)
+	// What overflows is memory, which a host may swap. Where that would put rows
+	// on a disk in the clear there is no overflow; a control group forbids swap.
+	if h.cgroups == nil && len(plainSwap("/proc/swaps", "/sys")) > 0 {
+		h.cfg.Spill = 0
+	}
+	h.arguments = h.options(probe)
 	go h.spawn()
 	return h, nil
 }
