@@ -4,12 +4,12 @@
 GO      ?= go
 FLAGS   := -trimpath -buildvcs=false
 CGOTAGS := duckdb_arrow
-WORKER  := ./sandbox/worker/... ./cmd/zonebox-worker/...
+WORKER  := ./sandbox/worker/... ./cmd/zonebox-worker/... ./bench/native/...
 QUIET    = $(shell ld --help | grep -q -- --no-warnings && echo -Wl,--no-warnings)
 # every package but the worker's builds without cgo
 PURE     = $(shell CGO_ENABLED=0 $(GO) list -e ./... | grep -v -e '^zonebox/sandbox/worker' -e '^zonebox/cmd/zonebox-worker')
 
-.PHONY: all build demo test lint bench fuzz clean
+.PHONY: all build demo test lint bench bench-rows clean
 
 all: build
 
@@ -41,7 +41,12 @@ lint:
 	CGO_ENABLED=1 $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags $(CGOTAGS) $(WORKER)
 
 bench: build
-	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -run '^$$' -bench . -benchmem $(PURE)
+	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -timeout 30m -run '^$$' -bench . -benchmem $(PURE)
+	CGO_ENABLED=1 $(GO) test -timeout 10m -run '^$$' -bench . -tags $(CGOTAGS) $(WORKER)
+
+# The figures the targets speak of: registers of ten million rows, about 10 GB of memory.
+bench-rows: build
+	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker ZONEBOX_BENCH_ROWS=10000000 $(GO) test -timeout 60m -run '^$$' -bench BenchmarkRows ./bench
 
 clean:
 	rm -rf bin
