@@ -3,7 +3,6 @@ package query_test
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -216,33 +215,5 @@ func TestAClientThatLeavesDuringADecisionLosesNothing(t *testing.T) {
 	leave()
 	if _, err := d.Resume("li.op", run); err != nil {
 		t.Errorf("after the client left during the release: %s", querytest.Text(err))
-	}
-}
-
-// When the log fails just after the end of a run was committed with its
-// release, nothing leaves; the artifact waits for the log.
-func TestAnOutputReleasedWhileTheLogFailsLeavesLater(t *testing.T) {
-	d := querytest.City(t, querytest.Options{Idle: 1})
-	log, now := filepath.Join(query.AuditDir(d.Config.Domain), "tile"), d.Config.Now
-	d.Config.Now = func() time.Time {
-		if stack := string(debug.Stack()); strings.Contains(stack, "(*Engine).settle") && strings.Contains(stack, "(*Registry).Update") {
-			if os.Rename(log, log+".gone") == nil {
-				os.WriteFile(log, nil, 0o600)
-			}
-		}
-		return now()
-	}
-	d.Reopen()
-	run := cityRefuses(t, d, "SELECT count(*) FROM persons", "AUDIT_UNAVAILABLE")
-	if err := errors.Join(os.Remove(log), os.Rename(log+".gone", log)); err != nil {
-		t.Fatal(err)
-	}
-	d.Reopen()
-	a, err := d.Resume("li.op", run)
-	if err != nil {
-		t.Fatalf("with the log back: %s", querytest.Text(err))
-	}
-	if got := d.Open("li.op", a).String(); got != "200\n" {
-		t.Errorf("the output is %s, want 200", got)
 	}
 }
