@@ -9,7 +9,7 @@ QUIET    = $(shell ld --help | grep -q -- --no-warnings && echo -Wl,--no-warning
 # every package but the worker's builds without cgo
 PURE     = $(shell CGO_ENABLED=0 $(GO) list -e ./... | grep -v -e '^zonebox/sandbox/worker' -e '^zonebox/cmd/zonebox-worker')
 
-.PHONY: all build demo test lint bench bench-rows clean
+.PHONY: all build demo test race lint bench bench-rows fuzz campaign worker-arm64 clean
 
 all: build
 
@@ -33,9 +33,15 @@ test: build
 	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -timeout 20m $(PURE)
 	CGO_ENABLED=1 $(GO) test -timeout 10m -tags $(CGOTAGS) $(WORKER)
 
+# What threads share: the scan's memory, the cache, the turns, the log.
+race: build
+	CGO_ENABLED=1 $(GO) test -race -timeout 10m -tags $(CGOTAGS) -run 'Scan|Plans|Random|Segment|Null' ./sandbox/worker
+	CGO_ENABLED=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -race -timeout 10m -run 'Cache|Admission|Operator|Waiting|Entries|Tail' ./sandbox ./query ./audit
+
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt'; exit 1; }
 	CGO_ENABLED=0 $(GO) vet $(PURE)
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./sandbox ./sandbox/internal/...
 	CGO_ENABLED=1 $(GO) vet -tags $(CGOTAGS) $(WORKER)
 	CGO_ENABLED=0 $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PURE)
 	CGO_ENABLED=1 $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags $(CGOTAGS) $(WORKER)
@@ -47,6 +53,24 @@ bench: build
 # The figures the targets speak of: registers of ten million rows, about 10 GB of memory.
 bench-rows: build
 	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker ZONEBOX_BENCH_ROWS=10000000 $(GO) test -timeout 60m -run '^$$' -bench BenchmarkRows ./bench
+
+# A minute each; their seeds run with the tests.
+FUZZTIME ?= 60s
+fuzz: build
+	@set -e; for t in query/ast:FuzzParse query/ast:FuzzDecode sandbox/internal/wire:FuzzRead sandbox:FuzzDecode sandbox:FuzzMessages; do \
+		CGO_ENABLED=0 $(GO) test ./$${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME); done
+	@set -e; for t in FuzzText FuzzSheet FuzzWorkbook FuzzColumnar FuzzUnpack; do \
+		CGO_ENABLED=1 $(GO) test -tags $(CGOTAGS) ./sandbox/worker -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done
+
+# Minutes to an hour: 10,000 questions, every fault of a worker twenty times, the
+# gate killed at every durable step.
+campaign: build
+	ZONEBOX_CAMPAIGN=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -v -timeout 90m -run 'TestTenThousand|TestEveryFaultOfAWorkerIsOneError' ./sandbox
+	ZONEBOX_CAMPAIGN=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -v -timeout 30m -run 'Killed' ./cmd/zonebox
+
+# Cross-built and untried: Debian's gcc-aarch64-linux-gnu and g++-aarch64-linux-gnu.
+worker-arm64:
+	CGO_ENABLED=1 GOARCH=arm64 CC=aarch64-linux-gnu-gcc CXX=aarch64-linux-gnu-g++ $(GO) build $(FLAGS) -tags $(CGOTAGS) -o bin/zonebox-worker-arm64 ./cmd/zonebox-worker
 
 clean:
 	rm -rf bin

@@ -215,6 +215,10 @@ func (l *loading) read(w *sandbox.Session, data io.Reader) (*zone.Load, policy.R
 	return stored, found, nil
 }
 
+// tooManyRows is how many rows beyond the manifest's end a load at once, before
+// they fill a disk. Fewer are counted to the end, and policy says what is wrong.
+const tooManyRows = 1 << 17
+
 // append moves the worker's batches into the store and returns the rows.
 func (l *loading) append(w *sandbox.Session, stored *zone.Load, d sandbox.Delivery) (rows int64, err error) {
 	codes := make([]map[string]bool, len(l.dataset.Spec.Columns))
@@ -237,6 +241,10 @@ func (l *loading) append(w *sandbox.Session, stored *zone.Load, d sandbox.Delive
 		}
 		if err != nil {
 			return rows, err
+		}
+		if rows > l.manifest.Rows+tooManyRows {
+			batch.Release()
+			return rows, refused("行数远超清单所载,已停止读取", "far more rows than the manifest says; reading stopped", "NJ24-20")
 		}
 		err = l.admit(batch, codes, rows)
 		if err == nil {

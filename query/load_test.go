@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +114,7 @@ func notAsDeclared(t *testing.T, d *querytest.Domain) {
 		{"no digest", of(other(whole, func(m *query.Manifest) { m.SHA256 = "" })), "LOAD_REFUSED", "SHA-256"},
 		{"one row more in the manifest", of(other(whole, func(m *query.Manifest) { m.Rows++ })), "LOAD_ROWS", "row count"},
 		{"one row less in the manifest", of(other(whole, func(m *query.Manifest) { m.Rows-- })), "LOAD_ROWS", "row count"},
+		{"rows without end", of(other(slices.Concat(whole, bytes.Repeat(whole[lastLine:], 1<<18)), same)), "LOAD_REFUSED", "far more rows"},
 		{"no rows in the manifest", of(other(whole, func(m *query.Manifest) { m.Rows = 0 })), "LOAD_ROWS", "row count"},
 		{"negative rows", of(other(whole, func(m *query.Manifest) { m.Rows = -1 })), "LOAD_REFUSED", "rows"},
 		{"a grant of another dataset", of(other(whole, func(m *query.Manifest) { m.Grant = "visits-statistics" })), "LOAD_REFUSED", "grant"},
