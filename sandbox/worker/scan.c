@@ -244,6 +244,54 @@ static void narrow(const zonebox_array *a, void *out, int64_t start, int64_t n) 
 	}
 }
 
+// widen extends integers by their sign, or by zeros. The loops are a few
+// registers at a time, which needs -O3 and neither buffer within the other.
+#define WIDEN(from, to)                                                                                                \
+	{                                                                                                                  \
+		const from *restrict in = values;                                                                              \
+		to *restrict wide = out;                                                                                       \
+		for (int64_t i = 0; i < n; i++) {                                                                              \
+			wide[i] = in[i];                                                                                           \
+		}                                                                                                              \
+		break;                                                                                                         \
+	}
+
+static void widen(const zonebox_array *a, void *out, int64_t start, int64_t n) {
+	const void *values = a->data.data + start * a->from;
+	switch (a->from << 8 | a->width) {
+	case 1 << 8 | 2:
+		WIDEN(int8_t, int16_t)
+	case 1 << 8 | 4:
+		WIDEN(int8_t, int32_t)
+	case 1 << 8 | 8:
+		WIDEN(int8_t, int64_t)
+	case 2 << 8 | 4:
+		WIDEN(int16_t, int32_t)
+	case 2 << 8 | 8:
+		WIDEN(int16_t, int64_t)
+	case 4 << 8 | 8:
+		WIDEN(int32_t, int64_t)
+	}
+}
+
+static void widen_unsigned(const zonebox_array *a, void *out, int64_t start, int64_t n) {
+	const void *values = a->data.data + start * a->from;
+	switch (a->from << 8 | a->width) {
+	case 1 << 8 | 2:
+		WIDEN(uint8_t, uint16_t)
+	case 1 << 8 | 4:
+		WIDEN(uint8_t, uint32_t)
+	case 1 << 8 | 8:
+		WIDEN(uint8_t, uint64_t)
+	case 2 << 8 | 4:
+		WIDEN(uint16_t, uint32_t)
+	case 2 << 8 | 8:
+		WIDEN(uint16_t, uint64_t)
+	case 4 << 8 | 8:
+		WIDEN(uint32_t, uint64_t)
+	}
+}
+
 static void intervals(const zonebox_array *a, uint8_t *out, int64_t start, int64_t n) {
 	for (int64_t i = 0; i < n; i++) {
 		const uint8_t *p = a->data.data + 16 * (start + i);
@@ -348,6 +396,12 @@ static bool fill(const zonebox_array *a, void *v, int64_t start, int64_t n) {
 		return true;
 	case ZONEBOX_NARROW:
 		narrow(a, out, start, n);
+		return true;
+	case ZONEBOX_WIDEN:
+		widen(a, out, start, n);
+		return true;
+	case ZONEBOX_WIDEN_UNSIGNED:
+		widen_unsigned(a, out, start, n);
 		return true;
 	case ZONEBOX_INTERVAL:
 		intervals(a, out, start, n);

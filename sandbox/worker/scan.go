@@ -1,6 +1,7 @@
 package worker
 
 /*
+#cgo CFLAGS: -O3
 #include <stdlib.h>
 #include "scan.h"
 
@@ -102,7 +103,7 @@ func (e *engine) converted(t wire.Type) unsafe.Pointer {
 	case "BIGINT", "UBIGINT", "DOUBLE", "TIMESTAMP":
 		dt, _ = wire.Arrow(t.ID)
 	case "DECIMAL":
-		switch decimalWidth(t.Precision) {
+		switch t.Width() {
 		case 8:
 			dt = &arrow.Decimal64Type{Precision: t.Precision, Scale: t.Scale}
 		case 16:

@@ -12,7 +12,9 @@
 enum zonebox_kind {
 	ZONEBOX_FIXED,    // width bytes, as they are
 	ZONEBOX_BITS,     // a bitmap, a byte each
-	ZONEBOX_NARROW,   // integers of `from` bytes in width bytes
+	ZONEBOX_NARROW,   // integers of `from` bytes in fewer, width bytes
+	ZONEBOX_WIDEN,    // integers of `from` bytes in more, width bytes
+	ZONEBOX_WIDEN_UNSIGNED,
 	ZONEBOX_INTERVAL, // months, days, nanoseconds; microseconds in the engine
 	ZONEBOX_UUID,     // 16 bytes, big-endian; the engine's order is numeric
 	ZONEBOX_TEXT32,   // offsets of 4 bytes into bytes

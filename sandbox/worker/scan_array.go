@@ -21,7 +21,8 @@ const putBytes = 12
 type mapping []byte
 
 // span returns b as memory of the mapping, and a fault if b is elsewhere, such
-// as what was decompressed, or shorter than size bytes.
+// as what was decompressed, shorter than size bytes, or not at a multiple of 8
+// bytes, as Arrow demands and loops over whole registers rely on.
 func (m mapping) span(b []byte, size int64) (C.zonebox_span, error) {
 	if size < 0 || int64(len(b)) < size {
 		return C.zonebox_span{}, errSegment
@@ -31,7 +32,7 @@ func (m mapping) span(b []byte, size int64) (C.zonebox_span, error) {
 		return C.zonebox_span{data: (*C.uint8_t)(first)}, nil
 	}
 	at := uintptr(unsafe.Pointer(&b[0])) - uintptr(first)
-	if at >= uintptr(len(m)) || uintptr(len(b)) > uintptr(len(m))-at {
+	if at%8 != 0 || at >= uintptr(len(m)) || uintptr(len(b)) > uintptr(len(m))-at {
 		return C.zonebox_span{}, errSegment
 	}
 	return C.zonebox_span{data: (*C.uint8_t)(unsafe.Pointer(&b[0])), size: C.uint64_t(len(b))}, nil
@@ -99,36 +100,28 @@ func (m mapping) fixed(a *C.zonebox_array, data arrow.ArrayData, t wire.Type) (e
 		a.data, err = m.span(buffer(data, 1), (n+7)/8)
 		return err
 	}
-	width := int64(data.DataType().(arrow.FixedWidthDataType).Bytes())
+	dt := data.DataType().(arrow.FixedWidthDataType)
+	width := int64(dt.Bytes())
 	a.kind, a.from, a.width = C.ZONEBOX_FIXED, C.int32_t(width), C.int64_t(width)
-	switch t.ID {
-	case "INTERVAL":
+	if w := t.Width(); w != 0 {
+		a.width = C.int64_t(w)
+	}
+	switch {
+	case t.ID == "INTERVAL":
 		a.kind = C.ZONEBOX_INTERVAL
-	case "UUID":
+	case t.ID == "UUID":
 		a.kind = C.ZONEBOX_UUID
-	case "DECIMAL":
-		if a.width = C.int64_t(decimalWidth(t.Precision)); int64(a.width) > width {
-			return errSegment
-		}
-		if int64(a.width) < width {
-			a.kind = C.ZONEBOX_NARROW
-		}
+	case int64(a.width) < width:
+		a.kind = C.ZONEBOX_NARROW
+	case int64(a.width) > width && arrow.IsSignedInteger(dt.ID()):
+		a.kind = C.ZONEBOX_WIDEN
+	case int64(a.width) > width && arrow.IsUnsignedInteger(dt.ID()):
+		a.kind = C.ZONEBOX_WIDEN_UNSIGNED
+	case int64(a.width) > width:
+		return errSegment
 	}
 	a.data, err = m.span(buffer(data, 1), n*width)
 	return err
-}
-
-// decimalWidth returns the bytes of the engine's decimals.
-func decimalWidth(precision int32) int {
-	switch {
-	case precision <= 4:
-		return 2
-	case precision <= 9:
-		return 4
-	case precision <= 18:
-		return 8
-	}
-	return 16
 }
 
 // strings describes text or bytes in any of Arrow's forms.

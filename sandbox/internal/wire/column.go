@@ -7,15 +7,14 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/decimal"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
 // WriteColumn writes the file of one attached column: Arrow IPC with one field
 // and one batch. arr may be a slice of a longer array; only its values are
-// written. Decimals of up to 9 and 18 digits become 4 and 8 bytes wide, which
-// the engine takes as they are.
+// written. Whole numbers, dates and decimals of up to 18 digits take the fewest of
+// 1, 2, 4 or 8 bytes that hold every value, as integers of their signedness if
+// that is less than their own width (Matches).
 //
 // It returns an error if text is not UTF-8 or a decimal has more digits than its
 // type: the engine relies on both.
@@ -41,53 +40,7 @@ func WriteColumn(w io.Writer, arr arrow.Array) error {
 	return f.Close()
 }
 
-var (
-	errText    = errors.New("wire: text is not UTF-8")
-	errDecimal = errors.New("wire: decimal has more digits than its type")
-)
-
-// narrow returns arr, retained, or its decimals in the width the engine stores.
-func narrow(arr arrow.Array) (arrow.Array, error) {
-	a, ok := arr.(*array.Decimal128)
-	if !ok {
-		arr.Retain()
-		return arr, nil
-	}
-	t := a.DataType().(*arrow.Decimal128Type)
-	for i := range a.Len() {
-		if a.IsValid(i) && !a.Value(i).FitsInPrecision(t.Precision) {
-			return nil, errDecimal
-		}
-	}
-	switch {
-	case t.Precision <= 9:
-		b := array.NewDecimal32Builder(memory.DefaultAllocator, &arrow.Decimal32Type{Precision: t.Precision, Scale: t.Scale})
-		defer b.Release()
-		b.Reserve(a.Len())
-		for i := range a.Len() {
-			if a.IsNull(i) {
-				b.UnsafeAppendBoolToBitmap(false)
-				continue
-			}
-			b.UnsafeAppend(decimal.Decimal32(int32(a.Value(i).LowBits())))
-		}
-		return b.NewArray(), nil
-	case t.Precision <= 18:
-		b := array.NewDecimal64Builder(memory.DefaultAllocator, &arrow.Decimal64Type{Precision: t.Precision, Scale: t.Scale})
-		defer b.Release()
-		b.Reserve(a.Len())
-		for i := range a.Len() {
-			if a.IsNull(i) {
-				b.UnsafeAppendBoolToBitmap(false)
-				continue
-			}
-			b.UnsafeAppend(decimal.Decimal64(int64(a.Value(i).LowBits())))
-		}
-		return b.NewArray(), nil
-	}
-	arr.Retain()
-	return arr, nil
-}
+var errText = errors.New("wire: text is not UTF-8")
 
 // validText reports whether every string of arr is UTF-8.
 func validText(arr arrow.Array) bool {

@@ -85,13 +85,55 @@ func ArrowSchema(columns []Column) (*arrow.Schema, error) {
 // Matches reports whether a table may have a column of the engine type typ in
 // arrays of the Arrow type dt. Names of fields, nullability and metadata do not
 // count. Text may come with offsets of either width, as views, or as a
-// dictionary; a decimal in any width that holds it.
+// dictionary; a decimal in any width that holds it. A whole number, a date or a
+// decimal of up to 18 digits may also come as the number that the engine stores
+// for it, in integers of the same signedness and at most the engine's width.
 func Matches(dt arrow.DataType, typ string) bool {
 	t, err := ParseType(typ)
 	return err == nil && t.matches(dt)
 }
 
+// Width returns how many bytes the engine stores t's values in if it stores a
+// whole number for each: integers, decimals and dates. It is 0 for other types.
+func (t Type) Width() int {
+	switch t.ID {
+	case "TINYINT", "UTINYINT":
+		return 1
+	case "SMALLINT", "USMALLINT":
+		return 2
+	case "INTEGER", "UINTEGER", "DATE":
+		return 4
+	case "BIGINT", "UBIGINT":
+		return 8
+	case "HUGEINT":
+		return 16
+	case "DECIMAL":
+		switch {
+		case t.Precision <= 4:
+			return 2
+		case t.Precision <= 9:
+			return 4
+		case t.Precision <= 18:
+			return 8
+		}
+		return 16
+	}
+	return 0
+}
+
+// narrowed reports whether dt is a form in which whole numbers of t are stored in
+// fewer bytes.
+func (t Type) narrowed(dt arrow.DataType) bool {
+	if !arrow.IsInteger(dt.ID()) || t.Width() > 8 || arrow.IsUnsignedInteger(dt.ID()) != strings.HasPrefix(t.ID, "U") {
+		return false
+	}
+	return dt.(arrow.FixedWidthDataType).Bytes() <= t.Width()
+}
+
 func (t Type) matches(dt arrow.DataType) bool {
+	if t.narrowed(dt) {
+		return true
+	}
 	switch t.ID {
 	case "VARCHAR":
 		if d, ok := dt.(*arrow.DictionaryType); ok {
