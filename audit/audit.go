@@ -17,9 +17,9 @@
 // What it does not: the entries after the newest checkpoint are chained but not
 // yet signed, and the newest of them stand in the tail alone, so somebody who can
 // write the folder can drop them from the end unseen, or write others. Append
-// waits for neither. An entry comes to the tree after at most 20 ms and a batch,
+// waits for neither. An entry comes to the tree after at most 50 ms and a batch,
 // and Tessera publishes a checkpoint at most ten times a second; [Log.Close] and
-// [Open] wait for both, so the unsigned end is about 150 ms of a running or killed
+// [Open] wait for both, so the unsigned end is under 200 ms of a running or killed
 // log. While the tree cannot be written it grows, to 4,096 entries; [Log.Room]
 // says so, and then Append refuses more. Restoring the whole folder to an older
 // state is consistent in itself. Both are seen only against a checkpoint kept

@@ -17,7 +17,7 @@ import (
 // goes on after a failed batch and would give the next one its place.
 const (
 	// gather is how long an entry waits for company, and eager how many do not.
-	gather = 20 * time.Millisecond
+	gather = 50 * time.Millisecond
 	eager  = 64
 
 	// retryWait bounds the wait after a batch that failed.

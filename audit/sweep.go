@@ -22,7 +22,7 @@ const (
 )
 
 // sweep removes what interrupted writes left: temporary files, and tiles and
-// bundles beyond the tree state, which no index was ever returned for. Without
+// bundles beyond the tree state, whose entries the tail holds still. Without
 // it a leftover bundle could be taken for an earlier version of the one that
 // was written after it.
 func sweep(dir string, s scope) error {

@@ -93,7 +93,7 @@ func (t tile) within(size uint64) bool {
 	return t.index*tileWidth+uint64(t.width) <= size/t.span()
 }
 
-// treeState is the size and root of everything written, signed or not.
+// treeState is the size and root of the tree, signed or not.
 type treeState struct {
 	Size uint64 `json:"size"`
 	Root []byte `json:"root"`

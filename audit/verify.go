@@ -22,7 +22,7 @@ const (
 	Unsigned Code = "unsigned"
 	// Truncated: entries that a signed checkpoint or the tree state covers are missing.
 	Truncated Code = "truncated"
-	// Missing: a file of the tree is missing or unreadable.
+	// Missing: a file of the tree or the tail is missing or unreadable.
 	Missing Code = "missing"
 	// Malformed: a file or leaf is not in the form it was written in.
 	Malformed Code = "malformed"
