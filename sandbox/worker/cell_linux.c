@@ -199,8 +199,9 @@ static int limits(void)
 // engine's overflow and nothing else, both memory, or returns -1.
 //
 // It needs a mount namespace of its own and CAP_SYS_ADMIN in it. If the host lets
-// it mount and not change its root (pivot_root refuses an initial ramdisk), the
-// overflow directory remains.
+// it mount and not change its root (pivot_root refuses an initial ramdisk), there
+// is no overflow directory either: the calls that use one take any name, and of
+// the host's root Landlock hides what files hold, not that they are there.
 static int root(void)
 {
 	static const char *const place[] = {"/tmp", "/run", "/dev", "/mnt"};
@@ -222,8 +223,12 @@ static int root(void)
 		}
 		// The old root is put on top of the new one and taken off again: no
 		// directory is needed for it (pivot_root(2)).
-		if (skipped("root") || syscall(SYS_pivot_root, ".", ".") != 0)
+		if (skipped("root") || syscall(SYS_pivot_root, ".", ".") != 0) {
+			zonebox_cell.spill[0] = 0;
+			if (chdir("/") != 0 || umount2(place[i], MNT_DETACH) != 0)
+				_exit(EXIT_HARDEN); // a directory that nobody accounts for
 			return -1;
+		}
 		if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
 			_exit(EXIT_HARDEN); // neither root: never
 		zonebox_cell.root = 1;

@@ -10,10 +10,10 @@ import (
 // landlockForService forbids every thread every file but those in the worker's
 // own memory, and verifies that. A worker with a root of its own has been under
 // that rule since cell_linux.c; one that shares the host's root may have read
-// until now what its start reads.
+// until now what its start reads, and has no overflow directory.
 func landlockForService(c confinement) error {
 	if !c.root {
-		if err := landlockAgain(c.spill); err != nil {
+		if err := landlockAgain(); err != nil {
 			return err
 		}
 	}
@@ -25,7 +25,7 @@ func landlockForService(c confinement) error {
 	return nil
 }
 
-func landlockAgain(spill string) error {
+func landlockAgain() error {
 	ruleset, err := landlockRuleset()
 	if err != nil {
 		return err
@@ -36,18 +36,8 @@ func landlockAgain(spill string) error {
 	if err := landlockAllow(ruleset, "/proc/self/task", landlock.AccessFSReadDir); err != nil {
 		return err
 	}
-	if spill != "" {
-		if err := landlockAllow(ruleset, spill, spillAccess); err != nil {
-			return err
-		}
-	}
 	return landlock.AllThreadsLandlockRestrictSelf(ruleset, 0)
 }
-
-// spillAccess is what the engine may do in its overflow directory. It is what
-// cell_linux.c grants; the kernel takes the smaller of the two.
-const spillAccess = landlock.AccessFSReadFile | landlock.AccessFSWriteFile | landlock.AccessFSReadDir |
-	landlock.AccessFSMakeReg | landlock.AccessFSRemoveFile
 
 // landlockRuleset returns a ruleset that handles all this kernel can: files,
 // TCP since version 4, abstract sockets and signals to others since version 6.
