@@ -54,6 +54,10 @@ func TestWhatAReferenceNeeds(t *testing.T) {
 		{"SELECT sum(beds) FROM beds WHERE beds = price", ""},
 		{"SELECT sum(beds) FROM beds WHERE beds > 1.5", ""},
 		{"SELECT sum(beds) FROM beds WHERE share > 1.5", ""},
+		{"SELECT sum(beds) FROM beds WHERE beds BETWEEN 2 AND 1e300", ""}, // compared as DOUBLE
+		{"SELECT sum(beds) FROM beds WHERE beds BETWEEN 0.5 AND 7", ""},
+		{"SELECT sum(beds) FROM beds WHERE price BETWEEN share AND 7", ""},
+		{"SELECT sum(beds) FROM beds WHERE beds IN (2, 1e300)", ""},
 		{"SELECT sum(beds) FROM beds WHERE beds = NULL", ""},
 		{"SELECT sum(beds) FROM beds WHERE district IN ('a', NULL)", ""},
 		{"SELECT sum(beds) FROM beds WHERE price = 1.505", ""},

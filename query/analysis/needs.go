@@ -51,11 +51,13 @@ type needing struct {
 	lists map[*table][][]Need
 }
 
-// compared is a column compared with constants that are not yet read.
+// compared is a column compared with constants that are not yet read. beside are
+// others in the same comparison, which may change the type it compares in.
 type compared struct {
 	alias, column string // folded
 	op            string
 	constants     []ast.Expr
+	beside        []ast.Expr
 }
 
 // block walks a query. outer is what the query around it needs of its output.
@@ -80,7 +82,7 @@ func (n *needing) block(s *ast.Select, outer []compared) {
 			for _, e := range s.List {
 				alias, name, bare := owner(e)
 				if bare && fold(nameIn(e)) == c.column && (!grouped || key(e)) {
-					all = append(all, compared{alias, fold(name), c.op, c.constants})
+					all = append(all, compared{alias, fold(name), c.op, c.constants, c.beside})
 				}
 			}
 		}
@@ -141,6 +143,11 @@ func (n *needing) need(t *table, c compared) (Need, bool) {
 		}
 		out.Values = append(out.Values, v)
 	}
+	for _, e := range c.beside {
+		if _, ok := written(e, columnType(col.Type)); !ok {
+			return Need{}, false
+		}
+	}
 	return out, true
 }
 
@@ -173,7 +180,7 @@ func conjuncts(e ast.Expr) []compared {
 		if !ok {
 			return nil
 		}
-		return []compared{{alias, fold(name), op, constants}}
+		return []compared{{alias, fold(name), op, constants, nil}}
 	}
 	switch e := e.(type) {
 	case *ast.Conjunction:
@@ -191,7 +198,13 @@ func conjuncts(e ast.Expr) []compared {
 		}
 		return append(column(e.Left, op[0], e.Right), column(e.Right, op[1], e.Left)...)
 	case *ast.Between:
-		return append(column(e.Expr, ">=", e.Lower), column(e.Expr, "<=", e.Upper)...)
+		// The engine finds one type for all three: beside a DOUBLE, two BIGINTs
+		// are equal that are not the same.
+		both := append(column(e.Expr, ">=", e.Lower), column(e.Expr, "<=", e.Upper)...)
+		for i := range both {
+			both[i].beside = []ast.Expr{e.Lower, e.Upper}
+		}
+		return both
 	case *ast.Operator:
 		if e.Kind == ast.In {
 			return column(e.Args[0], "in", e.Args[1:]...)
