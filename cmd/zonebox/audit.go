@@ -111,6 +111,9 @@ they kept; by default the one recorded in the domain folder is used.`),
 			}
 			_, err = fmt.Fprintf(a.stdout, a.say("审计日志完好:%d 条,签名检查点覆盖 %d 条,登记处版本 %d,根 %.16s…\n",
 				"the audit log is intact: %d entries, %d under the signed checkpoint, registry revision %d, root %.16s…\n"), r.Size+r.Tail, r.Size, r.Revision, r.Root)
+			if r.Torn != "" {
+				fmt.Fprintf(a.stderr, a.say("%s 末尾有一次未写完的写入,未曾答复任何人\n", "%s ends in a write that was cut short, of which nobody was told\n"), r.Torn)
+			}
 			return err
 		},
 	}
