@@ -97,7 +97,8 @@ func (s *Session) Read(ctx context.Context, d Delivery) (*Result, error) {
 		stop()
 		return nil, s.broken("schema")
 	}
-	return newResult(s, columns, Limits{}, d.Columns, stop)
+	// An honest worker has counted the same bytes and ended with a fault.
+	return newResult(s, columns, Limits{Bytes: s.cfg.Decoded}, d.Columns, stop)
 }
 
 // announce returns the message that goes before d, and tells the packing of a

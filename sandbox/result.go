@@ -79,7 +79,10 @@ func (r *Result) next() (arrow.RecordBatch, error) {
 		return nil, r.s.broken("batch")
 	}
 	r.rows += rec.NumRows()
-	r.bytes += int64(len(payload)) + batchCost*int64(len(r.columns)+1)
+	r.bytes += int64(len(payload))
+	if r.expected == nil {
+		r.bytes += batchCost * int64(len(r.columns)+1)
+	}
 	if r.lim.Rows > 0 && r.rows > r.lim.Rows || r.lim.Bytes > 0 && r.bytes > r.lim.Bytes {
 		rec.Release()
 		err := fmt.Errorf("sandbox: %w", ErrOutput)
@@ -89,9 +92,10 @@ func (r *Result) next() (arrow.RecordBatch, error) {
 	return rec, nil
 }
 
-// batchCost is what a batch and each of its columns are charged beside their
-// bytes, for the objects that stand for it in the gate: a worker that sends a million batches
-// of one row takes no more memory than the limit says.
+// batchCost is what a batch of a statement and each of its columns are charged
+// beside their bytes, for the objects that stand for it in the gate: a worker
+// that sends a million batches of one row takes no more memory than the limit
+// says. Batches of a delivery are not kept.
 const batchCost = 1 << 10
 
 var errBatch = errors.New("sandbox: bad record batch")
