@@ -78,11 +78,13 @@ func (s *Session) Read(ctx context.Context, d Delivery) (*Result, error) {
 	}
 	s.extend(s.cfg.Load)
 	stop := s.watch(ctx)
+	var drained chan struct{}
 	if spooled(m) {
 		m.Files = 1
 		err = s.spool(m, d.Source)
 	} else if err = s.send(wire.AppendJSON(nil, wire.Deliver, m), nil); err == nil {
-		go s.pump(d.Source)
+		drained = make(chan struct{})
+		go s.pump(d.Source, drained)
 	}
 	if err != nil {
 		stop()
@@ -98,7 +100,11 @@ func (s *Session) Read(ctx context.Context, d Delivery) (*Result, error) {
 		return nil, s.broken("schema")
 	}
 	// An honest worker has counted the same bytes and ended with a fault.
-	return newResult(s, columns, Limits{Bytes: s.cfg.Decoded}, d.Columns, stop)
+	r, err := newResult(s, columns, Limits{Bytes: s.cfg.Decoded}, d.Columns, stop)
+	if err == nil {
+		r.drained = drained
+	}
+	return r, err
 }
 
 // announce returns the message that goes before d, and tells the packing of a
@@ -175,9 +181,10 @@ func (s *Session) extend(wall time.Duration) {
 	s.timer.Reset(wall)
 }
 
-// pump sends source to the worker. It ends with the source, or with the session:
-// a worker that is gone fails its write.
-func (s *Session) pump(source io.Reader) {
+// pump sends source to the worker and closes drained when it has come to the
+// source's end, before the worker knows. It ends with the source, or with the
+// session: a worker that is gone fails its write.
+func (s *Session) pump(source io.Reader, drained chan<- struct{}) {
 	buf := make([]byte, 256<<10)
 	var frame []byte
 	for {
@@ -189,6 +196,7 @@ func (s *Session) pump(source io.Reader) {
 			}
 		}
 		if err == io.EOF {
+			close(drained)
 			_, _ = s.conn.Write(wire.Append(nil, wire.End, nil))
 			return
 		}

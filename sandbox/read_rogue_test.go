@@ -43,3 +43,34 @@ func TestADeliveryEndsWhereItsContentMust(t *testing.T) {
 		t.Errorf("Read() = %d rows, %v, want 100,000", len(got), err)
 	}
 }
+
+// TestADeliveryEndsNoSoonerThanItsSource has a worker say that it has read all
+// while the source still yields: the caller, told of the end, would read on
+// beside the session.
+func TestADeliveryEndsNoSoonerThanItsSource(t *testing.T) {
+	column := []sandbox.Column{{Name: "n", Type: "BIGINT"}}
+	schema := wire.AppendJSON(nil, wire.Schema, wire.SchemaMessage{Columns: column})
+	p := pool(t, sandbox.Config{Load: 10 * time.Second})
+	s, err := p.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Probe("rogue " + string(join(schema, batch(t, []int64{1}), wire.AppendJSON(nil, wire.Done, wire.DoneMessage{Rows: 1})))); err != nil {
+		t.Fatal(err)
+	}
+	source, writer := io.Pipe()
+	defer writer.Close()
+	r, err := s.Read(t.Context(), sandbox.Delivery{Format: "csv", Packing: "none", Columns: column, Source: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := r.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Release()
+	if _, err := r.Next(); !errors.Is(err, sandbox.ErrProtocol) {
+		t.Errorf("Next() of a delivery whose source has not ended = %v, want ErrProtocol", err)
+	}
+}

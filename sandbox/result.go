@@ -26,6 +26,7 @@ type Result struct {
 	bytes    int64
 	stop     func() bool
 	err      error
+	drained  <-chan struct{} // closed when a piped delivery's source has been read; nil for any other
 }
 
 // newResult takes over stop, which ends the watch on the caller's context.
@@ -67,6 +68,9 @@ func (r *Result) next() (arrow.RecordBatch, error) {
 	switch kind {
 	case wire.Batch:
 	case wire.Done:
+		if !r.complete() {
+			return nil, r.s.broken("early end")
+		}
 		if err := r.s.done(payload, r.rows); err != nil {
 			return nil, err
 		}
@@ -90,6 +94,21 @@ func (r *Result) next() (arrow.RecordBatch, error) {
 		return nil, err
 	}
 	return rec, nil
+}
+
+// complete reports whether nothing reads the source of a delivery any more. An
+// honest worker reads up to the frame that tells of its end; the caller may use
+// the source again when it is told of the delivery's.
+func (r *Result) complete() bool {
+	if r.drained == nil {
+		return true
+	}
+	select {
+	case <-r.drained:
+		return true
+	default:
+		return false
+	}
 }
 
 // batchCost is what a batch of a statement and each of its columns are charged
