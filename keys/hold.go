@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,12 +84,14 @@ func (p *Provider) DestroyHold(id string) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	unsaved := p.unsaved[id] != nil
 	delete(p.holds, id)
-	if p.unsaved[id] != nil {
-		delete(p.unsaved, id)
-		return nil
+	delete(p.unsaved, id)
+	err := destroyFile(filepath.Join(p.dir, member(holdFolder, id)))
+	if unsaved && errors.Is(err, ErrNoKey) {
+		return nil // but for a Save that failed late, it never was on disk
 	}
-	if err := destroyFile(filepath.Join(p.dir, member(holdFolder, id))); err != nil {
+	if err != nil {
 		return fmt.Errorf("keys: destroy hold key: %w", err)
 	}
 	return nil

@@ -382,6 +382,25 @@ func TestUnsavedHoldKeyLivesInMemoryOnly(t *testing.T) {
 	}
 }
 
+// A Save that fails once its file has its name, as when the folder cannot be
+// synced, leaves a key on disk that nothing else would look for.
+func TestDestroyHoldTakesWhatAFailedSaveLeft(t *testing.T) {
+	p, dir := create(t)
+	h := must(p.NewHold("run-1"))(t)
+	path := filepath.Join(dir, "holds", "run-1.key")
+	if err := os.WriteFile(path, []byte("a keyset"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.DestroyHold("run-1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after DestroyHold its file: %v, want none", err)
+	}
+	_, err := h.Encrypt(nil, nil)
+	wantErr(t, "Encrypt", err, keys.ErrNoKey)
+}
+
 func TestDestroyedHoldStopsEveryHolderOfIt(t *testing.T) {
 	p, dir := create(t)
 	h := saved(p.NewHold("run-1"))(t)
