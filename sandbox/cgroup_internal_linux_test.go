@@ -100,7 +100,7 @@ func TestAWorkersGroupIsBoundAndTakenAway(t *testing.T) {
 	}
 	w.lower()
 	for file, want := range map[string]string{
-		"memory.max": strconv.Itoa(1<<30 + groupSlack), "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "512", "cpu.weight": "1",
+		"memory.max": strconv.Itoa(1<<30 + groupSlack), "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "512", "cpu.weight": "33",
 	} {
 		if got := content(t, name, file); got != want {
 			t.Errorf("%s = %q, want %q", file, got, want)

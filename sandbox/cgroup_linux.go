@@ -168,6 +168,20 @@ func (g *cgroups) controllers() []string {
 	return g.have
 }
 
+// keepsFromSwap reports whether what is in a worker's group stays in memory: a
+// kernel may be told not to count swap, and its groups cannot forbid it then.
+func (g *cgroups) keepsFromSwap() bool {
+	if g == nil {
+		return false
+	}
+	trial := filepath.Join(g.dir, workerGroup+g.owner+"-0")
+	if err := os.Mkdir(trial, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return false
+	}
+	defer func() { _ = unix.Rmdir(trial) }()
+	return exists(filepath.Join(trial, "memory.swap.max"))
+}
+
 // A group is one worker's. A nil *group bounds nothing.
 type group struct {
 	dir  string
@@ -219,10 +233,12 @@ func (w *group) allow(memory int64) error {
 	return writeControl(filepath.Join(w.dir, "memory.max"), strconv.FormatInt(memory+groupSlack, 10))
 }
 
-// lower gives the group the least share of the processors that others want too.
+// lower gives the group a third of a new group's share of the processors, as the
+// lowered nice value does: with much less, statements that come one after another
+// would starve a long one.
 func (w *group) lower() {
 	if w != nil && slices.Contains(w.have, "cpu") {
-		_ = writeControl(filepath.Join(w.dir, "cpu.weight"), "1")
+		_ = writeControl(filepath.Join(w.dir, "cpu.weight"), "33") // of 100
 	}
 }
 

@@ -86,14 +86,20 @@ func newHost(cfg Config) (*host, error) {
 		attr: workerAttr(probe, cfg.skip), requests: make(chan startRequest)}
 	own, _ := os.ReadFile("/proc/self/cgroup")
 	h.cgroups, _ = findCgroups("/sys/fs/cgroup", string(own), probe.Root)
-	// What overflows is memory, which a host may swap. Where that would put rows
-	// on a disk in the clear there is no overflow; a control group forbids swap.
-	if h.cgroups == nil && len(plainSwap("/proc/swaps", "/sys")) > 0 {
-		h.cfg.Spill = 0
-	}
+	h.cfg.Spill = overflow(cfg.Spill, h.cgroups, plainSwap("/proc/swaps", "/sys"))
 	h.arguments = h.options(probe)
 	go h.spawn()
 	return h, nil
+}
+
+// overflow returns how much of spill bytes workers get: what overflows is memory,
+// which a host may swap. Where that would put rows on a disk in the clear, on one
+// of the areas swap, there is none, unless groups forbid it.
+func overflow(spill int64, groups *cgroups, swap []string) int64 {
+	if len(swap) > 0 && !groups.keepsFromSwap() {
+		return 0
+	}
+	return spill
 }
 
 // options returns the command line of a worker.

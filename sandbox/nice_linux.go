@@ -33,8 +33,8 @@ func openAutogroup(pid int) *os.File {
 }
 
 // makeWay looks at a session's worker until it has used its share of processor
-// time, and then lets every other process go first. Short statements stay quick
-// beside ones that never end.
+// time, and then lowers it. Short statements stay quick beside ones that never
+// end.
 func (s *Session) makeWay() {
 	select {
 	case <-s.exited:

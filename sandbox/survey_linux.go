@@ -52,7 +52,7 @@ func Look() Survey {
 }
 
 // plainSwap returns the areas listed in the file swaps that are neither memory
-// (zram) nor encrypted (a device mapper target whose id cryptsetup gave). A swap
+// (zram without a device it writes to) nor encrypted (a device mapper target whose id cryptsetup gave). A swap
 // file counts by the device its file system is on.
 func plainSwap(swaps, sys string) []string {
 	plain := []string{}
@@ -60,7 +60,7 @@ func plainSwap(swaps, sys string) []string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	for _, line := range lines[min(1, len(lines)):] {
 		f := strings.Fields(line)
-		if len(f) < 2 || strings.HasPrefix(filepath.Base(f[0]), "zram") {
+		if len(f) < 2 || f[1] == "partition" && inMemory(f[0], sys) {
 			continue
 		}
 		var st unix.Stat_t
@@ -78,4 +78,11 @@ func plainSwap(swaps, sys string) []string {
 		}
 	}
 	return plain
+}
+
+// inMemory reports whether the device keeps what it holds in memory for good.
+func inMemory(device, sys string) bool {
+	name, found := strings.CutPrefix(device, "/dev/zram")
+	backing := readLine(filepath.Join(sys, "block", "zram"+name, "backing_dev"))
+	return found && (backing == "" || backing == "none")
 }
