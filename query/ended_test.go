@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -329,5 +330,47 @@ func TestLoadsTakeTurns(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Errorf("load %d: %v", i+1, err)
 		}
+	}
+}
+
+// A delivery that waited is judged by the facts of its turn: meanwhile its grant
+// may be revoked, or who brings it may have left.
+func TestALoadThatWaitedReadsTheFactsAgain(t *testing.T) {
+	for _, c := range []struct {
+		kind, name, by, old, now string
+	}{
+		{registry.KindGrant, "beds-statistics", "sun.health", `"scenario":`, `"status":"REVOKED","status_reason":"NJ24-23","scenario":`},
+		{registry.KindPerson, "wu.dc", querytest.Founder, `"status":"active"`, `"status":"disabled"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
+			beds := querytest.Registers().Beds
+			data := beds.CSV()
+			m := querytest.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
+			subject := d.Subject("wu.dc")
+			read, write := io.Pipe()
+			load := func(data io.Reader) chan error {
+				ended := make(chan error, 1)
+				go func() {
+					_, err := d.Engine.Load(t.Context(), subject, m, data)
+					ended <- err
+				}()
+				time.Sleep(300 * time.Millisecond)
+				return ended
+			}
+			first := load(read)
+			second := load(bytes.NewReader(data))
+			d.Apply(c.by, changed(t, d, c.kind, c.name, c.old, c.now))
+			if err := write.CloseWithError(io.ErrUnexpectedEOF); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-first; err == nil {
+				t.Error("a delivery that broke off was loaded")
+			}
+			var refusal *query.Error
+			if err := <-second; !errors.As(err, &refusal) || refusal.Class != query.ClassDenied {
+				t.Errorf("the delivery that waited gives %v, want it refused", err)
+			}
+		})
 	}
 }

@@ -40,7 +40,7 @@ func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader
 	if err := l.enter(s); err != nil {
 		return nil, err
 	}
-	t, _, err := e.loads.join(ctx, l.facts.Subject.Spec.Organization, m.Zone)
+	t, waited, err := e.loads.join(ctx, l.facts.Subject.Spec.Organization, m.Zone)
 	if errors.Is(err, errQueueFull) {
 		return nil, fail("BUSY", err)
 	}
@@ -48,6 +48,11 @@ func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader
 		return nil, fail("STOPPED", err)
 	}
 	defer t.leave()
+	if waited { // perhaps for hours: person, grant and catalogue may be others by now
+		if err := l.enter(s); err != nil {
+			return nil, err
+		}
+	}
 	// One worker is attested for the decisions and then parses the file.
 	w, err := e.worker(ctx)
 	if err != nil {
@@ -97,6 +102,9 @@ func (l *loading) enter(s Subject) error {
 	}
 	if errors.Is(err, registry.ErrNotFound) {
 		return refused("清单所写的专区不存在", "the manifest names no zone", "NJ24-15")
+	}
+	if errors.Is(err, registry.ErrInactive) {
+		return fail("AUTH_FAILED", err)
 	}
 	if err != nil {
 		return asError(err)
