@@ -208,11 +208,14 @@ func (a *admission) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.closed = true
-	for _, o := range a.operators {
+	for name, o := range a.operators {
 		for _, t := range o.waiting {
+			t.left = true
 			close(t.came)
 		}
-		o.waiting = nil
+		if o.waiting = nil; o.running == 0 {
+			delete(a.operators, name)
+		}
 	}
 }
 

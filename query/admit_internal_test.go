@@ -140,6 +140,27 @@ func TestWaitingEndsWithTheContextAndWithTheGate(t *testing.T) {
 	})
 }
 
+// The end of the gate sends away all who wait, several of one operator that has
+// nothing running too.
+func TestTheEndOfTheGateSendsAwaySeveralOfOneOperator(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(Limits{All: 1, Operator: 1, Zone: 1, Queue: 4})
+		first := ask(a, "a", "z")
+		waiting := []*asked{ask(a, "b", "z"), ask(a, "b", "z"), ask(a, "b", "z")}
+		a.close()
+		synctest.Wait()
+		for _, w := range waiting {
+			if w.state() != "refused" || !errors.Is(w.err, errStopped) {
+				t.Errorf("one that waits %s with %v", w.state(), w.err)
+			}
+		}
+		first.t.leave()
+		if len(a.operators) != 0 || a.running != 0 {
+			t.Errorf("%d operators and %d running are left", len(a.operators), a.running)
+		}
+	})
+}
+
 // Arrivals, ends and cancellations in any order keep every bound, lose no place
 // and starve nobody.
 func TestAdmissionUnderRandomLoad(t *testing.T) {
