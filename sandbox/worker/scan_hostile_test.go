@@ -102,18 +102,19 @@ func TestAWrongFileIsAFault(t *testing.T) {
 	narrow := func(dt arrow.DataType) string {
 		return written(t, []arrow.Array{integers(dt.(arrow.FixedWidthDataType), []int64{1, 2}, []bool{false, false})}, 1)
 	}
-	// The values of two numbers of 4 bytes: where they begin, and how long they are.
+	// Two numbers of 1 byte: where they begin, and how long they are. 8 bytes follow
+	// the metadata.
 	moved := func(offset, length byte) string {
-		content := written(t, []arrow.Array{array.MakeFromData(raw(arrow.PrimitiveTypes.Int32, 2, nil, nil, numbers32(1, 2)))}, 1)
+		content := written(t, []arrow.Array{array.MakeFromData(raw(arrow.PrimitiveTypes.Int8, 2, nil, nil, []byte{1, 2}))}, 1)
 		place := func(offset, length byte) string {
 			at := make([]byte, 32)
 			at[16], at[24] = offset, length
 			return string(at)
 		}
-		if !strings.Contains(content, place(0, 8)) {
+		if !strings.Contains(content, place(0, 2)) {
 			t.Fatal("no place of values")
 		}
-		return strings.Replace(content, place(0, 8), place(offset, length), 1)
+		return strings.Replace(content, place(0, 2), place(offset, length), 1)
 	}
 	for _, c := range []struct {
 		rule, typ, content string
@@ -138,10 +139,10 @@ func TestAWrongFileIsAFault(t *testing.T) {
 		{"decimals wider than their type", "DECIMAL(4,1)", narrow(arrow.PrimitiveTypes.Int32), ""},
 		{"dates of a type of numbers", "INTEGER", narrow(arrow.FixedWidthTypes.Date32), ""},
 		{"a decimal that holds fewer digits than its type", "DECIMAL(12,2)", narrow(&arrow.Decimal32Type{Precision: 12, Scale: 2}), ""},
-		{"values where they are, control", "BIGINT", moved(0, 8), "2 2"},
-		{"values that are too few", "BIGINT", moved(0, 4), ""},
-		{"values behind the file", "BIGINT", moved(128, 8), ""},
-		{"values at no border of 8 bytes", "BIGINT", moved(4, 8), ""},
+		{"values where they are, control", "BIGINT", moved(0, 2), "2 2"},
+		{"values that are too few", "BIGINT", moved(0, 1), ""},
+		{"values behind the file", "BIGINT", moved(128, 2), ""},
+		{"values at no border of 8 bytes", "BIGINT", moved(4, 2), ""},
 		{"text, control", "VARCHAR", text(nil, numbers32(0, 3, 6), []byte("abcdef")), "2 2"},
 		{"an offset behind the text", "VARCHAR", strings.Replace(text(nil, numbers32(0, 3, 6), []byte("abcdef")), string(numbers32(0, 3, 6)), string(numbers32(0, 3, 1<<30)), 1), ""},
 		{"an offset that goes back", "VARCHAR", strings.Replace(text(nil, numbers32(0, 3, 6), []byte("abcdef")), string(numbers32(0, 3, 6)), string(numbers32(0, 5, 3)), 1), ""},

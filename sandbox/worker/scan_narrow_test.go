@@ -72,7 +72,7 @@ func integers(dt arrow.FixedWidthDataType, numbers []int64, null []bool) arrow.A
 // TestNarrowNumbersEqualTheEnginesOwn scans every type of whole numbers from every
 // width that carries it, with anything behind the nulls.
 func TestNarrowNumbersEqualTheEnginesOwn(t *testing.T) {
-	const rows = 2*vectorSize + 100 // whole vectors and a rest
+	const rows = vectorSize + 100 // a whole vector and a rest
 	for seed, name := range wholeTypes {
 		typ, err := wire.ParseType(name)
 		if err != nil {
