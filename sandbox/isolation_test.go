@@ -127,8 +127,14 @@ var hostile = []string{
 	`SELECT * FROM duckdb_temporary_files()`, `SELECT * FROM which_secret('s3://x', 's3')`, `SELECT * FROM pragma_database_list`, `SELECT * FROM theirs`,
 }
 
-// TestHostileStatementsReachNothing sends them to workers that hold rows. Beside
-// them lives another session with a table of its own.
+// harmless are those of them that answer: with what is the session's own.
+var harmless = map[string]bool{
+	`SELECT * FROM duckdb_temporary_files()`: true, `SELECT * FROM which_secret('s3://x', 's3')`: true, `SELECT * FROM pragma_database_list`: true,
+}
+
+// TestHostileStatementsReachNothing sends them to workers that hold rows, as far
+// as the parser lets them pass. Beside them lives another session with a table of
+// its own.
 func TestHostileStatementsReachNothing(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file.csv")
@@ -154,6 +160,8 @@ func TestHostileStatementsReachNothing(t *testing.T) {
 	}()
 	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	g := seal(t, peopleBatch(0, 10))
+	theirs := start(t, sandbox.Config{})
+	attach(t, theirs, sandbox.Table{Name: "theirs", Columns: people.Columns}, g...)
 	for name, p := range map[string]*sandbox.Pool{"settings alone": pool(t, only()), "all layers": pool(t, sandbox.Config{}), "no overflow": pool(t, sandbox.Config{Spill: -1})} {
 		if got, err := query(t, p, `SELECT count(*) FROM people`, g...); err != nil || got[0][0] != "10" {
 			t.Errorf("control under %s: %v, %v", name, got, err)
@@ -168,8 +176,8 @@ func TestHostileStatementsReachNothing(t *testing.T) {
 			if strings.Contains(fmt.Sprint(got), marker) || strings.Contains(fmt.Sprint(got), "root:") || strings.Contains(fmt.Sprint(got), file) {
 				t.Errorf("Execute(%q) under %s = %v, %v: another's data", sql, name, got, err)
 			}
-			if err == nil && (strings.Contains(form, "%[") || !strings.HasPrefix(form, "SELECT")) {
-				t.Errorf("Execute(%q) under %s = %v, want an error", sql, name, got)
+			if (err == nil) != harmless[form] {
+				t.Errorf("Execute(%q) under %s = %v, %v, want an error but for what is harmless", sql, name, got, err)
 			}
 		}
 	}
