@@ -44,6 +44,47 @@ func TestAnOutputReleasedWhileTheLogFailsLeavesLater(t *testing.T) {
 	}
 }
 
+// So it is with an output that waited: it is released, so its hold is destroyed,
+// although nobody has it yet.
+func TestAReleaseThatTheLogDidNotTakeLeavesNoHold(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	now := d.Config.Now
+	armed, repair := false, func() {}
+	d.Config.Now = func() time.Time {
+		if stack := string(debug.Stack()); armed && strings.Contains(stack, "(*Engine).settle") && strings.Contains(stack, "(*Registry).Update") {
+			armed, repair = false, failLog(t, query.AuditDir(d.Config.Domain))
+		}
+		return now()
+	}
+	d.Reopen()
+	run := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 3", "QUERY_IN_REVIEW")
+	d.Approve("sun.health", run)
+	if _, err := d.Resume("li.op", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {
+		t.Fatalf("resume = %v", err)
+	}
+	d.Approve("sun.health", run)
+	d.Approve("zheng.police", run)
+	held := []string{filepath.Join(d.Config.Domain, "holds", run+".hold"), filepath.Join(d.Config.Keys, "holds", run+".key")}
+	for _, file := range held {
+		if _, err := os.Stat(file); err != nil {
+			t.Fatalf("the output waits without %v", err)
+		}
+	}
+	armed = true
+	if _, err := d.Resume("li.op", run); querytest.Code(err) != "AUDIT_UNAVAILABLE" || armed {
+		t.Fatalf("resume while the log fails = %v", err)
+	}
+	for _, file := range held {
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("a released output is still at %s (%v)", file, err)
+		}
+	}
+	repair()
+	if _, err := d.Resume("li.op", run); err != nil {
+		t.Errorf("with the log back: %s", querytest.Text(err))
+	}
+}
+
 // failLog makes the open audit log refuse entries, as a full disk does, until
 // the function that it returns is called: /dev/full takes the place of the
 // segment that is open, and a file that of the folder where another would begin.

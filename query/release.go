@@ -286,12 +286,13 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 		}
 		return tx.Emit(released)
 	})
+	if err == nil || errors.Is(err, errUnlogged) { // what is released lives in the sealed file alone
+		if err := e.destroyHold(s.id); err != nil {
+			e.log.ErrorContext(s.ctx, "hold of a released output not destroyed", "query_id", s.id, "cause", err)
+		}
+	}
 	if err != nil {
 		return nil, asError(err).of(s.id)
-	}
-	// What is released lives in the sealed file alone.
-	if err := e.destroyHold(s.id); err != nil {
-		e.log.ErrorContext(s.ctx, "hold of a released output not destroyed", "query_id", s.id, "cause", err)
 	}
 	s.lap(&s.took.release)
 	e.log.InfoContext(s.ctx, "answered", "query_id", s.id, "zone", s.facts.Zone.Name, "scenario", s.request.Scenario, "user_id", s.request.Subject.user,
