@@ -372,8 +372,8 @@ static bool refer(const zonebox_array *a, void *v, int64_t start) {
 }
 
 // fill writes values [start, start+n) of a into v. Strings longer than 12 bytes
-// and whole vectors of wide numbers are shared with the mapping. It reports false if the array leads out of its
-// spans.
+// and whole vectors of numbers sealed in 8 bytes and more are shared with the
+// mapping. It reports false if the array leads out of its spans.
 static bool fill(const zonebox_array *a, void *v, int64_t start, int64_t n) {
 	if (n == 0) {
 		return true;
