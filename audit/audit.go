@@ -213,16 +213,19 @@ func (l *Log) end() {
 }
 
 // isFresh reports whether dir holds no log yet. A crash while a log was being
-// created leaves at most an empty tree state, which Tessera completes. A folder
-// with tiles or a checkpoint but no tree state is not fresh: Tessera would
-// start over in it.
+// created leaves at most an empty tree state and an empty tail, which Open
+// completes. A folder with tiles, segments or a checkpoint but no tree state is
+// not fresh: Tessera would start over in it.
 func isFresh(dir string) (bool, error) {
-	for _, name := range []string{checkpointFile, "tile", tailFolder} {
+	for _, name := range []string{checkpointFile, "tile"} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return false, nil
 		} else if !errors.Is(err, os.ErrNotExist) {
 			return false, err
 		}
+	}
+	if tail, err := readTail(dir); err != nil || len(tail) > 0 {
+		return false, nil // verify names what is wrong
 	}
 	state, err := readState(dir)
 	if errors.Is(err, os.ErrNotExist) {

@@ -338,6 +338,41 @@ func TestOneProcessHoldsTheLog(t *testing.T) {
 	closeLog(t, k.open(t, dir))
 }
 
+// A process that ended while it created the log may leave an empty tree state and
+// the folder of the tail before the first checkpoint; but a segment there is a
+// log's.
+func TestOpenCompletesALogThatWasNeverSigned(t *testing.T) {
+	t.Parallel()
+	k := newKeys(t)
+	begun := func() (dir string) {
+		dir = filepath.Join(t.TempDir(), "log")
+		closeLog(t, k.open(t, dir))
+		if err := os.Remove(filepath.Join(dir, "checkpoint")); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	dir := begun()
+	l := k.open(t, dir)
+	if got, err := l.Append(t.Context(), entry("e-0", 1)); err != nil || got != 0 {
+		t.Errorf("Append = %d, %v, want 0", got, err)
+	}
+	closeLog(t, l)
+	if r, err := audit.Verify(dir, k.verifier); err != nil || r.Size != 1 {
+		t.Errorf("Verify = %+v, %v, want 1 entry", r, err)
+	}
+
+	dir = begun()
+	if err := os.WriteFile(filepath.Join(dir, "tail", "00000000000000000000"), make([]byte, 512), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := audit.Open(t.Context(), dir, k.signer, audit.Config{Verifier: k.verifier})
+	var broken *audit.BrokenError
+	if !errors.As(err, &broken) || broken.Code != audit.Missing {
+		t.Errorf("with a segment Open = %v, want %s", err, audit.Missing)
+	}
+}
+
 func TestOpenRefusesABrokenLog(t *testing.T) {
 	t.Parallel()
 	k := newKeys(t)
