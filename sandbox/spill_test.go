@@ -11,11 +11,11 @@ import (
 	"zonebox/sandbox"
 )
 
-// larger sorts and joins about three times the memory the tests allow.
+// larger sorts and joins up to three times the memory that the tests leave the engine.
 var larger = []struct{ rule, sql, want string }{
-	{"a sort", `SELECT count(*) || min(s)[:3] || max(s)[:3] FROM (SELECT repeat(x::VARCHAR, 50) AS s FROM range(1000000) t(x), (SELECT 1 FROM people LIMIT 1) ORDER BY s)`, "1000000000999"},
-	{"a join", `SELECT count(*) || '' FROM (SELECT repeat(x::VARCHAR, 50) AS s FROM range(700000) t(x)) a JOIN (SELECT repeat(x::VARCHAR, 50) AS s FROM range(700000) t(x)) b USING (s) WHERE EXISTS (FROM people)`, "700000"},
-	{"groups", `SELECT count(*) || '' FROM (SELECT s FROM (SELECT repeat(x::VARCHAR, 50) AS s FROM range(1000000) t(x)) GROUP BY s) WHERE EXISTS (FROM people)`, "1000000"},
+	{"a sort", `SELECT count(*) || min(s)[:3] || max(s)[:3] FROM (SELECT repeat(x::VARCHAR, 50) AS s FROM range(2000000) t(x), (SELECT 1 FROM people LIMIT 1) ORDER BY s)`, "2000000000999"},
+	{"a join", `SELECT count(*) || '' FROM (SELECT repeat(x::VARCHAR, 50) AS s FROM range(1400000) t(x)) a JOIN (SELECT repeat(x::VARCHAR, 50) AS s FROM range(1400000) t(x)) b USING (s) WHERE EXISTS (FROM people)`, "1400000"},
+	{"groups", `SELECT count(*) || '' FROM (SELECT s FROM (SELECT repeat(x::VARCHAR, 50) AS s FROM range(2000000) t(x)) GROUP BY s) WHERE EXISTS (FROM people)`, "2000000"},
 }
 
 // TestWhatDoesNotFitMemoryOverflows runs the same statements with an overflow
@@ -25,9 +25,9 @@ func TestWhatDoesNotFitMemoryOverflows(t *testing.T) {
 		t.Skip("this host grants workers no mounts")
 	}
 	g := seal(t, peopleBatch(0, 10))
-	with := pool(t, sandbox.Config{Memory: 256 << 20, Threads: 2, Wall: 2 * time.Minute})
-	without := pool(t, sandbox.Config{Memory: 256 << 20, Spill: -1, Threads: 2, Wall: 2 * time.Minute})
-	small := pool(t, sandbox.Config{Memory: 256 << 20, Spill: 16 << 20, Threads: 2, Wall: 2 * time.Minute})
+	with := pool(t, sandbox.Config{Memory: 512 << 20, Threads: 2, Wall: 2 * time.Minute})
+	without := pool(t, sandbox.Config{Memory: 512 << 20, Spill: -1, Threads: 2, Wall: 2 * time.Minute})
+	small := pool(t, sandbox.Config{Memory: 512 << 20, Spill: 16 << 20, Threads: 2, Wall: 2 * time.Minute})
 	for _, c := range larger {
 		t.Run(c.rule, func(t *testing.T) {
 			got, err := query(t, with, c.sql, g...)

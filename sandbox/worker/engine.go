@@ -71,13 +71,14 @@ func openEngine(opt wire.Options, spill string) (*engine, error) {
 	return e, nil
 }
 
-// engineMemory is what the engine may use of the address space: so much less that
-// it reports most shortages itself, or makes room in the overflow directory,
-// instead of meeting a failed allocation. What it does not count takes a fifth,
-// and 128 MiB at least: thread stacks, what the allocator holds back, the
-// runtime.
+// engineMemory is what the engine may count of the address space: so much less
+// that it reports most shortages itself, or makes room in the overflow directory,
+// instead of meeting a failed allocation. What it does not count takes 192 MiB,
+// for thread stacks, what the allocator holds back and the runtime, and half as
+// much again as it counts: a join that overflows at 384, 819 or 1638 MiB takes
+// 545, 1219 or 2462.
 func engineMemory(memory int64) int64 {
-	return max(memory-max(memory/5, 128<<20), memory/2)
+	return max((memory-192<<20)*2/3, memory/4)
 }
 
 // run executes a statement of our own and drops its result.
@@ -128,12 +129,12 @@ func engineFault(kind duckdb.ErrorType, text string) *fault {
 	case duckdb.ErrorTypePermission, duckdb.ErrorTypeErrorIO:
 		f.code = "permission"
 	}
-	// A failed allocation inside the C library arrives as bad_alloc under
-	// another type; its fixed text holds no value.
 	// ENOSPC and EFBIG: the overflow directory is full.
 	if detail.Errno == "28" || detail.Errno == "27" {
 		f.code = "memory"
 	}
+	// A failed allocation inside the C library arrives as bad_alloc under
+	// another type; its fixed text holds no value.
 	if strings.Contains(detail.Message, "std::bad_alloc") || strings.Contains(text, "std::bad_alloc") {
 		f.code = "memory"
 	}
