@@ -109,7 +109,7 @@ func (h *host) options(probe Host) []string {
 		Memory:  h.cfg.Memory,
 		// A worker may use every thread all the time; a session's own time
 		// limit comes first.
-		CPU:    int64(h.cfg.Load.Seconds()+1)*int64(h.cfg.Threads) + 5,
+		CPU:    int64(max(h.cfg.Load, h.cfg.Wall).Seconds()+1)*int64(h.cfg.Threads) + 5,
 		Files:  maxOpenFiles,
 		Waived: (^h.cfg.Require).names(),
 		Skip:   h.cfg.skip,
