@@ -80,6 +80,7 @@ func TestFaultyCSVIsRefusedByCodeRowAndColumn(t *testing.T) {
 		{rule: "a column too many", csv: "name,n,secret\n", want: sandbox.DeliveryError{Code: "header_unknown"}},
 		{rule: "a column twice", csv: "name,n,n\n", want: sandbox.DeliveryError{Code: "header_duplicate", Column: "n"}},
 		{rule: "too few fields", csv: "name,n\na,1\nb\n", want: sandbox.DeliveryError{Code: "fields", Row: 2}},
+		{rule: "a quoted field of nothing for a record", csv: "name,n\na,1\n\"\"\nb,2\n", want: sandbox.DeliveryError{Code: "fields", Row: 2}},
 		{rule: "too many fields", csv: "name,n\na,1,2\n", want: sandbox.DeliveryError{Code: "fields", Row: 1}},
 		{rule: "a number that is none", csv: "name,n\na,1\nb,2\nc,3x\n", want: sandbox.DeliveryError{Code: "value", Row: 3, Column: "n"}},
 		{rule: "a number out of range", csv: "name,n\na,9223372036854775808\n", want: sandbox.DeliveryError{Code: "value", Row: 1, Column: "n"}},

@@ -82,8 +82,9 @@ func (r *csvReader) record() ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		blank := len(fields) == 1 && len(fields[0]) == 0 && r.in.rest()[0] != '"'
 		r.in.pos += n
-		if len(fields) == 1 && len(fields[0]) == 0 && r.width != 1 {
+		if blank && r.width != 1 {
 			continue
 		}
 		if r.width > 0 && len(fields) != r.width {
