@@ -374,3 +374,46 @@ func TestALoadThatWaitedReadsTheFactsAgain(t *testing.T) {
 		})
 	}
 }
+
+// What changes while a delivery is being read counts as well.
+func TestALoadIsJudgedByTheFactsOfItsCommit(t *testing.T) {
+	for _, c := range []struct {
+		kind, name, by, old, now string
+		loads                    bool
+	}{
+		{registry.KindGrant, "beds-statistics", "sun.health", `"scenario":`, `"status":"REVOKED","status_reason":"NJ24-23","scenario":`, false},
+		{registry.KindPerson, "wu.dc", querytest.Founder, `"status":"active"`, `"status":"disabled"`, false},
+		{registry.KindDataset, "beds", "qian.hospital", `"name":"beds","spec":{`, `"name":"beds","spec":{"change_reason":"更正",`, false},
+		{registry.KindPerson, "li.op", querytest.Founder, "李运营", "李 运营", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := querytest.City(t, querytest.Options{Idle: 2})
+			beds := querytest.Registers().Beds
+			data := beds.CSV()
+			m := querytest.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
+			subject := d.Subject("wu.dc")
+			read, write := io.Pipe()
+			ended := make(chan error, 1)
+			go func() {
+				_, err := d.Engine.Load(t.Context(), subject, m, read)
+				ended <- err
+			}()
+			if _, err := write.Write(data[:len(data)/2]); err != nil {
+				t.Fatal(err)
+			}
+			d.Apply(c.by, changed(t, d, c.kind, c.name, c.old, c.now))
+			if _, err := write.Write(data[len(data)/2:]); err != nil {
+				t.Fatal(err)
+			}
+			if err := write.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var refusal *query.Error
+			if err := <-ended; c.loads && err != nil {
+				t.Errorf("a change elsewhere ended the load: %s", querytest.Text(err))
+			} else if !c.loads && (!errors.As(err, &refusal) || refusal.Class != query.ClassDenied) {
+				t.Errorf("the load gives %v, want it refused", err)
+			}
+		})
+	}
+}

@@ -266,6 +266,10 @@ func (e *Engine) close(i *intent, cause error) error {
 		}
 		return tx.Emit(i.event(kind, i.ended(map[string]string{"decision": i.decision.ID, "reasons": why.Code}, cause)))
 	})
+	if errors.Is(err, errUnlogged) {
+		e.log.ErrorContext(i.ctx, "the end of a run is not logged yet", "query_id", i.id, "cause", err)
+		return asError(err).of(i.id)
+	}
 	if err != nil {
 		e.log.ErrorContext(i.ctx, "intent left open", "query_id", i.id, "cause", err)
 		return asError(err).of(i.id)
