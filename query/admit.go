@@ -25,7 +25,8 @@ type Limits struct {
 	// Zone is how many run in one zone. Default All.
 	Zone int
 	// ZoneMemory is how many bytes the workers of one zone may be allowed
-	// together, each counted as Config.Memory. Default Zone times that.
+	// together, each counted as Config.Memory: what it overflows into and what is
+	// attached come on top. Default Zone times that.
 	ZoneMemory int64
 	// Loads is how many deliveries are read at once, and the most of one
 	// organization that wait. Default 2.

@@ -200,8 +200,8 @@ func (s *Session) Bind(ctx context.Context, tables []Table, sql string) ([]Colum
 
 // Attach makes segs visible to the statement as table. Their columns may be
 // closed when Attach has returned. A table without segments is empty; Attach may
-// be called again to add segments. The worker's memory is charged with nothing
-// for them: they are the gate's.
+// be called again to add segments. They are the gate's, and the worker's memory is
+// not charged with them, but for 16 bytes for each word of a dictionary.
 //
 // It panics if a segment has not the table's number of columns or a column not
 // the segment's rows.

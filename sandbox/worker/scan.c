@@ -98,7 +98,7 @@ static void nullify(const zonebox_array *a, void *v, int64_t i) {
 	}
 }
 
-// put makes s the string of length bytes at p. Sixteen bytes at p can be read.
+// put makes s the string of length bytes at p. Twelve bytes at p can be read.
 static inline void put(zonebox_string *s, const uint8_t *p, uint64_t length) {
 	static const uint32_t first[14] = {0, 0xFF, 0xFFFF, 0xFFFFFF, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u};
 	static const uint64_t then[14] = {0, 0, 0, 0, 0, 0xFF, 0xFFFF, 0xFFFFFF, 0xFFFFFFFF,

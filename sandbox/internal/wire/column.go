@@ -22,7 +22,10 @@ func WriteColumn(w io.Writer, arr arrow.Array) error {
 	if !validText(arr) {
 		return errText
 	}
-	arr, err := narrow(arr)
+	if !validParts(arr) {
+		return errDecimal
+	}
+	arr, err := narrow(arr) // checks the digits of what is no part of another
 	if err != nil {
 		return err
 	}
@@ -61,6 +64,44 @@ func validText(arr arrow.Array) bool {
 		}
 	case array.ListLike:
 		return validText(a.ListValues())
+	}
+	return true
+}
+
+// validParts reports whether the decimals that lists, arrays, structs and maps are
+// made of have no more digits than their type.
+func validParts(arr arrow.Array) bool {
+	switch a := arr.(type) {
+	case *array.Struct:
+		for i := range a.NumField() {
+			if !validPart(a.Field(i)) {
+				return false
+			}
+		}
+	case array.ListLike:
+		return validPart(a.ListValues())
+	}
+	return true
+}
+
+func validPart(arr arrow.Array) bool {
+	switch a := arr.(type) {
+	case *array.Decimal32:
+		return validDigits(a, a.Values())
+	case *array.Decimal64:
+		return validDigits(a, a.Values())
+	case *array.Decimal128:
+		return validDigits(a, a.Values())
+	}
+	return validParts(arr)
+}
+
+func validDigits[T interface{ FitsInPrecision(int32) bool }](arr arrow.Array, values []T) bool {
+	precision := arr.DataType().(arrow.DecimalType).GetPrecision()
+	for i, v := range values {
+		if arr.IsValid(i) && !v.FitsInPrecision(precision) {
+			return false
+		}
 	}
 	return true
 }

@@ -126,6 +126,29 @@ func TestNumbersTakeTheFewestBytes(t *testing.T) {
 	}
 }
 
+// listOf returns one list of all values, structOf structs of one field each.
+func listOf(values arrow.Array) arrow.Array {
+	offsets := memory.NewBufferBytes(arrow.Int32Traits.CastToBytes([]int32{0, int32(values.Len())}))
+	return array.NewListData(array.NewData(arrow.ListOf(values.DataType()), 1, []*memory.Buffer{nil, offsets}, []arrow.ArrayData{values.Data()}, 0, 0))
+}
+
+func structOf(values arrow.Array) arrow.Array {
+	s, err := array.NewStructArray([]arrow.Array{values}, []string{"v"})
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+func TestDecimalsOfFewEnoughDigitsAreWritten(t *testing.T) {
+	values := of(&arrow.Decimal128Type{Precision: 4}, 0xFF, decimal128.FromI64(-9999), decimal128.FromI64(9999))
+	for _, arr := range []arrow.Array{values, listOf(values), structOf(values), listOf(structOf(values))} {
+		if err := wire.WriteColumn(&bytes.Buffer{}, arr); err != nil {
+			t.Errorf("WriteColumn(%v) = %v", arr, err)
+		}
+	}
+}
+
 func TestADecimalOfTooManyDigitsIsNotWritten(t *testing.T) {
 	for _, c := range []struct {
 		rule string
@@ -139,6 +162,8 @@ func TestADecimalOfTooManyDigitsIsNotWritten(t *testing.T) {
 		{"16 bytes, in the high half", of(&arrow.Decimal128Type{Precision: 9}, 0xFF, decimal128.New(1, 0))},
 		{"16 bytes, in the sign", of(&arrow.Decimal128Type{Precision: 9}, 0xFF, decimal128.New(-1, 5))},
 		{"19 digits", of(&arrow.Decimal128Type{Precision: 19}, 0xFF, decimal128.FromI64(0), decimal128.New(1<<40, 0))},
+		{"in a list", listOf(of(&arrow.Decimal128Type{Precision: 4}, 0xFF, decimal128.FromI64(1), decimal128.FromI64(10000)))},
+		{"in a list of structs", listOf(structOf(of[decimal.Decimal32](&arrow.Decimal32Type{Precision: 4}, 0xFF, 1, 10000)))},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			if err := wire.WriteColumn(&bytes.Buffer{}, c.arr); err == nil {
