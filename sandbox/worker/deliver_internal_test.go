@@ -256,21 +256,6 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// spaces is a reader of n spaces.
-type spaces int64
-
-func (s *spaces) Read(p []byte) (int, error) {
-	if *s <= 0 {
-		return 0, io.EOF
-	}
-	n := int(min(int64(len(p)), int64(*s)))
-	for i := range p[:n] {
-		p[i] = ' '
-	}
-	*s -= spaces(n)
-	return n, nil
-}
-
 func TestCraftedTextsAreRefused(t *testing.T) {
 	columns := []wire.Column{{Name: "s", Type: "VARCHAR"}, {Name: "n", Type: "BIGINT"}, {Name: "d", Type: "DECIMAL(20,2)"}, {Name: "b", Type: "BOOLEAN"}}
 	good := `{"s":"x","n":1,"d":1.5,"b":true}`

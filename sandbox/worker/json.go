@@ -84,7 +84,6 @@ type jsonReader struct {
 	columns []wire.Column
 	index   map[string]int
 	cells   []jsonCell
-	key     []byte
 }
 
 type jsonKind byte
