@@ -269,15 +269,15 @@ func TestEveryFaultOfAWorkerIsOneError(t *testing.T) {
 	}
 }
 
+// settled waits until the pools are full: nothing starts for longer than a pool
+// pauses before it starts a successor.
 func settled(t *testing.T, p faultPools) held {
-	for range 1000 {
-		busy := 0
+	for quiet, tries := 0, 0; quiet < 15 && tries < 1000; tries++ {
+		quiet++
 		for _, p := range []*sandbox.Pool{p.usual, p.hasty, p.unfiltered} {
-			s := p.Stats()
-			busy += s.InUse + s.Starting
-		}
-		if busy == 0 {
-			break
+			if s := p.Stats(); s.InUse+s.Starting > 0 {
+				quiet = 0
+			}
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -64,10 +65,7 @@ var rogues = map[string]func(s *server, frames []byte) error{
 			n := 5 + int(rest[0]) + int(rest[1])<<8 + int(rest[2])<<16 + int(rest[3])<<24
 			last, rest = rest, rest[n:]
 		}
-		many := last
-		for len(many) < 64<<10 {
-			many = append(many[:len(many):len(many)], last...)
-		}
+		many := bytes.Repeat(last, 1+(64<<10)/len(last))
 		err := s.in.send(frames)
 		for err == nil {
 			err = s.in.send(many)
