@@ -289,24 +289,31 @@ func TestWhatWaitedReadsTheFactsAgain(t *testing.T) {
 	}
 }
 
-// Deliveries take turns among themselves: one more than may wait is told so,
-// and a statement does not wait for any of them.
-func TestLoadsTakeTurns(t *testing.T) {
-	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
+// bedsLoader returns what begins to load the register of beds from a reader and
+// tells how that ended, and the delivery that the manifest speaks of.
+func bedsLoader(t *testing.T, d *querytest.Domain) (load func(io.Reader) chan error, data []byte) {
+	t.Helper()
 	beds := querytest.Registers().Beds
-	data := beds.CSV()
+	data = beds.CSV()
 	m := querytest.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
 	subject := d.Subject("wu.dc")
-	read, write := io.Pipe()
-	load := func(data io.Reader) chan error {
+	return func(from io.Reader) chan error {
 		ended := make(chan error, 1)
 		go func() {
-			_, err := d.Engine.Load(t.Context(), subject, m, data)
+			_, err := d.Engine.Load(t.Context(), subject, m, from)
 			ended <- err
 		}()
 		time.Sleep(300 * time.Millisecond)
 		return ended
-	}
+	}, data
+}
+
+// Deliveries take turns among themselves: one more than may wait is told so,
+// and a statement does not wait for any of them.
+func TestLoadsTakeTurns(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
+	load, data := bedsLoader(t, d)
+	read, write := io.Pipe()
 	first := load(read)
 	second := load(bytes.NewReader(data))
 	if err := <-load(bytes.NewReader(data)); querytest.Code(err) != "BUSY" {
@@ -344,20 +351,8 @@ func TestALoadThatWaitedReadsTheFactsAgain(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
-			beds := querytest.Registers().Beds
-			data := beds.CSV()
-			m := querytest.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
-			subject := d.Subject("wu.dc")
+			load, data := bedsLoader(t, d)
 			read, write := io.Pipe()
-			load := func(data io.Reader) chan error {
-				ended := make(chan error, 1)
-				go func() {
-					_, err := d.Engine.Load(t.Context(), subject, m, data)
-					ended <- err
-				}()
-				time.Sleep(300 * time.Millisecond)
-				return ended
-			}
 			first := load(read)
 			second := load(bytes.NewReader(data))
 			d.Apply(c.by, changed(t, d, c.kind, c.name, c.old, c.now))
@@ -388,16 +383,9 @@ func TestALoadIsJudgedByTheFactsOfItsCommit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := querytest.City(t, querytest.Options{Idle: 2})
-			beds := querytest.Registers().Beds
-			data := beds.CSV()
-			m := querytest.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
-			subject := d.Subject("wu.dc")
+			load, data := bedsLoader(t, d)
 			read, write := io.Pipe()
-			ended := make(chan error, 1)
-			go func() {
-				_, err := d.Engine.Load(t.Context(), subject, m, read)
-				ended <- err
-			}()
+			ended := load(read)
 			if _, err := write.Write(data[:len(data)/2]); err != nil {
 				t.Fatal(err)
 			}

@@ -49,7 +49,6 @@ func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader
 	}
 	defer t.leave()
 	if waited { // perhaps for hours: person, grant and catalogue may be others by now
-		l.dataset = registry.DatasetFacts{}
 		if err := l.enter(s); err != nil {
 			return nil, err
 		}
@@ -78,9 +77,13 @@ func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader
 			e.log.ErrorContext(ctx, "abort load", "dataset", m.Dataset, "cause", err)
 		}
 	}()
-	// Reading took its time as well.
+	// Reading took its time as well, by the catalogue entry of its beginning.
+	read := l.dataset.Version
 	if err := l.enter(s); err != nil {
 		return nil, l.refuse(err)
+	}
+	if l.dataset.Version != read {
+		return nil, l.refuse(refused("装载期间目录条目已更新", "the catalogue entry changed while the delivery was read", "NJ24-15"))
 	}
 	if err := l.decide(found); err != nil {
 		return nil, l.refuse(err)
@@ -117,9 +120,6 @@ func (l *loading) enter(s Subject) error {
 	i := slices.IndexFunc(l.facts.Datasets, func(d registry.DatasetFacts) bool { return d.Name == m.Dataset && d.Spec.Zone == m.Zone })
 	if i < 0 || grant.Dataset != m.Dataset {
 		return refused("清单所写的数据集不在该专区目录或该授权之内", "the manifest's dataset is not in that zone's catalogue or that grant", "NJ24-15")
-	}
-	if d := l.facts.Datasets[i]; l.dataset.Version != 0 && d.Version != l.dataset.Version {
-		return refused("装载期间目录条目已更新", "the catalogue entry changed while the delivery was read", "NJ24-15")
 	}
 	l.dataset = l.facts.Datasets[i]
 	if zh, en := m.readable(); en != "" {
