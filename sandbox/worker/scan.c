@@ -256,41 +256,26 @@ static void narrow(const zonebox_array *a, void *out, int64_t start, int64_t n) 
 		break;                                                                                                         \
 	}
 
-static void widen(const zonebox_array *a, void *out, int64_t start, int64_t n) {
-	const void *values = a->data.data + start * a->from;
-	switch (a->from << 8 | a->width) {
-	case 1 << 8 | 2:
-		WIDEN(int8_t, int16_t)
-	case 1 << 8 | 4:
-		WIDEN(int8_t, int32_t)
-	case 1 << 8 | 8:
-		WIDEN(int8_t, int64_t)
-	case 2 << 8 | 4:
-		WIDEN(int16_t, int32_t)
-	case 2 << 8 | 8:
-		WIDEN(int16_t, int64_t)
-	case 4 << 8 | 8:
-		WIDEN(int32_t, int64_t)
+#define WIDENINGS(name, u)                                                                                             \
+	static void name(const zonebox_array *a, void *out, int64_t start, int64_t n) {                                    \
+		const void *values = a->data.data + start * a->from;                                                           \
+		switch (a->from << 8 | a->width) {                                                                             \
+		case 1 << 8 | 2:                                                                                               \
+			WIDEN(u##int8_t, u##int16_t)                                                                               \
+		case 1 << 8 | 4:                                                                                               \
+			WIDEN(u##int8_t, u##int32_t)                                                                               \
+		case 1 << 8 | 8:                                                                                               \
+			WIDEN(u##int8_t, u##int64_t)                                                                               \
+		case 2 << 8 | 4:                                                                                               \
+			WIDEN(u##int16_t, u##int32_t)                                                                              \
+		case 2 << 8 | 8:                                                                                               \
+			WIDEN(u##int16_t, u##int64_t)                                                                              \
+		case 4 << 8 | 8:                                                                                               \
+			WIDEN(u##int32_t, u##int64_t)                                                                              \
+		}                                                                                                              \
 	}
-}
-
-static void widen_unsigned(const zonebox_array *a, void *out, int64_t start, int64_t n) {
-	const void *values = a->data.data + start * a->from;
-	switch (a->from << 8 | a->width) {
-	case 1 << 8 | 2:
-		WIDEN(uint8_t, uint16_t)
-	case 1 << 8 | 4:
-		WIDEN(uint8_t, uint32_t)
-	case 1 << 8 | 8:
-		WIDEN(uint8_t, uint64_t)
-	case 2 << 8 | 4:
-		WIDEN(uint16_t, uint32_t)
-	case 2 << 8 | 8:
-		WIDEN(uint16_t, uint64_t)
-	case 4 << 8 | 8:
-		WIDEN(uint32_t, uint64_t)
-	}
-}
+WIDENINGS(widen, )
+WIDENINGS(widen_unsigned, u)
 
 static void intervals(const zonebox_array *a, uint8_t *out, int64_t start, int64_t n) {
 	for (int64_t i = 0; i < n; i++) {
