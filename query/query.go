@@ -103,7 +103,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	if cfg.Memory == 0 {
-		cfg.Memory = 2 << 30 // the sandbox's default
+		cfg.Memory = sandbox.DefaultMemory
 	}
 	if cfg.Limits, err = cfg.Limits.withDefaults(cfg.Memory); err != nil {
 		return nil, err

@@ -31,6 +31,9 @@ import (
 	"time"
 )
 
+// DefaultMemory is Config.Memory where nothing is said.
+const DefaultMemory = 2 << 30
+
 // Config says where the worker is and what it may use. Only Worker is required.
 type Config struct {
 	// Worker is the path of zonebox-worker.
@@ -69,7 +72,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Pool = max(c.Pool, 1)
 	if c.Memory <= 0 {
-		c.Memory = 2 << 30
+		c.Memory = DefaultMemory
 	}
 	if c.Spill == 0 {
 		c.Spill = 1 << 30
