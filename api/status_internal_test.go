@@ -1,20 +1,17 @@
 package api
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/gin-gonic/gin"
 
 	"zonebox/query"
+	"zonebox/query/querytest"
 )
 
 // TestEveryCodeOfTheEngineHasAStatus names each code, so that a new one is a
@@ -26,7 +23,7 @@ func TestEveryCodeOfTheEngineHasAStatus(t *testing.T) {
 		"STATEMENT_FAILED": 422, "TIME_LIMIT": 422, "MEMORY_LIMIT": 422, "ROW_LIMIT": 422, "BUSY": 429, "SYNTAX": 400, "BIND": 400,
 		"LOAD_REFUSED": 403, "DATA_DAMAGED": 500, "AUDIT_UNAVAILABLE": 500, "STOPPED": 500, "INTERNAL": 500,
 	}
-	got := engineCodes(t)
+	got := querytest.ErrorCodes(t, filepath.Join("..", "query"))
 	for name, class := range got {
 		status, known := want[name]
 		if !known {
@@ -59,38 +56,4 @@ func answer(err error) *httptest.ResponseRecorder {
 	c.Request.Header.Set("Accept-Language", "en")
 	(&server{log: slog.New(slog.DiscardHandler)}).problem(c, err)
 	return w
-}
-
-// engineCodes reads the table of codes from the engine's source.
-func engineCodes(t *testing.T) map[string]query.Class {
-	t.Helper()
-	classes := map[string]query.Class{
-		"ClassFailure": query.ClassFailure, "ClassUsage": query.ClassUsage, "ClassDenied": query.ClassDenied,
-		"ClassInReview": query.ClassInReview, "ClassLimit": query.ClassLimit, "ClassWithheld": query.ClassWithheld, "ClassBusy": query.ClassBusy,
-	}
-	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "query", "errors.go"), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]query.Class{}
-	ast.Inspect(f, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || spec.Names[0].Name != "codes" {
-			return true
-		}
-		for _, e := range spec.Values[0].(*ast.CompositeLit).Elts {
-			kv := e.(*ast.KeyValueExpr)
-			name, err := strconv.Unquote(kv.Key.(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			class, ok := classes[kv.Value.(*ast.CompositeLit).Elts[0].(*ast.Ident).Name]
-			if !ok {
-				t.Errorf("%s has a class this test does not know", name)
-			}
-			out[name] = class
-		}
-		return false
-	})
-	return out
 }

@@ -4,17 +4,14 @@ package main
 
 import (
 	"bytes"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 
 	"zonebox/query"
+	"zonebox/query/querytest"
 )
 
 // verbs are all there are, so that a new one gets a script.
@@ -72,7 +69,7 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "SYNTAX": 2, "BIND": 2,
 		"LOAD_REFUSED": 3, "DATA_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "STOPPED": 1, "INTERNAL": 1,
 	}
-	got := engineCodes(t)
+	got := querytest.ErrorCodes(t, filepath.Join("..", "..", "query"))
 	for name, class := range got {
 		code, known := want[name]
 		if !known {
@@ -90,38 +87,4 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 	if _, exit := (&app{}).problem(&query.Error{Code: "NEW", Class: "unheard-of"}); exit != exitFailure {
 		t.Errorf("an unknown class exits %d, want %d", exit, exitFailure)
 	}
-}
-
-// engineCodes reads the table of codes from the engine's source.
-func engineCodes(t *testing.T) map[string]query.Class {
-	t.Helper()
-	classes := map[string]query.Class{
-		"ClassFailure": query.ClassFailure, "ClassUsage": query.ClassUsage, "ClassDenied": query.ClassDenied,
-		"ClassInReview": query.ClassInReview, "ClassLimit": query.ClassLimit, "ClassWithheld": query.ClassWithheld, "ClassBusy": query.ClassBusy,
-	}
-	f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "..", "query", "errors.go"), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]query.Class{}
-	ast.Inspect(f, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || spec.Names[0].Name != "codes" {
-			return true
-		}
-		for _, e := range spec.Values[0].(*ast.CompositeLit).Elts {
-			kv := e.(*ast.KeyValueExpr)
-			name, err := strconv.Unquote(kv.Key.(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			class, ok := classes[kv.Value.(*ast.CompositeLit).Elts[0].(*ast.Ident).Name]
-			if !ok {
-				t.Errorf("%s has a class this test does not know", name)
-			}
-			out[name] = class
-		}
-		return false
-	})
-	return out
 }
