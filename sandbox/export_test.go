@@ -75,3 +75,12 @@ func NewPoolStarting(cfg Config, wrap func(start func(context.Context) (*Session
 	}
 	return newPool(cfg, wrap(h.start), h.close)
 }
+
+// Streams has the gate know announced segments of which the worker is not told.
+func (s *Session) Streams(table Table, segs ...Streamed) {
+	t := s.streams.table(table.Name)
+	t.columns, t.segments = len(table.Columns), segs
+}
+
+// Streamed is the most address space announced segments took at one time.
+func (s *Session) Streamed() int64 { return s.streams.most }

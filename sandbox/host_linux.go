@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -278,6 +279,9 @@ func (s *Session) allow(extra int64) error {
 		return fmt.Errorf("sandbox: limit worker memory: %w: %w", ErrIsolation, err)
 	}
 	err := unix.Prlimit(s.process.Pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: limit, Max: unix.RLIM_INFINITY}, nil)
+	if errors.Is(err, unix.ESRCH) {
+		return s.died()
+	}
 	if err != nil {
 		return fmt.Errorf("sandbox: limit worker memory: %w: %w", ErrIsolation, err)
 	}

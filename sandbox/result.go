@@ -61,7 +61,7 @@ func (r *Result) Next() (arrow.RecordBatch, error) {
 }
 
 func (r *Result) next() (arrow.RecordBatch, error) {
-	kind, payload, err := r.s.receive()
+	kind, payload, err := r.s.served()
 	if err != nil {
 		return nil, err
 	}

@@ -67,6 +67,7 @@ type Session struct {
 	attestation Attestation
 	base        int64 // address space in use when the worker was ready
 	attachedLen int64
+	streams     streams
 	text        int // bytes of the statement under way
 	phase       phase
 
@@ -198,81 +199,6 @@ func (s *Session) Bind(ctx context.Context, tables []Table, sql string) ([]Colum
 	return s.receiveSchema(nil)
 }
 
-// Attach makes segs visible to the statement as table. Their columns may be
-// closed when Attach has returned. A table without segments is empty; Attach may
-// be called again to add segments. They are the gate's, and the worker's memory is
-// not charged with them, but for 16 bytes for each word of a dictionary.
-//
-// It panics if a segment has not the table's number of columns or a column not
-// the segment's rows.
-func (s *Session) Attach(ctx context.Context, table Table, segs []Segment) error {
-	if err := s.enter("attach", attached, fresh, attached); err != nil {
-		return err
-	}
-	defer s.watch(ctx)()
-	for _, g := range segs {
-		if len(g.Columns) != len(table.Columns) {
-			panic("sandbox: Attach of a segment with another number of columns")
-		}
-		for _, c := range g.Columns {
-			if c.rows != g.Rows {
-				panic("sandbox: Attach of a segment with columns of different lengths")
-			}
-			s.attachedLen += pages(c.size)
-		}
-	}
-	if err := s.allow(s.attachedLen); err != nil {
-		return err
-	}
-	m := wire.AttachMessage{Table: table}
-	var files []*os.File
-	flush := func() error {
-		err := s.attach(m, files)
-		m, files = wire.AttachMessage{Table: Table{Name: table.Name}}, nil
-		return err
-	}
-	for _, g := range segs {
-		for first := 0; first < len(g.Columns); {
-			n := min(len(g.Columns)-first, wire.MaxFiles-len(files))
-			m.Parts = append(m.Parts, wire.Part{Rows: g.Rows, First: first, Files: n})
-			for _, c := range g.Columns[first : first+n] {
-				files = append(files, c.file)
-			}
-			first += n
-			if len(files) == wire.MaxFiles {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	if len(files) > 0 || m.Table.Columns != nil {
-		return flush()
-	}
-	return nil
-}
-
-// attach sends one message and waits for the worker to have mapped its files.
-func (s *Session) attach(m wire.AttachMessage, files []*os.File) error {
-	if err := s.send(wire.AppendJSON(nil, wire.Attach, m), files); err != nil {
-		return err
-	}
-	kind, payload, err := s.receive()
-	if err != nil {
-		return err
-	}
-	if kind != wire.Done {
-		return s.unexpected(kind, payload, nil)
-	}
-	return s.done(payload, 0)
-}
-
-// pages returns the address space that mapping size bytes takes.
-func pages(size int64) int64 {
-	page := int64(os.Getpagesize())
-	return (size + page - 1) / page * page
-}
-
 // Execute runs sql over the attached tables. The worker parses sql again and
 // refuses with ErrTree unless its tree hash is tree.
 //
@@ -399,7 +325,7 @@ func (s *Session) receive() (wire.Kind, []byte, error) {
 // receiveSchema reads the columns of a result and refuses any that may not cross
 // the border.
 func (s *Session) receiveSchema(expected []Column) ([]Column, error) {
-	kind, payload, err := s.receive()
+	kind, payload, err := s.served()
 	if err != nil {
 		return nil, err
 	}

@@ -23,13 +23,19 @@ import (
 
 // attach maps the Arrow files that came with the message and adds their columns
 // to the table. The mapping stays for the life of the process: vectors point
-// into it.
+// into it. A part without files announces a segment (stream.go).
 func (s *server) attach(m wire.AttachMessage) error {
 	t, err := s.engine.table(m.Table)
 	if err != nil {
 		return err
 	}
 	for _, p := range m.Parts {
+		if p.Files == 0 {
+			if err := t.announce(p); err != nil {
+				return err
+			}
+			continue
+		}
 		files, err := s.in.take(p.Files)
 		if err != nil {
 			return errDead
@@ -92,7 +98,7 @@ func (t *table) add(p wire.Part, files []int) error {
 	}
 	g.rows = p.Rows
 	for i, fd := range files {
-		a, err := mapColumn(fd, p.Rows, t.columns[p.First+i].Type, t.types[p.First+i])
+		_, a, err := t.mapColumn(fd, p.Rows, p.First+i)
 		if err != nil {
 			return err
 		}
@@ -105,7 +111,10 @@ func (t *table) add(p wire.Part, files []int) error {
 		return nil
 	}
 	if g.rows > 0 {
-		s, err := g.segment()
+		s, err := newSegment(g.rows, -1)
+		if err == nil {
+			err = fillSegment(s, g.columns)
+		}
 		if err != nil {
 			return err
 		}
@@ -116,25 +125,38 @@ func (t *table) add(p wire.Part, files []int) error {
 	return nil
 }
 
-// segment moves the columns to where the loop of scan.c reads them.
-func (g *partial) segment() (*C.zonebox_segment, error) {
+// newSegment returns a segment without columns, where the loop of scan.c reads it.
+func newSegment(rows, number int64) (*C.zonebox_segment, error) {
 	s := (*C.zonebox_segment)(C.calloc(1, C.sizeof_zonebox_segment))
-	columns := (**C.zonebox_array)(C.calloc(C.size_t(len(g.columns)), C.size_t(unsafe.Sizeof(uintptr(0)))))
-	if s == nil || columns == nil {
+	if s == nil {
 		return nil, faulted("memory")
 	}
-	copy(unsafe.Slice(columns, len(g.columns)), g.columns)
-	s.rows, s.columns = C.int64_t(g.rows), columns
+	s.rows, s.number = C.int64_t(rows), C.int64_t(number)
 	return s, nil
 }
 
+func fillSegment(s *C.zonebox_segment, columns []*C.zonebox_array) error {
+	out := (**C.zonebox_array)(C.calloc(C.size_t(len(columns)), C.size_t(unsafe.Sizeof(uintptr(0)))))
+	if out == nil {
+		return faulted("memory")
+	}
+	copy(unsafe.Slice(out, len(columns)), columns)
+	s.columns = out
+	return nil
+}
+
 // mapColumn maps the Arrow file fd, which must hold one array of rows values
-// that can be scanned as type t, and closes fd.
-func mapColumn(fd int, rows int64, name string, t wire.Type) (*C.zonebox_array, error) {
+// that can be scanned as column at, and closes fd.
+func (t *table) mapColumn(fd int, rows int64, at int) (mapping, *C.zonebox_array, error) {
 	m, err := mapFile(fd)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	a, err := m.column(rows, t.columns[at].Type, t.types[at])
+	return m, a, err
+}
+
+func (m mapping) column(rows int64, name string, t wire.Type) (*C.zonebox_array, error) {
 	const magic = "ARROW1\x00\x00"
 	if !bytes.HasPrefix(m, []byte(magic)) {
 		return nil, errSegment

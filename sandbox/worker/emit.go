@@ -93,7 +93,7 @@ func (s *server) emit(columns []wire.Column, rows, size int64) (*emitter, error)
 	if err := s.reply(wire.Schema, wire.SchemaMessage{Columns: columns}); err != nil {
 		return nil, err
 	}
-	return &emitter{write: s.in.send, columns: columns, schema: schema, rowsAllowed: rows, allowed: size,
+	return &emitter{write: s.send, columns: columns, schema: schema, rowsAllowed: rows, allowed: size,
 		builder: array.NewRecordBuilder(memory.DefaultAllocator, schema)}, nil
 }
 

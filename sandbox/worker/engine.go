@@ -19,6 +19,10 @@ type engine struct {
 	scans   bool // the table function of scan.go is registered
 	tables  map[string]*table
 	schemas map[string]duckdb.ArrowConvertedSchema // of types whose values are not copied
+
+	// How scans ask for announced segments, and tell that they need one no more.
+	ask  func(m wire.SegmentMessage, columns int) ([]int, error)
+	drop func(m wire.SegmentMessage)
 }
 
 // openEngine opens the database with every setting that shrinks its surface.

@@ -20,6 +20,7 @@ extern int duckdb_list_vector_set_size(void *vector, uint64_t size);
 extern int duckdb_list_vector_reserve(void *vector, uint64_t capacity);
 extern void *duckdb_struct_vector_get_child(void *vector, uint64_t index);
 extern void *duckdb_array_vector_get_child(void *vector);
+extern void duckdb_unsafe_vector_assign_string_element_len(void *vector, uint64_t index, const char *text, uint64_t length);
 
 struct ArrowArray;
 extern void duckdb_vector_reference_vector(void *to, void *from);
@@ -205,6 +206,18 @@ static bool dictionary(const zonebox_array *a, void *v, uint64_t *mask, zonebox_
 	return ok;
 }
 
+static bool strings(const zonebox_array *a, void *v, uint64_t *mask, zonebox_string *out, int64_t start, int64_t n) {
+	switch (a->kind) {
+	case ZONEBOX_TEXT32:
+		return texts32(a, out, start, n);
+	case ZONEBOX_TEXT64:
+		return texts64(a, out, start, n);
+	case ZONEBOX_VIEW:
+		return views(a, mask, out, start, n);
+	}
+	return dictionary(a, v, mask, out, start, n);
+}
+
 static void bits(const uint8_t *from, uint8_t *out, int64_t start, int64_t n) {
 	int64_t i = 0;
 	if ((start & 7) == 0) {
@@ -356,9 +369,20 @@ static bool refer(const zonebox_array *a, void *v, int64_t start) {
 	return true;
 }
 
+// own has the engine copy the strings of v that point into a mapping.
+static void own(void *v, const zonebox_string *out, const uint64_t *mask, int64_t n) {
+	for (int64_t i = 0; i < n; i++) {
+		uint64_t length = (uint32_t)out[i].head;
+		if (length > 12 && (mask == NULL || mask[i >> 6] >> (i & 63) & 1)) {
+			duckdb_unsafe_vector_assign_string_element_len(v, i, (const char *)(uintptr_t)out[i].rest, length);
+		}
+	}
+}
+
 // fill writes values [start, start+n) of a into v. Strings longer than 12 bytes
 // and whole vectors of numbers sealed in 8 bytes and more are shared with the
-// mapping. It reports false if the array leads out of its spans.
+// mapping, unless that is passing. It reports false if the array leads out of its
+// spans.
 static bool fill(const zonebox_array *a, void *v, int64_t start, int64_t n) {
 	if (n == 0) {
 		return true;
@@ -372,6 +396,13 @@ static bool fill(const zonebox_array *a, void *v, int64_t start, int64_t n) {
 	}
 	uint64_t *mask = nulls(a->valid, v, start, n);
 	void *out = duckdb_vector_get_data(v);
+	if (a->kind >= ZONEBOX_TEXT32 && a->kind <= ZONEBOX_CODES) {
+		bool ok = strings(a, v, mask, out, start, n);
+		if (ok && a->passing) {
+			own(v, out, mask, n);
+		}
+		return ok;
+	}
 	switch (a->kind) {
 	case ZONEBOX_FIXED:
 		memcpy(out, a->data.data + start * a->width, n * a->width);
@@ -394,14 +425,6 @@ static bool fill(const zonebox_array *a, void *v, int64_t start, int64_t n) {
 	case ZONEBOX_UUID:
 		uuids(a, out, start, n);
 		return true;
-	case ZONEBOX_TEXT32:
-		return texts32(a, out, start, n);
-	case ZONEBOX_TEXT64:
-		return texts64(a, out, start, n);
-	case ZONEBOX_VIEW:
-		return views(a, mask, out, start, n);
-	case ZONEBOX_CODES:
-		return dictionary(a, v, mask, out, start, n);
 	case ZONEBOX_LIST32:
 	case ZONEBOX_LIST64:
 		return lists(a, v, mask, out, start, n);
@@ -440,9 +463,17 @@ void zonebox_next(void *info, void *chunk) {
 	zonebox_scan *s = duckdb_function_get_init_data(info);
 	cursor *c = duckdb_function_get_local_init_data(info);
 	if (c->morsel.start >= c->morsel.end) {
+		if (c->morsel.visit != NULL) {
+			zoneboxLeave(c->morsel.visit);
+			c->morsel.visit = NULL;
+		}
 		long long i = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
 		if (i >= s->count) {
 			duckdb_data_chunk_set_size(chunk, 0);
+			return;
+		}
+		if (s->morsels[i].visit != NULL && !zoneboxEnter(s->morsels[i].visit)) {
+			duckdb_function_set_error(info, "segment");
 			return;
 		}
 		c->morsel = s->morsels[i];
@@ -462,9 +493,30 @@ void zonebox_next(void *info, void *chunk) {
 	duckdb_data_chunk_set_size(chunk, n);
 }
 
+// A scan that ends early is still in some segments.
 void zonebox_drop(void *p) {
 	zonebox_scan *s = p;
+	for (int64_t i = 0; i < s->segments; i++) {
+		if (s->visits[i].entered) {
+			s->visits[i].left = 1;
+			zoneboxLeave(&s->visits[i]);
+		}
+	}
+	free(s->visits);
 	free(s->morsels);
 	free(s->columns);
 	free(s);
+}
+
+void zonebox_forget(zonebox_array *a) {
+	if (a == NULL) {
+		return;
+	}
+	for (uint64_t i = 0; a->children != NULL && i < a->count; i++) {
+		zonebox_forget(a->children[i]);
+	}
+	free(a->children);
+	free(a->buffers);
+	free(a->words);
+	free(a);
 }

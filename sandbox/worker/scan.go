@@ -42,7 +42,8 @@ type table struct {
 	index    int64
 	columns  []wire.Column
 	types    []wire.Type
-	segments []*C.zonebox_segment // of mapped files, never freed
+	segments []*C.zonebox_segment // never freed
+	streamed int64                // of them, announced only
 	partial  partial
 	rows     int64
 }
@@ -172,7 +173,8 @@ func zoneboxScanInit(p unsafe.Pointer) {
 	}
 	s.morsels = (*C.zonebox_morsel)(C.calloc(C.size_t(count+1), C.sizeof_zonebox_morsel))
 	s.columns = (*C.int64_t)(C.calloc(C.size_t(width+1), 8))
-	if s.morsels == nil || s.columns == nil {
+	s.visits = (*C.zonebox_visit)(C.calloc(C.size_t(t.streamed+1), C.sizeof_zonebox_visit))
+	if s.morsels == nil || s.columns == nil || s.visits == nil {
 		C.zonebox_drop(unsafe.Pointer(s))
 		duckdb.InitSetError(info, noMemory)
 		return
@@ -186,10 +188,16 @@ func zoneboxScanInit(p unsafe.Pointer) {
 		}
 		unsafe.Slice(s.columns, width)[i] = column
 	}
-	morsels := unsafe.Slice(s.morsels, count)
+	morsels, visits := unsafe.Slice(s.morsels, count), unsafe.Slice(s.visits, t.streamed)
 	for _, g := range t.segments {
+		var visit *C.zonebox_visit
+		if g.number >= 0 {
+			visit = &visits[s.segments]
+			*visit = C.zonebox_visit{table: C.int64_t(t.index), segment: g, left: (g.rows + morselRows - 1) / morselRows}
+			s.segments++
+		}
 		for start := C.int64_t(0); start < g.rows; start += morselRows {
-			morsels[s.count] = C.zonebox_morsel{segment: g, start: start, end: min(start+morselRows, g.rows)}
+			morsels[s.count] = C.zonebox_morsel{segment: g, start: start, end: min(start+morselRows, g.rows), visit: visit}
 			s.count++
 		}
 	}

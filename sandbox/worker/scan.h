@@ -55,17 +55,29 @@ typedef struct zonebox_array {
 	const uint8_t *words_valid;
 	struct zonebox_array **children;
 	void *connection, *schema; // of the engine, to refer to values; NULL to copy them
+	bool passing;              // the mapping goes before the statement does: strings are copied
 } zonebox_array;
 
 typedef struct {
 	int64_t rows;
-	zonebox_array **columns;
+	int64_t number;          // among the announced segments of its table, -1 if it is attached
+	int64_t visits;          // scans that are in it, if it was announced
+	zonebox_array **columns; // NULL while nobody is in an announced one
 } zonebox_segment;
+
+// A scan's way through an announced segment.
+typedef struct {
+	int64_t table; // of the engine
+	zonebox_segment *segment;
+	int64_t left;  // morsels that are not read to their end
+	bool entered;
+} zonebox_visit;
 
 // A run of rows that one thread claims.
 typedef struct {
 	const zonebox_segment *segment;
 	int64_t start, end;
+	zonebox_visit *visit; // NULL if the segment is attached
 } zonebox_morsel;
 
 // One use of a table in a plan.
@@ -73,6 +85,8 @@ typedef struct {
 	atomic_llong next;
 	int64_t count;
 	zonebox_morsel *morsels;
+	int64_t segments; // announced
+	zonebox_visit *visits;
 	int64_t width;
 	int64_t *columns; // of the segments, -1 for one that carries no data
 } zonebox_scan;
@@ -88,5 +102,14 @@ bool zonebox_words(const zonebox_array *values, zonebox_string *words);
 
 // zonebox_drop frees a scan.
 void zonebox_drop(void *scan);
+
+// zonebox_forget frees the description of an array.
+void zonebox_forget(zonebox_array *a);
+
+// zoneboxEnter maps the segment of a visit, unless it is, and zoneboxLeave gives
+// it back when the visit's last morsel has been read (stream.go). Enter reports
+// false if the segment cannot be had.
+extern _Bool zoneboxEnter(zonebox_visit *visit);
+extern void zoneboxLeave(zonebox_visit *visit);
 
 #endif

@@ -17,7 +17,7 @@ import (
 // putBytes is how far behind the start of a string the loop of scan.c may read.
 const putBytes = 12
 
-// A mapping is a mapped file. What is made of it lives as long as the process.
+// A mapping is a mapped file. What is made of it lives no longer.
 type mapping []byte
 
 // span returns b as memory of the mapping, and a fault if b is elsewhere, such
@@ -192,8 +192,12 @@ func (m mapping) buffers(a *C.zonebox_array, data arrow.ArrayData) error {
 // words makes the engine's strings of a dictionary's values once for all scans.
 func (m mapping) words(a *C.zonebox_array, data arrow.ArrayData) error {
 	values, err := m.array(data.Dictionary(), wire.Type{ID: "VARCHAR"})
-	if err != nil || values.length == 0 {
+	if err != nil {
 		return err
+	}
+	defer C.zonebox_forget(values)
+	if values.length == 0 {
+		return nil
 	}
 	a.words = (*C.zonebox_string)(C.calloc(C.size_t(values.length), C.sizeof_zonebox_string))
 	if a.words == nil {

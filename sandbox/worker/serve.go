@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"sync"
 
 	"zonebox/sandbox/internal/wire"
 )
@@ -19,6 +20,7 @@ type server struct {
 	engine  *engine
 	in      *socket
 	buf     *bufio.Reader
+	talk    sync.Mutex // scans ask for segments while results are sent
 }
 
 // A fault is a failure the gate is told about by code and position.
@@ -86,5 +88,12 @@ func request[M any](payload []byte, do func(M) error) error {
 }
 
 func (s *server) reply(kind wire.Kind, message any) error {
-	return s.in.send(wire.AppendJSON(nil, kind, message))
+	return s.send(wire.AppendJSON(nil, kind, message))
+}
+
+// send writes whole frames.
+func (s *server) send(frames []byte) error {
+	s.talk.Lock()
+	defer s.talk.Unlock()
+	return s.in.send(frames)
 }

@@ -69,6 +69,7 @@ func serve(cfg Config, opt wire.Options) int {
 	}
 	hello.Engine = e.version
 	s := &server{cfg: cfg, options: opt, cell: c, engine: e, in: &socket{}}
+	e.ask, e.drop = s.want, s.dropped
 	if err := s.in.send(wire.AppendJSON(nil, wire.Hello, hello)); err != nil {
 		return exitService
 	}

@@ -42,13 +42,15 @@ const (
 	Batch
 	Done
 	Fault
+	Want // of Execute: answered by Attach frames with the columns of the segment
+	Drop // of Execute: the segment is not mapped any more; not answered
 )
 
 const (
 	// MaxFrame bounds the payload of one frame in both directions.
 	MaxFrame = 16 << 20
 	// MaxHello, MaxSchema and MaxReply bound the messages of a worker: a Hello, a
-	// Schema, and a Done or Fault.
+	// Schema, and a Done, Fault, Want or Drop.
 	MaxHello  = 64 << 10
 	MaxSchema = 4 << 20
 	MaxReply  = 1 << 10
@@ -100,7 +102,8 @@ type AttachMessage struct {
 }
 
 // A Part is Files columns, from column First on, of a segment of Rows rows. A
-// segment's parts follow one another until every column has come.
+// segment's parts follow one another until every column has come. A part without
+// files announces a segment: its columns come when the worker asks for them.
 type Part struct {
 	Rows  int64 `json:"rows"`
 	First int   `json:"first"`
@@ -132,6 +135,13 @@ type DeliverMessage struct {
 // SchemaMessage names the columns of a result.
 type SchemaMessage struct {
 	Columns []Column `json:"columns"`
+}
+
+// SegmentMessage names a segment: Table counts the tables in the order they were
+// attached, Segment those of its segments that were announced.
+type SegmentMessage struct {
+	Table   int64 `json:"table"`
+	Segment int64 `json:"segment"`
 }
 
 // DoneMessage closes an answer.
@@ -202,7 +212,7 @@ func (k Kind) most() int {
 		return MaxHello
 	case Schema:
 		return MaxSchema
-	case Done, Fault:
+	case Done, Fault, Want, Drop:
 		return MaxReply
 	}
 	return 0
