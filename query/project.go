@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -16,12 +17,14 @@ import (
 )
 
 // attachFiles is how many columns are held at once on their way to a worker:
-// enough to fill frames, few beside the descriptors a process may have.
-const attachFiles = 256
+// enough to keep the processors busy, few beside what may be attached.
+const attachFiles = 32
 
 // project attaches one table: raw columns, row scope and masks in the zone
 // package, sealed memory here. Whoever comes here may have every column of the
-// projection, in the form it says: only then the cache is asked.
+// projection, in the form it says: only then the cache is asked. What finds no
+// room beside the rest of the statement's tables is announced, and made past the
+// cache each time a scan comes to it.
 func (w *worker) project(t sandbox.Table) error {
 	p, err := w.projection(t)
 	if err != nil {
@@ -30,6 +33,7 @@ func (w *worker) project(t sandbox.Table) error {
 	tag := sandbox.Tag{Zone: p.Zone, Dataset: p.Dataset}
 	attached := false
 	var pieces []*zone.Piece
+	var streamed []sandbox.Streamed
 	flush := func() error {
 		attached = true
 		err := w.attachPieces(t, tag, pieces)
@@ -40,6 +44,10 @@ func (w *worker) project(t sandbox.Table) error {
 		if err != nil {
 			return w.engine.storeError(err)
 		}
+		if w.session.Room() == 0 {
+			streamed = append(streamed, sandbox.Streamed{Rows: int64(piece.Rows), Open: func() (sandbox.Segment, error) { return w.seal(piece) }})
+			continue
+		}
 		pieces = append(pieces, piece)
 		if len(pieces)*len(piece.Columns) >= attachFiles {
 			if err := flush(); err != nil {
@@ -47,8 +55,13 @@ func (w *worker) project(t sandbox.Table) error {
 			}
 		}
 	}
-	if len(pieces) > 0 || !attached {
-		return flush()
+	if len(pieces) > 0 || !attached && len(streamed) == 0 {
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	if len(streamed) > 0 {
+		return w.session.Announce(w.ctx, t, streamed)
 	}
 	return nil
 }
@@ -136,6 +149,26 @@ func (w *worker) attachPieces(t sandbox.Table, tag sandbox.Tag, pieces []*zone.P
 		}
 	}
 	return w.session.Attach(w.ctx, t, segs)
+}
+
+// seal makes the columns of one piece, which the caller closes.
+func (w *worker) seal(p *zone.Piece) (sandbox.Segment, error) {
+	if w.ctx.Err() != nil {
+		return sandbox.Segment{}, context.Cause(w.ctx)
+	}
+	g := sandbox.Segment{Rows: int64(p.Rows), Columns: make([]*sandbox.Sealed, len(p.Columns))}
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, c := range p.Columns {
+		group.Go(func() (err error) {
+			g.Columns[i], err = seal(c)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return sandbox.Segment{}, errors.Join(w.engine.storeError(err), g.Close())
+	}
+	return g, nil
 }
 
 func seal(c zone.Column) (*sandbox.Sealed, error) {

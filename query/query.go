@@ -42,6 +42,7 @@ type Config struct {
 	Worker     string        // path of zonebox-worker
 	Memory     int64         // bytes a worker may use beyond its input; 0 is the sandbox's default
 	Spill      int64         // bytes a worker may overflow into; 0 is the sandbox's default, below 0 none
+	Attached   int64         // bytes of tables a statement has attached while the rest streams; 0 is the sandbox's default, below 0 none
 	Wall       time.Duration // time a statement may take; 0 is the sandbox's default
 	Idle       int           // workers kept ready; 0 is two, what one statement uses
 	Limits     Limits        // what runs at once
@@ -141,7 +142,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	if cfg.Worker != "" {
-		e.pool, err = sandbox.NewPool(sandbox.Config{Worker: cfg.Worker, Pool: cfg.Idle, Memory: cfg.Memory, Spill: cfg.Spill, Wall: cfg.Wall})
+		e.pool, err = sandbox.NewPool(sandbox.Config{Worker: cfg.Worker, Pool: cfg.Idle, Memory: cfg.Memory, Spill: cfg.Spill, Attached: cfg.Attached, Wall: cfg.Wall})
 		if err != nil {
 			return nil, err
 		}

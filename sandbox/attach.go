@@ -31,6 +31,10 @@ func (s *Session) Attach(ctx context.Context, table Table, segs []Segment) error
 	return parts(table, segs, s.attach)
 }
 
+// Room returns how many bytes of tables should still be attached; where there is
+// no more, segments are announced.
+func (s *Session) Room() int64 { return max(0, s.cfg.Attached-s.attachedLen) }
+
 // parts hands segs to send in messages of as many files as one carries. The
 // first message has the columns of table.
 func parts(table Table, segs []Segment, send func(wire.AttachMessage, []*os.File) error) error {

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -76,5 +77,11 @@ func FuzzMessages(f *testing.F) {
 		}
 		_, _ = wire.Decode[wire.DoneMessage](payload)
 		_, _ = wire.Decode[wire.FaultMessage](payload)
+		if m, err := wire.Decode[wire.SegmentMessage](payload); err == nil {
+			s := &Session{process: &os.Process{}}
+			if s.stream(payload) == nil || s.dropped(payload) == nil {
+				t.Errorf("a session that announced nothing gives or takes %v", m)
+			}
+		}
 	})
 }

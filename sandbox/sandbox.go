@@ -48,6 +48,10 @@ type Config struct {
 	// with the worker. A host that grants a worker no mounts of its own gives
 	// none. Default 1 GiB; negative for none.
 	Spill int64
+	// Attached is how many bytes of tables a session attaches before Session.Room
+	// says to announce the rest. Default: a quarter of the memory this process may
+	// use; negative for none.
+	Attached int64
 	// Wall bounds a session from Pool.Start on. Default 60 s.
 	Wall time.Duration
 	// Load bounds a session from Session.Read on, in place of Wall: deliveries
@@ -78,6 +82,9 @@ func (c Config) withDefaults() Config {
 		c.Spill = 1 << 30
 	}
 	c.Spill = max(c.Spill, 0)
+	if c.Attached == 0 {
+		c.Attached = totalMemory() / 4
+	}
 	if c.Wall <= 0 {
 		c.Wall = time.Minute
 	}

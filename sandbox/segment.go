@@ -84,10 +84,13 @@ func (g Segment) Size() int64 {
 	return n
 }
 
-// Close closes every column and returns the first error.
+// Close closes every column that was made and returns the first error.
 func (g Segment) Close() error {
 	var first error
 	for _, c := range g.Columns {
+		if c == nil {
+			continue
+		}
 		if err := c.Close(); first == nil {
 			first = err
 		}

@@ -20,7 +20,7 @@ import (
 func (a *app) serveCmd() *cobra.Command {
 	var s secrets
 	var worker string
-	var memory, spill, cache int64
+	var memory, spill, attached, cache int64
 	var wall time.Duration
 	var limits query.Limits
 	c := &cobra.Command{
@@ -40,7 +40,7 @@ func (a *app) serveCmd() *cobra.Command {
 			}
 			limits.ZoneMemory <<= 20
 			g, err := startGate(c.Context(), a.gateSocket(), query.Config{
-				Domain: a.domain, Keys: s.folder(a), Passphrase: pass, Worker: worker, Memory: memory << 20, Spill: spill << 20, Cache: cache << 20,
+				Domain: a.domain, Keys: s.folder(a), Passphrase: pass, Worker: worker, Memory: memory << 20, Spill: spill << 20, Attached: attached << 20, Cache: cache << 20,
 				Wall: wall, Limits: limits,
 				Log: slog.New(slog.NewJSONHandler(a.stderr, nil)),
 			})
@@ -56,6 +56,7 @@ func (a *app) serveCmd() *cobra.Command {
 	c.Flags().StringVar(&worker, "worker", env("ZONEBOX_WORKER", ""), a.say("工作进程程序,缺省在本程序旁 (ZONEBOX_WORKER)", "worker binary, beside this one by default (ZONEBOX_WORKER)"))
 	c.Flags().Int64Var(&memory, "worker-memory", 2048, a.say("每个工作进程的内存上限 (MiB)", "memory allowance of a worker (MiB)"))
 	c.Flags().Int64Var(&spill, "worker-spill", 0, a.say("每个工作进程的溢出内存 (MiB),0 为 1024,-1 为无", "memory a worker may overflow into (MiB); 0 is 1024, -1 none"))
+	c.Flags().Int64Var(&attached, "attached-memory", 0, a.say("一条语句所读数据可占的内存 (MiB),其余分段流入;0 为内存的四分之一,-1 为全部流入", "memory for what a statement reads (MiB), the rest streams by segments; 0 is a quarter of the memory, -1 none"))
 	c.Flags().Int64Var(&cache, "cache-memory", 0, a.say("网关保留的列数据 (MiB),0 为内存的八分之一且不超过 4096,-1 为不保留", "columns the gate keeps (MiB); 0 is an eighth of the memory and at most 4096, -1 none"))
 	c.Flags().DurationVar(&wall, "worker-time", time.Minute, a.say("每条语句的时限", "time limit of a statement"))
 	limitFlags(a, c, &limits)

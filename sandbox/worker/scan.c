@@ -472,8 +472,9 @@ void zonebox_next(void *info, void *chunk) {
 			duckdb_data_chunk_set_size(chunk, 0);
 			return;
 		}
-		if (s->morsels[i].visit != NULL && !zoneboxEnter(s->morsels[i].visit)) {
-			duckdb_function_set_error(info, "segment");
+		enum zonebox_entry entry = s->morsels[i].visit == NULL ? ZONEBOX_ENTERED : zoneboxEnter(s->morsels[i].visit);
+		if (entry != ZONEBOX_ENTERED) {
+			duckdb_function_set_error(info, entry == ZONEBOX_NO_MEMORY ? "std::bad_alloc" : "segment");
 			return;
 		}
 		c->morsel = s->morsels[i];

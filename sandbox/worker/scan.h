@@ -106,10 +106,11 @@ void zonebox_drop(void *scan);
 // zonebox_forget frees the description of an array.
 void zonebox_forget(zonebox_array *a);
 
+enum zonebox_entry { ZONEBOX_ENTERED, ZONEBOX_NO_SEGMENT, ZONEBOX_NO_MEMORY };
+
 // zoneboxEnter maps the segment of a visit, unless it is, and zoneboxLeave gives
-// it back when the visit's last morsel has been read (stream.go). Enter reports
-// false if the segment cannot be had.
-extern _Bool zoneboxEnter(zonebox_visit *visit);
+// it back when the visit's last morsel has been read (stream.go).
+extern enum zonebox_entry zoneboxEnter(zonebox_visit *visit);
 extern void zoneboxLeave(zonebox_visit *visit);
 
 #endif

@@ -81,6 +81,51 @@ func attach(t testing.TB, e *engine, name string, columns []wire.Column, segment
 	}
 }
 
+// stream makes segments visible as a table of e that come when scans ask for them,
+// and checks at the end that none is left mapped.
+func stream(t testing.TB, e *engine, name string, columns []wire.Column, segments ...[]arrow.Array) {
+	t.Helper()
+	table, err := e.table(wire.Table{Name: name, Columns: columns})
+	if err != nil {
+		t.Fatalf("table(%v) = %v", columns, err)
+	}
+	var contents [][]string
+	for _, g := range segments {
+		if g[0].Len() == 0 {
+			continue
+		}
+		var files []string
+		for _, arr := range g {
+			var b strings.Builder
+			if err := wire.WriteColumn(&b, arr); err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, b.String())
+		}
+		contents = append(contents, files)
+		if err := table.announce(wire.Part{Rows: int64(g[0].Len())}); err != nil {
+			t.Fatalf("announce(%v) = %v", columns, err)
+		}
+	}
+	asked, dropped := 0, 0
+	e.ask = func(m wire.SegmentMessage, n int) (files []int, _ error) {
+		if m.Table != table.index || n != len(columns) {
+			t.Errorf("asked for %d columns of %v", n, m)
+		}
+		asked++
+		for _, content := range contents[m.Segment] {
+			files = append(files, memfd(t, content))
+		}
+		return files, nil
+	}
+	e.drop = func(wire.SegmentMessage) { dropped++ }
+	t.Cleanup(func() {
+		if asked == 0 || asked != dropped || len(mapped) != 0 {
+			t.Errorf("%d segments asked for, %d dropped, %d left", asked, dropped, len(mapped))
+		}
+	})
+}
+
 // must runs sql and returns the only value of its result as text.
 func must(t testing.TB, e *engine, sql string) string {
 	t.Helper()
@@ -289,8 +334,10 @@ func TestScanEqualsTheEnginesOwnTables(t *testing.T) {
 				segments = append(segments, segment)
 			}
 			fillNative(t, e, "native", columns, types, rows)
+			stream(t, e, "streamed", columns, segments...)
 			attach(t, e, "scanned", columns, segments...)
 			same(t, e, "native", "scanned", columns)
+			same(t, e, "native", "streamed", columns)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import "C"
 
 import (
 	"encoding/json"
+	"errors"
 	"sync"
 	"unsafe"
 
@@ -24,6 +25,9 @@ import (
 
 // streams guards what scans of several threads do to announced segments.
 var streams sync.Mutex
+
+// refused is why a segment could not be had: after one there are no others.
+var refused C.enum_zonebox_entry = C.ZONEBOX_ENTERED
 
 // mapped are the files of the announced segments that some scan is in.
 var mapped = map[*C.zonebox_segment][]mapping{}
@@ -44,18 +48,24 @@ func (t *table) announce(p wire.Part) error {
 }
 
 //export zoneboxEnter
-func zoneboxEnter(v *C.zonebox_visit) C._Bool {
+func zoneboxEnter(v *C.zonebox_visit) C.enum_zonebox_entry {
 	streams.Lock()
 	defer streams.Unlock()
-	if v.entered {
-		return true
+	if v.entered || refused != C.ZONEBOX_ENTERED {
+		return refused
 	}
-	if v.segment.visits == 0 && registered[v.table].open(v.segment) != nil {
-		return false
+	if v.segment.visits == 0 {
+		if err := registered[v.table].open(v.segment); err != nil {
+			refused = C.ZONEBOX_NO_SEGMENT
+			if f := (*fault)(nil); errors.As(err, &f) && f.code == "memory" {
+				refused = C.ZONEBOX_NO_MEMORY
+			}
+			return refused
+		}
 	}
 	v.segment.visits++
 	v.entered = true
-	return true
+	return C.ZONEBOX_ENTERED
 }
 
 //export zoneboxLeave
