@@ -26,6 +26,10 @@ type Column = wire.Column
 // A Table is what a statement may name.
 type Table = wire.Table
 
+// Counter is the name of the aggregate of a code column of type UINTEGER that is
+// the number of its distinct values, nulls aside, or k if there are more.
+func Counter(k int) string { return wire.Counter(k) }
+
 // Limits bounds a result.
 type Limits struct {
 	// Rows and Bytes (of Arrow data) end the session with ErrOutput when they
@@ -181,35 +185,37 @@ func (s *Session) Parse(ctx context.Context, sql string) ([]byte, error) {
 	}
 }
 
-// Bind returns the result columns of sql over empty tables.
+// Bind returns the result columns of sql over empty tables. groups are the k up
+// to which sql counts by the aggregates Counter(k): ascending, from 1 to 1000.
+// No other k binds.
 //
 // It returns a *StatementError if sql does not bind, or if a result has a type
 // that does not cross the border (code "type").
-func (s *Session) Bind(ctx context.Context, tables []Table, sql string) ([]Column, error) {
+func (s *Session) Bind(ctx context.Context, tables []Table, sql string, groups ...int) ([]Column, error) {
 	if err := s.enter("bind", parsing, fresh, parsing); err != nil {
 		return nil, err
 	}
-	if err := s.ask(sql); err != nil {
+	if err := s.ask(sql, groups...); err != nil {
 		return nil, err
 	}
 	defer s.watch(ctx)()
-	if err := s.send(wire.AppendJSON(nil, wire.Bind, wire.BindMessage{Tables: tables, SQL: sql}), nil); err != nil {
+	if err := s.send(wire.AppendJSON(nil, wire.Bind, wire.BindMessage{Tables: tables, SQL: sql, Groups: groups}), nil); err != nil {
 		return nil, err
 	}
 	return s.receiveSchema(nil)
 }
 
 // Execute runs sql over the attached tables. The worker parses sql again and
-// refuses with ErrTree unless its tree hash is tree.
+// refuses with ErrTree unless its tree hash is tree. groups is as in Bind.
 //
 // The caller reads the Result to its end or closes the session. Errors of the
 // engine may come from Execute or, since results stream, from Result.Next: a
 // *StatementError, ErrMemory, ErrTime, ErrOutput, ErrTree or ErrKilled.
-func (s *Session) Execute(ctx context.Context, sql string, tree [32]byte, lim Limits) (*Result, error) {
+func (s *Session) Execute(ctx context.Context, sql string, tree [32]byte, lim Limits, groups ...int) (*Result, error) {
 	if err := s.enter("execute", spent, fresh, attached); err != nil {
 		return nil, err
 	}
-	if err := s.ask(sql); err != nil {
+	if err := s.ask(sql, groups...); err != nil {
 		return nil, err
 	}
 	if lim.Rows <= 0 {
@@ -219,7 +225,7 @@ func (s *Session) Execute(ctx context.Context, sql string, tree [32]byte, lim Li
 		lim.Bytes = 256 << 20
 	}
 	stop := s.watch(ctx)
-	m := wire.ExecuteMessage{SQL: sql, Tree: tree[:], Rows: lim.Rows, Bytes: lim.Bytes}
+	m := wire.ExecuteMessage{SQL: sql, Tree: tree[:], Groups: groups, Rows: lim.Rows, Bytes: lim.Bytes}
 	if err := s.send(wire.AppendJSON(nil, wire.Execute, m), nil); err != nil {
 		stop()
 		return nil, err
@@ -250,9 +256,11 @@ func equalColumns(a, b []Column) bool {
 
 // ask notes the statement under way. It refuses before the worker is asked what
 // it would only mangle.
-func (s *Session) ask(sql string) error {
+func (s *Session) ask(sql string, groups ...int) error {
 	s.text = len(sql)
 	switch {
+	case !wire.ValidGroups(groups):
+		return fmt.Errorf("sandbox: minimum groups %v: out of range or of order", groups)
 	case len(sql) > wire.MaxSQL:
 		return &StatementError{Code: "too_long", Offset: -1}
 	case !utf8.ValidString(sql):

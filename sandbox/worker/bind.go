@@ -11,6 +11,9 @@ import (
 // bind answers with the result columns of a statement over empty tables. The
 // tables are gone afterwards.
 func (s *server) bind(m wire.BindMessage) error {
+	if err := s.engine.count(m.Groups); err != nil {
+		return err
+	}
 	for _, t := range m.Tables {
 		columns := make([]string, len(t.Columns))
 		for i, c := range t.Columns {

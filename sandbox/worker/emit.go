@@ -33,6 +33,9 @@ func (s *server) execute(m wire.ExecuteMessage) error {
 	if err != nil || !bytes.Equal(hash[:], m.Tree) {
 		return faulted("tree")
 	}
+	if err := s.engine.count(m.Groups); err != nil {
+		return err
+	}
 	stmt, columns, err := s.engine.prepare(m.SQL)
 	defer duckdb.DestroyPrepare(&stmt)
 	if err != nil {

@@ -28,11 +28,13 @@ func openMemory(t testing.TB, threads int, memory int64) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		duckdb.Disconnect(&e.conn)
-		duckdb.Close(&e.db)
-	})
+	t.Cleanup(func() { closeEngine(e) })
 	return e
+}
+
+func closeEngine(e *engine) {
+	duckdb.Disconnect(&e.conn)
+	duckdb.Close(&e.db)
 }
 
 // sealed returns a descriptor of arr as the gate writes it, and gives arr back.

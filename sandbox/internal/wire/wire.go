@@ -87,10 +87,12 @@ type ParseMessage struct {
 	SQL string `json:"sql"`
 }
 
-// BindMessage asks for the result columns of SQL over empty tables.
+// BindMessage asks for the result columns of SQL over empty tables, where it may
+// count up to each k of Groups (ValidGroups).
 type BindMessage struct {
 	Tables []Table `json:"tables"`
 	SQL    string  `json:"sql"`
+	Groups []int   `json:"groups,omitempty"`
 }
 
 // AttachMessage comes with one descriptor per file of its parts, in their order,
@@ -110,12 +112,13 @@ type Part struct {
 	Files int   `json:"files"`
 }
 
-// ExecuteMessage runs SQL if its tree has the hash Tree.
+// ExecuteMessage runs SQL if its tree has the hash Tree. Groups is as in Bind.
 type ExecuteMessage struct {
-	SQL   string `json:"sql"`
-	Tree  []byte `json:"tree"`
-	Rows  int64  `json:"rows"`
-	Bytes int64  `json:"bytes"`
+	SQL    string `json:"sql"`
+	Tree   []byte `json:"tree"`
+	Groups []int  `json:"groups,omitempty"`
+	Rows   int64  `json:"rows"`
+	Bytes  int64  `json:"bytes"`
 }
 
 // DeliverMessage announces a file: its bytes follow in Data frames up to End, or
