@@ -55,8 +55,10 @@ func (c crowd) create(t testing.TB, e *engine, seed uint64) {
 }
 
 // countedForms are the places of a count of entities: FROM t with %[1]s the
-// aggregate. Every row starts with its keys.
+// aggregate. Every row starts with its keys. The halves of a UNION ALL have sets
+// of their own, which are combined.
 var countedForms = []string{
+	`SELECT g, 0 AS h, %[1]s AS n, 0 AS m FROM (FROM t UNION ALL FROM t) t GROUP BY g`,
 	`SELECT g, 0 AS h, %[1]s AS n, 0 AS m FROM t GROUP BY g`,
 	`SELECT g, h, %[1]s AS n, %[1]s FILTER (WHERE x > 50 AND x IS NOT NULL) AS m FROM t GROUP BY g, h`,
 	`SELECT g, h, %[1]s AS n, 0 AS m FROM t GROUP BY ROLLUP (g, h)`,
