@@ -14,9 +14,9 @@ const (
 	// and shareLook how often that is looked at.
 	share     = time.Second
 	shareLook = 50 * time.Millisecond
-	// lowered is the nice value a worker gets then: a third of what a process
-	// of nice 0 gets beside it. Much more would let any other load on the
-	// machine starve it.
+	// lowered is how much higher than the gate's own a worker's nice value is
+	// then: it gets a third of what the gate gets beside it. Much more would let
+	// any other load on the machine starve it.
 	lowered = 5
 )
 
@@ -60,14 +60,24 @@ func cpuTime(pid int) time.Duration {
 	return time.Duration(t.Nano())
 }
 
+// lowerNice returns the nice value of a worker that makes way.
+func lowerNice() int {
+	n, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 less the nice value
+	if err != nil {
+		n = 20
+	}
+	return min(19, 20-n+lowered)
+}
+
 // lower gives every thread of process pid, and its autogroup, the lowered
 // priority. A thread that starts meanwhile has its creator's.
 func lower(pid int, autogroup *os.File) {
+	value := lowerNice()
 	for range 2 {
 		tasks, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
 		for _, t := range tasks {
 			if id, err := strconv.Atoi(t.Name()); err == nil {
-				_ = unix.Setpriority(unix.PRIO_PROCESS, id, lowered)
+				_ = unix.Setpriority(unix.PRIO_PROCESS, id, value)
 			}
 		}
 	}
@@ -77,7 +87,7 @@ func lower(pid int, autogroup *os.File) {
 	// The kernel takes one such change in a tenth of a second from all of a
 	// host's users but root.
 	for range 50 {
-		if _, err := autogroup.WriteString(strconv.Itoa(lowered)); !errors.Is(err, unix.EAGAIN) {
+		if _, err := autogroup.WriteString(strconv.Itoa(value)); !errors.Is(err, unix.EAGAIN) {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
