@@ -16,7 +16,7 @@ func (b *brute) from(f ast.From, env *bruteEnv) *bruteFrame {
 	case *ast.Table:
 		return b.table(f, env)
 	case *ast.Derived:
-		rel, _ := b.block(f.Select, env, false)
+		rel, _ := b.block(f.Query.(*ast.Select), env, false)
 		return rel.frame(f.Alias, f.Columns)
 	case *ast.Join:
 		return b.join(f, env)
@@ -31,7 +31,7 @@ func (b *brute) table(t *ast.Table, env *bruteEnv) *bruteFrame {
 	}
 	for e := env; e != nil; e = e.up {
 		if e.name == strings.ToLower(t.Name) {
-			rel, _ := b.block(e.cte.Select, e.up, false)
+			rel, _ := b.block(e.cte.Query.(*ast.Select), e.up, false)
 			for i, n := range e.cte.Columns {
 				rel.columns[i].name = n
 			}
@@ -203,7 +203,7 @@ func (f *bruteFrame) choose(list []ast.Expr) []bruteItem {
 		}
 		for i, v := range f.view {
 			own := star.Relation == "" || strings.EqualFold(f.rels[v.places[0][0]].alias, star.Relation)
-			if own && !slices.ContainsFunc(star.Exclude, func(n string) bool { return strings.EqualFold(n, v.name) }) {
+			if own && !slices.ContainsFunc(star.Exclude, func(n ast.Name) bool { return strings.EqualFold(n[len(n)-1], v.name) }) {
 				out = append(out, bruteItem{name: v.name, place: i})
 			}
 		}

@@ -142,7 +142,7 @@ func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bru
 	if s.Distinct && aggregated { // DISTINCT over groups is a block of its own
 		inner := *s
 		inner.Distinct, inner.OrderBy, inner.Limit, inner.Offset, inner.With = false, nil, nil, nil, nil
-		s = &ast.Select{Distinct: true, List: []ast.Expr{&ast.Star{}}, From: &ast.Derived{Alias: "q", Select: &inner},
+		s = &ast.Select{Distinct: true, List: []ast.Expr{&ast.Star{}}, From: &ast.Derived{Alias: "q", Query: &inner},
 			OrderBy: s.OrderBy, Limit: s.Limit, Offset: s.Offset}
 		aggregated = false
 	}

@@ -23,7 +23,7 @@ type parser struct {
 // parsed is a statement in our own typed tree.
 type parsed struct {
 	*parser
-	tree *ast.Select
+	tree ast.Query
 }
 
 // analyzed is a statement of which we know what it would reveal.

@@ -25,7 +25,7 @@ import (
 type posed struct {
 	sql    string
 	tables []bruteTable
-	tree   *ast.Select
+	tree   ast.Query
 	st     *analysis.Statement
 	want   bruteAnswer
 }
@@ -102,7 +102,7 @@ func pose(t *testing.T, s *sandbox.Session, sql string, tables []bruteTable) (po
 			t.Errorf("%v\ncolumn %d binds to %v, analysis says %s %s", q, i+1, bound[i], o.Name, o.Type)
 		}
 	}
-	q.want, err = (&brute{tables: tables}).answer(q.tree)
+	q.want, err = (&brute{tables: tables}).answer(q.tree.(*ast.Select))
 	return q, err
 }
 

@@ -29,6 +29,7 @@ var allowed = map[string][]string{
 	"release":               {},
 	"audit":                 {},
 	"query/ast":             {},
+	"query/ast/asttest":     {"query/ast"},
 	"query/analysis":        {"query/ast"},
 	"query":                 {"audit", "keys", "masking", "policy", "query/analysis", "query/ast", "registry", "release", "sandbox", "workflow", "zone"},
 	"bench":                 {},
@@ -42,12 +43,14 @@ var allowed = map[string][]string{
 
 // alsoInTests lists what only the test files of a package may import besides.
 var alsoInTests = map[string][]string{
-	"query":       {"internal/city", "query/querytest"},
-	"sandbox":     {"query/ast"},
-	"release":     {"keys"},
-	"api":         {"keys", "query/querytest", "registry"},
-	"bench":       {"bench/registers", "query", "query/querytest", "registry"},
-	"cmd/zonebox": {"masking", "query/querytest", "zone"},
+	"query":          {"internal/city", "query/ast/asttest", "query/querytest"},
+	"query/ast":      {"query/ast/asttest"},
+	"query/analysis": {"query/ast/asttest"},
+	"sandbox":        {"query/ast"},
+	"release":        {"keys"},
+	"api":            {"keys", "query/querytest", "registry"},
+	"bench":          {"bench/registers", "query", "query/querytest", "registry"},
+	"cmd/zonebox":    {"masking", "query/querytest", "zone"},
 }
 
 // owners names the only packages that may import a big dependency.

@@ -153,7 +153,7 @@ type Facts struct {
 //
 // The error is a *Refusal holding every fault found, or another error if the
 // catalogue itself is unusable. tree is not changed.
-func Analyze(sql string, tree *ast.Select, cat Catalog, opt Options) (*Statement, error) {
+func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, error) {
 	if opt.Threshold == 0 {
 		opt.Threshold = 3
 	}
@@ -161,12 +161,17 @@ func Analyze(sql string, tree *ast.Select, cat Catalog, opt Options) (*Statement
 	if err != nil {
 		return nil, err
 	}
+	first := &analyzer{sql: sql}
+	first.surface(tree, tree)
+	if len(first.faults) > 0 {
+		return nil, first.refusal()
+	}
 	// Only a statement that reads a protected table is rewritten so that it
 	// cannot raise, since that changes results. Whether it does is known once
 	// its names are resolved.
 	for _, hard := range []bool{false, true} {
 		a := &analyzer{sql: sql, tables: tables, opt: opt, hard: hard, facts: newFacts()}
-		root := a.root(tree)
+		root := a.root(tree.(*ast.Select))
 		if !hard && a.protected() {
 			continue
 		}

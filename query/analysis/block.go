@@ -67,7 +67,7 @@ type key struct {
 func (a *analyzer) block(s *ast.Select, e *env, root bool) *block {
 	b := &block{a: a, root: root}
 	for i := range s.With {
-		a.reserved(s.With[i].Name, s.With[i].Select)
+		a.reserved(s.With[i].Name, s.With[i].Query)
 		e = &env{up: e, name: fold(s.With[i].Name), def: common{&s.With[i], e}}
 	}
 	if s.Distinct && groups(s) {
@@ -120,7 +120,7 @@ func nested(s *ast.Select) *ast.Select {
 	inner.Distinct, inner.OrderBy, inner.Limit, inner.Offset, inner.With = false, nil, nil, nil, nil
 	return &ast.Select{
 		Distinct: true, List: []ast.Expr{&ast.Star{Meta: none()}},
-		From:    &ast.Derived{Location: ast.NoLocation, Alias: "distinct_groups", Select: &inner},
+		From:    &ast.Derived{Location: ast.NoLocation, Alias: "distinct_groups", Query: &inner},
 		OrderBy: s.OrderBy, Limit: s.Limit, Offset: s.Offset,
 	}
 }
@@ -146,7 +146,7 @@ func (b *block) choose(list []ast.Expr) {
 		}
 		without := map[string]bool{}
 		for _, n := range star.Exclude {
-			without[fold(n)] = true
+			without[fold(n[len(n)-1])] = true
 		}
 		view := b.scope.view
 		if star.Relation != "" {

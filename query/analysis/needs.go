@@ -111,7 +111,7 @@ func (n *needing) from(f ast.From, known []compared) {
 				inner = append(inner, c)
 			}
 		}
-		n.block(f.Select, inner)
+		n.block(f.Query.(*ast.Select), inner)
 	case *ast.Join:
 		var on []compared
 		if f.On != nil {

@@ -202,7 +202,7 @@ func TestExpansionIsBounded(t *testing.T) {
 			from = &ast.Join{Location: ast.NoLocation, Kind: ast.InnerJoin, Form: ast.CrossJoin,
 				Left: &ast.Table{Name: name(i - 1), Alias: "a"}, Right: &ast.Table{Name: name(i - 1), Alias: "b"}}
 		}
-		root.With = append(root.With, ast.CTE{Name: name(i), Select: sel(from)})
+		root.With = append(root.With, ast.CTE{Name: name(i), Query: sel(from)})
 	}
 	last := sel(&ast.Table{Name: "c39"})
 	root.List, root.From = last.List, last.From

@@ -36,10 +36,10 @@ func (c *Conjunction) nests(e Expr) bool {
 }
 
 func (s *Star) sort() {
-	slices.Sort(s.Exclude)
+	slices.SortFunc(s.Exclude, func(a, b Name) int { return slices.Compare(a, b) })
 	slices.SortFunc(s.Replace, func(a, b Replacement) int { return strings.Compare(a.Column, b.Column) })
 	slices.SortFunc(s.Rename, func(a, b Renaming) int {
-		return cmp.Or(strings.Compare(a.Column, b.Column), strings.Compare(a.Name, b.Name))
+		return cmp.Or(slices.Compare(a.Column, b.Column), strings.Compare(a.Name, b.Name))
 	})
 }
 

@@ -3,100 +3,100 @@ package ast
 import (
 	"encoding/json"
 	"math/big"
-	"slices"
 	"strings"
 )
 
-// integers are the integer types of literals with their bounds.
-var integers = map[string]struct{ least, most *big.Int }{
-	"INTEGER":  bounds(31, true),
-	"BIGINT":   bounds(63, true),
-	"HUGEINT":  bounds(127, true),
-	"UHUGEINT": bounds(128, false),
+// integers are the integer types with their bounds.
+var integers = map[string]interval{
+	"TINYINT":   signed(8),
+	"SMALLINT":  signed(16),
+	"INTEGER":   signed(32),
+	"BIGINT":    signed(64),
+	"HUGEINT":   signed(128),
+	"UTINYINT":  unsigned(8),
+	"USMALLINT": unsigned(16),
+	"UINTEGER":  unsigned(32),
+	"UBIGINT":   unsigned(64),
+	"UHUGEINT":  unsigned(128),
 }
 
-func bounds(bits uint, signed bool) struct{ least, most *big.Int } {
+type interval struct{ least, most *big.Int }
+
+func signed(bits uint) interval {
+	edge := new(big.Int).Lsh(big.NewInt(1), bits-1)
+	return interval{new(big.Int).Neg(edge), edge.Sub(edge, big.NewInt(1))}
+}
+
+func unsigned(bits uint) interval {
 	edge := new(big.Int).Lsh(big.NewInt(1), bits)
-	least := new(big.Int)
-	if signed {
-		least.Neg(edge)
+	return interval{new(big.Int), edge.Sub(edge, big.NewInt(1))}
+}
+
+func (i interval) holds(n *big.Int) bool { return n.Cmp(i.least) >= 0 && n.Cmp(i.most) <= 0 }
+
+// integerType returns the type the parser gives an integer: the smallest of four
+// that holds it, but that a sign is put on the digits of a BIGINT.
+func integerType(n *big.Int) string {
+	if new(big.Int).Abs(n).Cmp(integers["INTEGER"].most) <= 0 {
+		return "INTEGER"
 	}
-	return struct{ least, most *big.Int }{least, edge.Sub(edge, big.NewInt(1))}
-}
-
-// simpleTypes are the types of casts that have no parameters.
-var simpleTypes = []string{
-	"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
-	"UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE",
-	"VARCHAR", "BLOB", "BIT", "UUID", "DATE", "TIME", "INTERVAL",
-	"TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS",
-	"TIMESTAMP WITH TIME ZONE", "TIME WITH TIME ZONE",
-}
-
-// logicalType decodes a LogicalType: an identifier and, for DECIMAL, its width
-// and scale.
-func (d *decoder) logicalType(v any) Type {
-	r := d.record("TYPE", v)
-	t := Type{ID: r.text("id")}
-	if t.ID != "DECIMAL" {
-		if info := r.take("type_info"); info != nil {
-			r.fail("id=" + word(t.ID))
+	for _, id := range []string{"BIGINT", "HUGEINT", "UHUGEINT"} {
+		if integers[id].holds(n) {
+			return id
 		}
-		r.done()
-		return t
 	}
-	i := d.record("TYPE", r.take("type_info"))
-	oneOf(i, "type", "DECIMAL_TYPE_INFO")
-	i.must("alias", i.text("alias") == "")
-	i.null("extension_info")
-	t.Width, t.Scale = i.small("width", 38), i.small("scale", 38)
-	i.must("width", t.Width >= 1 && t.Width >= t.Scale)
-	i.done()
-	r.done()
-	return t
-}
-
-func (d *decoder) castType(v any) Type {
-	t := d.logicalType(v)
-	if t.ID != "DECIMAL" && !slices.Contains(simpleTypes, t.ID) {
-		d.record("TYPE", v).fail("id=" + word(t.ID))
-	}
-	return t
+	return ""
 }
 
 func (d *decoder) constant(m Meta, r *record) *Constant {
-	v := d.record("CONSTANT", r.take("value"))
-	c := &Constant{Meta: m, Type: d.logicalType(v.take("type")), Null: v.flag("is_null")}
-	v.must("is_null", c.Null == (c.Type.ID == "NULL"))
-	if c.Null {
-		if len(v.left) > 0 {
-			v.fail("value")
-		}
-		return c
-	}
-	switch c.Type.ID {
-	case "VARCHAR":
-		c.Text = v.text("value")
-	case "INTEGER", "BIGINT", "HUGEINT", "UHUGEINT":
-		n := d.bigInt(v)
-		limit := integers[c.Type.ID]
-		v.must("value", n.Cmp(limit.least) >= 0 && n.Cmp(limit.most) <= 0)
-		c.Text = n.String()
-	case "DECIMAL":
-		text, ok := point(d.bigInt(v), c.Type)
-		v.must("value", ok)
-		c.Text = text
-	case "DOUBLE":
-		n, ok := v.take("value").(json.Number)
-		v.must("value", ok && len(n) <= maxDigits)
-		c.Text = n.String()
-	default:
-		v.fail("type=" + word(c.Type.ID))
-	}
-	if len(v.left) > 0 {
-		v.fail("value")
-	}
+	c := d.value(r.take("value"))
+	r.must("value", c.written())
+	c.Meta = m
 	return c
+}
+
+// value decodes a Value of one of the types literals have.
+func (d *decoder) value(v any) *Constant {
+	r := d.record("CONSTANT", v)
+	c := &Constant{Meta: Meta{Location: NoLocation}, Type: d.logicalType(r.take("type")), Null: r.flag("is_null")}
+	r.must("is_null", c.Null == (c.Type.ID == "NULL"))
+	if !c.Null {
+		c.Text = d.literal(c.Type, r)
+	}
+	r.done()
+	return c
+}
+
+// literal takes the value of a type that literals have.
+func (d *decoder) literal(t Type, r *record) string {
+	switch t.ID {
+	case "VARCHAR":
+		return r.text("value")
+	case "INTEGER", "BIGINT", "HUGEINT", "UHUGEINT":
+		n := d.bigInt(r)
+		r.must("value", integers[t.ID].holds(n))
+		return n.String()
+	case "DECIMAL":
+		text, ok := point(d.bigInt(r), t)
+		r.must("value", ok)
+		return text
+	case "DOUBLE":
+		n, ok := r.take("value").(json.Number)
+		r.must("value", ok && len(n) <= maxDigits)
+		return n.String()
+	}
+	r.fail("type=" + word(t.ID))
+	return ""
+}
+
+// written reports whether the parser gives the literal that Print writes for c
+// the type of c.
+func (c *Constant) written() bool {
+	if _, ok := integers[c.Type.ID]; !ok || c.Null {
+		return true
+	}
+	n, ok := new(big.Int).SetString(c.Text, 10)
+	return ok && integerType(n) == c.Type.ID
 }
 
 // bigInt takes an integer value: a number, or two halves for 128 bits.

@@ -1,9 +1,7 @@
 package ast_test
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -11,30 +9,16 @@ import (
 	"testing"
 
 	"zonebox/query/ast"
+	"zonebox/query/ast/asttest"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/statements.jsonl from what Decode and Print do")
-
-// statement is a line of testdata/statements.jsonl: a statement and either what
-// Print makes of it or how Decode refuses it.
-type statement struct {
-	SQL     string   `json:"sql"`
-	Print   string   `json:"print,omitempty"`
-	Refused *refused `json:"refused,omitempty"`
-}
-
-type refused struct {
-	Node   string `json:"node,omitempty"`
-	Field  string `json:"field,omitempty"`
-	Offset int    `json:"offset,omitempty"`
-	Error  string `json:"error,omitempty"` // when it is no *UnknownError
-}
 
 // TestCorpus holds for every statement: Decode and Print do what the reviewed
 // file says, and DuckDB 1.5.5 parses what Print wrote to an equal tree.
 func TestCorpus(t *testing.T) {
 	trees := recorded(t)
-	corpus := statements(t)
+	corpus := asttest.Statements(t, "testdata")
 	if len(corpus) < 300 {
 		t.Fatalf("the corpus has %d statements, want at least 300", len(corpus))
 	}
@@ -43,7 +27,7 @@ func TestCorpus(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s\nhas no recorded tree: run testdata/record.py", c.SQL)
 		}
-		got := statement{SQL: c.SQL}
+		got := asttest.Statement{SQL: c.SQL}
 		decoded, err := ast.Decode([]byte(tree))
 		if err != nil {
 			got.Refused = refusal(err)
@@ -77,19 +61,19 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-func refusal(err error) *refused {
+func refusal(err error) *asttest.Refused {
 	if u, ok := errors.AsType[*ast.UnknownError](err); ok {
-		return &refused{Node: u.Node, Field: u.Field, Offset: u.Offset}
+		return &asttest.Refused{Node: u.Node, Field: u.Field, Offset: u.Offset}
 	}
 	for _, known := range []error{ast.ErrDocument, ast.ErrStatement, ast.ErrLimit} {
 		if errors.Is(err, known) {
-			return &refused{Error: known.Error()}
+			return &asttest.Refused{Error: known.Error()}
 		}
 	}
-	return &refused{Error: "unexpected: " + err.Error()}
+	return &asttest.Refused{Error: "unexpected: " + err.Error()}
 }
 
-func encode(t testing.TB, s statement) string {
+func encode(t testing.TB, s asttest.Statement) string {
 	t.Helper()
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -100,7 +84,7 @@ func encode(t testing.TB, s statement) string {
 	return b.String()
 }
 
-func write(t *testing.T, corpus []statement) {
+func write(t *testing.T, corpus []asttest.Statement) {
 	t.Helper()
 	var b bytes.Buffer
 	for _, s := range corpus {
@@ -111,44 +95,7 @@ func write(t *testing.T, corpus []statement) {
 	}
 }
 
-func statements(t testing.TB) []statement {
-	t.Helper()
-	file, err := os.Open("testdata/statements.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	var list []statement
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		var s statement
-		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, s)
-	}
-	return list
-}
-
-// recorded returns the engine's tree of each statement of the corpus and of
-// each printed form.
 func recorded(t testing.TB) map[string]string {
 	t.Helper()
-	file, err := os.Open("testdata/trees.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	text, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	trees := map[string]string{}
-	for d := json.NewDecoder(text); d.More(); {
-		var line struct{ SQL, Tree string }
-		if err := d.Decode(&line); err != nil {
-			t.Fatal(err)
-		}
-		trees[line.SQL] = line.Tree
-	}
-	return trees
+	return asttest.Trees(t, "testdata")
 }

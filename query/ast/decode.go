@@ -17,24 +17,24 @@ const (
 )
 
 // Decode returns the typed form of tree, the text json_serialize_sql of DuckDB
-// 1.5.5 gives for exactly one SELECT.
+// 1.5.5 gives for exactly one SELECT under its default compatibility version.
 //
 // It is strict: each node must have exactly the fields that version writes,
 // with values this package knows. Anything else is an *UnknownError, so a newer
 // engine or a construct we have not studied is refused rather than
 // misunderstood. A document that is no statement gives ErrDocument, several
 // statements ErrStatement, more than 100,000 nodes or 1,000 levels ErrLimit.
-func Decode(tree []byte) (s *Select, err error) {
+func Decode(tree []byte) (q Query, err error) {
 	v, err := parse(tree)
 	if err != nil {
 		return nil, fmt.Errorf("ast: decode tree: %w", err)
 	}
-	d := &decoder{at: NoLocation}
+	d := &decoder{at: NoLocation, parameters: map[string]*Parameter{}}
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
 		case refusal:
-			s, err = nil, p.err
+			q, err = nil, p.err
 		default:
 			panic(p)
 		}
@@ -51,6 +51,7 @@ type refusal struct{ err error }
 type decoder struct {
 	nodes, depth int
 	at           int
+	parameters   map[string]*Parameter // by identifier
 }
 
 // record is one object while it is decoded: every field must be taken, and
@@ -76,11 +77,21 @@ func (d *decoder) record(kind string, v any) *record {
 
 // enter counts a node; the caller defers leave.
 func (d *decoder) enter() {
-	d.nodes++
+	d.count(1)
 	d.depth++
-	if d.nodes > maxNodes || d.depth > maxDepth {
-		panic(refusal{fmt.Errorf("ast: decode tree: %w", ErrLimit)})
+	if d.depth > maxDepth {
+		d.limit()
 	}
+}
+
+func (d *decoder) count(nodes int) {
+	if d.nodes += nodes; d.nodes > maxNodes {
+		d.limit()
+	}
+}
+
+func (d *decoder) limit() {
+	panic(refusal{fmt.Errorf("ast: decode tree: %w", ErrLimit)})
 }
 
 func (d *decoder) leave() { d.depth-- }
@@ -242,7 +253,7 @@ func oneOf[T ~string](r *record, name string, known ...T) T {
 	return s
 }
 
-func (d *decoder) document(v any) *Select {
+func (d *decoder) document(v any) Query {
 	r := d.record("document", v)
 	if failed, ok := r.left["error"].(bool); !ok || failed {
 		panic(refusal{fmt.Errorf("ast: decode tree: %w", ErrDocument)})
@@ -253,189 +264,28 @@ func (d *decoder) document(v any) *Select {
 		panic(refusal{fmt.Errorf("ast: decode tree: %w", ErrStatement)})
 	}
 	r.done()
-	return d.statement(statements[0])
+	s := d.record("SELECT_STATEMENT", statements[0])
+	q := d.query(s.take("node"))
+	d.declared(s)
+	s.done()
+	return q
 }
 
-// statement decodes the wrapping a query has at the root, in a subquery and in
-// a common table.
-func (d *decoder) statement(v any) *Select {
-	r := d.record("SELECT_STATEMENT", v)
-	s := d.query(r.take("node"))
-	r.empty("named_param_map")
-	r.done()
-	return s
-}
-
-func (d *decoder) query(v any) *Select {
-	d.enter()
-	defer d.leave()
-	r := d.record("QUERY_NODE", v)
-	r.kind = word(r.text("type"))
-	if r.kind != "SELECT_NODE" {
-		r.fail("")
-	}
-	s := &Select{With: d.with(r.take("cte_map"))}
-	d.modifiers(s, r)
-	s.List = d.selectList(r)
-	s.From = d.from(r.take("from_table"))
-	s.Where = d.optional(r.take("where_clause"))
-	s.GroupBy = d.exprs(r.list("group_expressions"))
-	r.must("group_sets", plainGrouping(r.list("group_sets"), len(s.GroupBy)))
-	s.GroupAll = oneOf(r, "aggregate_handling", "STANDARD_HANDLING", "FORCE_AGGREGATES") == "FORCE_AGGREGATES"
-	r.must("aggregate_handling", !s.GroupAll || len(s.GroupBy) == 0)
-	s.Having = d.optional(r.take("having"))
-	r.null("sample")
-	r.null("qualify")
-	r.done()
-	return s
-}
-
-// plainGrouping reports whether sets is what GROUP BY with n expressions gives:
-// nothing for none, else one set of all of them in order.
-func plainGrouping(sets []any, n int) bool {
-	if n == 0 {
-		return len(sets) == 0 // GROUP BY () has one empty set
-	}
-	if len(sets) != 1 {
-		return false
-	}
-	set, ok := sets[0].([]any)
-	if !ok || len(set) != n {
-		return false
-	}
-	for i, v := range set {
-		if v != json.Number(strconv.Itoa(i)) {
-			return false
+// declared checks the list of parameters of the root: each parameter once, with
+// its position or, by name, a number of its own.
+func (d *decoder) declared(r *record) {
+	seen, numbers := map[string]bool{}, map[int]bool{}
+	named := 0
+	for _, v := range r.list("named_param_map") {
+		p := d.record("PARAMETER", v)
+		name, n := fold(p.text("key")), p.small("value", math.MaxInt32)
+		p.done()
+		known := d.parameters[name]
+		r.must("named_param_map", known != nil && !seen[name] && !numbers[n] && n > 0 && (known.Name != "" || known.Position == n))
+		seen[name], numbers[n] = true, true
+		if known.Name != "" {
+			named++
 		}
 	}
-	return true
-}
-
-func (d *decoder) with(v any) []CTE {
-	r := d.record("CTE_MAP", v)
-	var with []CTE
-	for _, e := range r.list("map") {
-		entry := d.record("CTE", e)
-		c := CTE{Name: entry.text("key")}
-		entry.must("key", c.Name != "")
-		info := d.record("CTE", entry.take("value"))
-		entry.done()
-		c.Columns = info.names("aliases")
-		c.Select = d.statement(info.take("query"))
-		oneOf(info, "materialized", "CTE_MATERIALIZE_DEFAULT", "CTE_MATERIALIZE_ALWAYS", "CTE_MATERIALIZE_NEVER")
-		info.empty("key_targets")
-		info.done()
-		with = append(with, c)
-	}
-	r.done()
-	return with
-}
-
-// modifiers decodes DISTINCT, ORDER BY and LIMIT, which the parser lists in
-// this order, each at most once.
-func (d *decoder) modifiers(s *Select, r *record) {
-	rank := 0
-	for _, v := range r.list("modifiers") {
-		m := d.record("RESULT_MODIFIER", v)
-		m.kind = word(m.text("type"))
-		at := slices.Index([]string{"", "DISTINCT_MODIFIER", "ORDER_MODIFIER", "LIMIT_MODIFIER"}, m.kind)
-		if at <= rank {
-			m.fail("")
-		}
-		rank = at
-		switch m.kind {
-		case "DISTINCT_MODIFIER":
-			m.empty("distinct_on_targets")
-			s.Distinct = true
-		case "ORDER_MODIFIER":
-			s.OrderBy = d.orders(m.list("orders"))
-			m.must("orders", len(s.OrderBy) > 0)
-		case "LIMIT_MODIFIER":
-			s.Limit = d.optional(m.take("limit"))
-			s.Offset = d.optional(m.take("offset"))
-			m.must("limit", s.Limit != nil || s.Offset != nil)
-		}
-		m.done()
-	}
-}
-
-func (d *decoder) orders(list []any) []Order {
-	var orders []Order
-	for _, v := range list {
-		r := d.record("ORDER", v)
-		orders = append(orders, Order{
-			Direction: oneOf(r, "type", DirectionDefault, Ascending, Descending),
-			Nulls:     oneOf(r, "null_order", NullsDefault, NullsFirst, NullsLast),
-			Expr:      d.expr(r.take("expression")),
-		})
-		r.done()
-	}
-	return orders
-}
-
-func (d *decoder) from(v any) From {
-	d.enter()
-	defer d.leave()
-	r := d.record("TABLE_REF", v)
-	r.kind = word(r.text("type"))
-	alias, at := r.text("alias"), r.location()
-	var f From
-	switch r.kind {
-	case "EMPTY":
-		r.must("alias", alias == "")
-		f = &Empty{}
-	case "BASE_TABLE":
-		f = d.table(r, alias, at)
-	case "JOIN":
-		r.must("alias", alias == "")
-		f = d.join(r, at)
-	case "SUBQUERY":
-		t := &Derived{Location: at, Alias: alias, Columns: r.names("column_name_alias")}
-		r.must("column_name_alias", alias != "" || len(t.Columns) == 0)
-		t.Select = d.statement(r.take("subquery"))
-		f = t
-	default:
-		r.fail("")
-	}
-	r.null("sample")
-	r.done()
-	return f
-}
-
-func (d *decoder) table(r *record, alias string, at int) *Table {
-	t := &Table{
-		Location: at,
-		Catalog:  r.text("catalog_name"),
-		Schema:   r.text("schema_name"),
-		Name:     r.text("table_name"),
-		Alias:    alias,
-		Columns:  r.names("column_name_alias"),
-	}
-	r.null("at_clause")
-	r.must("table_name", t.Name != "")
-	r.must("catalog_name", t.Catalog == "" || t.Schema != "")
-	r.must("column_name_alias", alias != "" || len(t.Columns) == 0)
-	return t
-}
-
-func (d *decoder) join(r *record, at int) *Join {
-	j := &Join{
-		Location: at,
-		Kind:     oneOf(r, "join_type", InnerJoin, LeftJoin, RightJoin, FullJoin),
-		Form:     oneOf(r, "ref_type", RegularJoin, NaturalJoin, CrossJoin),
-		Left:     d.from(r.take("left")),
-		Right:    d.from(r.take("right")),
-		On:       d.optional(r.take("condition")),
-		Using:    r.names("using_columns"),
-	}
-	r.must("delim_flipped", !r.flag("delim_flipped"))
-	r.empty("duplicate_eliminated_columns")
-	if j.Form == RegularJoin {
-		r.must("condition", (j.On != nil) != (len(j.Using) > 0))
-	} else {
-		r.must("condition", j.On == nil)
-		r.must("using_columns", len(j.Using) == 0)
-	}
-	r.must("join_type", j.Form != CrossJoin || j.Kind == InnerJoin)
-	return j
+	r.must("named_param_map", len(seen) == len(d.parameters) && (named == 0 || named == len(seen)))
 }

@@ -1,18 +1,18 @@
 package ast
 
-import "slices"
+import (
+	"math"
+	"slices"
+	"strconv"
+)
 
-// expr decodes an expression that is no item of a select list: such an
-// expression has no alias and is no star.
+// expr decodes an expression where it cannot have an alias.
 func (d *decoder) expr(v any) Expr {
 	e := d.item(v)
-	if _, ok := e.(*Star); ok || e.As() != "" {
-		kind := d.record("EXPRESSION", v)
-		kind.kind = word(kind.text("class"))
-		if ok {
-			kind.fail("")
-		}
-		kind.fail("alias")
+	if e.As() != "" {
+		r := d.record("EXPRESSION", v)
+		r.kind = word(r.text("class"))
+		r.fail("alias")
 	}
 	return e
 }
@@ -32,16 +32,7 @@ func (d *decoder) exprs(list []any) []Expr {
 	return es
 }
 
-func (d *decoder) selectList(r *record) []Expr {
-	var es []Expr
-	for _, v := range r.list("select_list") {
-		es = append(es, d.item(v))
-	}
-	r.must("select_list", len(es) > 0)
-	return es
-}
-
-// item decodes any expression.
+// item decodes an expression where it may have an alias.
 func (d *decoder) item(v any) Expr {
 	d.enter()
 	defer d.leave()
@@ -70,7 +61,7 @@ func (d *decoder) item(v any) Expr {
 		e = d.typed(r, &Cast{
 			Meta: m,
 			Expr: d.expr(r.take("child")),
-			Type: d.castType(r.take("cast_type")),
+			Type: d.logicalType(r.take("cast_type")),
 			Try:  r.flag("try_cast"),
 		}, "OPERATOR_CAST")
 	case "CASE":
@@ -82,6 +73,18 @@ func (d *decoder) item(v any) Expr {
 			Lower: d.expr(r.take("lower")),
 			Upper: d.expr(r.take("upper")),
 		}, "COMPARE_BETWEEN")
+	case "WINDOW":
+		e = d.window(m, r)
+	case "LAMBDA":
+		e = d.typed(r, &Lambda{Meta: m, Params: d.expr(r.take("lhs")), Body: d.expr(r.take("expr"))}, "LAMBDA")
+	case "PARAMETER":
+		e = d.typed(r, d.parameter(m, r), "VALUE_PARAMETER")
+	case "POSITIONAL_REFERENCE":
+		p := &Position{Meta: m, Index: r.small("index", math.MaxInt32)}
+		r.must("index", p.Index > 0)
+		e = d.typed(r, p, "POSITIONAL_REFERENCE")
+	case "DEFAULT":
+		e = d.typed(r, &Default{Meta: m}, "VALUE_DEFAULT")
 	case "STAR":
 		e = d.typed(r, d.star(m, r), "STAR")
 	case "COLLATE":
@@ -120,31 +123,84 @@ var compareOps = []CompareOp{
 	CompareDistinctFrom, CompareNotDistinctFrom,
 }
 
-func (d *decoder) operator(m Meta, r *record) *Operator {
+func (d *decoder) operator(m Meta, r *record) Expr {
 	kind := r.text("type")
+	switch kind {
+	case "ARRAY_EXTRACT":
+		args := d.args(r, 2, 2)
+		return &Subscript{Meta: m, Expr: args[0], Index: args[1]}
+	case "STRUCT_EXTRACT":
+		args := d.args(r, 2, 2)
+		name, ok := args[1].(*Constant)
+		r.must("children", ok && name.Type.ID == "VARCHAR" && name.Text != "")
+		return &Field{Meta: m, Expr: args[0], Name: name.Text}
+	case "ARRAY_SLICE":
+		return d.slice(m, r)
+	}
 	o := &Operator{Meta: m, Kind: OperatorKind(kind)}
 	least, most, ok := o.Kind.arity()
 	if !ok {
 		r.kind = word(kind)
 		r.fail("")
 	}
-	o.Args = d.exprs(r.list("children"))
-	r.must("children", len(o.Args) >= least && (most == 0 || len(o.Args) <= most))
+	o.Args = d.args(r, least, most)
 	return o
+}
+
+// args decodes the arguments of an operator; most is 0 if there is no limit.
+func (d *decoder) args(r *record, least, most int) []Expr {
+	args := d.exprs(r.list("children"))
+	r.must("children", len(args) >= least && (most == 0 || len(args) <= most))
+	return args
+}
+
+// slice decodes x[a:b:c]. The parser writes an open bound as an empty list.
+func (d *decoder) slice(m Meta, r *record) *Slice {
+	list := r.list("children")
+	r.must("children", len(list) == 3 || len(list) == 4)
+	s := &Slice{Meta: m, Expr: d.expr(list[0])}
+	if !isOpen(list[1]) {
+		s.Lower = d.expr(list[1])
+	}
+	if !isOpen(list[2]) {
+		s.Upper = d.expr(list[2])
+	}
+	if len(list) == 4 {
+		s.Step = d.expr(list[3])
+	}
+	return s
+}
+
+func isOpen(v any) bool {
+	v = fields(v, "value")[0]
+	return fields(v, "type")[0] != nil && fields(fields(v, "type")[0], "id")[0] == "LIST"
 }
 
 // arity returns how many arguments an operator has; most is 0 if there is no
 // limit.
 func (k OperatorKind) arity() (least, most int, known bool) {
 	switch k {
-	case Not, IsNull, IsNotNull, Try:
+	case Not, IsNull, IsNotNull, Try, Unpack:
 		return 1, 1, true
 	case In, NotIn:
 		return 2, 0, true
-	case Coalesce:
+	case Coalesce, Grouping:
 		return 1, 0, true
+	case Array:
+		return 0, 0, true
 	}
 	return 0, 0, false
+}
+
+// parameter decodes a parameter, by number or by name.
+func (d *decoder) parameter(m Meta, r *record) *Parameter {
+	p := &Parameter{Meta: m, Name: r.text("identifier")}
+	r.must("identifier", p.Name != "")
+	if n, err := strconv.ParseInt(p.Name, 10, 32); err == nil && n > 0 && p.Name[0] != '+' && p.Name[0] != '0' {
+		p.Name, p.Position = "", int(n)
+	}
+	d.parameters[p.key()] = p
+	return p
 }
 
 func (d *decoder) cases(m Meta, r *record) *Case {
@@ -159,76 +215,6 @@ func (d *decoder) cases(m Meta, r *record) *Case {
 	return c
 }
 
-func (d *decoder) function(m Meta, r *record) *Function {
-	f := &Function{
-		Meta:     m,
-		Catalog:  r.text("catalog"),
-		Schema:   r.text("schema"),
-		Name:     r.text("function_name"),
-		Distinct: r.flag("distinct"),
-		Operator: r.flag("is_operator"),
-	}
-	r.must("function_name", f.Name != "")
-	r.must("catalog", f.Catalog == "" || f.Schema != "")
-	r.must("export_state", !r.flag("export_state"))
-	f.Args = d.exprs(r.list("children"))
-	f.Filter = d.optional(r.take("filter"))
-	o := d.record("ORDER_MODIFIER", r.take("order_bys"))
-	oneOf(o, "type", "ORDER_MODIFIER")
-	f.OrderBy = d.orders(o.list("orders"))
-	o.done()
-	if f.Operator {
-		r.must("is_operator", f.Schema == "" && f.Filter == nil && f.OrderBy == nil && !f.Distinct)
-		r.must("function_name", f.symbol())
-	}
-	return f
-}
-
-// symbol reports whether f.Name is an operator Print can write for this number
-// of arguments.
-func (f *Function) symbol() bool {
-	switch len(f.Args) {
-	case 1:
-		return slices.Contains(prefixes, f.Name)
-	case 2:
-		return slices.Contains(infixes, f.Name)
-	}
-	return false
-}
-
-var (
-	prefixes = []string{"+", "-", "~", "@"}
-	infixes  = []string{
-		"+", "-", "*", "/", "//", "%", "^", "**", "&", "|", "<<", ">>", "||", "^@",
-		"~~", "!~~", "~~*", "!~~*", "~~~",
-	}
-)
-
-func (d *decoder) star(m Meta, r *record) *Star {
-	s := &Star{Meta: m, Relation: r.text("relation_name"), Exclude: r.names("exclude_list")}
-	r.must("alias", m.Alias == "")
-	r.must("columns", !r.flag("columns"))
-	r.null("expr")
-	r.empty("qualified_exclude_list")
-	for _, v := range r.list("replace_list") {
-		e := d.record("STAR", v)
-		s.Replace = append(s.Replace, Replacement{Column: e.text("key"), Expr: d.expr(e.take("value"))})
-		e.done()
-	}
-	for _, v := range r.list("rename_list") {
-		e := d.record("STAR", v)
-		k := d.record("STAR", e.take("key"))
-		for _, name := range []string{"catalog", "schema", "table"} {
-			k.must(name, k.text(name) == "")
-		}
-		s.Rename = append(s.Rename, Renaming{Column: k.text("column"), Name: e.text("value")})
-		k.done()
-		e.done()
-	}
-	s.sort()
-	return s
-}
-
 func (d *decoder) subquery(m Meta, r *record) *Subquery {
 	s := &Subquery{Meta: m, Kind: oneOf(r, "subquery_type", Scalar, Exists, Any)}
 	if s.Kind == Any {
@@ -238,6 +224,6 @@ func (d *decoder) subquery(m Meta, r *record) *Subquery {
 		r.null("child")
 		oneOf(r, "comparison_type", "INVALID")
 	}
-	s.Select = d.statement(r.take("subquery"))
+	s.Query = d.statement(r.take("subquery"))
 	return s
 }

@@ -223,11 +223,11 @@ func TestUnknownErrorHoldsNoText(t *testing.T) {
 	}
 }
 
-func decode(t testing.TB, tree string) *ast.Select {
+func decode(t testing.TB, tree string) ast.Query {
 	t.Helper()
-	s, err := ast.Decode([]byte(tree))
+	q, err := ast.Decode([]byte(tree))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return q
 }

@@ -2,9 +2,9 @@ package ast
 
 import "reflect"
 
-// Equal reports whether a and b are the same statement. Locations are ignored,
-// and nothing else: names that differ in letter case differ.
-func Equal(a, b *Select) bool { return same(reflect.ValueOf(a), reflect.ValueOf(b)) }
+// Equal reports whether a and b are the same query. Locations are ignored, and
+// nothing else: names that differ in letter case differ.
+func Equal(a, b Query) bool { return same(reflect.ValueOf(a), reflect.ValueOf(b)) }
 
 // EqualExpr reports whether a and b are the same expression, locations and the
 // aliases of a and b themselves ignored.
@@ -18,9 +18,9 @@ func EqualExpr(a, b Expr) bool {
 	return same(reflect.ValueOf(a), reflect.ValueOf(b))
 }
 
-// Clone returns a deep copy of s.
-func Clone(s *Select) *Select {
-	return clone(reflect.ValueOf(s)).Interface().(*Select)
+// Clone returns a deep copy of q.
+func Clone[Q Query](q Q) Q {
+	return clone(reflect.ValueOf(q)).Interface().(Q)
 }
 
 // CloneExpr returns a deep copy of e.

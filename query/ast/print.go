@@ -2,20 +2,21 @@ package ast
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
-// Print returns SQL for s: one line, every identifier quoted, every compound
+// Print returns SQL for q: one line, every identifier quoted, every compound
 // expression and join in parentheses, nothing left to precedence or to the
 // engine's settings for letter case.
 //
-// For every s that Decode returned, the engine parses the result to a tree
-// Equal to s. For a tree built by hand the same holds as long as it could have
+// For every q that Decode returned, the engine parses the result to a tree
+// Equal to q. For a tree built by hand the same holds as long as it could have
 // come from the parser; whoever executes printed SQL parses it again and
 // compares. Print panics on a tree with missing parts or unknown operators.
-func Print(s *Select) string {
+func Print(q Query) string {
 	var p printer
-	p.query(s)
+	p.query(q)
 	return p.String()
 }
 
@@ -71,35 +72,47 @@ func (p *printer) names(list []string) {
 
 func (p *printer) exprs(list []Expr) { each(p, list, p.expr) }
 
-func (p *printer) query(s *Select) {
-	if len(s.With) > 0 {
-		p.text("WITH ")
-		each(p, s.With, p.cte)
-		p.text(" ")
+// query writes any query but a recursive one, which only a common table can be.
+func (p *printer) query(q Query) {
+	switch q := q.(type) {
+	case *Select:
+		p.selection(q)
+	case *SetOperation:
+		p.setOperation(q)
+	default:
+		panic(fmt.Sprintf("ast: print: %T is no query by itself", q))
 	}
-	p.text("SELECT ")
-	if s.Distinct {
-		p.text("DISTINCT ")
+}
+
+// inner writes a query in parentheses.
+func (p *printer) inner(q Query) {
+	p.text("(")
+	p.query(q)
+	p.text(")")
+}
+
+func (p *printer) with(list []CTE) {
+	if len(list) == 0 {
+		return
 	}
-	if len(s.List) == 0 {
-		panic("ast: print: empty select list")
+	recursive, plain := false, false
+	for _, c := range list {
+		switch q := c.Query.(type) {
+		case *Recursive:
+			recursive = true
+		case *SetOperation:
+			plain = plain || q.Kind == Union
+		}
 	}
-	each(p, s.List, p.item)
-	if _, none := s.From.(*Empty); !none {
-		p.text(" FROM ")
-		p.from(s.From)
+	p.text("WITH ")
+	if recursive {
+		if plain {
+			panic("ast: print: RECURSIVE would make a common table recursive that is not")
+		}
+		p.text("RECURSIVE ")
 	}
-	p.clause(" WHERE ", s.Where)
-	if s.GroupAll {
-		p.text(" GROUP BY ALL")
-	} else if len(s.GroupBy) > 0 {
-		p.text(" GROUP BY ")
-		p.exprs(s.GroupBy)
-	}
-	p.clause(" HAVING ", s.Having)
-	p.orders(" ORDER BY ", s.OrderBy)
-	p.clause(" LIMIT ", s.Limit)
-	p.clause(" OFFSET ", s.Offset)
+	each(p, list, p.cte)
+	p.text(" ")
 }
 
 func (p *printer) cte(c CTE) {
@@ -107,13 +120,143 @@ func (p *printer) cte(c CTE) {
 	if len(c.Columns) > 0 {
 		p.names(c.Columns)
 	}
+	if len(c.Keys) > 0 {
+		p.text(" USING KEY ")
+		p.names(c.Keys)
+	}
 	p.text(" AS (")
-	p.query(c.Select)
+	if q, ok := c.Query.(*Recursive); ok {
+		p.with(q.With)
+		p.inner(q.Anchor)
+		p.text(" ", setWord(Union, q.All), " ")
+		p.inner(q.Step)
+	} else {
+		p.query(c.Query)
+	}
 	p.text(")")
 }
 
+func (p *printer) setOperation(s *SetOperation) {
+	if len(s.Inputs) < 2 || len(s.Inputs) > 2 && (s.Kind == Except || s.Kind == Intersect) {
+		panic("ast: print: set operation without two inputs")
+	}
+	p.with(s.With)
+	for i, q := range s.Inputs {
+		if i > 0 {
+			p.text(" ", setWord(s.Kind, s.All), " ")
+		}
+		p.inner(q)
+	}
+	p.orders(" ORDER BY ", s.OrderBy)
+	p.limit(s.Limit, s.Percent, s.Offset)
+}
+
+func setWord(k SetKind, all bool) string {
+	s := pick(k, map[SetKind]string{Union: "UNION", UnionByName: "UNION", Except: "EXCEPT", Intersect: "INTERSECT"})
+	if all {
+		s += " ALL"
+	}
+	if k == UnionByName {
+		s += " BY NAME"
+	}
+	return s
+}
+
+func (p *printer) selection(s *Select) {
+	if !s.wraps() {
+		panic("ast: print: VALUES or SHOW with more than a star around it")
+	}
+	p.with(s.With)
+	switch f := s.From.(type) {
+	case *Show:
+		p.show(f)
+	case *Values:
+		p.values(f)
+	default:
+		p.block(s)
+	}
+	p.orders(" ORDER BY ", s.OrderBy)
+	p.limit(s.Limit, s.Percent, s.Offset)
+}
+
+// block writes a SELECT up to where ORDER BY stands.
+func (p *printer) block(s *Select) {
+	p.text("SELECT ")
+	if s.Distinct {
+		p.text("DISTINCT ")
+		if len(s.DistinctOn) > 0 {
+			p.text("ON (")
+			p.exprs(s.DistinctOn)
+			p.text(") ")
+		}
+	}
+	if len(s.List) == 0 {
+		panic("ast: print: empty select list")
+	}
+	each(p, s.List, p.item)
+	if _, none := s.From.(*Empty); !none {
+		p.text(" FROM ")
+		p.fromList(s.From)
+	}
+	p.clause(" WHERE ", s.Where)
+	p.grouping(s)
+	p.clause(" HAVING ", s.Having)
+	p.clause(" QUALIFY ", s.Qualify)
+	p.sample(" USING SAMPLE ", s.Sample)
+}
+
+func (p *printer) grouping(s *Select) {
+	switch {
+	case s.GroupAll:
+		p.text(" GROUP BY ALL")
+	case s.GroupingSets != nil:
+		p.text(" GROUP BY GROUPING SETS (")
+		each(p, s.GroupingSets, func(set []int) {
+			p.text("(")
+			each(p, set, func(i int) { p.expr(s.GroupBy[i]) })
+			p.text(")")
+		})
+		p.text(")")
+	case len(s.GroupBy) > 0:
+		p.text(" GROUP BY ")
+		p.exprs(s.GroupBy)
+	}
+}
+
+func (p *printer) limit(limit Expr, percent bool, offset Expr) {
+	p.clause(" LIMIT ", limit)
+	if percent {
+		if limit == nil {
+			panic("ast: print: percentage of nothing")
+		}
+		p.text(" %")
+	}
+	p.clause(" OFFSET ", offset)
+}
+
+// sample writes the size of a percentage as a DOUBLE: a DECIMAL would be
+// converted to one.
+func (p *printer) sample(keyword string, s *Sample) {
+	if s == nil {
+		return
+	}
+	method := pick(s.Method, map[SampleMethod]string{SystemSample: "system", BernoulliSample: "bernoulli", ReservoirSample: "reservoir"})
+	p.text(keyword, method, "(")
+	if s.Percent {
+		p.constant(&Constant{Type: Type{ID: "DOUBLE"}, Text: s.Size})
+		p.text(" PERCENT)")
+	} else {
+		p.constant(&Constant{Type: Type{ID: "BIGINT"}, Text: s.Size})
+		p.text(" ROWS)")
+	}
+	if s.Seed >= 0 {
+		p.text(" REPEATABLE (", strconv.Itoa(s.Seed), ")")
+	}
+}
+
+// item writes an item of a select list.
 func (p *printer) item(e Expr) {
-	p.expr(e)
+	p.outer(e)
 	if e.As() != "" {
 		p.text(" AS ")
 		p.name(e.As())
@@ -146,58 +289,4 @@ func pick[T ~string](v T, spelling map[T]string) string {
 		panic(fmt.Sprintf("ast: print: unknown %T", v))
 	}
 	return s
-}
-
-func (p *printer) from(f From) {
-	switch f := f.(type) {
-	case *Table:
-		p.qualified(f.Catalog, f.Schema, f.Name)
-		p.alias(f.Alias, f.Columns)
-	case *Derived:
-		p.text("(")
-		p.query(f.Select)
-		p.text(")")
-		p.alias(f.Alias, f.Columns)
-	case *Join:
-		p.join(f)
-	default:
-		panic(fmt.Sprintf("ast: print: unknown table expression %T", f))
-	}
-}
-
-func (p *printer) alias(alias string, columns []string) {
-	if alias != "" {
-		p.text(" AS ")
-		p.name(alias)
-	}
-	if len(columns) > 0 {
-		p.names(columns)
-	}
-}
-
-func (p *printer) join(j *Join) {
-	p.text("(")
-	p.from(j.Left)
-	switch j.Form {
-	case NaturalJoin:
-		p.text(" NATURAL ", joinWord(j.Kind), " ")
-	case CrossJoin:
-		p.text(" CROSS JOIN ")
-	default:
-		p.text(" ", joinWord(j.Kind), " ")
-	}
-	p.from(j.Right)
-	if j.On != nil {
-		p.clause(" ON ", j.On)
-	} else if len(j.Using) > 0 {
-		p.text(" USING ")
-		p.names(j.Using)
-	}
-	p.text(")")
-}
-
-func joinWord(k JoinKind) string {
-	return pick(k, map[JoinKind]string{
-		InnerJoin: "JOIN", LeftJoin: "LEFT JOIN", RightJoin: "RIGHT JOIN", FullJoin: "FULL JOIN",
-	})
 }

@@ -2,26 +2,55 @@ package ast
 
 import (
 	"fmt"
-	"slices"
+	"strconv"
 	"strings"
 )
+
+// outer writes an expression where nothing stands beside it but commas.
+func (p *printer) outer(e Expr) {
+	if s, ok := e.(*Star); ok {
+		p.star(s)
+		return
+	}
+	p.expr(e)
+}
 
 func (p *printer) expr(e Expr) {
 	switch e := e.(type) {
 	case *Column:
-		if len(e.Names) == 0 {
-			panic("ast: print: column without name")
-		}
-		for i, n := range e.Names {
-			if i > 0 {
-				p.text(".")
-			}
-			p.name(n)
-		}
+		p.column(e.Names)
 	case *Constant:
 		p.constant(e)
 	case *Function:
 		p.function(e)
+	case *Parameter:
+		if e.Name == "" {
+			p.text("$", strconv.Itoa(e.Position))
+		} else {
+			p.text("$")
+			p.name(e.Name)
+		}
+	case *Position:
+		p.text("#", strconv.Itoa(e.Index))
+	case *Default:
+		p.text("(DEFAULT)")
+	case *Window:
+		p.window(e)
+	case *Lambda:
+		p.clause("(", e.Params)
+		p.clause(" -> ", e.Body)
+		p.text(")")
+	case *Subscript:
+		p.clause("((", e.Expr)
+		p.clause(")[", e.Index)
+		p.text("])")
+	case *Slice:
+		p.slice(e)
+	case *Field:
+		p.clause("((", e.Expr)
+		p.text(").")
+		p.name(e.Name)
+		p.text(")")
 	case *Comparison:
 		p.comparison(e)
 	case *Conjunction:
@@ -45,7 +74,13 @@ func (p *printer) expr(e Expr) {
 		p.clause(" AND ", e.Upper)
 		p.text(")")
 	case *Star:
+		p.text("(")
 		p.star(e)
+		p.text(")")
+	case *Columns:
+		p.text("(COLUMNS(")
+		p.outer(e.Of)
+		p.text("))")
 	case *Collate:
 		if !plainCollation(e.Collation) {
 			panic("ast: print: unknown collation")
@@ -80,37 +115,6 @@ func (p *printer) constant(c *Constant) {
 		text = "(" + text + ")"
 	}
 	p.text(text)
-}
-
-func (p *printer) function(f *Function) {
-	if f.Operator {
-		if !f.symbol() {
-			panic("ast: print: unknown operator")
-		}
-		p.text("(")
-		if len(f.Args) == 1 {
-			p.text(f.Name, " ")
-			p.expr(f.Args[0])
-		} else {
-			p.expr(f.Args[0])
-			p.text(" ", f.Name, " ")
-			p.expr(f.Args[1])
-		}
-		p.text(")")
-		return
-	}
-	p.qualified(f.Catalog, f.Schema, f.Name)
-	p.text("(")
-	if f.Distinct {
-		p.text("DISTINCT ")
-	}
-	p.exprs(f.Args)
-	p.orders(" ORDER BY ", f.OrderBy)
-	p.text(")")
-	if f.Filter != nil {
-		p.clause(" FILTER (WHERE ", f.Filter)
-		p.text(")")
-	}
 }
 
 func (p *printer) comparison(c *Comparison) {
@@ -176,60 +180,33 @@ func (p *printer) operator(o *Operator) {
 			p.text(",") // a list of one scalar subquery, not the rows of the subquery
 		}
 		p.text("))")
-	case Coalesce, Try:
-		p.text(map[OperatorKind]string{Coalesce: "COALESCE(", Try: "TRY("}[o.Kind])
+	case Unpack:
+		p.clause("(UNPACK(", o.Args[0])
+		p.text("))")
+	case Array:
+		p.text("ARRAY[")
+		p.exprs(o.Args)
+		p.text("]")
+	case Coalesce, Try, Grouping:
+		p.text(map[OperatorKind]string{Coalesce: "COALESCE(", Try: "TRY(", Grouping: "GROUPING("}[o.Kind])
 		p.exprs(o.Args)
 		p.text(")")
 	}
 }
 
-func (p *printer) cast(c *Cast) {
-	if c.Try {
-		p.text("TRY_")
+func (p *printer) slice(s *Slice) {
+	p.clause("((", s.Expr)
+	p.text(")[")
+	p.clause("", s.Lower)
+	p.text(" : ")
+	p.clause("", s.Upper)
+	if s.Step != nil {
+		if s.Upper == nil {
+			p.text("-")
+		}
+		p.clause(" : ", s.Step)
 	}
-	if c.Type.ID != "DECIMAL" && !slices.Contains(simpleTypes, c.Type.ID) {
-		panic("ast: print: unknown type")
-	}
-	p.clause("CAST(", c.Expr)
-	p.text(" AS ", c.Type.String(), ")")
-}
-
-// String returns the type in SQL.
-func (t Type) String() string {
-	if t.ID == "DECIMAL" {
-		return fmt.Sprintf("DECIMAL(%d,%d)", t.Width, t.Scale)
-	}
-	return t.ID
-}
-
-func (p *printer) star(s *Star) {
-	if s.Relation != "" {
-		p.name(s.Relation)
-		p.text(".")
-	}
-	p.text("*")
-	if len(s.Exclude) > 0 {
-		p.text(" EXCLUDE ")
-		p.names(s.Exclude)
-	}
-	if len(s.Replace) > 0 {
-		p.text(" REPLACE (")
-		each(p, s.Replace, func(r Replacement) {
-			p.expr(r.Expr)
-			p.text(" AS ")
-			p.name(r.Column)
-		})
-		p.text(")")
-	}
-	if len(s.Rename) > 0 {
-		p.text(" RENAME (")
-		each(p, s.Rename, func(r Renaming) {
-			p.name(r.Column)
-			p.text(" AS ")
-			p.name(r.Name)
-		})
-		p.text(")")
-	}
+	p.text("])")
 }
 
 func (p *printer) subquery(s *Subquery) {
@@ -244,7 +221,7 @@ func (p *printer) subquery(s *Subquery) {
 	default:
 		panic("ast: print: unknown subquery")
 	}
-	p.query(s.Select)
+	p.query(s.Query)
 	p.text(")")
 	if s.Kind == Any {
 		p.text(")")

@@ -18,8 +18,7 @@ func Span(sql string, n Node) (start, end int, ok bool) {
 	Walk(n, func(n Node) bool {
 		first = earlier(first, n.Pos())
 		if at := n.Pos(); at > last || at == last && at != NoLocation {
-			f, isFunction := n.(*Function)
-			last, call = at, isFunction && !f.Operator
+			last, call = at, isCall(n)
 		}
 		return true
 	})
@@ -52,6 +51,17 @@ func Span(sql string, n Node) (start, end int, ok bool) {
 		at += size
 	}
 	return first, end, true
+}
+
+// isCall reports whether the place of n is the name of a function.
+func isCall(n Node) bool {
+	switch n := n.(type) {
+	case *Function:
+		return !n.Operator
+	case *Window, *TableFunction:
+		return true
+	}
+	return false
 }
 
 // Place returns the offset in sql that a location of its tree means, or

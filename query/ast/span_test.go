@@ -46,7 +46,7 @@ func TestSpanCoversTheSource(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i, e := range s.List {
+		for i, e := range s.(*ast.Select).List {
 			start, end, ok := ast.Span(c.sql, e)
 			if got := c.sql[start:end]; !ok || got != c.want[i] {
 				t.Errorf("%s: span of item %d = %q, want %q", c.sql, i, got, c.want[i])
