@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"golang.org/x/sync/errgroup"
 
 	"zonebox/masking"
@@ -133,7 +134,7 @@ func (w *worker) attachPieces(t sandbox.Table, tag sandbox.Tag, pieces []*zone.P
 		held[i] = make([]*sandbox.Held, len(p.Columns))
 		for j, c := range p.Columns {
 			group.Go(func() (err error) {
-				held[i][j], err = w.engine.cache.Get(ctx, c.ID, tag, func() (*sandbox.Sealed, error) { return seal(c) })
+				held[i][j], err = w.engine.cache.Get(ctx, c.ID, tag, func() (*sandbox.Sealed, error) { return seal(c, sandbox.Seal) })
 				return err
 			})
 		}
@@ -161,7 +162,7 @@ func (w *worker) seal(p *zone.Piece) (sandbox.Segment, error) {
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, c := range p.Columns {
 		group.Go(func() (err error) {
-			g.Columns[i], err = seal(c)
+			g.Columns[i], err = seal(c, sandbox.Lend)
 			return err
 		})
 	}
@@ -171,13 +172,13 @@ func (w *worker) seal(p *zone.Piece) (sandbox.Segment, error) {
 	return g, nil
 }
 
-func seal(c zone.Column) (*sandbox.Sealed, error) {
+func seal(c zone.Column, as func(arrow.Array) (*sandbox.Sealed, error)) (*sandbox.Sealed, error) {
 	arr, err := c.Array()
 	if err != nil {
 		return nil, err
 	}
 	defer arr.Release()
-	return sandbox.Seal(arr)
+	return as(arr)
 }
 
 // forget evicts what a change of documents concerns: a dataset or a grant its

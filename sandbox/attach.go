@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"zonebox/sandbox/internal/wire"
 )
@@ -106,9 +107,9 @@ func pages(size int64) int64 {
 // comes to it, and leaves it when the last scan has read it.
 type Streamed struct {
 	Rows int64 // at least 1
-	// Open makes the segment; the session closes it. It is called from Execute
-	// and Result.Next, once for every scan that comes to the segment while no
-	// other is in it, and its error is theirs.
+	// Open makes the segment, of lent columns (Lend); the session closes it. It is
+	// called from Execute and Result.Next, once for every scan that comes to the
+	// segment while no other is in it, and its error is theirs.
 	Open func() (Segment, error)
 }
 
@@ -145,9 +146,60 @@ const announced = 10_000
 // streams are the announced segments of a session.
 type streams struct {
 	tables []*streamedTable
-	held   map[wire.SegmentMessage]int64 // address space of what the worker maps
-	size   int64                         // of held together
-	most   int64                         // that size has been
+	size   int64 // address space of what is lent together
+	most   int64 // that size has been
+
+	mu   sync.Mutex // for what the end of the worker may meet
+	lent map[wire.SegmentMessage]loan
+	over bool // the worker is gone
+}
+
+// A loan is the memory of an announced segment that the worker has.
+type loan struct {
+	files []*os.File
+	size  int64 // address space
+}
+
+// lend takes the memory of g over from its columns. It panics if they are not of
+// Lend.
+func (g Segment) lend(size int64) loan {
+	l := loan{size: size}
+	for _, c := range g.Columns {
+		if c.own == nil {
+			panic("sandbox: a streamed segment of a column that is not lent")
+		}
+		l.files = append(l.files, c.own)
+		c.own = nil
+	}
+	return l
+}
+
+// end takes the memory back. A worker that still maps it gets a signal where it
+// looks; an honest one does not.
+func (l loan) end() error {
+	var failed error
+	for _, f := range l.files {
+		failed = errors.Join(failed, f.Truncate(0), f.Close())
+	}
+	return failed
+}
+
+// end takes back what a worker that is gone had.
+func (l *streams) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	for m, lent := range l.lent {
+		delete(l.lent, m)
+		_ = lent.end()
+	}
+}
+
+func (l *streams) has(m wire.SegmentMessage) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.lent[m]
+	return ok
 }
 
 type streamedTable struct {
@@ -199,7 +251,7 @@ func (s *Session) stream(payload []byte) error {
 		return s.broken("segment")
 	}
 	t := l.tables[m.Table]
-	if _, held := l.held[m]; held || m.Segment < 0 || m.Segment >= int64(len(t.segments)) {
+	if l.has(m) || m.Segment < 0 || m.Segment >= int64(len(t.segments)) {
 		return s.broken("segment")
 	}
 	g, err := t.segments[m.Segment].Open()
@@ -219,10 +271,15 @@ func (s *Session) give(t *streamedTable, m wire.SegmentMessage, g Segment) error
 		s.kill(err)
 		return err
 	}
-	if l.held == nil {
-		l.held = map[wire.SegmentMessage]int64{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over {
+		return s.died()
 	}
-	l.held[m] = size
+	if l.lent == nil {
+		l.lent = map[wire.SegmentMessage]loan{}
+	}
+	l.lent[m] = g.lend(size)
 	l.size += size
 	if l.size > l.most {
 		l.most = l.size
@@ -235,16 +292,22 @@ func (s *Session) give(t *streamedTable, m wire.SegmentMessage, g Segment) error
 	})
 }
 
-// dropped notes that the worker has let a segment go. It is believed: one that
-// has not meets the limit of its address space with the next.
+// dropped takes a segment back that the worker says it has let go.
 func (s *Session) dropped(payload []byte) error {
 	l := &s.streams
 	m, err := wire.Decode[wire.SegmentMessage](payload)
-	size, held := l.held[m]
-	if err != nil || !held {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lent, ok := l.lent[m]
+	if err != nil || !ok && !l.over {
 		return s.broken("segment")
 	}
-	delete(l.held, m)
-	l.size -= size
+	delete(l.lent, m)
+	l.size -= lent.size
+	if err := lent.end(); err != nil {
+		err = fmt.Errorf("sandbox: take a segment back: %w", err)
+		s.kill(err)
+		return err
+	}
 	return nil
 }

@@ -3,9 +3,11 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"syscall"
+	"testing"
 
 	"zonebox/sandbox/internal/wire"
 )
@@ -84,3 +86,20 @@ func (s *Session) Streams(table Table, segs ...Streamed) {
 
 // Streamed is the most address space announced segments took at one time.
 func (s *Session) Streamed() int64 { return s.streams.most }
+
+// Held returns what tells how many bytes of memory the file of c takes, also when c
+// is closed. It ends with the test.
+func (c *Sealed) Held(t *testing.T) func() int64 {
+	f, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", c.file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return func() int64 {
+		var st syscall.Stat_t
+		if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
+			t.Fatal(err)
+		}
+		return st.Blocks * 512
+	}
+}

@@ -235,6 +235,7 @@ func (h *host) start(ctx context.Context) (*Session, error) {
 		exited: make(chan struct{}), cfg: h.cfg, group: g, autogroup: started.autogroup}
 	h.alive.Go(func() {
 		s.reap()
+		s.streams.end()
 		g.remove()
 		if s.autogroup != nil {
 			_ = s.autogroup.Close()
@@ -305,20 +306,38 @@ func deathCause(state *os.ProcessState) error {
 // sealedFile returns an anonymous file that write has filled and nobody can
 // change, open for reading only.
 func sealedFile(name string, write func(*os.File) error) (*os.File, error) {
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	file, own, err := anonymousFile(name, unix.F_SEAL_SHRINK, write)
 	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), name)
-	defer func() { _ = f.Close() }()
-	if err := write(f); err != nil {
-		return nil, err
+	_ = own.Close()
+	return file, nil
+}
+
+// lentFile is sealedFile but for own, which can still be truncated.
+func lentFile(name string, write func(*os.File) error) (file, own *os.File, err error) {
+	return anonymousFile(name, 0, write)
+}
+
+// anonymousFile returns a file that write has filled and that is sealed then, as
+// it was made and open for reading only.
+func anonymousFile(name string, seals int, write func(*os.File) error) (file, own *os.File, err error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, nil, err
 	}
-	seals := unix.F_SEAL_WRITE | unix.F_SEAL_GROW | unix.F_SEAL_SHRINK | unix.F_SEAL_SEAL
-	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, seals); err != nil {
-		return nil, err
+	own = os.NewFile(uintptr(fd), name)
+	if err = write(own); err == nil {
+		_, err = unix.FcntlInt(own.Fd(), unix.F_ADD_SEALS, seals|unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 	}
-	// A second description, so that the worker's is read-only and its offset
-	// is its own.
-	return os.OpenFile("/proc/self/fd/"+strconv.Itoa(fd), os.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		// A second description, so that the worker's is read-only and its offset
+		// is its own.
+		file, err = os.OpenFile("/proc/self/fd/"+strconv.Itoa(fd), os.O_RDONLY|unix.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		_ = own.Close()
+		return nil, nil, err
+	}
+	return file, own, nil
 }

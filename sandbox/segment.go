@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 
@@ -15,6 +16,7 @@ import (
 // number of workers may map it.
 type Sealed struct {
 	file *os.File
+	own  *os.File // of a lent column: who has it takes the memory back
 	size int64
 	rows int64
 }
@@ -32,22 +34,43 @@ type Segment struct {
 // It returns an error if text is not UTF-8 or a decimal has more digits than its
 // type.
 func Seal(arr arrow.Array) (*Sealed, error) {
-	file, err := sealedFile("zonebox-column", func(f *os.File) error {
+	file, err := sealedFile("zonebox-column", column(arr))
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: seal column: %w", err)
+	}
+	return sealed(arr, file, nil)
+}
+
+// Lend is Seal for a column of a Streamed segment. Nobody can change it either,
+// but when the worker says that it let the segment go the session takes its memory
+// back, whatever the worker keeps.
+func Lend(arr arrow.Array) (*Sealed, error) {
+	file, own, err := lentFile("zonebox-column", column(arr))
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: seal column: %w", err)
+	}
+	return sealed(arr, file, own)
+}
+
+// column returns what writes arr to a file.
+func column(arr arrow.Array) func(*os.File) error {
+	return func(f *os.File) error {
 		buf := bufio.NewWriterSize(f, 64<<10)
 		if err := wire.WriteColumn(buf, arr); err != nil {
 			return err
 		}
 		return buf.Flush()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: seal column: %w", err)
 	}
+}
+
+func sealed(arr arrow.Array, file, own *os.File) (*Sealed, error) {
+	c := &Sealed{file: file, own: own, rows: int64(arr.Len())}
 	info, err := file.Stat()
 	if err != nil {
-		_ = file.Close()
-		return nil, fmt.Errorf("sandbox: seal column: %w", err)
+		return nil, fmt.Errorf("sandbox: seal column: %w", errors.Join(err, c.Close()))
 	}
-	return &Sealed{file: file, size: info.Size(), rows: int64(arr.Len())}, nil
+	c.size = info.Size()
+	return c, nil
 }
 
 // Size returns the bytes of memory the column holds.
@@ -58,7 +81,13 @@ func (c *Sealed) Rows() int64 { return c.rows }
 
 // Close gives up the gate's hold. Workers that mapped the column keep it until
 // they end.
-func (c *Sealed) Close() error { return c.file.Close() }
+func (c *Sealed) Close() error {
+	err := c.file.Close()
+	if c.own != nil {
+		err = errors.Join(err, c.own.Close())
+	}
+	return err
+}
 
 // SealBatch seals every column of rec as one segment. The caller keeps rec and
 // closes the segment.

@@ -23,10 +23,22 @@ func streamed(opened *atomic.Int64, recs ...arrow.RecordBatch) (out []sandbox.St
 	for _, r := range recs {
 		out = append(out, sandbox.Streamed{Rows: r.NumRows(), Open: func() (sandbox.Segment, error) {
 			opened.Add(1)
-			return sandbox.SealBatch(r)
+			return lend(r.Columns()...)
 		}})
 	}
 	return out
+}
+
+func lend(columns ...arrow.Array) (g sandbox.Segment, _ error) {
+	g.Rows = int64(columns[0].Len())
+	for _, arr := range columns {
+		c, err := sandbox.Lend(arr)
+		if err != nil {
+			return g, errors.Join(err, g.Close())
+		}
+		g.Columns = append(g.Columns, c)
+	}
+	return g, nil
 }
 
 // TestStreamedSegmentsAnswerAsAttachedOnes asks what scans alone, twice at once,
@@ -105,8 +117,7 @@ func wideSegment(first int64) (sandbox.Segment, error) {
 	}
 	arr := b.NewArray()
 	defer arr.Release()
-	c, err := sandbox.Seal(arr)
-	return sandbox.Segment{Rows: wideRows, Columns: []*sandbox.Sealed{c}}, err
+	return lend(arr)
 }
 
 // TestATableMayBeLargerThanMemory reads a gigabyte with a worker that could not
@@ -165,6 +176,88 @@ func TestStreamedMemoryIsBounded(t *testing.T) {
 	s.Streams(wide, sandbox.Streamed{Rows: wideRows, Open: func() (sandbox.Segment, error) { return wideSegment(0) }})
 	if _, err = rows(s.Execute(t.Context(), `SELECT 1`, [32]byte{}, sandbox.Limits{})); !errors.Is(err, sandbox.ErrMemory) {
 		t.Errorf("Execute() = %v, want ErrMemory", err)
+	}
+}
+
+// TestAStreamedSegmentMayHaveMoreColumnsThanDescriptors of a worker.
+func TestAStreamedSegmentMayHaveMoreColumnsThanDescriptors(t *testing.T) {
+	const columns = 300
+	table := sandbox.Table{Name: "many"}
+	b := array.NewInt64Builder(memory.DefaultAllocator)
+	defer b.Release()
+	b.AppendValues([]int64{1, 2, 3}, nil)
+	arr := b.NewArray()
+	defer arr.Release()
+	for i := range columns {
+		table.Columns = append(table.Columns, sandbox.Column{Name: fmt.Sprintf("c%d", i), Type: "BIGINT"})
+	}
+	p := pool(t, sandbox.Config{})
+	sql := `SELECT sum(c0), sum(c299) FROM many`
+	h := hash(t, p, sql)
+	s, err := p.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	part := sandbox.Streamed{Rows: 3, Open: func() (sandbox.Segment, error) { return lend(slices.Repeat([]arrow.Array{arr}, columns)...) }}
+	if err := s.Announce(t.Context(), table, []sandbox.Streamed{part, part}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := rows(s.Execute(t.Context(), sql, h, sandbox.Limits{}))
+	if err != nil || !slices.Equal(got[0], []string{"12", "12"}) {
+		t.Errorf("Execute() = %v, %v, want two sums of 12", got, err)
+	}
+}
+
+// TestWhatARogueWorkerKeepsIsTakenBack has a worker map a page of each segment
+// and say that it let the segment go, but for the later ones.
+func TestWhatARogueWorkerKeepsIsTakenBack(t *testing.T) {
+	const segments, gone = 8, 3
+	p := pool(t, sandbox.Config{})
+	s, err := p.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for p.Stats().Idle == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	before := descriptors(t)
+	var held []func() int64 // one descriptor each
+	var frames [][]byte
+	var announced []sandbox.Streamed
+	for i := range int64(segments) {
+		frames = append(frames, want(0, i))
+		if i < gone {
+			frames = append(frames, drop(0, i))
+		}
+		announced = append(announced, sandbox.Streamed{Rows: wideRows, Open: func() (sandbox.Segment, error) {
+			g, err := wideSegment(i)
+			if err == nil {
+				held = append(held, g.Columns[0].Held(t))
+			}
+			return g, err
+		}})
+	}
+	frames = append(frames, wire.AppendJSON(nil, wire.Schema, wire.SchemaMessage{Columns: []sandbox.Column{{Name: "n", Type: "BIGINT"}}}),
+		batch(t, []int64{1}), wire.AppendJSON(nil, wire.Done, wire.DoneMessage{Rows: 1}))
+	if _, err := s.Probe("keep " + string(join(frames...))); err != nil {
+		t.Fatal(err)
+	}
+	s.Streams(wide, announced...)
+	if _, err = rows(s.Execute(t.Context(), `SELECT 1`, [32]byte{}, sandbox.Limits{})); err != nil || len(held) != segments {
+		t.Fatalf("Execute() = %v with %d segments opened, want %d", err, len(held), segments)
+	}
+	for i, size := range held {
+		if n := size(); (n > 0) != (i >= gone) {
+			t.Errorf("segment %d holds %d bytes; the worker says that it let the first %d go", i, n, gone)
+		}
+	}
+	_ = s.Close()
+	for end := time.Now().Add(5 * time.Second); held[segments-1]() > 0 || descriptors(t) > before+segments; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after its worker the last segment holds %d bytes; %d descriptors are open, %d before", held[segments-1](), descriptors(t)-segments, before)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ type engine struct {
 	counters map[int]bool // by k: the aggregates of kset.go that are registered
 
 	// How scans ask for announced segments, and tell that they need one no more.
-	ask  func(m wire.SegmentMessage, columns int) ([]int, error)
+	ask  func(m wire.SegmentMessage, columns int, take func(fd int)) error
 	drop func(m wire.SegmentMessage)
 }
 

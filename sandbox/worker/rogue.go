@@ -101,6 +101,27 @@ var rogues = map[string]func(s *server, frames []byte) error{
 		}
 		return errors.Join(s.in.send(frames), s.deaf())
 	},
+	// The frames one by one. Of what comes for a wish it maps a page and keeps it.
+	"keep": func(s *server, frames []byte) error {
+		err := s.asked()
+		for err == nil && len(frames) > 0 {
+			n := 5 + int(frames[0]) + int(frames[1])<<8 + int(frames[2])<<16 + int(frames[3])<<24
+			kind := wire.Kind(frames[4])
+			err, frames = s.in.send(frames[:n]), frames[n:]
+			if err != nil || kind != wire.Want {
+				continue
+			}
+			var files []int
+			if err = s.asked(); err == nil {
+				files, err = s.in.take(1)
+			}
+			if err == nil {
+				_, err = unix.Mmap(files[0], 0, 1, unix.PROT_READ, unix.MAP_SHARED)
+				err = errors.Join(err, unix.Close(files[0]))
+			}
+		}
+		return errors.Join(err, s.deaf())
+	},
 	// More of a parse tree than there may be.
 	"trees": func(s *server, _ []byte) error {
 		err := s.asked()

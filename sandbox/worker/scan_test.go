@@ -110,15 +110,15 @@ func stream(t testing.TB, e *engine, name string, columns []wire.Column, segment
 		}
 	}
 	asked, dropped := 0, 0
-	e.ask = func(m wire.SegmentMessage, n int) (files []int, _ error) {
+	e.ask = func(m wire.SegmentMessage, n int, take func(fd int)) error {
 		if m.Table != table.index || n != len(columns) {
 			t.Errorf("asked for %d columns of %v", n, m)
 		}
 		asked++
 		for _, content := range contents[m.Segment] {
-			files = append(files, memfd(t, content))
+			take(memfd(t, content))
 		}
-		return files, nil
+		return nil
 	}
 	e.drop = func(wire.SegmentMessage) { dropped++ }
 	t.Cleanup(func() {

@@ -83,19 +83,27 @@ func zoneboxLeave(v *C.zonebox_visit) {
 
 // open asks for the columns of s and maps them.
 func (t *table) open(s *C.zonebox_segment) error {
-	files, err := t.engine.ask(wire.SegmentMessage{Table: t.index, Segment: int64(s.number)}, len(t.columns))
-	if err != nil {
-		return err
-	}
 	var columns []*C.zonebox_array
-	for i, fd := range files {
-		m, a, err := t.mapColumn(fd, int64(s.rows), i)
+	var failed error // ends the statement, and the worker with it
+	err := t.engine.ask(wire.SegmentMessage{Table: t.index, Segment: int64(s.number)}, len(t.columns), func(fd int) {
+		if failed != nil {
+			_ = unix.Close(fd)
+			return
+		}
+		m, a, err := t.mapColumn(fd, int64(s.rows), len(columns))
 		if err != nil {
-			return err // ends the statement, and the worker with it
+			failed = err
+			return
 		}
 		mapped[s] = append(mapped[s], m)
 		pass(a)
 		columns = append(columns, a)
+	})
+	if err == nil {
+		err = failed
+	}
+	if err != nil {
+		return err
 	}
 	return fillSegment(s, columns)
 }
@@ -125,25 +133,33 @@ func pass(a *C.zonebox_array) {
 	}
 }
 
-// want asks the gate for a segment of so many columns. Nothing else is sent
-// until it has come.
-func (s *server) want(m wire.SegmentMessage, columns int) ([]int, error) {
+// want asks the gate for a segment of so many columns and hands each descriptor
+// to take, which closes it before the next message comes: there may be more
+// columns than descriptors. Nothing else is sent until all have come.
+func (s *server) want(m wire.SegmentMessage, columns int, take func(fd int)) error {
 	s.talk.Lock()
 	defer s.talk.Unlock()
 	if err := s.in.send(wire.AppendJSON(nil, wire.Want, m)); err != nil {
-		return nil, errDead
+		return errDead
 	}
 	for n := 0; n < columns; {
 		kind, payload, err := wire.Read(s.buf)
 		var m wire.AttachMessage
 		if err != nil || kind != wire.Attach || json.Unmarshal(payload, &m) != nil {
-			return nil, errDead
+			return errDead
 		}
 		for _, p := range m.Parts {
-			n += p.Files
+			files, err := s.in.take(p.Files)
+			if err != nil {
+				return errDead
+			}
+			for _, fd := range files {
+				take(fd)
+			}
+			n += len(files)
 		}
 	}
-	return s.in.take(columns)
+	return nil
 }
 
 // dropped tells the gate that a segment is not mapped any more.
