@@ -126,6 +126,16 @@ func TestAWorkersGroupIsBoundAndTakenAway(t *testing.T) {
 	}
 }
 
+// Two pools of one gate stand below one group.
+func TestGroupsOfTwoPoolsHaveNamesOfTheirOwn(t *testing.T) {
+	dir := tree(t, t.TempDir(), "cpu memory pids")
+	one, _ := findCgroups(dir, "0::/\n", false)
+	other, _ := findCgroups(dir, "0::/\n", false)
+	if a, b := one.next(), other.next(); a == b {
+		t.Errorf("both make %s", filepath.Base(a))
+	}
+}
+
 // TestGroupsOfDeadGatesAreSwept runs in the machine's own hierarchy of version 2,
 // if it has one the test may write: groups there are real, whatever controllers
 // it lacks.

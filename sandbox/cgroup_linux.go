@@ -31,11 +31,13 @@ const (
 // interface, below a group that was delegated to the gate. A nil *cgroups makes
 // none: most hosts delegate only to services that ask (systemd's Delegate=yes).
 type cgroups struct {
-	dir    string   // the delegated group
-	have   []string // of memory, pids, cpu
-	owner  string   // process id and start time of this gate
-	number atomic.Int64
+	dir   string   // the delegated group
+	have  []string // of memory, pids, cpu
+	owner string   // process id and start time of this gate
 }
+
+// groupNumber counts the groups of this process, whichever pool they are of.
+var groupNumber atomic.Int64
 
 // wantedControllers bound a worker. Without the first there is no point in a
 // group.
@@ -194,7 +196,7 @@ func (g *cgroups) add(memory int64, tasks int) (*group, error) {
 	if g == nil {
 		return nil, nil
 	}
-	w := &group{dir: filepath.Join(g.dir, fmt.Sprintf("%s%s-%d", workerGroup, g.owner, g.number.Add(1))), fd: -1, have: g.have}
+	w := &group{dir: g.next(), fd: -1, have: g.have}
 	if err := os.Mkdir(w.dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -207,6 +209,11 @@ func (g *cgroups) add(memory int64, tasks int) (*group, error) {
 		return nil, fmt.Errorf("sandbox: control group: %w", err)
 	}
 	return w, nil
+}
+
+// next names a group as no other of this process is named.
+func (g *cgroups) next() string {
+	return filepath.Join(g.dir, fmt.Sprintf("%s%s-%d", workerGroup, g.owner, groupNumber.Add(1)))
 }
 
 // bound sets what the group may hold.
