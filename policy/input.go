@@ -291,7 +291,7 @@ type Output struct {
 	Rows          *int64 `json:"rows"`
 	UnmaskedCells *int64 `json:"unmasked_cells"` // cells of level-threshold columns that are not as their grant says
 	RawMatches    *int64 `json:"raw_matches"`
-	MinGroup      *int64 `json:"min_group,omitempty"` // fewest entities behind any leaving cell; nil if no such cell
+	MinGroup      *int64 `json:"min_group,omitempty"` // so many entities or more stand behind any leaving cell; nil if no such cell
 	Recipient     string `json:"recipient"`
 	Label         *Label `json:"label,omitempty"`
 	SignatureKey  string `json:"signature_key"` // the key that will sign the artifact

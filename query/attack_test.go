@@ -79,6 +79,7 @@ var shapes = []struct{ sql, outcome, twin string }{
 	// Aggregates that return a value.
 	{"SELECT min(income), max(income) FROM persons", "AGGREGATE_REVEALS", "SELECT avg(income), count(income) FROM persons"},
 	{"SELECT max(name) FROM persons", "AGGREGATE_REVEALS", "SELECT count(name) FROM persons"},
+	{"SELECT __kset_10(income) FROM persons", "FUNCTION_NOT_ALLOWED", "SELECT avg(income) FROM persons"},
 	{"SELECT string_agg(name, ',') FROM persons", "FUNCTION_NOT_ALLOWED", "SELECT count(DISTINCT name) FROM persons"},
 	{"SELECT list(income) FROM persons", "FUNCTION_NOT_ALLOWED", ""},
 	{"SELECT array_agg(struct_pack(n := name, i := income)) FROM persons", "UNSUPPORTED_SYNTAX", ""},

@@ -257,7 +257,7 @@ func (a *approved) bind() (*bound, error) {
 	if err != nil {
 		return nil, asError(err).of(a.id)
 	}
-	schema, err := a.session.Bind(a.ctx, tables, a.SQL)
+	schema, err := a.session.Bind(a.ctx, tables, a.SQL, a.Groups()...)
 	if err != nil {
 		return nil, a.statementError("BIND", err)
 	}
@@ -270,8 +270,8 @@ func (a *approved) bind() (*bound, error) {
 		}
 	}
 	for i, h := range a.Hidden {
-		if got := schema[len(a.Outputs)+i]; got.Name != h.Name {
-			return nil, fail("INTERNAL", fmt.Errorf("query: bind gives hidden column %d another name", i)).of(a.id)
+		if got := schema[len(a.Outputs)+i]; got.Name != h.Name || got.Type != "UINTEGER" {
+			return nil, fail("INTERNAL", fmt.Errorf("query: bind gives hidden column %d another name or type", i)).of(a.id)
 		}
 	}
 	return &bound{a, schema}, nil

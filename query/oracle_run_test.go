@@ -90,12 +90,17 @@ func pose(t *testing.T, s *sandbox.Session, sql string, tables []bruteTable) (po
 	if err != nil || !ast.Equal(again, q.st.Tree) {
 		t.Errorf("%v\nprint parses to another tree (%v)", q, err)
 	}
-	bound, err := s.Bind(t.Context(), q.scans(), q.st.SQL)
+	bound, err := s.Bind(t.Context(), q.scans(), q.st.SQL, q.st.Groups()...)
 	if err != nil {
 		t.Fatalf("%v\nBind() = %v", q, err)
 	}
 	if len(bound) != len(q.st.Outputs)+len(q.st.Hidden) {
 		t.Fatalf("%v\nbinds to %d columns, want %d and %d hidden", q, len(bound), len(q.st.Outputs), len(q.st.Hidden))
+	}
+	for i, h := range q.st.Hidden {
+		if got, want := bound[len(q.st.Outputs)+i], (sandbox.Column{Name: h.Name, Type: "UINTEGER"}); got != want {
+			t.Errorf("%v\nhidden column binds to %v, want %v", q, got, want)
+		}
 	}
 	for i, o := range q.st.Outputs {
 		if bound[i].Name != o.Name || o.Type != "" && bound[i].Type != o.Type {
@@ -195,6 +200,9 @@ func (b *bruteTable) attach(t *testing.T, s *sandbox.Session, as sandbox.Table) 
 	}
 }
 
+// oracleGroups are the k of the oracle's tables, and those that mutants make of them.
+var oracleGroups = []int{1, 2, 3}
+
 // runAlone runs sql in a worker of its own and returns its rows as text, nil for
 // null.
 func runAlone(t *testing.T, p *sandbox.Pool, parser *sandbox.Session, sql string, tables []bruteTable, as []sandbox.Table) [][]*string {
@@ -207,7 +215,7 @@ func runAlone(t *testing.T, p *sandbox.Pool, parser *sandbox.Session, sql string
 	for _, a := range as {
 		tables[slices.IndexFunc(tables, func(b bruteTable) bool { return b.Name == a.Name })].attach(t, s, a)
 	}
-	r, err := s.Execute(t.Context(), sql, liveHash(t, parser, sql), sandbox.Limits{})
+	r, err := s.Execute(t.Context(), sql, liveHash(t, parser, sql), sandbox.Limits{}, oracleGroups...)
 	if err != nil {
 		t.Fatalf("%s\nExecute() = %v", sql, err)
 	}

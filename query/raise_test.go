@@ -130,7 +130,7 @@ func TestNothingRaisesBesideProtectedTables(t *testing.T) {
 		if !ok {
 			return fmt.Errorf("refused together, not alone")
 		}
-		if _, err := parser.Bind(t.Context(), []sandbox.Table{table}, st.SQL); err != nil {
+		if _, err := parser.Bind(t.Context(), []sandbox.Table{table}, st.SQL, st.Groups()...); err != nil {
 			return fmt.Errorf("bind: %w", err)
 		}
 		s, err := p.Start(t.Context())
@@ -146,7 +146,7 @@ func TestNothingRaisesBesideProtectedTables(t *testing.T) {
 		if err := s.Attach(t.Context(), table, []sandbox.Segment{g}); err != nil {
 			t.Fatal(err)
 		}
-		r, err := s.Execute(t.Context(), st.SQL, liveHash(t, parser, st.SQL), sandbox.Limits{})
+		r, err := s.Execute(t.Context(), st.SQL, liveHash(t, parser, st.SQL), sandbox.Limits{}, st.Groups()...)
 		for err == nil {
 			_, err = r.Next()
 		}

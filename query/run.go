@@ -86,7 +86,7 @@ func (w *worker) close() {
 // is gone when it returns.
 func (w *worker) execute() (*rows, error) {
 	defer w.lap(&w.took.execute)
-	r, err := w.session.Execute(w.ctx, w.SQL, w.hash, sandbox.Limits{Schema: w.schema})
+	r, err := w.session.Execute(w.ctx, w.SQL, w.hash, sandbox.Limits{Schema: w.schema}, w.Groups()...)
 	if err != nil {
 		w.close()
 		return nil, err
@@ -221,8 +221,9 @@ func (c *checked) describe(held *release.Held) record {
 	return rec
 }
 
-// minGroup returns the fewest entities behind a row that leaves, 0 if that is
-// not known. Where the answer is made of groups of a nested block, nothing is
+// minGroup returns how many entities there are at least behind a row that leaves,
+// 0 if that is not known: counts stop at K, and no exact number is known to
+// anybody. Where the answer is made of groups of a nested block, nothing is
 // counted at its root; the rewrite let only groups of K pass, which is the bound.
 func (c *checked) minGroup() int64 {
 	if c.report.MinGroup > 0 || c.report.Rows == 0 || c.RecordLevel {

@@ -149,7 +149,7 @@ type ReviewDetail struct {
 type OutputFacts struct {
 	Rows     int64  `json:"rows"`
 	Columns  int    `json:"columns"`
-	MinGroup int64  `json:"min_group"` // fewest entities behind a row; 0 if not counted
+	MinGroup int64  `json:"min_group"` // so many entities or more stand behind every row; 0 if not counted
 	Digest   string `json:"digest"`
 }
 

@@ -87,7 +87,7 @@ type kept struct {
 	joined []arrow.Array   // per output, once all batches are in
 
 	late  []bool  // per row: a value was suppressed that the engine had at hand
-	group []int64 // per row: its smallest Group count
+	group []int64 // per row: its smallest Group count, which is the K it reached
 
 	report Report
 }
@@ -143,10 +143,13 @@ func (k *kept) judge(batch arrow.RecordBatch) error {
 	for row := range int(batch.NumRows()) {
 		group, ok := int64(math.MaxInt64), true
 		for i, h := range p.Hidden {
+			n := counts[i](row)
+			if n > int64(h.K) {
+				return ErrSchema
+			}
 			if h.Kind == Group {
-				n := counts[i](row)
 				group = min(group, n)
-				ok = ok && n >= int64(h.K)
+				ok = ok && n == int64(h.K)
 			}
 		}
 		if !ok {
@@ -184,22 +187,15 @@ func (k *kept) judge(batch arrow.RecordBatch) error {
 
 // counter reads a column of entity counts. A null counts as no entity.
 func counter(a arrow.Array) (func(int) int64, error) {
-	var value func(int) int64
-	switch a := a.(type) {
-	case *array.Int64:
-		value = a.Value
-	case *array.Int32:
-		value = func(i int) int64 { return int64(a.Value(i)) }
-	case *array.Uint32:
-		value = func(i int) int64 { return int64(a.Value(i)) }
-	default:
+	counts, ok := a.(*array.Uint32)
+	if !ok {
 		return nil, ErrSchema
 	}
 	return func(i int) int64 {
-		if a.IsNull(i) {
+		if counts.IsNull(i) {
 			return 0
 		}
-		return value(i)
+		return int64(counts.Value(i))
 	}, nil
 }
 

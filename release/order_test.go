@@ -228,11 +228,11 @@ func TestRowsWithASuppressedValueGoLast(t *testing.T) {
 		p, fields := visits(alloc)
 		p.Ordered = true
 		c, _, err := release.Check(stream(batch(t, alloc, fields, `
-			{"district": "c", "n": 1, "s": 1, "__g": 90, "__c": 90},
-			{"district": "z", "n": 1, "s": `+tc.z+`, "__g": 90, "__c": 2},
-			{"district": "b", "n": 1, "s": 3, "__g": 90, "__c": 90},
-			{"district": "y", "n": 1, "s": `+tc.y+`, "__g": 90, "__c": 2},
-			{"district": "a", "n": 1, "s": 5, "__g": 90, "__c": 90}`)), p)
+			{"district": "c", "n": 1, "s": 1, "__g": 10, "__c": 10},
+			{"district": "z", "n": 1, "s": `+tc.z+`, "__g": 10, "__c": 2},
+			{"district": "b", "n": 1, "s": 3, "__g": 10, "__c": 10},
+			{"district": "y", "n": 1, "s": `+tc.y+`, "__g": 10, "__c": 2},
+			{"district": "a", "n": 1, "s": 5, "__g": 10, "__c": 10}`)), p)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -122,9 +122,10 @@ const (
 
 // Kinds of hidden columns.
 const (
-	// Group counts the entities of one protected reference behind the row.
+	// Group counts the entities of one protected reference behind the row, up
+	// to its K: K stands for K or more, and more than K is not a count.
 	Group = "group"
-	// Cell counts the entities behind one output of the row.
+	// Cell counts the entities behind one output of the row in the same way.
 	Cell = "cell"
 )
 
@@ -220,7 +221,7 @@ type Report struct {
 	Rows            int64 // that leave
 	RowsSuppressed  int64 // below k, before the limit
 	CellsSuppressed int64 // below k in rows that were not, before the limit
-	MinGroup        int64 // smallest Group count of a row that leaves; 0 if none was given
+	MinGroup        int64 // so many entities or more of each reference stand behind every row that leaves; 0 if no Group was given
 	MaxLevel        int   // of the columns, whether or not a row leaves
 }
 

@@ -73,7 +73,10 @@ func (a *app) reviewShowCmd() *cobra.Command {
 				}
 			}
 			if d.Output != nil {
-				fmt.Fprintf(a.stdout, a.say("结果: %d 行,%d 列,最小分组 %d\n", "output: %d rows, %d columns, smallest group %d\n"), d.Output.Rows, d.Output.Columns, d.Output.MinGroup)
+				fmt.Fprintf(a.stdout, a.say("结果: %d 行,%d 列\n", "output: %d rows, %d columns\n"), d.Output.Rows, d.Output.Columns)
+				if k := d.Output.MinGroup; k > 0 {
+					fmt.Fprintf(a.stdout, a.say("每行不少于 %d 个主体\n", "at least %d entities behind every row\n"), k)
+				}
 			}
 			for _, h := range d.History {
 				fmt.Fprintf(a.stdout, "  %s  %s → %s  %s %s\n", h.At.Format("2006-01-02 15:04:05"), h.From, h.To, h.By, printable(strings.TrimSpace(h.Basis)))

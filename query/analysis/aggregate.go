@@ -143,20 +143,6 @@ func (b *block) isLive(ref *reference) bool {
 	return slices.ContainsFunc(b.live, func(l live) bool { return l.ref == ref })
 }
 
-// entities counts the distinct entities of l over the rows where cond holds,
-// all rows if it is nil. Rows without an entity carry NULL and do not count.
-func entities(l live, cond ast.Expr) ast.Expr {
-	f := &ast.Function{Meta: none(), Name: "count", Args: []ast.Expr{ast.CloneExpr(l.code)}, Distinct: true}
-	if cond != nil {
-		f.Filter = ast.CloneExpr(cond)
-	}
-	return f
-}
-
-func atLeast(count ast.Expr, k int) ast.Expr {
-	return &ast.Comparison{Meta: none(), Op: ast.CompareGreaterEqual, Left: count, Right: number(k)}
-}
-
 func number(n int) ast.Expr {
 	return &ast.Constant{Meta: none(), Type: ast.Type{ID: "INTEGER"}, Text: itoa(n)}
 }

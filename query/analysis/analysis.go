@@ -107,8 +107,8 @@ type Output struct {
 // Ref names a column of the catalogue.
 type Ref struct{ Table, Column string }
 
-// Hidden is a trailing column of the rewrite: a count of distinct entities that
-// must be at least K, for the whole row (group) or for one output (cell).
+// Hidden is a trailing column of the rewrite: a count of distinct entities, up to
+// K, that must be K, for the whole row (group) or for one output (cell).
 type Hidden struct {
 	Name   string
 	Kind   string // group or cell

@@ -387,32 +387,6 @@ func (b *block) finish() {
 	}
 }
 
-// enforce adds the minimum group to HAVING and hands on the code of deferred
-// references: of their own rows, since the key may be there without one.
-func (b *block) enforce() {
-	var conds []ast.Expr
-	for i, l := range b.enforced {
-		conds = append(conds, atLeast(entities(l, nil), l.ref.table.K))
-		l.ref.held = true
-		if b.root {
-			b.hidden = append(b.hidden, Hidden{Name: "__g" + itoa(i+1), Kind: "group", Table: l.ref.table.Name, K: l.ref.table.K, Output: -1})
-			b.counts = append(b.counts, entities(l, nil))
-		}
-	}
-	if b.out.Having != nil {
-		conds = append(conds, b.out.Having)
-	}
-	b.out.Having = ast.Conjoin(ast.And, conds...)
-	for _, l := range b.deferred {
-		code := &ast.Function{Meta: none(), Name: "max", Args: []ast.Expr{ast.CloneExpr(l.code)}}
-		b.carried = append(b.carried, as(entityName(l.ref), code))
-	}
-	b.live = b.deferred
-	if len(b.deferred) == 0 {
-		b.control.secrets = nil
-	}
-}
-
 // judge refuses outputs of the answer that must not leave.
 func (b *block) judge() {
 	for _, it := range b.items {
