@@ -369,12 +369,19 @@ static bool refer(const zonebox_array *a, void *v, int64_t start) {
 	return true;
 }
 
-// own has the engine copy the strings of v that point into a mapping.
-static void own(void *v, const zonebox_string *out, const uint64_t *mask, int64_t n) {
+// own has the engine copy the strings of v that point into a mapping, and
+// forgets what stands behind nulls.
+static void own(void *v, zonebox_string *out, int64_t n) {
+	const uint64_t *mask = duckdb_vector_get_validity(v);
 	for (int64_t i = 0; i < n; i++) {
 		uint64_t length = (uint32_t)out[i].head;
-		if (length > 12 && (mask == NULL || mask[i >> 6] >> (i & 63) & 1)) {
+		if (length <= 12) {
+			continue;
+		}
+		if (mask == NULL || mask[i >> 6] >> (i & 63) & 1) {
 			duckdb_unsafe_vector_assign_string_element_len(v, i, (const char *)(uintptr_t)out[i].rest, length);
+		} else {
+			memset(&out[i], 0, sizeof out[i]);
 		}
 	}
 }
@@ -399,7 +406,7 @@ static bool fill(const zonebox_array *a, void *v, int64_t start, int64_t n) {
 	if (a->kind >= ZONEBOX_TEXT32 && a->kind <= ZONEBOX_CODES) {
 		bool ok = strings(a, v, mask, out, start, n);
 		if (ok && a->passing) {
-			own(v, out, mask, n);
+			own(v, out, n);
 		}
 		return ok;
 	}
