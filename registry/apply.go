@@ -105,6 +105,7 @@ var rules = map[string]func(*change){
 	KindLicense:      (*change).license,
 	KindScenario:     (*change).scenario,
 	KindGrant:        (*change).grant,
+	KindTemplate:     (*change).template,
 }
 
 // apply takes one document through its checks, in this order: may this role

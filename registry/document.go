@@ -20,10 +20,11 @@ const (
 	KindLicense      = "License"
 	KindScenario     = "Scenario"
 	KindGrant        = "Grant"
+	KindTemplate     = "Template"
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindDataset, KindLicense, KindScenario, KindGrant}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

@@ -3,16 +3,19 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// Query names what a run wants to stand on.
+// Query names what a run wants to stand on. Template is empty unless it asks
+// by one.
 type Query struct {
 	User     string
 	Zone     string
 	Scenario string
+	Template string
 }
 
 // Versioned is the spec of a document with the version it has in the snapshot.
@@ -43,6 +46,7 @@ type Facts struct {
 	Recipients []Versioned[Person]     // the scenario's
 	Grants     []GrantFacts            // the scenario's, by name
 	Datasets   []DatasetFacts          // the zone's and the grants', by name
+	Template   *Versioned[Template]    // nil if none was named, or the scenario has none of that name
 }
 
 // LicenseFacts is a license with the signatures under it.
@@ -128,8 +132,22 @@ func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, er
 	if f.Grants, err = r.grantFacts(ctx, q, f.Scenario); err != nil {
 		return f, err
 	}
-	f.Datasets, err = r.datasetFacts(ctx, q, query.Zone, f.Grants)
+	if f.Datasets, err = r.datasetFacts(ctx, q, query.Zone, f.Grants); err != nil {
+		return f, err
+	}
+	f.Template, err = r.templateFacts(ctx, q, query)
 	return f, err
+}
+
+func (r *Registry) templateFacts(ctx context.Context, q querier, query Query) (*Versioned[Template], error) {
+	if query.Template == "" {
+		return nil, nil
+	}
+	t, err := load[Template](ctx, r, q, KindTemplate, query.Template)
+	if errors.Is(err, ErrNotFound) || err == nil && t.Spec.Scenario != query.Scenario {
+		return nil, nil
+	}
+	return &t, err
 }
 
 func (r *Registry) licenseFacts(ctx context.Context, q querier, name string) (LicenseFacts, error) {

@@ -33,6 +33,9 @@ func (f Facts) Documents() []Ref {
 	for _, d := range f.Datasets {
 		all = append(all, Ref{KindDataset, d.Name, d.Version})
 	}
+	if f.Template != nil {
+		all = append(all, Ref{KindTemplate, f.Template.Name, f.Template.Version})
+	}
 	return all
 }
 

@@ -10,6 +10,8 @@ import (
 
 func TestFactsAreOvertakenByANewerVersionOfWhatTheyName(t *testing.T) {
 	title := set("title", "另一名称")
+	another := template(title)
+	another.Name = "another"
 	for _, c := range []struct {
 		what, by string
 		document func(w *world) registry.Document
@@ -27,13 +29,18 @@ func TestFactsAreOvertakenByANewerVersionOfWhatTheyName(t *testing.T) {
 		{"the dataset", "paul", func(w *world) registry.Document {
 			return w.signed(visits(set("title", "门诊就诊"), set("change_reason", "更正")), "paul", "zoe")
 		}, "Dataset visits 2"},
+		{"the template", "olga", func(*world) registry.Document {
+			return template(set("status", "REVOKED"), set("status_reason", "停用"))
+		}, "Template flu-by-district 2"},
+		{"another template", "zoe", func(w *world) registry.Document { return w.signed(another, "olga", "zoe") }, ""},
 		{"another person", "carol", func(*world) registry.Document { return person("oscar", "medco", "operator", set("real_name", "x")) }, ""},
 		{"another organization", "carol", func(*world) registry.Document { return organization("assessors", "third_party", title) }, ""},
 		{"a new person", "carol", func(*world) registry.Document { return person("oleg", "medco", "operator") }, ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			w := granted(t)
-			f, err := w.Enter(t.Context(), fluQuery)
+			w.must("zoe", w.signed(template(), "olga", "zoe"))
+			f, err := w.Enter(t.Context(), fluByTemplate)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +66,7 @@ func TestFactsAreOvertakenByANewerVersionOfWhatTheyName(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, err := w.Enter(t.Context(), fluQuery)
+			again, err := w.Enter(t.Context(), fluByTemplate)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +80,8 @@ func TestFactsAreOvertakenByANewerVersionOfWhatTheyName(t *testing.T) {
 // Facts that are added one day have to be among those that overtake.
 func TestDocumentsNamesEveryVersionedFact(t *testing.T) {
 	w := granted(t)
-	f, err := w.Enter(t.Context(), fluQuery)
+	w.must("zoe", w.signed(template(), "olga", "zoe"))
+	f, err := w.Enter(t.Context(), fluByTemplate)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +89,10 @@ func TestDocumentsNamesEveryVersionedFact(t *testing.T) {
 	var walk func(v reflect.Value)
 	walk = func(v reflect.Value) {
 		switch v.Kind() {
+		case reflect.Pointer:
+			if !v.IsNil() {
+				walk(v.Elem())
+			}
 		case reflect.Slice:
 			for i := range v.Len() {
 				walk(v.Index(i))
@@ -102,7 +114,7 @@ func TestDocumentsNamesEveryVersionedFact(t *testing.T) {
 	}
 	slices.Sort(found)
 	slices.Sort(named)
-	if !slices.Equal(found, named) || len(found) < 10 {
+	if !slices.Equal(found, named) || len(found) < 11 {
 		t.Errorf("facts have %v, Documents names %v", found, named)
 	}
 }

@@ -1,6 +1,6 @@
 // Package registry is the zone's memory of who may do what: organizations,
-// people, zones, the catalogue, licenses, scenarios and grants, as signed
-// documents in one SQLite file, together with the runs, the loaded data
+// people, zones, the catalogue, licenses, scenarios, grants and templates, as
+// signed documents in one SQLite file, together with the runs, the loaded data
 // versions and the outbox of the audit log.
 //
 // It guarantees:

@@ -12,6 +12,7 @@ var appliers = map[string][]string{
 	KindLicense:      {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindScenario:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindGrant:        {RoleCityAuthority, RoleZoneRegulator, RoleProvider, RoleOperator},
+	KindTemplate:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 }
 
 // The kinds of organizations.

@@ -13,7 +13,7 @@ const (
 	RoleSecurity      = "security"
 )
 
-// Statuses of zones, licenses, people, datasets and grants.
+// Statuses of zones, licenses, people, datasets, grants and templates.
 const (
 	StatusActive     = "ACTIVE"
 	StatusSuspended  = "SUSPENDED"
@@ -190,6 +190,54 @@ type GrantColumn struct {
 	Mode        string   `json:"mode"`
 	Recipe      *Recipe  `json:"recipe,omitempty"`
 	Permissions []string `json:"permissions,omitempty"`
+}
+
+// Template is an approved analysis: a statement of which only the values of its
+// parameters are chosen when it is asked.
+type Template struct {
+	Scenario   string      `json:"scenario"`
+	Title      string      `json:"title"`
+	TitleEN    string      `json:"title_en,omitempty"`
+	SQL        string      `json:"sql"` // parameters stand in it as $name
+	Parameters []Parameter `json:"parameters,omitempty"`
+	From       string      `json:"from"`
+	Until      string      `json:"until"`
+	// Status is ACTIVE when empty.
+	Status       string `json:"status,omitempty"`
+	StatusReason string `json:"status_reason,omitempty"`
+}
+
+// Parameter is one parameter of a template: its type, spelled as a column's is,
+// and the values it takes. One with a default may be left out.
+type Parameter struct {
+	Name    string  `json:"name"`
+	Title   string  `json:"title,omitempty"`
+	TitleEN string  `json:"title_en,omitempty"`
+	Type    string  `json:"type"`
+	Domain  *Domain `json:"domain,omitempty"` // nil for a bool only
+	Default *string `json:"default,omitempty"`
+}
+
+// Domain says which values of its type a parameter takes. Exactly one field is
+// set: List for every type but bool, Range for numbers and times, Pattern and
+// Region for strings.
+type Domain struct {
+	List    []string `json:"list,omitempty"`
+	Range   *Range   `json:"range,omitempty"`
+	Pattern *Pattern `json:"pattern,omitempty"`
+	Region  string   `json:"region,omitempty"` // two or four digits that a division code (GB/T 2260) begins with
+}
+
+// Range is an interval with both ends in it.
+type Range struct {
+	Min string `json:"min"`
+	Max string `json:"max"`
+}
+
+// Pattern is an RE2 expression that the whole of a value matches.
+type Pattern struct {
+	Expression string `json:"expression"`
+	MaxLength  int    `json:"max_length"` // characters
 }
 
 // Recipe is a masking recipe as documents spell it.

@@ -13,7 +13,7 @@ import (
 type Meta struct {
 	Kind, Name string
 	// Parent is the zone of a dataset or license, the license of a scenario,
-	// the scenario of a grant, the organization of a person.
+	// the scenario of a grant or template, the organization of a person.
 	Parent   string
 	Version  int64
 	Revision int64

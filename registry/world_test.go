@@ -242,6 +242,14 @@ func grant(edits ...edit) registry.Document {
 		"zreg":{"by":"zoe","org":"health"},"prov":{"by":"paul","org":"hospital"}}`, edits...)
 }
 
+func template(edits ...edit) registry.Document {
+	return document("Template", "flu-by-district", `{"scenario":"flu","title":"各区流感人次","title_en":"flu visits by district",
+		"sql":"SELECT diagnosis, count(*) FROM visits WHERE diagnosis = $code GROUP BY diagnosis LIMIT $most",
+		"parameters":[{"name":"code","title":"诊断编码","type":"string","domain":{"list":["J06","I10"]},"default":"J06"},
+		 {"name":"most","type":"int64","domain":{"range":{"min":"1","max":"100"}}}],
+		"from":"2026-02-01","until":"2026-11-30"}`, edits...)
+}
+
 // founded returns a registry with the city authority and carol, its person.
 func founded(t *testing.T) *world {
 	t.Helper()
