@@ -181,7 +181,7 @@ func appendVector(b array.Builder, v duckdb.Vector, typ string, n int) (int, err
 	valid := validity(duckdb.VectorGetValidity(v), n)
 	switch b := b.(type) {
 	case *array.BooleanBuilder:
-		b.AppendValues(vector[bool](data, n), valid)
+		b.AppendValues(booleans(data, n), valid)
 	case *array.Int8Builder:
 		b.AppendValues(vector[int8](data, n), valid)
 	case *array.Int16Builder:
@@ -224,6 +224,17 @@ func appendVector(b array.Builder, v duckdb.Vector, typ string, n int) (int, err
 		return 0, faulted("type")
 	}
 	return 8 * n, nil
+}
+
+// booleans copies n bytes as booleans. Where a value is NULL the engine leaves any
+// byte, and one other than 0 and 1, taken for a bool, would change its neighbors
+// when they are packed.
+func booleans(data unsafe.Pointer, n int) []bool {
+	out := make([]bool, n)
+	for i, v := range vector[byte](data, n) {
+		out[i] = v != 0
+	}
+	return out
 }
 
 // validity expands a mask; nil stands for no nulls.
