@@ -11,8 +11,8 @@ import (
 // NULL on error: an error tells whether a row was there.
 func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 	a := x.b.a
-	f := functionIndex[e.Name]
-	if f == nil || e.Catalog != "" || e.Schema != "" && fold(e.Schema) != "main" {
+	f := LookupCall(e.Name)
+	if f == nil || f.Class == RefusedClass || a.hard && f.Class != ProtectedClass || e.Catalog != "" || e.Schema != "" && fold(e.Schema) != "main" {
 		a.fault(FunctionNotAllowed, e, e.Name, "")
 		return refused()
 	}
@@ -26,78 +26,108 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 		a.fault(UnsupportedSyntax, e, e.Name, "")
 		return refused()
 	}
-	args, vs := make([]ast.Expr, len(e.Args)), make([]value, len(e.Args))
+	args, vs, ops := make([]ast.Expr, len(e.Args)), make([]value, len(e.Args)), make([]operand, len(e.Args))
 	for i, arg := range e.Args {
 		args[i], vs[i] = x.lower(arg, false)
-		x.consume(operand{args[i], vs[i], arg})
+		ops[i] = operand{args[i], vs[i], arg}
+		x.consume(ops[i])
 	}
-	if len(f.Words) > 0 && (len(e.Args) == 0 || !word(e.Args[0], f.Words)) {
+	if f.Words != nil && f.Args[0][0] == 'c' && (len(e.Args) == 0 || !f.word(e.Args[0])) {
 		a.fault(TypeMismatch, e, e.Name+": "+strings.Join(f.Words, " | "), "")
 		return refused()
 	}
+	if f.NamesAggregate && !namesAggregate(e.Args) {
+		a.fault(FunctionNotAllowed, e, e.Name, "")
+		return refused()
+	}
+	shape, accepted := f.shape(ops)
 	out := combine(vs...)
 	out.secret = nil
+	if f.Joins {
+		out.size = 0
+		for _, v := range vs {
+			out.size += v.length()
+		}
+	}
 	call := &ast.Function{Meta: none(), Schema: e.Schema, Name: e.Name, Args: args, Operator: e.Operator}
 	if !a.hard {
-		out.typ = result(f, vs)
+		if accepted {
+			out.typ = result(f, vs)
+		}
 		return call, out
 	}
-	if !f.accepts(vs) || f.Name == "nullif" && vs[0].typ.class == null || f.Name == "round" && len(vs) == 2 && !vs[1].constant {
+	if !accepted {
 		a.fault(TypeMismatch, e, e.Name, "")
 		return refused()
 	}
-	if f.Name == "replace" && !shrinks(e.Args) {
+	if f.Shrinks && !shrinks(e.Args) || out.size > joined {
 		a.fault(MayRaise, e, e.Name, "")
 		return refused()
 	}
-	if f.Name == "nullif" || f.Name == "greatest" || f.Name == "least" {
-		if _, ok := unify(args, vs); !ok {
+	aggregated := hasAggregate(call) // TRY takes none
+	if f.Try && aggregated && !f.saturates(shape, vs) {
+		a.fault(MayRaise, e, e.Name, "")
+		return refused()
+	}
+	switch {
+	case f.Same:
+		var ok bool
+		if out.typ, ok = settle(args, vs); !ok {
 			a.fault(TypeMismatch, e, e.Name, "")
 		}
+	case f.Try && aggregated:
+		out.typ = doubles(shape, args, ops)
+	case f.computes() && slices.ContainsFunc(vs, func(v value) bool { return v.typ.class == decimal }):
+		out.typ = decimals(f, shape, args, ops)
+	default:
+		out.typ = result(f, vs)
 	}
-	out.typ = result(f, vs)
 	for i, v := range vs {
-		if v.typ.class == integer && v.typ.name != "INTEGER" && (out.typ.class == date || f.Narrow && (i > 0 || f.Name != "round")) {
-			args[i] = tryCast(args[i], named("INTEGER")) // no wider overload exists
+		switch letter := shape[i]; {
+		case (letter == 'j' || letter == 'J') && v.typ.name != "INTEGER": // no wider overload exists
+			args[i] = tryCast(args[i], named("INTEGER"))
+		case letter == 'k' && !slices.Contains(bigints, v.typ.name):
+			args[i] = tryCast(args[i], named("BIGINT"))
+		case letter == 'u' && v.typ.class == date:
+			args[i] = tryCast(args[i], named("TIMESTAMP"))
 		}
 	}
-	if !f.Raises {
+	if !f.Try || aggregated {
 		return call, out
 	}
-	if !hasAggregate(call) {
-		return &ast.Operator{Meta: none(), Kind: ast.Try, Args: []ast.Expr{call}}, out
-	}
-	// TRY takes no aggregate. In DOUBLE these saturate instead of raising.
-	if !slices.Contains([]string{"+", "-", "*", "abs", "round"}, f.Name) {
-		a.fault(MayRaise, e, e.Name, "")
-		return refused()
-	}
-	for i, v := range vs {
-		switch {
-		case f.Name == "round" && i == 1:
-		case !v.typ.numeric() && v.typ.class != null:
-			a.fault(MayRaise, e, e.Name, "")
-			return refused()
-		case v.typ.class != float:
-			args[i] = tryCast(args[i], named("DOUBLE"))
+	return &ast.Operator{Meta: none(), Kind: ast.Try, Args: []ast.Expr{call}}, out
+}
+
+// bigints are what the engine takes for a BIGINT.
+var bigints = []string{"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+
+// saturates reports whether f cannot raise once its numbers are DOUBLE.
+func (f *Function) saturates(shape string, args []value) bool {
+	for i := range args {
+		if shape[i] != 'n' && shape[i] != 'J' {
+			return false
 		}
 	}
-	out.typ = named("DOUBLE")
-	return call, out
+	return f.Double
 }
 
-// shrinks reports whether replace with these arguments cannot make a text
-// longer: replacing a letter by a text of thousands exhausts the memory on the
-// rows that have it, and on no others.
-func shrinks(args []ast.Expr) bool {
-	from, ok1 := args[1].(*ast.Constant)
-	to, ok2 := args[2].(*ast.Constant)
-	return ok1 && ok2 && len(to.Text) <= len(from.Text)
+// computes reports whether the result of f follows from the digits of its numbers.
+func (f *Function) computes() bool {
+	return slices.Contains([]string{"arith", "product", "modulus", "whole", "floor", "round"}, f.Result)
 }
 
-func word(e ast.Expr, words []string) bool {
-	c, ok := e.(*ast.Constant)
-	return ok && c.Type.ID == "VARCHAR" && slices.Contains(words, fold(c.Text))
+// namesAggregate reports whether the second of args is the name of an aggregate
+// that a plain statement may use, written as a constant.
+func namesAggregate(args []ast.Expr) bool {
+	if len(args) < 2 {
+		return false
+	}
+	c, ok := args[1].(*ast.Constant)
+	if !ok || c.Type.ID != "VARCHAR" {
+		return false
+	}
+	f := LookupCall(c.Text)
+	return f != nil && f.Kind == AggregateKind && f.Class != RefusedClass
 }
 
 // result is the type of a call, with a name only where the engine's choice is
@@ -105,13 +135,10 @@ func word(e ast.Expr, words []string) bool {
 func result(f *Function, args []value) typ {
 	switch f.Result {
 	case "":
+		return typ{}
 	case "=":
-		for _, v := range args {
-			if v.typ.class != null {
-				return v.typ
-			}
-		}
-		return typ{class: null}
+		return args[0].typ
+	case "arith", "product", "modulus", "whole", "floor", "round", "common", "sum":
 	default:
 		return named(f.Result)
 	}
@@ -119,38 +146,29 @@ func result(f *Function, args []value) typ {
 	for _, v := range args {
 		switch c := v.typ.class; {
 		case c == date || c == timestamp || c == interval:
-			return temporal(f.Name, args)
+			return temporal(f.Result, f.Name, args)
 		case c == float || t.class == float:
 			t = typ{class: float}
 		case c == decimal || t.class == decimal:
-			t = typ{class: decimal, width: 38, scale: 19} // its digits are the engine's business
+			t = typ{class: decimal, width: maxDigits, scale: maxDigits / 2} // its digits are the engine's business
 		case c != null:
-			t = typ{class: c}
+			t = typ{class: c, width: max(t.width, wide(v.typ))}
 		}
 	}
-	if t.class == float && (f.Operator() || f.Name == "round" || f.Name == "abs") {
+	switch {
+	case t.class == float, t.class == decimal && f.Result == "whole", t.class == integer && f.Result == "floor":
 		return named("DOUBLE")
-	}
-	if f.Name == "sum" {
-		switch t.class {
-		case integer:
-			return named("HUGEINT")
-		case float:
-			return named("DOUBLE")
-		case decimal:
-			if d := args[0].typ; d.name != "" {
-				return typ{decimal, "DECIMAL", 38, d.scale}
-			}
-		}
+	case f.Result != "sum":
+	case t.class == integer:
+		return named("HUGEINT")
+	case t.class == decimal && args[0].typ.name != "":
+		return typ{decimal, "DECIMAL", 38, args[0].typ.scale}
 	}
 	return t
 }
 
-// Operator reports whether f is written as a symbol.
-func (f *Function) Operator() bool { return strings.ContainsAny(f.Name[:1], "+-*/%|~!") }
-
-// temporal is the type of + and - with dates, timestamps and intervals.
-func temporal(op string, args []value) typ {
+// temporal is the type of what takes dates, timestamps and intervals.
+func temporal(rule, op string, args []value) typ {
 	var d, ts, iv, n int
 	for _, v := range args {
 		switch v.typ.class {
@@ -165,9 +183,9 @@ func temporal(op string, args []value) typ {
 		}
 	}
 	switch {
-	case op != "+" && op != "-" && d == len(args):
+	case rule == "common" && d == len(args):
 		return named("DATE")
-	case op != "+" && op != "-":
+	case rule == "common":
 		return named("TIMESTAMP")
 	case d == 2:
 		return named("BIGINT")

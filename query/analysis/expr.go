@@ -57,6 +57,7 @@ func combine(vs ...value) value {
 		out.masked = out.masked || v.masked
 		out.live = out.live || v.live
 		out.aggregate = out.aggregate || v.aggregate
+		out.size = max(out.size, v.length())
 		if out.recipe == "" {
 			out.recipe = v.recipe
 		}
@@ -214,7 +215,7 @@ func (x *lowering) constant(c *ast.Constant) (ast.Expr, value) {
 	}
 	out := *c
 	out.Meta = none()
-	return &out, value{typ: t, constant: true, literal: true, nullable: c.Null}
+	return &out, value{typ: t, constant: true, literal: true, nullable: c.Null, size: 1 + len(c.Text)/256}
 }
 
 // consume refuses what must not be computed with.
@@ -365,10 +366,9 @@ func (x *lowering) operator(e *ast.Operator, condition bool) (ast.Expr, value) {
 		out.typ = typ{}
 		if a.hard {
 			var ok bool
-			if out.typ, ok = unify(es, vs); !ok || out.typ.class == null {
+			if out.typ, ok = settle(es, vs); !ok || out.typ.class == null {
 				a.fault(TypeMismatch, e, "COALESCE", "")
 			}
-			out.typ = certain(out.typ)
 		}
 	case ast.Try:
 		x.consume(ops[0])
@@ -425,7 +425,7 @@ func (x *lowering) cases(e *ast.Case) (ast.Expr, value) {
 	var t typ
 	if a.hard {
 		var ok bool
-		if t, ok = unify(results, rv); !ok || t.class == null {
+		if t, ok = settle(results, rv); !ok || t.class == null {
 			a.fault(TypeMismatch, e, "CASE", "")
 		}
 	}
@@ -434,16 +434,8 @@ func (x *lowering) cases(e *ast.Case) (ast.Expr, value) {
 	}
 	out.Else = results[len(results)-1]
 	v := combine(all...)
-	v.typ, v.secret = certain(t), nil
+	v.typ, v.secret = t, nil
 	return out, v
-}
-
-// certain drops the name of a type whose digits the engine chooses.
-func certain(t typ) typ {
-	if t.class == decimal {
-		t.name = ""
-	}
-	return t
 }
 
 func (x *lowering) cast(e *ast.Cast) (ast.Expr, value) {

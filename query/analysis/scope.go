@@ -66,7 +66,10 @@ type value struct {
 	live      bool // read from rows of a protected table not yet aggregated
 	perEntity bool // an aggregate over the rows of one entity, not yet released
 	aggregate bool // an aggregate of any kind
+	total     bool // a sum, unchanged, of numbers of at most 64 bits
 	label     bool // a group label from a public code list
+
+	size int // a text as long as this many of the longest in its columns; see length
 
 	path []string // from here to the first column
 }
@@ -79,6 +82,14 @@ func (v *value) reads(refs ...*reference) {
 		}
 	}
 }
+
+// length is how many texts of a column v may be as long as.
+func (v value) length() int { return max(v.size, 1) }
+
+// joined is the greatest length of what a statement puts together beside
+// protected tables. Joining a text with itself again and again, for the rows that
+// fulfill a condition, exhausts the memory if there are such rows.
+const joined = 256
 
 // name is how faults call the value.
 func (v value) name() string {

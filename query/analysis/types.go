@@ -27,7 +27,7 @@ const (
 type typ struct {
 	class        class
 	name         string // "" if not known
-	width, scale int    // decimal only
+	width, scale int    // of decimals; of integers without a name the width of HUGEINT, if one may be
 }
 
 func (t typ) numeric() bool { return t.class == integer || t.class == float || t.class == decimal }
@@ -106,15 +106,21 @@ func overflows(a, b typ) bool {
 	return whole(a)+max(a.scale, b.scale) > 38 || whole(b)+max(a.scale, b.scale) > 38
 }
 
-// whole returns the digits t may have before the point.
-func whole(t typ) int {
-	switch {
-	case t.class == decimal:
-		return t.width - t.scale
-	case t.name == "HUGEINT":
-		return 38
+// huge returns the width of HUGEINT if t may be one, else 0.
+func huge(t typ) int {
+	if t.class == integer && (t.name == "HUGEINT" || t.name == "" && t.width > 0) {
+		return integerDigits["HUGEINT"]
 	}
-	return 20
+	return 0
+}
+
+// wide is huge for what is computed from t: the engine takes HUGEINT for UBIGINT
+// beside signed numbers.
+func wide(t typ) int {
+	if t.name == "UBIGINT" {
+		return integerDigits["HUGEINT"]
+	}
+	return huge(t)
 }
 
 // unify finds the type that all of vs can take without a conversion that can
@@ -161,6 +167,20 @@ func unify(es []ast.Expr, vs []value) (typ, bool) {
 	return t, true
 }
 
+// settle is unify for what yields one of es: it writes the conversions of
+// decimals out as well, so that the digits of the result are certain.
+func settle(es []ast.Expr, vs []value) (typ, bool) {
+	t, ok := unify(es, vs)
+	if ok && t.class == decimal {
+		for i, v := range vs {
+			if v.typ.class != null && v.typ != t && !literal(v) {
+				es[i] = tryCast(es[i], t)
+			}
+		}
+	}
+	return t, ok
+}
+
 func literal(v value) bool { return v.constant && v.literal && v.typ.class == text }
 
 func wider(a, b typ) (typ, bool) {
@@ -182,7 +202,7 @@ func wider(a, b typ) (typ, bool) {
 		case a.name == b.name:
 			return a, true
 		}
-		return typ{class: integer}, true
+		return typ{class: integer, width: max(wide(a), wide(b))}, true
 	case a.class == b.class:
 		return a, true
 	case a.class == date && b.class == timestamp, a.class == timestamp && b.class == date:
