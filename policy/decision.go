@@ -83,6 +83,7 @@ type catalog map[string]struct {
 	Article string `json:"article"`
 	ZH      string `json:"zh"`
 	EN      string `json:"en"`
+	Whole   bool   `json:"whole"` // said only of a statement of which everything is known
 }
 
 // reason renders code about a thing, as rego/decision.rego does for the rules'
