@@ -43,7 +43,7 @@ func (e *Engine) Answer(ctx context.Context, req Request) (*Answer, error) {
 func (e *Engine) decideRun(run *run) (*intent, error) {
 	decided, err := e.judge(run)
 	if err != nil {
-		return nil, e.refuse(run, err)
+		return nil, e.refuse(run, e.everyReason(run, err))
 	}
 	return e.intend(decided) // DENY and REVIEW end here
 }

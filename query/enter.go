@@ -27,6 +27,7 @@ type run struct {
 	facts   registry.Facts // set under engine.mu, by the run alone
 	known   bool           // facts are read; guarded by engine.mu
 	turn    *turn          // nil before it is admitted
+	found   found          // by judging, for the reasons of a refusal
 	pack    policy.Pack
 	catalog *catalog
 	ctx     context.Context

@@ -154,9 +154,12 @@ func lineage(o analysis.Output) []string {
 	return out
 }
 
+// suite is what data are encrypted with.
+const suite = "AES256-GCM"
+
 // maskingFacts lists the recipes the projection of a statement will apply.
 func (c *catalog) maskingFacts(s *analysis.Statement, keys bool) *policy.Masking {
-	m := &policy.Masking{Recipes: []policy.Recipe{}, KeysAvailable: keys, Suite: "AES256-GCM"}
+	m := &policy.Masking{Recipes: []policy.Recipe{}, KeysAvailable: keys, Suite: suite}
 	for _, scan := range s.Scans {
 		for _, t := range c.Tables {
 			if t.Name != scan.Table {

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -68,6 +69,7 @@ func (e *Engine) startParser(a *admitted) (*parser, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.found.runtime = runtimeFacts(s.Attestation())
 	return &parser{run: a.run, session: s}, nil
 }
 
@@ -164,6 +166,7 @@ func (p *parsed) analyze() (*analyzed, error) {
 	s, err := analysis.Analyze(p.request.SQL, p.tree, p.catalog.Catalog, analysis.Options{Threshold: p.pack.LevelThreshold})
 	var refusal *analysis.Refusal
 	if errors.As(err, &refusal) {
+		p.found.query = knownFacts(p.request, refusal.Known, refusal.Protected)
 		var reasons []Detail
 		for _, f := range refusal.Faults {
 			d := Detail{Code: f.Code, ZH: f.ZH, EN: f.EN, HintZH: f.HintZH, HintEN: f.HintEN, Articles: f.Articles, Path: f.Path}
@@ -182,6 +185,7 @@ func (p *parsed) analyze() (*analyzed, error) {
 			ZH: "语句没有读取任何数据集", EN: "the statement reads no dataset",
 			HintZH: "在 FROM 中写明获授权的数据集", HintEN: "name a granted dataset in FROM"}}).of(p.id)
 	}
+	p.found.query = queryFacts(p.request, s, sha256.Sum256(nil))
 	if err := p.tokensHide(s); err != nil {
 		return nil, err
 	}
@@ -197,8 +201,8 @@ const (
 
 func tooFew(c zone.ColumnStats) bool { return c.Entropy < tokenEntropy || c.Top > tokenShare }
 
-// tokensHide refuses a token recipe on a column that its load profile shows to
-// have too few values.
+// tokensHide finds against every token recipe on a column that its load profile
+// shows to have too few values. decide refuses what was found.
 func (p *parsed) tokensHide(s *analysis.Statement) error {
 	for _, scan := range s.Scans {
 		d := p.catalog.datasets[scan.Table]
@@ -218,10 +222,10 @@ func (p *parsed) tokensHide(s *analysis.Statement) error {
 			}
 			c, ok := stats.Column(g.Name)
 			if !ok || stats.Rows > 0 && tooFew(c) {
-				return denied([]Detail{{Code: "TOKEN_LOW_ENTROPY", Articles: []string{"NJ24-14"},
+				p.found.against = append(p.found.against, Detail{Code: "TOKEN_LOW_ENTROPY", Articles: []string{"NJ24-14"},
 					ZH:     "列 " + d.Name + "." + g.Name + " 的取值过于集中,令牌不足以脱敏",
 					EN:     "the values of " + d.Name + "." + g.Name + " are too few for a token to hide them",
-					HintZH: "请专区监管部门改用概化或遮盖", HintEN: "have it granted generalized or redacted instead"}}).of(p.id)
+					HintZH: "请专区监管部门改用概化或遮盖", HintEN: "have it granted generalized or redacted instead"})
 			}
 		}
 	}
@@ -319,6 +323,13 @@ func (e *Engine) decide(b *bound) (*decided, error) {
 	if err != nil {
 		e.log.ErrorContext(b.ctx, "policy failed", "query_id", b.id, "decision_id", d.ID, "cause", err)
 		return nil, b.stopped(err) // no decision: it runs nothing, and voids no approval
+	}
+	if len(b.found.against) > 0 {
+		all := b.found.against
+		if d.Verdict == policy.Deny {
+			all = more(all, details(d.Reasons))
+		}
+		return nil, denied(all).of(b.id)
 	}
 	return &decided{b, in, d}, nil
 }

@@ -176,7 +176,7 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 			continue
 		}
 		if len(a.faults) > 0 {
-			return nil, a.refusal()
+			return nil, a.refusal(root)
 		}
 		return a.statement(root), nil
 	}

@@ -20,7 +20,14 @@ type Fault struct {
 
 // Refusal is the error of a statement that must not run, with every fault found,
 // in the order of their places.
-type Refusal struct{ Faults []Fault }
+//
+// Known is what is certain of the statement all the same: tables, columns and
+// functions that it names. What is not there may be in the statement.
+type Refusal struct {
+	Faults    []Fault
+	Known     Facts
+	Protected bool // reads a protected table, as far as that is known
+}
 
 // Error names the codes only: fault texts name columns, which not every reader
 // of an error may see.
@@ -151,7 +158,12 @@ func fill(s, name string) string {
 	return s
 }
 
-func (a *analyzer) refusal() *Refusal {
+func (a *analyzer) refusal(root *block) *Refusal {
 	sort.SliceStable(a.faults, func(i, j int) bool { return a.faults[i].Start < a.faults[j].Start })
-	return &Refusal{Faults: a.faults}
+	for _, it := range root.items {
+		for _, s := range it.val.from {
+			a.facts.columns[s.String()] = true
+		}
+	}
+	return &Refusal{Faults: a.faults, Known: a.known(), Protected: a.protected()}
 }

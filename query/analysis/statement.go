@@ -121,10 +121,15 @@ func (a *analyzer) statement(root *block) *Statement {
 		st.Scans = append(st.Scans, sc)
 	}
 	sort.Slice(st.Scans, func(i, j int) bool { return st.Scans[i].Table < st.Scans[j].Table })
-	f := a.facts
-	st.Facts = Facts{Tables: keys(f.tables), ColumnsRead: keys(f.columns), FilterCols: keys(f.filter), JoinCols: keys(f.join),
-		GroupCols: keys(f.group), Functions: keys(f.functions), Star: f.star, Kind: "select"}
+	st.Facts = a.known()
 	return st
+}
+
+// known returns the facts gathered so far.
+func (a *analyzer) known() Facts {
+	f := a.facts
+	return Facts{Tables: keys(f.tables), ColumnsRead: keys(f.columns), FilterCols: keys(f.filter), JoinCols: keys(f.join),
+		GroupCols: keys(f.group), Functions: keys(f.functions), Star: f.star, Kind: "select"}
 }
 
 // any names a column to scan where only rows are counted: the engine has no
