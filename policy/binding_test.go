@@ -28,7 +28,7 @@ func TestBindingFollowsWhatAnApprovalStandsFor(t *testing.T) {
 		{"/action", "explain", true},
 		{"/now", "2025-06-03T10:00:00+08:00", false},
 		{"/runtime/binary_sha256", "other", false},
-		{"/history", map[string]any{"queries_24h": 4}, false},
+		{"/history", map[string]any{"queries_24h": 4, "explains_1h": 9, "denials_1h": 9}, false},
 		{"/datasets/visits/version", "v8", false},
 		{"/columns/visits.cost/level", 1, false},
 		{"/grants/1/status", "REVOKED", false},

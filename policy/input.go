@@ -282,6 +282,8 @@ type Recipe struct {
 // History counts what the person did before.
 type History struct {
 	Queries24h int64 `json:"queries_24h"`
+	Explains1h int64 `json:"explains_1h"`
+	Denials1h  int64 `json:"denials_1h"` // refusals of questions and of explains
 }
 
 // Output holds what the release checks found in a held output.

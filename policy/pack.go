@@ -19,6 +19,7 @@ type Pack struct {
 	RowCap           int                     `json:"row_cap"`
 	RecordCap        int                     `json:"record_cap"` // rows of a record-level answer
 	TTLSeconds       int                     `json:"ttl_seconds"`
+	ProbingDenials   int                     `json:"probing_denials_1h"` // refusals of one person within an hour that look like probing
 	Label            bool                    `json:"label"`
 	Watermark        bool                    `json:"watermark"`
 	MaxTermYears     int                     `json:"max_term_years"`

@@ -175,3 +175,16 @@ func TestFiguresComeFromThePack(t *testing.T) {
 		})
 	}
 }
+
+// Probing stops nothing: it is told beside whatever else is decided.
+func TestRefusalsWithinAnHourWarnOfProbing(t *testing.T) {
+	e, s := newEvaluator(t, policy.Config{}), loadSuite(t)
+	for denials, want := range map[int64]bool{0: false, 29: false, 30: true, 400: true} {
+		in := facts(t, s.Bases["query"])
+		in.History = &policy.History{Denials1h: denials}
+		d := decide(t, e, in)
+		if d.Verdict != policy.Allow || cites(d.Warnings, "PROBING_SUSPECTED", in.Subject.UserID) != want {
+			t.Errorf("%d refusals = %v with warnings %q, want ALLOW and a warning: %v", denials, d.Verdict, codes(d.Warnings), want)
+		}
+	}
+}

@@ -31,6 +31,9 @@ type Limits struct {
 	// Loads is how many deliveries are read at once, and the most of one
 	// organization that wait. Default 2.
 	Loads int
+	// Explains is how many statements one person may have explained in a minute;
+	// the next is EXPLAIN_RATE. Default 60.
+	Explains int
 }
 
 // withDefaults fills in l for workers of memory bytes. It returns an error if a
@@ -46,10 +49,11 @@ func (l Limits) withDefaults(memory int64) (Limits, error) {
 	or(&l.Queue, 32)
 	or(&l.Zone, l.All)
 	or(&l.Loads, 2)
+	or(&l.Explains, 60)
 	if l.ZoneMemory == 0 {
 		l.ZoneMemory = math.MaxInt64
 	}
-	if min(l.All, l.Operator, l.Queue, l.Zone, l.Loads) < 1 || l.ZoneMemory < memory {
+	if min(l.All, l.Operator, l.Queue, l.Zone, l.Loads, l.Explains) < 1 || l.ZoneMemory < memory {
 		return l, fmt.Errorf("query: limits: nothing could run with %+v and workers of %d bytes", l, memory)
 	}
 	l.Zone = int(min(int64(l.Zone), l.ZoneMemory/max(memory, 1)))

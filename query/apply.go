@@ -52,6 +52,7 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 	}
 	e.endOvertaken(done)
 	e.forget(done, docs)
+	e.readers.dismiss()
 	if err := e.flush(ctx); err != nil {
 		return nil, asError(err)
 	}

@@ -93,11 +93,7 @@ func (r *run) load() error {
 // read fills the facts of the run, or fills them again: those of now.
 func (r *run) read() error {
 	e := r.engine
-	// The scenario's license names the zone; a client never does.
-	zone, err := e.zoneOf(r.ctx, r.request.Scenario)
-	if err == nil {
-		err = r.learn(registry.Query{User: r.request.Subject.user, Zone: zone, Scenario: r.request.Scenario})
-	}
+	err := r.learn()
 	switch {
 	case errors.Is(err, registry.ErrNotFound):
 		return fail("NOT_FOUND", err).because("场景 "+printName(r.request.Scenario), "scenario "+printName(r.request.Scenario)).of(r.id)
@@ -115,9 +111,13 @@ func (r *run) read() error {
 	return nil
 }
 
-// learn makes the facts of q the run's.
-func (r *run) learn(q registry.Query) error {
-	f, err := r.engine.registry.Enter(r.ctx, q)
+// learn makes the registry's facts the run's.
+func (r *run) learn() error {
+	facts := r.engine.factsOf
+	if r.request.explain {
+		facts = r.engine.recalledFacts
+	}
+	f, err := facts(r.ctx, r.request.Subject.user, r.request.Scenario)
 	if err != nil {
 		return err
 	}
@@ -125,6 +125,16 @@ func (r *run) learn(q registry.Query) error {
 	defer r.engine.mu.Unlock()
 	r.facts, r.known = f, true
 	return nil
+}
+
+// factsOf reads what a question of the person in the scenario stands on.
+func (e *Engine) factsOf(ctx context.Context, user, scenario string) (registry.Facts, error) {
+	// The scenario's license names the zone; a client never does.
+	zone, err := e.zoneOf(ctx, scenario)
+	if err != nil {
+		return registry.Facts{}, err
+	}
+	return e.registry.Enter(ctx, registry.Query{User: user, Zone: zone, Scenario: scenario})
 }
 
 func (e *Engine) zoneOf(ctx context.Context, scenario string) (string, error) {

@@ -22,7 +22,10 @@ const (
 )
 
 // Span is a byte range of the submitted SQL.
-type Span struct{ Start, End int }
+type Span struct {
+	Start int `json:"start"`
+	End   int `json:"end"`
+}
 
 // Detail is one of several reasons behind an Error.
 type Detail struct {
@@ -99,6 +102,8 @@ var codes = map[string]code{
 		"加条件或聚合,减少结果行数", "filter or aggregate to get fewer rows", []string{"NJ24-13"}},
 	"BUSY": {ClassBusy, "本单位排队的语句已满,本次未执行", "your organization's queue is full; this statement was not run",
 		"待本单位在途语句结束后重试", "wait for your organization's statements to end, then try again", []string{"NJ24-22"}},
+	"EXPLAIN_RATE": {ClassBusy, "本分钟内 explain 的次数已达上限,本次未作分析", "you have explained as many statements as one minute allows; this one was not looked at",
+		"稍候一分钟再试", "wait a minute and try again", []string{"NJ24-21"}},
 	"SYNTAX": {ClassUsage, "SQL 无法解析", "the SQL cannot be parsed",
 		"检查标出的位置", "look at the marked position", nil},
 	"BIND": {ClassUsage, "SQL 与授权的表结构不符", "the SQL does not fit the granted tables",

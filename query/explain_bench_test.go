@@ -17,7 +17,7 @@ import (
 // with an entity token, a district and eight compute-only figures.
 func registers(t testing.TB) *querytest.Domain {
 	t.Helper()
-	d := querytest.City(t, querytest.Options{Idle: 2, Timed: true})
+	d := querytest.City(t, querytest.Options{Idle: 2, Timed: true, Limits: query.Limits{Explains: 1 << 30}})
 	license, err := os.ReadFile(filepath.Join("querytest", "city", "license.yaml"))
 	if err != nil {
 		t.Fatal(err)

@@ -195,19 +195,13 @@ func runtimeFacts(a sandbox.Attestation) *policy.Runtime {
 func details(reasons []policy.Reason) []Detail {
 	var out []Detail
 	for _, r := range reasons {
-		out = append(out, Detail{Code: r.Code, ZH: named(r), EN: r.EN, Articles: articles(r),
-			HintZH: "用 explain 查看裁决与所需授权,或向专区监管部门申请", HintEN: "see the decision with explain, or apply to the zone regulator"})
+		h := hintFor(r.Code)
+		out = append(out, Detail{Code: r.Code, ZH: named(r), EN: r.EN, Articles: articles(r), HintZH: h.zh, HintEN: h.en})
 	}
 	return out
 }
 
-func reasonViews(reasons []policy.Reason) []ReasonView {
-	out := []ReasonView{}
-	for _, r := range reasons {
-		out = append(out, ReasonView{Code: r.Code, ZH: named(r), EN: r.EN, Articles: articles(r)})
-	}
-	return out
-}
+func reasonViews(reasons []policy.Reason) []ReasonView { return views(details(reasons)) }
 
 func articles(r policy.Reason) []string {
 	return strings.Fields(strings.ReplaceAll(r.Article, ",", " "))

@@ -1,13 +1,11 @@
 package query
 
 import (
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"zonebox/policy"
@@ -128,12 +126,21 @@ func (e *Engine) refuse(r *run, cause error) error {
 	if why.Class == ClassBusy {
 		return why // it was not looked at, and a flood must not fill the log
 	}
+	var alert map[string]string
+	if why.Class != ClassFailure {
+		alert = e.probing(r)
+	}
 	err := e.update(r.ctx, func(tx *registry.Tx) error {
 		fields := map[string]string{"reasons": codesOf(why)}
 		if why.Class == ClassFailure {
 			r.ended(fields, cause)
 		}
 		event := r.event("query.denied", fields)
+		if alert != nil {
+			if err := tx.Emit(r.event(kindProbing, alert)); err != nil {
+				return err
+			}
+		}
 		if !slices.Contains(r.facts.Subject.Spec.Roles, registry.RoleOperator) || r.resumed && why.Class == ClassFailure {
 			return tx.Emit(event) // whoever may not ask has no course; a fault of the host voids no approval
 		}
@@ -158,72 +165,4 @@ func (e *Engine) refuse(r *run, cause error) error {
 		return asError(err).of(r.id)
 	}
 	return why
-}
-
-// explanation is what a reviewer and the asking person see of the decision.
-func (d *decided) explanation() *Explanation {
-	x := &Explanation{
-		Verdict: string(d.decision.Verdict), Reasons: reasonViews(d.decision.Reasons), Warnings: reasonViews(d.decision.Warnings),
-		Columns: []ColumnView{}, Outputs: []OutputView{}, SQL: d.SQL,
-	}
-	for _, scan := range d.Scans {
-		for _, t := range d.catalog.Tables {
-			if t.Name != scan.Table {
-				continue
-			}
-			for _, c := range t.Columns {
-				if !slices.Contains(scan.Columns, c.Name) {
-					continue
-				}
-				how := c.Recipe
-				if how == "" {
-					how = strings.Join(c.Permissions, " ")
-				}
-				x.Columns = append(x.Columns, ColumnView{Column: t.Name + "." + c.Name, Level: c.Level, Form: string(c.Mode), How: how})
-			}
-		}
-	}
-	for _, o := range d.Outputs {
-		x.Outputs = append(x.Outputs, OutputView{Name: o.Name, Form: o.Form, MaxLevel: o.MaxLevel, Lineage: lineage(o), Path: o.Path})
-	}
-	for _, ref := range d.References {
-		if d.RecordLevel {
-			break // rows leave one by one: caps and reviews hold them, not a group
-		}
-		x.Groups = append(x.Groups, MinimumView{Table: ref.Table, K: ref.K})
-	}
-	return x
-}
-
-// Explain returns what Answer would decide and run. It touches no data and
-// leaves no run, but the question is counted in the audit log.
-func (e *Engine) Explain(ctx context.Context, req Request) (*Explanation, error) {
-	if req.Resume != "" {
-		return nil, fail("BAD_REQUEST", nil).because("explain 不能续跑", "explain resumes nothing")
-	}
-	r, err := e.enter(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	defer r.leave()
-	d, err := e.judge(r)
-	fields := map[string]string{}
-	if err != nil {
-		why := asError(err)
-		if why.Class == ClassBusy {
-			return nil, why
-		}
-		if fields["refused"] = why.Code; why.Class == ClassFailure {
-			r.ended(fields, err)
-		}
-	} else {
-		fields["verdict"] = string(d.decision.Verdict)
-	}
-	if logErr := e.update(r.ctx, func(tx *registry.Tx) error { return tx.Emit(r.event("query.explained", fields)) }); logErr != nil {
-		return nil, asError(logErr)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return d.explanation(), nil
 }

@@ -15,10 +15,12 @@ import (
 	"zonebox/zone"
 )
 
-// parser is a run with a worker that parses and binds for it.
+// parser is a run with a worker that parses and binds for it, until ctx ends.
 type parser struct {
 	*run
 	session *sandbox.Session
+	ctx     context.Context
+	close   func()
 }
 
 // parsed is a statement in our own typed tree.
@@ -65,12 +67,51 @@ func (r *run) concerns() error {
 }
 
 func (e *Engine) startParser(a *admitted) (*parser, error) {
-	s, err := e.startWorker(a.run)
+	start := e.freshParser
+	if a.request.explain {
+		start = e.keptParser
+	}
+	p, err := start(a.run)
 	if err != nil {
 		return nil, err
 	}
-	a.found.runtime = runtimeFacts(s.Attestation())
-	return &parser{run: a.run, session: s}, nil
+	a.found.runtime = runtimeFacts(p.session.Attestation())
+	return p, nil
+}
+
+// freshParser is for a question that may run: its worker reads nothing else.
+func (e *Engine) freshParser(r *run) (*parser, error) {
+	s, err := e.startWorker(r)
+	if err != nil {
+		return nil, err
+	}
+	return &parser{run: r, session: s, ctx: r.ctx, close: func() { r.closed(s.Close()) }}, nil
+}
+
+// keptParser is for an explain: its worker may have read explains of the same
+// person before.
+func (e *Engine) keptParser(r *run) (*parser, error) {
+	if e.pool == nil {
+		return nil, errNoWorker
+	}
+	k, err := e.readers.take(r.ctx, e.pool, r.request.Subject.user)
+	if err != nil {
+		return nil, r.stopped(err)
+	}
+	// The end of ctx kills the worker while it reads.
+	ctx, cancel := context.WithTimeoutCause(r.ctx, e.readers.age, sandbox.ErrTime)
+	return &parser{run: r, session: k.session, ctx: ctx, close: func() {
+		well := ctx.Err() == nil
+		cancel()
+		r.closed(e.readers.give(k, well))
+	}}, nil
+}
+
+// closed logs what went wrong when a worker was closed.
+func (r *run) closed(err error) {
+	if err != nil {
+		r.engine.log.WarnContext(r.ctx, "close parse worker", "query_id", r.id, "cause", err)
+	}
 }
 
 func (e *Engine) startWorker(r *run) (*sandbox.Session, error) {
@@ -85,10 +126,12 @@ func (e *Engine) startWorker(r *run) (*sandbox.Session, error) {
 // does not have.
 func (e *Engine) worker(ctx context.Context) (*sandbox.Session, error) {
 	if e.pool == nil {
-		return nil, errors.New("query: the gate has no worker")
+		return nil, errNoWorker
 	}
 	return e.pool.Start(ctx)
 }
+
+var errNoWorker = errors.New("query: the gate has no worker")
 
 // stopped maps an error that is not about the statement: the run was ended, or
 // the host failed.
@@ -97,12 +140,6 @@ func (r *run) stopped(err error) *Error {
 		return fail("STOPPED", err).of(r.id)
 	}
 	return asError(err).of(r.id)
-}
-
-func (p *parser) close() {
-	if err := p.session.Close(); err != nil {
-		p.engine.log.WarnContext(p.ctx, "close parse worker", "query_id", p.id, "cause", err)
-	}
 }
 
 func (p *parser) parse() (*parsed, error) {
@@ -127,7 +164,7 @@ func (p *parser) statementError(code string, err error) *Error {
 	var s *sandbox.StatementError
 	switch { // no row was there: what it took to read the statement tells of the statement
 	case errors.As(err, &s):
-	case p.ctx.Err() != nil:
+	case p.run.ctx.Err() != nil:
 		return p.stopped(err)
 	case errors.Is(err, sandbox.ErrMemory):
 		return fail("MEMORY_LIMIT", err).of(p.id)
@@ -216,7 +253,7 @@ func (p *parsed) tokensHide(s *analysis.Statement) error {
 			}
 			if len(stats.Columns) == 0 {
 				var err error
-				if stats, err = p.engine.store.Stats(d.Spec.Zone, d.Name, d.Data.Version); err != nil {
+				if stats, err = p.profile(d.Spec.Zone, d.Name, d.Data.Version); err != nil {
 					return p.engine.storeError(err).of(p.id)
 				}
 			}

@@ -15,6 +15,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,6 +72,10 @@ type Engine struct {
 	turns *admission // of statements
 	loads *admission // of deliveries
 
+	pace    *pace    // what people explained and were refused
+	readers *readers // workers that read explains
+	recall  *recall  // what explains read
+
 	outbox sync.Mutex  // one goroutine at a time moves events to the log
 	behind atomic.Bool // events are committed that the log did not take
 
@@ -110,7 +115,8 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{},
-		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadAdmission(cfg.Limits)}
+		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadAdmission(cfg.Limits),
+		pace: newPace(cfg.Limits.Explains), readers: newReaders(cfg.Limits.All, cmp.Or(cfg.Wall, sandbox.DefaultWall)), recall: newRecall()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -169,6 +175,7 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	e.turns.close()
 	e.loads.close()
+	e.readers.close()
 	for began := time.Now(); e.underWay() > 0 && time.Since(began) < closeWait; {
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -59,11 +59,13 @@ func (e *Engine) recover(ctx context.Context) error {
 // The log does: it has an entry for every version of every document and of every
 // dataset's data.
 func (e *Engine) compare(ctx context.Context) error {
+	now := e.cfg.Now()
 	documents, data, epoch := map[string]string{}, map[string]string{}, int64(0)
 	for entry, err := range e.audit.Entries(ctx, 0, e.audit.Size()) {
 		if err != nil {
 			return err
 		}
+		e.pace.remember(entry, now)
 		switch entry.Kind {
 		case "apply":
 			documents[entry.Fields["kind"]+" "+entry.Fields["name"]] = entry.Fields["version"]

@@ -32,7 +32,8 @@ func (e *Engine) history(ctx context.Context, user string) (*policy.History, err
 	if err != nil {
 		return nil, err
 	}
-	return &policy.History{Queries24h: n}, nil
+	explains, denials := e.pace.lately(user, e.cfg.Now())
+	return &policy.History{Queries24h: n, Explains1h: explains, Denials1h: denials}, nil
 }
 
 func attestationDigest(a sandbox.Attestation) (string, error) {

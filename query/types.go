@@ -24,6 +24,8 @@ type Request struct {
 	SQL       string
 	Recipient string
 	Resume    string
+
+	explain bool // it is not to run
 }
 
 // Answer is what leaves: a sealed artifact and the run it came from.
@@ -88,15 +90,20 @@ type Explanation struct {
 	Columns  []ColumnView  `json:"columns"`
 	Outputs  []OutputView  `json:"outputs"`
 	Groups   []MinimumView `json:"groups,omitempty"`
-	SQL      string        `json:"sql"` // what the worker would run, without hidden data
+	SQL      string        `json:"sql,omitempty"` // what the worker would run, without hidden data
 }
 
-// ReasonView is a reason of a decision.
+// ReasonView is a reason of a decision. Span is where in the statement it lies,
+// Path leads from the output it concerns to the column it comes from.
 type ReasonView struct {
 	Code     string   `json:"code"`
 	ZH       string   `json:"zh"`
 	EN       string   `json:"en"`
+	HintZH   string   `json:"hint_zh,omitempty"`
+	HintEN   string   `json:"hint_en,omitempty"`
 	Articles []string `json:"articles"`
+	Span     *Span    `json:"span,omitempty"`
+	Path     []string `json:"path,omitempty"`
 }
 
 // ColumnView is a column the statement reads, "dataset.column".

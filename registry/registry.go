@@ -31,6 +31,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -79,6 +80,8 @@ type Registry struct {
 	cfg    Config
 	writer *sql.DB
 	reader *sql.DB
+
+	generation atomic.Uint64 // of documents and data
 }
 
 // Open opens the registry at path, creating it with mode 0600 if it is not

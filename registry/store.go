@@ -98,6 +98,7 @@ func decoded[T any](s stored) (Versioned[T], error) {
 func (tx *Tx) put(s stored) error {
 	m := s.Meta
 	m.Revision, m.At = tx.revision, tx.at
+	tx.learned = true
 	body, err := tx.r.sealRow(s, documentParts(m)...)
 	if err != nil {
 		return err

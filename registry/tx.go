@@ -17,6 +17,7 @@ type Tx struct {
 	revision int64
 	epoch    int64
 	events   int
+	learned  bool // facts differ after it
 }
 
 // Update calls f inside one write transaction and commits if f returns nil.
@@ -40,11 +41,19 @@ func (r *Registry) Update(ctx context.Context, f func(*Tx) error) error {
 	case err != nil:
 		return err
 	}
+	if tx.learned {
+		defer r.generation.Add(1) // whatever the commit says: it may stand
+	}
 	if err := stx.Commit(); err != nil {
 		return fmt.Errorf("registry: commit: %w", err)
 	}
 	return nil
 }
+
+// Generation returns a number that rises with every change of documents or data
+// before the call that made it returns. Facts that were read after a Generation
+// are those of now while it is the same; this Registry has the file alone.
+func (r *Registry) Generation() uint64 { return r.generation.Load() }
 
 // SQL returns the transaction itself, for packages that keep tables of their
 // own in the registry's file. The caller neither commits nor rolls back.

@@ -49,6 +49,7 @@ func (tx *Tx) SetVersion(v DataVersion) error {
 		v.Catalogue = d.Version
 	}
 	v.LoadedAt = tx.at
+	tx.learned = true
 	body, err := tx.r.sealRow(v, "data", v.Zone, v.Dataset, v.Version, strconv.FormatInt(tx.revision, 10))
 	if err != nil {
 		return err

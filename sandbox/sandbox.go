@@ -31,6 +31,9 @@ import (
 	"time"
 )
 
+// DefaultWall is Config.Wall where nothing is said.
+const DefaultWall = time.Minute
+
 // DefaultMemory is Config.Memory where nothing is said.
 const DefaultMemory = 2 << 30
 
@@ -86,7 +89,7 @@ func (c Config) withDefaults() Config {
 		c.Attached = totalMemory() / 4
 	}
 	if c.Wall <= 0 {
-		c.Wall = time.Minute
+		c.Wall = DefaultWall
 	}
 	if c.Load <= 0 {
 		c.Load = time.Hour

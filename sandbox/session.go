@@ -389,6 +389,17 @@ func (s *Session) broken(what string) error {
 	return err
 }
 
+// Ended reports whether the worker is gone. One that has not ended may do so at
+// any time.
+func (s *Session) Ended() bool {
+	select {
+	case <-s.exited:
+		return true
+	default:
+		return !s.alive()
+	}
+}
+
 func (s *Session) alive() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

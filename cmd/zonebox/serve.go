@@ -71,6 +71,7 @@ func limitFlags(a *app, c *cobra.Command, l *query.Limits) {
 	f.IntVar(&l.Queue, "max-queue", 0, a.say("每个运营单位排队的语句数,0 为 32;再多则答以繁忙", "more that may wait for one operator; 0 is 32, and the next is told BUSY"))
 	f.IntVar(&l.Zone, "max-zone", 0, a.say("每个专区同时执行的语句数,0 为 max-running", "statements at once in one zone; 0 is max-running"))
 	f.Int64Var(&l.ZoneMemory, "zone-memory", 0, a.say("每个专区各工作进程内存上限之和 (MiB),0 为不另设限", "memory allowances of one zone's workers together (MiB); 0 sets no further limit"))
+	f.IntVar(&l.Explains, "max-explains", 0, a.say("每人每分钟可 explain 的语句数,0 为 60", "statements one person may have explained in a minute; 0 is 60"))
 	f.IntVar(&l.Loads, "max-loads", 0, a.say("同时装载的交付数,0 为两个", "deliveries read at once; 0 is two"))
 }
 

@@ -102,8 +102,11 @@ live contains grant if {
 	not grant.id in faulty
 }
 
-# given maps a column to the modes and recipes live grants give it.
-given[key] contains [column.mode, column.recipe] if {
+# given maps a column to the modes and recipes live grants give it. It is made
+# once: gives, asked for one column after the other, walks every grant each time.
+given := gives
+
+gives[key] contains [column.mode, column.recipe] if {
 	some grant in live
 	some column in grant.columns
 	key := concat(".", [grant.dataset, column.name])

@@ -1,0 +1,134 @@
+package query
+
+import (
+	"context"
+	"strconv"
+
+	"zonebox/audit"
+	"zonebox/policy"
+	"zonebox/registry"
+)
+
+// kindExplained is the audit entry of an explain: one for each, with its number
+// among the person's explains of that minute, so that the log counts them. It
+// says nothing of a registry change, so it goes to the log directly, durable
+// before the explanation leaves.
+const kindExplained = "query.explained"
+
+// kindProbing is the audit entry that raises the alert of probing: when a
+// person's refusals of an hour reach the figure of the zone's pack.
+const kindProbing = "alert.probing"
+
+// Explain returns what Answer would decide and run, and where it would refuse,
+// every reason and what would pass instead. It touches no data and leaves no run.
+//
+// It returns an *Error only where there is nothing to explain: for a scenario
+// that is not the person's (NOT_FOUND, SUBJECT_NOT_OPERATOR), for one explain too
+// many in a minute (EXPLAIN_RATE), for a full queue or a failing host.
+func (e *Engine) Explain(ctx context.Context, req Request) (*Explanation, error) {
+	if req.Resume != "" {
+		return nil, fail("BAD_REQUEST", nil).because("explain 不能续跑", "explain resumes nothing")
+	}
+	nth, first, ok := e.pace.explain(req.Subject.user, e.cfg.Now())
+	if !ok {
+		why := fail("EXPLAIN_RATE", nil)
+		if !first {
+			return nil, why // the log knows already
+		}
+		return nil, e.explained(ctx, e.unentered(req), nth, nil, why)
+	}
+	req.explain = true
+	r, err := e.enter(ctx, req)
+	if err != nil {
+		return nil, e.explained(ctx, e.unentered(req), nth, nil, err)
+	}
+	defer r.leave()
+	x, err := e.explain(r)
+	if err := e.explained(r.ctx, r, nth, x, err); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// explain judges a run and explains the outcome. A refusal of the statement is
+// an explanation; its error says why there is none.
+func (e *Engine) explain(r *run) (*Explanation, error) {
+	d, err := e.judge(r)
+	if err == nil {
+		return d.explanation(), nil
+	}
+	why := asError(e.everyReason(r, err))
+	if r.found.runtime == nil || why.Class != ClassDenied && why.Class != ClassUsage {
+		return nil, why
+	}
+	return e.refusal(r, why), nil
+}
+
+// unentered is a run that has no facts: of an explain that was turned away.
+func (e *Engine) unentered(req Request) *run {
+	r := &run{engine: e, request: req}
+	r.request.Scenario = ""
+	if printName(req.Scenario) == req.Scenario {
+		r.request.Scenario = req.Scenario
+	}
+	r.facts.Subject.Spec.Organization = req.Subject.organization
+	r.ctx = context.Background()
+	return r
+}
+
+// explained writes what came of an explain to the audit log and returns the error
+// to answer with, nil if x may leave.
+func (e *Engine) explained(ctx context.Context, r *run, nth int, x *Explanation, err error) error {
+	fields := map[string]string{"nth": strconv.Itoa(nth)}
+	denied := false
+	if err != nil {
+		why := asError(err)
+		if why.Class == ClassBusy && why.Code != "EXPLAIN_RATE" {
+			return why // it was not looked at
+		}
+		if fields["refused"] = why.Code; why.Class == ClassFailure {
+			r.ended(fields, err)
+		}
+		err, denied = why, why.Class != ClassFailure && why.Class != ClassBusy
+	} else {
+		fields["verdict"] = x.Verdict
+		if len(x.Reasons) > 0 {
+			fields["reasons"] = codesOfViews(x.Reasons)
+		}
+		denied = x.Verdict == string(policy.Deny)
+	}
+	entries := []audit.Entry{e.entryFor(r, kindExplained, fields)}
+	if denied {
+		if alert := e.probing(r); alert != nil {
+			entries = append(entries, e.entryFor(r, kindProbing, alert))
+		}
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := e.ready(ctx); err != nil {
+		return asError(err)
+	}
+	if _, logErr := e.audit.Append(ctx, entries...); logErr != nil {
+		return fail("AUDIT_UNAVAILABLE", logErr)
+	}
+	return err
+}
+
+// entryFor is an entry of the audit log that no change of the registry goes with.
+func (e *Engine) entryFor(r *run, kind string, fields map[string]string) audit.Entry {
+	now := e.cfg.Now()
+	event := r.event(kind, fields)
+	event.ID, event.At, event.Run = newID("x", now), now, ""
+	return entryOf(registry.Pending{Event: event, Revision: r.facts.Revision})
+}
+
+// probing counts a refusal and returns the fields of the alert that it raises,
+// nil if it raises none.
+func (e *Engine) probing(r *run) map[string]string {
+	now := e.cfg.Now()
+	refused := e.pace.refused(r.request.Subject.user, now)
+	if r.pack.ProbingDenials == 0 || refused != int64(r.pack.ProbingDenials) {
+		return nil
+	}
+	explains, _ := e.pace.lately(r.request.Subject.user, now)
+	return map[string]string{"denials_1h": strconv.FormatInt(refused, 10), "explains_1h": strconv.FormatInt(explains, 10)}
+}

@@ -1,0 +1,68 @@
+package query
+
+import (
+	"slices"
+	"strings"
+
+	"zonebox/policy"
+)
+
+// explanation is what a reviewer and the asking person see of the decision.
+func (d *decided) explanation() *Explanation {
+	x := &Explanation{
+		Verdict: string(d.decision.Verdict), Reasons: reasonViews(d.decision.Reasons), Warnings: reasonViews(d.decision.Warnings),
+		Columns: []ColumnView{}, Outputs: []OutputView{}, SQL: d.SQL,
+	}
+	for _, scan := range d.Scans {
+		for _, t := range d.catalog.Tables {
+			if t.Name != scan.Table {
+				continue
+			}
+			for _, c := range t.Columns {
+				if !slices.Contains(scan.Columns, c.Name) {
+					continue
+				}
+				how := c.Recipe
+				if how == "" {
+					how = strings.Join(c.Permissions, " ")
+				}
+				x.Columns = append(x.Columns, ColumnView{Column: t.Name + "." + c.Name, Level: c.Level, Form: string(c.Mode), How: how})
+			}
+		}
+	}
+	for _, o := range d.Outputs {
+		x.Outputs = append(x.Outputs, OutputView{Name: o.Name, Form: o.Form, MaxLevel: o.MaxLevel, Lineage: lineage(o), Path: o.Path})
+	}
+	for _, ref := range d.References {
+		if d.RecordLevel {
+			break // rows leave one by one: caps and reviews hold them, not a group
+		}
+		x.Groups = append(x.Groups, MinimumView{Table: ref.Table, K: ref.K})
+	}
+	return x
+}
+
+// refusal explains why the statement of a run is refused: why has every reason.
+func (e *Engine) refusal(r *run, why *Error) *Explanation {
+	return &Explanation{Verdict: string(policy.Deny), Reasons: views(why.Details), Columns: []ColumnView{}, Outputs: []OutputView{}}
+}
+
+func views(details []Detail) []ReasonView {
+	out := []ReasonView{}
+	for _, d := range details {
+		out = append(out, ReasonView{Code: d.Code, ZH: d.ZH, EN: d.EN, HintZH: d.HintZH, HintEN: d.HintEN,
+			Articles: list(d.Articles), Span: d.Span, Path: d.Path})
+	}
+	return out
+}
+
+// codesOfViews returns the codes of reasons, each once.
+func codesOfViews(reasons []ReasonView) string {
+	var codes []string
+	for _, r := range reasons {
+		if !slices.Contains(codes, r.Code) {
+			codes = append(codes, r.Code)
+		}
+	}
+	return clip(strings.Join(codes, " "))
+}

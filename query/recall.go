@@ -1,0 +1,82 @@
+package query
+
+import (
+	"context"
+	"sync"
+
+	"zonebox/registry"
+	"zonebox/zone"
+)
+
+// recallMost bounds what is recalled; beyond it all is forgotten.
+const recallMost = 256
+
+// recall keeps what explains read of registry and store, so that one after the
+// other need not read and decrypt it again. What it gives is what they would
+// read: facts of the registry's present generation, and load profiles of data
+// versions, which never change. A question that runs reads for itself. It is safe
+// for concurrent use; what it returns is shared and not to be changed.
+type recall struct {
+	mu       sync.Mutex
+	facts    map[recalledBy]recalled
+	profiles map[[3]string]zone.Stats // by zone, dataset and version
+}
+
+type recalledBy struct{ user, scenario string }
+
+type recalled struct {
+	generation uint64
+	facts      registry.Facts
+}
+
+func newRecall() *recall {
+	return &recall{facts: map[recalledBy]recalled{}, profiles: map[[3]string]zone.Stats{}}
+}
+
+// recalledFacts is factsOf for explains.
+func (e *Engine) recalledFacts(ctx context.Context, user, scenario string) (registry.Facts, error) {
+	k, by := e.recall, recalledBy{user, scenario}
+	generation := e.registry.Generation()
+	k.mu.Lock()
+	old, ok := k.facts[by]
+	k.mu.Unlock()
+	if ok && old.generation == generation {
+		return old.facts, nil
+	}
+	f, err := e.factsOf(ctx, user, scenario)
+	if err != nil {
+		return f, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.facts) >= recallMost {
+		clear(k.facts)
+	}
+	k.facts[by] = recalled{generation, f}
+	return f, nil
+}
+
+// profile returns the load profile of a data version.
+func (r *run) profile(zoneName, dataset, version string) (zone.Stats, error) {
+	k, by := r.engine.recall, [3]string{zoneName, dataset, version}
+	if !r.request.explain {
+		return r.engine.store.Stats(zoneName, dataset, version)
+	}
+	k.mu.Lock()
+	old, ok := k.profiles[by]
+	k.mu.Unlock()
+	if ok {
+		return old, nil
+	}
+	s, err := r.engine.store.Stats(zoneName, dataset, version)
+	if err != nil {
+		return s, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.profiles) >= recallMost {
+		clear(k.profiles)
+	}
+	k.profiles[by] = s
+	return s, nil
+}
