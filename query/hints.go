@@ -5,10 +5,12 @@ import "strings"
 // hint says what the asking person can do about a reason.
 type hint struct{ zh, en string }
 
-// hints are by the beginning of policy's codes; the longest that fits counts.
+// hints are by the beginning of policy's codes, and of those of the analysis
+// that say nothing themselves; the longest that fits counts.
 // Nothing is said of the facts themselves, which the texts of the reasons name.
 var hints = map[string]hint{
 	"":                     {"向专区监管部门了解依据", "ask the zone regulator for the basis"},
+	"UNKNOWN_NAME":         {"核对拼写;本专区已发布的目录见 get datasets", "check the spelling; get datasets lists what the zone has published"},
 	"LICENSE_":             {"由协议各方续签、更正或恢复协议后再提问", "the parties must renew, mend or resume the license first"},
 	"OPERATOR_":            {"由本单位更正登记信息或补交证明材料", "have your organization's registration or evidence mended"},
 	"ACCESS_":              {"限制措施解除后再提问", "ask again when the restriction is lifted"},

@@ -207,6 +207,9 @@ func (p *parsed) analyze() (*analyzed, error) {
 		var reasons []Detail
 		for _, f := range refusal.Faults {
 			d := Detail{Code: f.Code, ZH: f.ZH, EN: f.EN, HintZH: f.HintZH, HintEN: f.HintEN, Articles: f.Articles, Path: f.Path}
+			if h := hintFor(f.Code); d.HintZH == "" {
+				d.HintZH, d.HintEN = h.zh, h.en
+			}
 			if f.Start >= 0 {
 				d.Span = &Span{f.Start, f.End}
 			}

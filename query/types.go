@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"zonebox/policy"
 	"zonebox/release"
 	"zonebox/sandbox"
 )
@@ -81,6 +82,10 @@ type DocumentView struct {
 	At       time.Time       `json:"at"`
 	Document json.RawMessage `json:"document,omitempty"`
 }
+
+// VerdictDeny is the verdict of an Explanation that says why a statement is
+// refused.
+const VerdictDeny = string(policy.Deny)
 
 // Explanation is what Answer would decide and run, made without touching data.
 type Explanation struct {

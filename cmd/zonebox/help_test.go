@@ -66,7 +66,7 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 	want := map[string]int{
 		"AUTH_FAILED": 3, "ROLE_REQUIRED": 3, "NOT_FOUND": 2, "BAD_REQUEST": 2, "DOCUMENT_REFUSED": 3,
 		"QUERY_IN_REVIEW": 4, "OUTPUT_IN_REVIEW": 4, "RUN_STATE": 3, "APPROVAL_VOID": 3, "WITHHELD": 6,
-		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "SYNTAX": 2, "BIND": 2,
+		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "EXPLAIN_RATE": 7, "SYNTAX": 2, "BIND": 2,
 		"LOAD_REFUSED": 3, "DATA_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "STOPPED": 1, "INTERNAL": 1,
 	}
 	got := querytest.ErrorCodes(t, filepath.Join("..", "..", "query"))

@@ -32,6 +32,9 @@ func (a *app) printExplanation(x *query.Explanation) error {
 	for _, r := range x.Warnings {
 		fmt.Fprintf(w, "  ! %s %s [%s]\n", r.Code, a.say(r.ZH, r.EN), strings.Join(r.Articles, ", "))
 	}
+	if x.Verdict == query.VerdictDeny && len(x.Outputs) == 0 {
+		return nil
+	}
 	t := newTable(a.say("读取的列", "column read"), a.say("级别", "level"), a.say("形态", "form"), a.say("脱敏方式或许可", "recipe or permissions"))
 	for _, c := range x.Columns {
 		t.AppendRow([]any{c.Column, c.Level, c.Form, c.How})

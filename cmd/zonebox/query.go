@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"zonebox/api"
+	"zonebox/query"
 	"zonebox/release"
 )
 
@@ -94,16 +95,27 @@ func (a *app) explainCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output == "json" {
-				return a.printJSON(x)
+			if output == "json" || a.json {
+				err = a.printJSON(x)
+			} else {
+				err = a.printExplanation(x)
 			}
-			return a.printExplanation(x)
+			if err != nil || x.Verdict != query.VerdictDeny {
+				return err
+			}
+			return refusedError{x}
 		},
 	}
 	requestFlags(a, c, &r)
 	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
 	return c
 }
+
+// refusedError ends an explain of a statement that is refused; what there is to
+// say of it was said.
+type refusedError struct{ x *query.Explanation }
+
+func (e refusedError) Error() string { return "zonebox: refused: " + e.x.Reasons[0].Code }
 
 func (a *app) openCmd() *cobra.Command {
 	var output string

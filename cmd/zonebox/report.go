@@ -16,6 +16,13 @@ import (
 // report prints err on stderr, or with --json on stdout, and returns the exit
 // code.
 func (a *app) report(err error) int {
+	var refused refusedError
+	if errors.As(err, &refused) {
+		if r := refused.x.Reasons[0]; !a.json {
+			fmt.Fprintf(a.stderr, "zonebox: error: %s %s\n", r.Code, printableText(a.say(r.ZH, r.EN)))
+		}
+		return exitDenied
+	}
 	p, code := a.problem(err)
 	if a.json {
 		enc := json.NewEncoder(a.stdout)

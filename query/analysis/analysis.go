@@ -161,10 +161,11 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 	if err != nil {
 		return nil, err
 	}
-	first := &analyzer{sql: sql}
+	first := &analyzer{sql: sql, tables: tables, facts: newFacts()}
 	first.surface(tree, tree)
 	if len(first.faults) > 0 {
-		return nil, first.refusal()
+		first.mentioned(tree)
+		return nil, first.refusal(nil)
 	}
 	// Only a statement that reads a protected table is rewritten so that it
 	// cannot raise, since that changes results. Whether it does is known once

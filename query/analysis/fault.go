@@ -97,13 +97,13 @@ var texts = map[string]wording{
 		"ask for the smallest grant on %s (COMPUTE_ONLY or MASKED)", scope13},
 	NoEntityKey: {"受保护的表未登记主体键,无法保证最小人数:%s", "the protected table %s declares no entity key, so no minimum group can be kept",
 		"请数据提供单位登记主体键", "the provider must declare the entity key", level14},
-	UnsupportedSyntax:  {"不支持的语法:%s", "unsupported syntax: %s", "", "", domain16},
+	UnsupportedSyntax:  {"不支持的语法:%s", "unsupported syntax: %s", "改用受支持的写法", "write it in a supported way", domain16},
 	TooComplex:         {"语句过于复杂:%s", "the statement is too complex: %s", "请拆分语句", "split the statement", domain16},
 	TypeMismatch:       {"类型不一致,转换可能失败:%s", "types differ and the conversion could fail: %s", "请用 TRY_CAST 写明转换", "write the conversion with TRY_CAST", domain16},
 	MayRaise:           {"该表达式可能报错,而报错会泄露信息:%s", "the expression could raise an error, which would reveal a bit: %s", "请在子查询中聚合,在外层计算", "aggregate in a subquery and compute outside", both1416},
-	FunctionNotAllowed: {"函数不在许可清单内:%s", "the function %s is not on the reviewed list", "", "", domain16},
+	FunctionNotAllowed: {"函数不在许可清单内:%s", "the function %s is not on the reviewed list", "改用许可清单内的函数", "use a function of the reviewed list", domain16},
 	NotGrouped:         {"未分组的列只能出现在聚合函数中:%s", "%s must appear in GROUP BY or inside an aggregate", "加入 GROUP BY", "add it to GROUP BY", domain16},
-	MisplacedAggregate: {"此处不能使用聚合函数:%s", "the aggregate %s is not allowed here", "", "", domain16},
+	MisplacedAggregate: {"此处不能使用聚合函数:%s", "the aggregate %s is not allowed here", "在子查询中聚合,或写进 HAVING", "aggregate in a subquery, or write the condition into HAVING", domain16},
 	ComputeOnlyProjected: {"仅供计算的列不得输出:%s", "the compute-only column %s must not leave",
 		"改用聚合(如 avg、sum),或申请 MASKED 授权:%s", "use an aggregate, or ask for a MASKED grant on %s", both1416},
 	ComputeOnlyPredicate: {"仅供计算的列不得用于此条件:%s", "the compute-only column %s must not be used in this condition",
@@ -158,12 +158,50 @@ func fill(s, name string) string {
 	return s
 }
 
+// refusal returns what was found. root is the statement as far as it was lowered,
+// nil if it was not.
 func (a *analyzer) refusal(root *block) *Refusal {
 	sort.SliceStable(a.faults, func(i, j int) bool { return a.faults[i].Start < a.faults[j].Start })
-	for _, it := range root.items {
-		for _, s := range it.val.from {
-			a.facts.columns[s.String()] = true
+	if root != nil {
+		for _, it := range root.items {
+			for _, s := range it.val.from {
+				a.facts.columns[s.String()] = true
+			}
 		}
 	}
-	return &Refusal{Faults: a.faults, Known: a.known(), Protected: a.protected()}
+	out := &Refusal{Faults: a.faults, Known: a.known()}
+	for name := range a.facts.tables {
+		out.Protected = out.Protected || a.tables[fold(name)].protected
+	}
+	return out
+}
+
+// mentioned notes the tables that a statement names which was not lowered: those
+// that no common table of it hides.
+func (a *analyzer) mentioned(q ast.Query) {
+	hidden := map[string]bool{}
+	ast.Walk(q, func(n ast.Node) bool {
+		for _, c := range withOf(n) {
+			hidden[fold(c.Name)] = true
+		}
+		return true
+	})
+	ast.Walk(q, func(n ast.Node) bool {
+		if t, ok := n.(*ast.Table); ok && t.Schema == "" && t.Catalog == "" && !hidden[fold(t.Name)] && a.tables[fold(t.Name)] != nil {
+			a.facts.tables[a.tables[fold(t.Name)].Name] = true
+		}
+		return true
+	})
+}
+
+func withOf(n ast.Node) []ast.CTE {
+	switch n := n.(type) {
+	case *ast.Select:
+		return n.With
+	case *ast.SetOperation:
+		return n.With
+	case *ast.Recursive:
+		return n.With
+	}
+	return nil
 }
