@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"time"
 
 	"zonebox/sandbox"
 )
@@ -23,4 +24,29 @@ func (e *Engine) Asked(ctx context.Context, user string) (int64, error) {
 		return 0, err
 	}
 	return h.Queries24h, nil
+}
+
+// Reader returns the session that waits for the next explain of a person, nil if
+// there is none.
+func Reader(e *Engine, user string) *sandbox.Session {
+	e.readers.mu.Lock()
+	defer e.readers.mu.Unlock()
+	if r := e.readers.kept[user]; r != nil {
+		return r.session
+	}
+	return nil
+}
+
+// Readers is how many sessions wait for explains.
+func Readers(e *Engine) int {
+	e.readers.mu.Lock()
+	defer e.readers.mu.Unlock()
+	return len(e.readers.kept)
+}
+
+// BoundReaders sets how long a reader may wait and live, and what it may read.
+func BoundReaders(e *Engine, idle, age time.Duration, statements int) {
+	e.readers.mu.Lock()
+	defer e.readers.mu.Unlock()
+	e.readers.idle, e.readers.age, e.readers.statements = idle, age, statements
 }

@@ -22,8 +22,10 @@ const (
 // runs: what a statement may have done to it stays with who wrote it. It is safe
 // for concurrent use.
 type readers struct {
-	most int           // kept at once
-	age  time.Duration // of the oldest that still reads
+	most       int           // kept at once
+	age        time.Duration // of the oldest that still reads
+	idle       time.Duration // since its last explain
+	statements int           // explains of one
 
 	mu        sync.Mutex
 	kept      map[string]*reader // idle ones, by person
@@ -45,7 +47,7 @@ type reader struct {
 // explain may take longer than half of that, so that none is begun which its
 // worker's end would cut short.
 func newReaders(most int, wall time.Duration) *readers {
-	return &readers{most: most, age: wall / 2, kept: map[string]*reader{}}
+	return &readers{most: most, age: wall / 2, idle: readerIdle, statements: readerStatements, kept: map[string]*reader{}}
 }
 
 // take returns the worker that reads for user, a fresh one from the pool if none
@@ -83,7 +85,7 @@ func start(ctx context.Context, pool *sandbox.Pool) (*sandbox.Session, error) {
 // happened that would end it.
 func (k *readers) give(r *reader, well bool) error {
 	r.statements++
-	if !well || r.statements >= readerStatements || time.Since(r.began) >= k.age || r.session.Ended() {
+	if !well || r.statements >= k.statements || time.Since(r.began) >= k.age || r.session.Ended() {
 		return r.session.Close()
 	}
 	k.mu.Lock()
@@ -92,7 +94,7 @@ func (k *readers) give(r *reader, well bool) error {
 		return r.session.Close()
 	}
 	k.kept[r.user] = r
-	r.idle = time.AfterFunc(readerIdle, func() { k.drop(r) })
+	r.idle = time.AfterFunc(k.idle, func() { k.drop(r) })
 	return nil
 }
 
