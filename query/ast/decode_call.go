@@ -83,8 +83,8 @@ func (d *decoder) star(m Meta, r *record) Expr {
 		return s
 	}
 	c := &Columns{Meta: m, Of: of}
+	s.Meta = Meta{Location: NoLocation}
 	if of == nil {
-		s.Meta = Meta{Location: NoLocation}
 		c.Of = s
 		return c
 	}

@@ -2,6 +2,7 @@ package ast
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 )
@@ -158,23 +159,31 @@ func (d *decoder) args(r *record, least, most int) []Expr {
 func (d *decoder) slice(m Meta, r *record) *Slice {
 	list := r.list("children")
 	r.must("children", len(list) == 3 || len(list) == 4)
-	s := &Slice{Meta: m, Expr: d.expr(list[0])}
-	if !isOpen(list[1]) {
-		s.Lower = d.expr(list[1])
-	}
-	if !isOpen(list[2]) {
-		s.Upper = d.expr(list[2])
-	}
+	s := &Slice{Meta: m, Expr: d.expr(list[0]), Lower: d.bound(list[1]), Upper: d.bound(list[2])}
 	if len(list) == 4 {
 		s.Step = d.expr(list[3])
 	}
 	return s
 }
 
-func isOpen(v any) bool {
-	v = fields(v, "value")[0]
-	return fields(v, "type")[0] != nil && fields(fields(v, "type")[0], "id")[0] == "LIST"
+// bound decodes an end of a slice, nil if it is open.
+func (d *decoder) bound(v any) Expr {
+	if value := fields(v, "value")[0]; !reflect.DeepEqual(value, open) {
+		return d.expr(v)
+	}
+	r := d.record("CONSTANT", v)
+	oneOf(r, "class", "CONSTANT")
+	oneOf(r, "type", "VALUE_CONSTANT")
+	r.must("alias", r.text("alias") == "")
+	r.location()
+	r.take("value")
+	r.done()
+	return nil
 }
+
+// open is the value the parser writes for an open end of a slice.
+var open = known(`{"type":{"id":"LIST","type_info":{"type":"LIST_TYPE_INFO","alias":"","extension_info":null,` +
+	`"child_type":{"id":"INTEGER","type_info":null}}},"is_null":false,"value":{"children":[]}}`)
 
 // arity returns how many arguments an operator has; most is 0 if there is no
 // limit.

@@ -138,7 +138,7 @@ func (d *decoder) values(r *record) *Values {
 	v := &Values{}
 	for _, row := range r.list("values") {
 		list, ok := row.([]any)
-		r.must("values", ok && len(list) > 0)
+		r.must("values", ok && len(list) > 0 && (len(v.Rows) == 0 || len(list) == len(v.Rows[0])))
 		v.Rows = append(v.Rows, d.exprs(list))
 	}
 	r.must("values", len(v.Rows) > 0)
@@ -239,7 +239,8 @@ func (d *decoder) unpivotEntry(v any) UnpivotEntry {
 	e := UnpivotEntry{Alias: r.text("alias")}
 	for _, v := range r.list("values") {
 		c := d.value(v)
-		r.must("values", !c.Null && c.Type.ID == "VARCHAR" && c.Text != "")
+		_, number := integers[c.Type.ID] // a column called 2020 may be written bare
+		r.must("values", !c.Null && (number || c.Type.ID == "VARCHAR") && c.Text != "")
 		e.Columns = append(e.Columns, c.Text)
 	}
 	if v := r.take("star_expr"); v != nil {

@@ -211,6 +211,9 @@ func (d *decoder) with(v any) []CTE {
 			recursive = true
 		case *SetOperation:
 			plain = plain || q.Kind == Union
+		case *Select:
+			_, show := q.From.(*Show)
+			info.must("query", !show)
 		}
 		with = append(with, c)
 	}

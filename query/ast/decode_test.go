@@ -12,8 +12,7 @@ import (
 )
 
 // Every change to a field of a tree is either refused or read as another
-// statement: no field is ignored, whatever it holds. Locations and the three
-// spellings of a materialization hint are the exceptions.
+// statement: no field is ignored, whatever it holds. Locations are the exception.
 func TestDecodeIgnoresNoField(t *testing.T) {
 	trees := recorded(t)
 	for _, sql := range strictSample {
@@ -62,6 +61,27 @@ var strictSample = []string{
 	"select * from t x, t y where x.a < y.a",
 	"select * from (select a from t) as x(b)",
 	"with x(a, b) as (select 1, 2) select a from x",
+	"with recursive a(x) using key (x) as (select 1 union select x from a) select * from a",
+	"select sum(a order by b) filter (where c) over (partition by d order by e rows between 1 preceding and 2 following exclude ties) from t",
+	"select lag(a, 1, 0 ignore nulls) over () from t",
+	"select a from t at (version => 1) tablesample system(10%) repeatable (3)",
+	"select l[1], l[1:2], l[:], l[1:-:2], (s).a from t",
+	"select list_transform(l, x -> x + 1), f(a := 1), #1, default from t",
+	"select columns('a'), columns(t.* exclude (t.a)), * rename (t.a as b) from t",
+	"select a::struct(b int, c map(date, foo(1))[3])[], a::union(x variant), a::s.foo, a::geometry from t",
+	"select * from (from t pivot (sum(a) as s for (b, c) in ((1, date '2020-01-01') as x) d in e group by f) as p(q)) as r",
+	"select * from t unpivot include nulls ((v, w) for n in ((a, b) as x, *)) as u(q)",
+	"values (1, 'a'), (2, null)",
+	"select $a, $b",
+	"select $1, $2",
+	"select * from f(a, b := 1) with ordinality as t(c)",
+	"select distinct on (a) a from t qualify b using sample 3 limit 4 %",
+	"select a, b from t group by rollup (a, b)",
+	"select * from (show tables from c.s) as x",
+	"select array[1], grouping(a), *columns(*), f(a) export_state from t group by cube (a)",
+	"select * from t semi join u using (a) positional join v",
+	"select 1 union all select 2 union all select 3 union all select 4",
+	"summarize select a from t",
 }
 
 // mutate calls try with tree after each single change: a field removed, a field

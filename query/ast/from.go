@@ -116,7 +116,7 @@ func (*TableFunction) from()      {}
 // and has nothing else but WITH, ORDER BY, LIMIT and OFFSET; its columns are
 // called valueslist.col0, col1 and so on.
 type Values struct {
-	Rows [][]Expr // never empty, nor is any row
+	Rows [][]Expr // never empty, nor is any row, and all are of one length
 }
 
 // Pos returns NoLocation.
@@ -169,7 +169,10 @@ type Unpivot struct {
 	Columns      []string // column aliases, nil if none
 }
 
-// UnpivotEntry is one or more columns, or one expression such as * or COLUMNS(…).
+// UnpivotEntry is one or more columns, or one expression: * and COLUMNS(…) stand
+// for an entry per column, another with one column in it is computed from that.
+// One without columns, such as lower('A'), is the name of a column: the engine
+// computes it when it binds the statement.
 type UnpivotEntry struct {
 	Columns []string
 	Expr    Expr // nil if Columns
