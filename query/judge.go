@@ -305,6 +305,13 @@ func (a *approved) bind() (*bound, error) {
 	if err != nil {
 		return nil, a.statementError("BIND", err)
 	}
+	if a.Plain {
+		columns := make([]analysis.Column, len(schema))
+		for i, c := range schema {
+			columns[i] = analysis.Column{Name: c.Name, Type: c.Type}
+		}
+		a.Named(columns)
+	}
 	if len(schema) != len(a.Outputs)+len(a.Hidden) {
 		return nil, fail("INTERNAL", errors.New("query: bind gives another number of columns")).of(a.id)
 	}

@@ -288,7 +288,7 @@ func TestBruteForceCatchesUnsoundRewrites(t *testing.T) {
 		var changed []posed
 		var sqls []string
 		for _, q := range qs {
-			tree := ast.Clone(q.st.Tree)
+			tree := ast.Clone(q.st.Tree).(*ast.Select)
 			m.change(tree)
 			if !ast.Equal(tree, q.st.Tree) {
 				changed, sqls = append(changed, q), append(sqls, ast.Print(tree))

@@ -122,7 +122,7 @@ func (b *block) argument(f *Function, e *ast.Function, arg ast.Expr, v value) bo
 		return false
 	}
 	_, _, bare := owner(arg)
-	own := bare && (v.perEntity || v.origin != nil && b.isLive(v.origin.ref))
+	own := bare && !v.mixed && (v.perEntity || v.origin != nil && b.isLive(v.origin.ref) || v.live && len(v.among) > 0)
 	permission := "agg:" + f.Name
 	if f.Name == "mean" {
 		permission = "agg:avg"
@@ -136,7 +136,7 @@ func (b *block) argument(f *Function, e *ast.Function, arg ast.Expr, v value) bo
 		a.fault(ComputeOnlyExpression, e.Args[0], v.name(), v.name(), v.path...)
 	case !own:
 		a.fault(AggregateArgument, e, e.Name, "")
-	case f.Reveals && (len(v.secret) > 0 || v.perEntity || v.origin.column.Mode != Clear):
+	case f.Reveals && (len(v.secret) > 0 || v.perEntity || !v.clear()):
 		a.fault(AggregateReveals, e, e.Name, "", v.path...)
 	case v.token && f.Name != "count":
 		a.fault(TokenNotBare, e, v.name(), "", v.path...)
@@ -192,4 +192,14 @@ func (b *block) fixes(l live) bool {
 		}
 	}
 	return false
+}
+
+// clear reports whether v is a column that is granted as it is, in all rows.
+func (v value) clear() bool {
+	for _, o := range v.among {
+		if o.column.Mode != Clear {
+			return false
+		}
+	}
+	return v.origin == nil || v.origin.column.Mode == Clear
 }

@@ -70,13 +70,18 @@ type Options struct {
 
 // Statement is an accepted statement with its rewrite.
 type Statement struct {
-	Tree *ast.Select // the rewrite
+	Tree ast.Query // the rewrite
 	SQL  string      // its print
 
 	Outputs    []Output
 	Hidden     []Hidden // columns of Tree after Outputs, in this order
 	References []Reference
 	Scans      []Scan
+
+	// Plain: reads no protected table and is more than the analysis resolves, so
+	// that Tree is what was written. Outputs come with Named.
+	Plain bool
+	reads sources // of a plain statement
 
 	Protected   bool // reads a protected table
 	RecordLevel bool // rows of a protected table leave unaggregated
@@ -161,27 +166,29 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 	if err != nil {
 		return nil, err
 	}
-	first := &analyzer{sql: sql, tables: tables, facts: newFacts()}
-	first.surface(tree, tree)
-	if len(first.faults) > 0 {
-		first.mentioned(tree)
-		return nil, first.refusal(nil)
-	}
+	p := (&analyzer{sql: sql, tables: tables, opt: opt, facts: newFacts(), scans: map[*table]map[string]bool{}}).survey(tree)
+	open := p.open()
 	// Only a statement that reads a protected table is rewritten so that it
-	// cannot raise, since that changes results. Whether it does is known once
-	// its names are resolved.
-	for _, hard := range []bool{false, true} {
-		a := &analyzer{sql: sql, tables: tables, opt: opt, hard: hard, facts: newFacts()}
-		root := a.root(tree.(*ast.Select))
-		if !hard && a.protected() {
-			continue
-		}
-		if len(a.faults) > 0 {
-			return nil, a.refusal(root)
-		}
-		return a.statement(root), nil
+	// cannot raise, since that changes results.
+	a := &analyzer{sql: sql, tables: tables, opt: opt, hard: !open, facts: newFacts(), scans: map[*table]map[string]bool{}}
+	a.surface(tree, tree)
+	var root *block
+	if len(a.faults) == 0 {
+		root = a.root(tree)
+	} else {
+		a.facts.tables = p.facts.tables
 	}
-	panic("analysis: unreachable")
+	switch {
+	case open && a.protected():
+		return nil, fmt.Errorf("analysis: a protected table was overlooked")
+	case open && len(p.faults) > 0:
+		return nil, p.refusal(nil)
+	case open && len(a.faults) > 0 && !a.overflow:
+		return p.statement(tree), nil
+	case len(a.faults) > 0:
+		return nil, a.refusal(root)
+	}
+	return a.statement(root), nil
 }
 
 // index checks the catalogue and keys it by folded name.

@@ -15,6 +15,7 @@ import (
 type block struct {
 	a         *analyzer
 	root      bool
+	env       *env // common tables its subqueries may name
 	relations []*relation
 	scope     scope
 	links     []link
@@ -28,6 +29,9 @@ type block struct {
 
 	live               []live // references whose rows reach this block
 	enforced, deferred []live // of live, if aggregated
+
+	set   *ast.SetOperation // instead of out, with the parts below
+	parts []*block
 
 	items   []*item
 	hidden  []Hidden   // of the root
@@ -73,6 +77,7 @@ func (a *analyzer) block(s *ast.Select, e *env, root bool) *block {
 	if s.Distinct && groups(s) {
 		s = nested(s)
 	}
+	b.env = e
 	from, scope := b.from(s.From, e)
 	b.scope = scope
 	b.out = &ast.Select{From: from}

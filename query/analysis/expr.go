@@ -111,7 +111,7 @@ func (x *lowering) lower(e ast.Expr, condition bool) (ast.Expr, value) {
 	case *ast.Function:
 		return x.function(e)
 	case *ast.Subquery:
-		a.fault(UnsupportedSyntax, e, "subquery in an expression", "")
+		return x.subquery(e)
 	case *ast.Star:
 		a.fault(UnsupportedSyntax, e, "*", "")
 	case *ast.Collate:

@@ -71,6 +71,8 @@ const (
 	JoinSourceNotPlain    = "JOIN_SOURCE_NOT_PLAIN"
 	LimitUnderProtected   = "LIMIT_UNDER_PROTECTED"
 	OrderNotOutput        = "ORDER_NOT_OUTPUT"
+	SetOverProtected      = "SET_OVER_PROTECTED"
+	SubqueryProtected     = "SUBQUERY_PROTECTED"
 )
 
 // wording is what a code means: a sentence in each language, with %s for the name
@@ -128,6 +130,10 @@ var texts = map[string]wording{
 	JoinSourceNotPlain: {"与受保护表连接的子查询不得自带连接:%s", "a subquery joined with a protected table must not contain a join: %s", "直接连接各表", "join the tables themselves", both1416},
 	LimitUnderProtected: {"聚合前不得对受保护的行使用 LIMIT:%s", "LIMIT must not cut rows of a protected table before they are aggregated: %s",
 		"把 LIMIT 移到最外层", "move LIMIT to the outermost query", both1416},
+	SetOverProtected: {"受保护的行不得参与 %s,只可 UNION ALL", "rows of protected tables may be put together by UNION ALL only, not by %s",
+		"先在子查询中聚合,或改用 UNION ALL", "aggregate in the inputs first, or use UNION ALL", both1416},
+	SubqueryProtected: {"表达式中的子查询须先聚合受保护的行:%s", "a subquery in an expression must aggregate the protected rows it reads: %s",
+		"在子查询中聚合,或改写为等值连接", "aggregate inside it, or write it as a join on equal columns", both1416},
 	OrderNotOutput: {"记录级结果只能按输出列排序:%s", "record-level answers may be ordered by output columns only: %s", "把该排序键加入输出", "add the sort key to the output", both1416},
 }
 
@@ -174,24 +180,6 @@ func (a *analyzer) refusal(root *block) *Refusal {
 		out.Protected = out.Protected || a.tables[fold(name)].protected
 	}
 	return out
-}
-
-// mentioned notes the tables that a statement names which was not lowered: those
-// that no common table of it hides.
-func (a *analyzer) mentioned(q ast.Query) {
-	hidden := map[string]bool{}
-	ast.Walk(q, func(n ast.Node) bool {
-		for _, c := range withOf(n) {
-			hidden[fold(c.Name)] = true
-		}
-		return true
-	})
-	ast.Walk(q, func(n ast.Node) bool {
-		if t, ok := n.(*ast.Table); ok && t.Schema == "" && t.Catalog == "" && !hidden[fold(t.Name)] && a.tables[fold(t.Name)] != nil {
-			a.facts.tables[a.tables[fold(t.Name)].Name] = true
-		}
-		return true
-	})
 }
 
 func withOf(n ast.Node) []ast.CTE {

@@ -42,7 +42,7 @@ func (b *block) from(f ast.From, e *env) (ast.From, scope) {
 	case *ast.Table:
 		return b.table(f, e)
 	case *ast.Derived:
-		inner := b.a.block(f.Query.(*ast.Select), e, false)
+		inner := b.a.query(f.Query, e, false)
 		return b.derived(inner, f.Alias, f.Columns, f)
 	case *ast.Join:
 		return b.join(f, e)
@@ -67,7 +67,7 @@ func (b *block) table(t *ast.Table, e *env) (ast.From, scope) {
 		alias = t.Name
 	}
 	if c := e.find(t.Name); c != nil {
-		inner := a.block(c.cte.Query.(*ast.Select), c.env, false)
+		inner := a.query(c.cte.Query, c.env, false)
 		inner.rename(c.cte.Columns, t)
 		return b.derived(inner, alias, t.Columns, t)
 	}
@@ -126,7 +126,7 @@ func (b *block) derived(inner *block, alias string, names []string, node ast.Nod
 	for _, l := range inner.live {
 		r.live = append(r.live, live{l.ref, r.expr(entityName(l.ref))})
 	}
-	return b.add(r, &ast.Derived{Location: ast.NoLocation, Alias: alias, Query: inner.out})
+	return b.add(r, &ast.Derived{Location: ast.NoLocation, Alias: alias, Query: inner.query()})
 }
 
 func (b *block) add(r *relation, f ast.From) (ast.From, scope) {

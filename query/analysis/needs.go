@@ -38,12 +38,28 @@ type Need struct {
 func (a *analyzer) needs(root *ast.Select) map[*table][][]Need {
 	n := &needing{a: a, lists: map[*table][][]Need{}}
 	n.block(root, nil)
+	ast.Walk(root, func(x ast.Node) bool {
+		if s, ok := x.(*ast.Subquery); ok {
+			n.whole(s.Query)
+		}
+		return true
+	})
 	for t, lists := range n.lists {
 		if slices.ContainsFunc(lists, func(l []Need) bool { return len(l) == 0 }) {
 			delete(n.lists, t)
 		}
 	}
 	return n.lists
+}
+
+// whole notes that the tables of a query in an expression need every row.
+func (n *needing) whole(q ast.Query) {
+	ast.Walk(q, func(x ast.Node) bool {
+		if t, ok := x.(*ast.Table); ok {
+			n.lists[n.a.tables[fold(t.Name)]] = [][]Need{{}}
+		}
+		return true
+	})
 }
 
 type needing struct {
@@ -111,7 +127,14 @@ func (n *needing) from(f ast.From, known []compared) {
 				inner = append(inner, c)
 			}
 		}
-		n.block(f.Query.(*ast.Select), inner)
+		switch q := f.Query.(type) {
+		case *ast.Select:
+			n.block(q, inner)
+		case *ast.SetOperation: // its columns are found by place, not by name
+			for _, in := range q.Inputs {
+				n.block(in.(*ast.Select), nil)
+			}
+		}
 	case *ast.Join:
 		var on []compared
 		if f.On != nil {

@@ -59,6 +59,8 @@ type value struct {
 	secret sources      // those of them that must not leave as they are
 	tells  []value      // compute-only columns that a join tells by it
 	origin *origin      // the column it is, unchanged; nil if computed
+	among  []origin     // columns of which it is one, each in other rows of a union
+	mixed  bool         // in some rows of a union computed from protected ones
 	token  bool         // a keyed token, unchanged
 	masked bool
 	recipe string

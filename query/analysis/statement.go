@@ -22,6 +22,7 @@ type analyzer struct {
 	hard   bool // a protected table is read: nothing may raise
 
 	references []*reference
+	scans      map[*table]map[string]bool // columns read, by table; of subqueries while they are lowered
 	facts      facts
 	faults     []Fault
 	trial      bool // lowering to compare only: leave no trace
@@ -83,8 +84,8 @@ func (a *analyzer) protected() bool {
 	return false
 }
 
-func (a *analyzer) root(s *ast.Select) *block {
-	b := a.block(s, nil, true)
+func (a *analyzer) root(q ast.Query) *block {
+	b := a.query(q, nil, true)
 	if a.overflow {
 		a.faults = nil // whatever else was found depends on what was left out
 		a.fault(TooComplex, nil, "SELECT", "")
@@ -94,7 +95,7 @@ func (a *analyzer) root(s *ast.Select) *block {
 
 // statement assembles the result.
 func (a *analyzer) statement(root *block) *Statement {
-	scans := map[*table]map[string]bool{}
+	scans := a.scans
 	root.assemble(nil, scans)
 	st := &Statement{Tree: root.out, SQL: ast.Print(root.out), Hidden: root.hidden, Protected: a.protected(), RecordLevel: root.record,
 		Limit: root.limit, Offset: root.offset, Ordered: len(root.out.OrderBy) > 0, Order: root.order}
@@ -201,6 +202,10 @@ func level(c *Column) int {
 // column enters the engine only to be dropped there. used names the columns the
 // block outside reads, nil at the root.
 func (b *block) assemble(used map[string]bool, scans map[*table]map[string]bool) {
+	if b.set != nil {
+		b.assembleParts(scans)
+		return
+	}
 	keep := used == nil || b.out.Distinct || len(b.out.OrderBy) > 0
 	for _, it := range b.items {
 		if keep || used[fold(it.name)] {
@@ -225,7 +230,9 @@ func (b *block) assemble(used map[string]bool, scans map[*table]map[string]bool)
 	note := func(e ast.Node) {
 		ast.Walk(e, func(n ast.Node) bool {
 			if c, ok := n.(*ast.Column); ok {
-				reads[fold(c.Names[0])][fold(c.Names[1])] = true
+				if columns := reads[fold(c.Names[0])]; columns != nil { // else of a subquery
+					columns[fold(c.Names[1])] = true
+				}
 			}
 			return true
 		})

@@ -67,12 +67,12 @@ func TestTheGateGetsTheCountsAndTheLimit(t *testing.T) {
 		t.Errorf("hidden %v, want %v", st.Hidden, want)
 	}
 	for i, h := range st.Hidden {
-		if got := st.Tree.List[len(st.Outputs)+i].As(); got != h.Name {
+		if got := st.Tree.(*ast.Select).List[len(st.Outputs)+i].As(); got != h.Name {
 			t.Errorf("column %d of the rewrite is %q, want %q", len(st.Outputs)+i, got, h.Name)
 		}
 	}
 	st = allowed(t, "select count(*) from visits limit 5 offset 2")
-	if st.Limit == nil || *st.Limit != 5 || st.Offset == nil || *st.Offset != 2 || st.Tree.Limit != nil || st.Tree.Offset != nil {
+	if st.Limit == nil || *st.Limit != 5 || st.Offset == nil || *st.Offset != 2 || st.Tree.(*ast.Select).Limit != nil || st.Tree.(*ast.Select).Offset != nil {
 		t.Errorf("limit %v and offset %v, with %s", st.Limit, st.Offset, st.SQL)
 	}
 }

@@ -34,8 +34,14 @@ func strange(n ast.Node) string {
 	case *ast.Select:
 		return strangeSelect(n)
 	case *ast.SetOperation:
-		return string(n.Kind)
-	case *ast.Empty, *ast.Column, *ast.Constant, *ast.Comparison, *ast.Conjunction, *ast.Cast, *ast.Case, *ast.Between, *ast.Collate, *ast.Subquery:
+		switch {
+		case n.Kind == ast.UnionByName:
+			return "UNION BY NAME"
+		case n.Percent:
+			return "LIMIT %"
+		}
+		return ""
+	case *ast.Empty, *ast.Column, *ast.Constant, *ast.Comparison, *ast.Conjunction, *ast.Cast, *ast.Case, *ast.Between, *ast.Collate, *ast.Subquery, *ast.Values:
 		return ""
 	case *ast.Table:
 		if n.At != nil {
@@ -82,8 +88,6 @@ func strange(n ast.Node) string {
 		return "WITH RECURSIVE"
 	case *ast.TableFunction:
 		return "table function"
-	case *ast.Values:
-		return "VALUES"
 	case *ast.Pivot:
 		return "PIVOT"
 	case *ast.Unpivot:
