@@ -71,7 +71,7 @@ type Options struct {
 // Statement is an accepted statement with its rewrite.
 type Statement struct {
 	Tree ast.Query // the rewrite
-	SQL  string      // its print
+	SQL  string    // its print
 
 	Outputs    []Output
 	Hidden     []Hidden // columns of Tree after Outputs, in this order

@@ -190,8 +190,8 @@ func TestRewritesNameEverythingInFull(t *testing.T) {
 			continue
 		}
 		st, err := analyze(t, recorded, c.sql, cat)
-		if err != nil {
-			continue
+		if err != nil || st.Plain {
+			continue // a plain statement runs as it was written
 		}
 		ast.Walk(st.Tree, func(n ast.Node) bool {
 			switch n := n.(type) {
@@ -199,7 +199,7 @@ func TestRewritesNameEverythingInFull(t *testing.T) {
 				if len(n.Names) != 2 {
 					t.Errorf("%s: column %v is not qualified", st.SQL, n.Names)
 				}
-			case *ast.Star, *ast.Subquery:
+			case *ast.Star:
 				t.Errorf("%s: holds %T", st.SQL, n)
 			case *ast.Select:
 				if len(n.With) > 0 {

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"slices"
 	"sort"
 
 	"zonebox/query/ast"
@@ -220,7 +221,11 @@ func (b *block) assemble(used map[string]bool, scans map[*table]map[string]bool)
 	for i, h := range b.hidden {
 		b.out.List = append(b.out.List, as(h.Name, b.counts[i]))
 	}
-	if len(b.out.List) == 0 {
+	switch {
+	case b.aggregated && len(b.keys) == 0 && b.out.Having == nil && !slices.ContainsFunc(b.out.List, hasAggregate):
+		// Without an aggregate it would have a row for every row it reads.
+		b.out.List = append(b.out.List, as("__one", &ast.Function{Meta: none(), Name: "count_star"}))
+	case len(b.out.List) == 0:
 		b.out.List = []ast.Expr{as("__one", number(1))}
 	}
 	reads := map[string]map[string]bool{}

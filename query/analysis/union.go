@@ -112,11 +112,11 @@ func (b *block) merged(i int, row *reference) *item {
 		}
 	}
 	if a.hard {
-		t, ok := unify(es, vs)
+		t, ok := settle(es, vs)
 		if !ok {
 			a.fault(TypeMismatch, first.node, first.name, "")
 		}
-		out.typ = certain(t)
+		out.typ = t
 		for n, part := range b.parts {
 			part.items[i].expr = es[n]
 		}
