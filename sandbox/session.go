@@ -30,6 +30,11 @@ type Table = wire.Table
 // the number of its distinct values, nulls aside, or k if there are more.
 func Counter(k int) string { return wire.Counter(k) }
 
+// A Parameter is the value of $Name in a statement: Text as the engine's type
+// Type spells it, in the forms that wire.Parameter tells. The worker takes no
+// other, and none that the statement reads as another type.
+type Parameter = wire.Parameter
+
 // Limits bounds a result.
 type Limits struct {
 	// Rows and Bytes (of Arrow data) end the session with ErrOutput when they
@@ -72,6 +77,7 @@ type Session struct {
 	base        int64 // address space in use when the worker was ready
 	attachedLen int64
 	streams     streams
+	parameters  []Parameter
 	text        int // bytes of the statement under way
 	phase       phase
 
@@ -185,6 +191,16 @@ func (s *Session) Parse(ctx context.Context, sql string) ([]byte, error) {
 	}
 }
 
+// SetParameters gives the statements that follow the values of all their
+// parameters: none has others. It returns an error if a value cannot be one.
+func (s *Session) SetParameters(values []Parameter) error {
+	if err := wire.CheckParameters(values); err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	s.parameters = values
+	return nil
+}
+
 // Bind returns the result columns of sql over empty tables. groups are the k up
 // to which sql counts by the aggregates Counter(k): ascending, from 1 to 1000.
 // No other k binds.
@@ -199,7 +215,7 @@ func (s *Session) Bind(ctx context.Context, tables []Table, sql string, groups .
 		return nil, err
 	}
 	defer s.watch(ctx)()
-	if err := s.send(wire.AppendJSON(nil, wire.Bind, wire.BindMessage{Tables: tables, SQL: sql, Groups: groups}), nil); err != nil {
+	if err := s.send(wire.AppendJSON(nil, wire.Bind, wire.BindMessage{Tables: tables, SQL: sql, Groups: groups, Parameters: s.parameters}), nil); err != nil {
 		return nil, err
 	}
 	return s.receiveSchema(nil)
@@ -225,7 +241,7 @@ func (s *Session) Execute(ctx context.Context, sql string, tree [32]byte, lim Li
 		lim.Bytes = 256 << 20
 	}
 	stop := s.watch(ctx)
-	m := wire.ExecuteMessage{SQL: sql, Tree: tree[:], Groups: groups, Rows: lim.Rows, Bytes: lim.Bytes}
+	m := wire.ExecuteMessage{SQL: sql, Tree: tree[:], Groups: groups, Parameters: s.parameters, Rows: lim.Rows, Bytes: lim.Bytes}
 	if err := s.send(wire.AppendJSON(nil, wire.Execute, m), nil); err != nil {
 		stop()
 		return nil, err

@@ -27,7 +27,7 @@ func (s *server) bind(m wire.BindMessage) error {
 		}
 		defer func() { _ = s.engine.run("DROP TABLE " + quote(t.Name)) }()
 	}
-	stmt, columns, err := s.engine.prepare(m.SQL)
+	stmt, columns, err := s.engine.prepare(m.SQL, m.Parameters)
 	duckdb.DestroyPrepare(&stmt)
 	if err != nil {
 		return err
@@ -35,9 +35,26 @@ func (s *server) bind(m wire.BindMessage) error {
 	return s.reply(wire.Schema, wire.SchemaMessage{Columns: columns})
 }
 
-// prepare binds sql and returns its result columns. The caller destroys the
-// statement, also when there is an error.
-func (e *engine) prepare(sql string) (duckdb.PreparedStatement, []wire.Column, error) {
+// typed reports whether res has just the types of columns: chunks are read by
+// them.
+func typed(res *duckdb.Result, columns []wire.Column) bool {
+	if int(duckdb.ColumnCount(res)) != len(columns) {
+		return false
+	}
+	for i, c := range columns {
+		t := duckdb.ColumnLogicalType(res, duckdb.IdxT(i))
+		name := typeName(t)
+		duckdb.DestroyLogicalType(&t)
+		if name != c.Type {
+			return false
+		}
+	}
+	return true
+}
+
+// prepare binds sql and the values of its parameters and returns its result
+// columns. The caller destroys the statement, also when there is an error.
+func (e *engine) prepare(sql string, parameters []wire.Parameter) (duckdb.PreparedStatement, []wire.Column, error) {
 	var stmt duckdb.PreparedStatement
 	if strings.IndexByte(sql, 0) >= 0 {
 		return stmt, nil, faulted("encoding")
@@ -48,8 +65,8 @@ func (e *engine) prepare(sql string) (duckdb.PreparedStatement, []wire.Column, e
 	if duckdb.PreparedStatementType(stmt) != duckdb.StatementTypeSelect {
 		return stmt, nil, faulted("not_select")
 	}
-	if duckdb.NParams(stmt) != 0 {
-		return stmt, nil, faulted("parameter")
+	if err := assign(stmt, parameters); err != nil {
+		return stmt, nil, err
 	}
 	columns := make([]wire.Column, duckdb.PreparedStatementColumnCount(stmt))
 	if len(columns) > wire.MaxColumns {

@@ -36,7 +36,7 @@ func (s *server) execute(m wire.ExecuteMessage) error {
 	if err := s.engine.count(m.Groups); err != nil {
 		return err
 	}
-	stmt, columns, err := s.engine.prepare(m.SQL)
+	stmt, columns, err := s.engine.prepare(m.SQL, m.Parameters)
 	defer duckdb.DestroyPrepare(&stmt)
 	if err != nil {
 		return err
@@ -49,6 +49,10 @@ func (s *server) execute(m wire.ExecuteMessage) error {
 	defer duckdb.DestroyResult(&res)
 	if duckdb.ExecutePreparedStreaming(stmt, &res) != duckdb.StateSuccess {
 		return engineFault(duckdb.ResultErrorType(&res), duckdb.ResultError(&res))
+	}
+	// A statement with parameters may have been bound again.
+	if !typed(&res, columns) {
+		return faulted("type")
 	}
 	for {
 		chunk := duckdb.FetchChunk(res)

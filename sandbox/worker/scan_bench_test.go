@@ -174,7 +174,7 @@ func cpuTime(t testing.TB) time.Duration {
 
 // drain runs sql as execute does.
 func drain(t testing.TB, e *engine, sql string) {
-	stmt, _, err := e.prepare(sql)
+	stmt, _, err := e.prepare(sql, nil)
 	defer duckdb.DestroyPrepare(&stmt)
 	if err != nil {
 		t.Fatal(sql, err)

@@ -88,11 +88,13 @@ type ParseMessage struct {
 }
 
 // BindMessage asks for the result columns of SQL over empty tables, where it may
-// count up to each k of Groups (ValidGroups).
+// count up to each k of Groups (ValidGroups). Parameters are all that SQL has
+// (CheckParameters).
 type BindMessage struct {
-	Tables []Table `json:"tables"`
-	SQL    string  `json:"sql"`
-	Groups []int   `json:"groups,omitempty"`
+	Tables     []Table     `json:"tables"`
+	SQL        string      `json:"sql"`
+	Groups     []int       `json:"groups,omitempty"`
+	Parameters []Parameter `json:"parameters,omitempty"`
 }
 
 // AttachMessage comes with one descriptor per file of its parts, in their order,
@@ -112,13 +114,15 @@ type Part struct {
 	Files int   `json:"files"`
 }
 
-// ExecuteMessage runs SQL if its tree has the hash Tree. Groups is as in Bind.
+// ExecuteMessage runs SQL if its tree has the hash Tree. Groups and Parameters
+// are as in Bind.
 type ExecuteMessage struct {
-	SQL    string `json:"sql"`
-	Tree   []byte `json:"tree"`
-	Groups []int  `json:"groups,omitempty"`
-	Rows   int64  `json:"rows"`
-	Bytes  int64  `json:"bytes"`
+	SQL        string      `json:"sql"`
+	Tree       []byte      `json:"tree"`
+	Groups     []int       `json:"groups,omitempty"`
+	Parameters []Parameter `json:"parameters,omitempty"`
+	Rows       int64       `json:"rows"`
+	Bytes      int64       `json:"bytes"`
 }
 
 // DeliverMessage announces a file: its bytes follow in Data frames up to End, or
