@@ -171,7 +171,7 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 	// Only a statement that reads a protected table is rewritten so that it
 	// cannot raise, since that changes results.
 	a := &analyzer{sql: sql, tables: tables, opt: opt, hard: !open, facts: newFacts(), scans: map[*table]map[string]bool{}}
-	a.surface(tree, tree)
+	a.beyond(tree)
 	var root *block
 	if len(a.faults) == 0 {
 		root = a.root(tree)

@@ -106,6 +106,19 @@ func (n *needing) block(s *ast.Select, outer []compared) {
 	n.from(s.From, all)
 }
 
+// query walks a query. The columns of a set operation are found by place, not by
+// name: nothing is known of those of its inputs.
+func (n *needing) query(q ast.Query, outer []compared) {
+	switch q := q.(type) {
+	case *ast.Select:
+		n.block(q, outer)
+	case *ast.SetOperation:
+		for _, in := range q.Inputs {
+			n.query(in, nil)
+		}
+	}
+}
+
 // from walks a FROM clause of whose rows those that meet all of known count.
 func (n *needing) from(f ast.From, known []compared) {
 	switch f := f.(type) {
@@ -127,14 +140,7 @@ func (n *needing) from(f ast.From, known []compared) {
 				inner = append(inner, c)
 			}
 		}
-		switch q := f.Query.(type) {
-		case *ast.Select:
-			n.block(q, inner)
-		case *ast.SetOperation: // its columns are found by place, not by name
-			for _, in := range q.Inputs {
-				n.block(in.(*ast.Select), nil)
-			}
-		}
+		n.query(f.Query, inner)
 	case *ast.Join:
 		var on []compared
 		if f.On != nil {

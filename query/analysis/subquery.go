@@ -17,6 +17,9 @@ func (x *lowering) subquery(e *ast.Subquery) (ast.Expr, value) {
 		a.fault(SubqueryProtected, e, a.text(e), "")
 		return refused()
 	}
+	if len(inner.items) == 0 {
+		return refused() // * of what is not known, which is on record
+	}
 	if e.Kind != ast.Exists && len(inner.items) != 1 {
 		a.fault(TypeMismatch, e, "(SELECT …)", "")
 		return refused()

@@ -1,31 +1,57 @@
 package analysis
 
-import (
-	"slices"
+import "zonebox/query/ast"
 
-	"zonebox/query/ast"
-)
+// maxStrange bounds how many parts of a statement are named as not supported:
+// finding the place of each takes time.
+const maxStrange = 50
 
-// surface refuses whatever in n the rules of this package do not speak of yet,
-// so that the rest of it meets only what it knows: each part by itself, of
-// nested ones the outermost. within is the closest node around n with a place in
-// the statement.
-func (a *analyzer) surface(n, within ast.Node) {
-	if start, _ := a.span(n); start >= 0 {
-		within = n
+// beyond records what of tree the rules of this package do not speak of yet, so
+// that the rest of it meets only what it knows. Each part is named by itself, of
+// nested ones the outermost. What has no place is the whole statement.
+func (a *analyzer) beyond(tree ast.Query) {
+	a.surface(tree, nil)
+	for i := range a.faults {
+		if f := &a.faults[i]; f.Start < 0 {
+			f.Start, f.End = 0, len(a.sql)
+		}
 	}
+}
+
+// surface records what about n and in it is not supported. around are the nodes
+// n is in.
+func (a *analyzer) surface(n ast.Node, around []ast.Node) {
+	around = append(around, n)
 	if what := strange(n); what != "" {
-		a.fault(UnsupportedSyntax, within, what, "")
+		a.unsupported(what, around)
 		return
 	}
-	s, _ := n.(*ast.Select)
-	for _, c := range ast.Children(n) {
-		if star, ok := c.(*ast.Star); ok && (s == nil || !slices.Contains(s.List, ast.Expr(star))) {
-			a.fault(UnsupportedSyntax, star, "*", "")
-			continue
+	items := map[ast.Node]bool{}
+	if s, ok := n.(*ast.Select); ok {
+		for _, e := range s.List {
+			items[e] = true
 		}
-		a.surface(c, within)
 	}
+	for _, c := range ast.Children(n) {
+		switch _, star := c.(*ast.Star); {
+		case len(a.faults) >= maxStrange:
+			return
+		case star && !items[c]:
+			a.unsupported("*", append(around, c))
+		default:
+			a.surface(c, around)
+		}
+	}
+}
+
+// unsupported records a fault at the last of nodes, or at the closest around it
+// that has a place in the statement.
+func (a *analyzer) unsupported(what string, nodes []ast.Node) {
+	at := len(nodes) - 1
+	for start, _ := a.span(nodes[at]); start < 0 && at > 0; start, _ = a.span(nodes[at]) {
+		at--
+	}
+	a.fault(UnsupportedSyntax, nodes[at], what, "")
 }
 
 // strange names what about n itself is not supported, "" if nothing is.
