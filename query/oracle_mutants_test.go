@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -83,7 +84,11 @@ var mutants = []mutant{
 		if !ok || len(c.Args) < 2 || !counts(c.Args[0]) || !counts(c.Args[1]) {
 			return e
 		}
-		a, b := c.Args[0].(*ast.Comparison).Left.(*ast.Function), c.Args[1].(*ast.Comparison).Left.(*ast.Function)
+		a, ok1 := entityCount(c.Args[0].(*ast.Comparison).Left)
+		b, ok2 := entityCount(c.Args[1].(*ast.Comparison).Left)
+		if !ok1 || !ok2 {
+			return e
+		}
 		high := &ast.Function{Name: "*", Operator: true, Args: []ast.Expr{a.Args[0], integer("1000")}}
 		pair := &ast.Function{Name: "+", Operator: true, Args: []ast.Expr{high, b.Args[0]}}
 		a.Args[0] = &ast.Cast{Expr: pair, Type: ast.Type{ID: "UINTEGER"}}
@@ -140,6 +145,31 @@ var mutants = []mutant{
 			s.Having = nil
 		}
 	}},
+	{"the rows that come first need not meet WHERE", totals(func(first, _, _ *ast.Select) { first.Where = nil })},
+	{"the rows that come first decide", func(s *ast.Select) {
+		firstRows(2)(s)
+		totals(func(_, all, _ *ast.Select) {
+			all.From.(*ast.Join).Right.(*ast.Derived).Query.(*ast.Select).Where = &ast.Comparison{Op: ast.CompareEqual, Left: integer("1"), Right: integer("2")}
+		})(s)
+	}},
+	{"the rows that come first count once more", func(s *ast.Select) {
+		firstRows(2)(s)
+		totals(func(_, _, both *ast.Select) {
+			for _, e := range both.List {
+				f := e.(*ast.Function)
+				f.Name, f.Operator = "+", true
+			}
+		})(s)
+	}},
+	{"the group's count decides for its cells whether the rest is read", func(s *ast.Select) {
+		firstRows(4)(s)
+		totals(func(_, all, _ *ast.Select) {
+			few := all.From.(*ast.Join).Right.(*ast.Derived).Query.(*ast.Select)
+			if c, ok := few.Where.(*ast.Conjunction); ok {
+				few.Where = c.Args[len(c.Args)-1]
+			}
+		})(s)
+	}},
 	{"count the rows of the inner block", entityCounts(func(f *ast.Function) ast.Expr {
 		if name := f.Args[0].(*ast.Column).Names[1]; name == "__entity" {
 			return f
@@ -163,14 +193,35 @@ func entityCount(e ast.Expr) (*ast.Function, bool) {
 	return f, ok && strings.HasPrefix(c.Names[len(c.Names)-1], "__e")
 }
 
-// counts reports whether e compares a count of entities with K.
+// counts reports whether e compares a count of entities with K, made in place or
+// by a query of its own.
 func counts(e ast.Expr) bool {
 	c, ok := e.(*ast.Comparison)
 	if !ok || c.Op != ast.CompareGreaterEqual {
 		return false
 	}
-	_, ok = entityCount(c.Left)
-	return ok
+	_, made := entityCount(c.Left)
+	_, apart := c.Left.(*ast.Subquery)
+	return made || apart
+}
+
+// totals changes every query that has its counts made apart: over the first rows
+// of its table, and over all of them where those are not enough.
+func totals(change func(first, all, both *ast.Select)) func(*ast.Select) {
+	return func(s *ast.Select) {
+		eachBlock(s, func(s *ast.Select) {
+			if len(s.With) == 3 {
+				change(s.With[0].Query.(*ast.Select), s.With[1].Query.(*ast.Select), s.With[2].Query.(*ast.Select))
+			}
+		})
+	}
+}
+
+// firstRows has the counts look at n rows first.
+func firstRows(n int) func(*ast.Select) {
+	return totals(func(first, _, _ *ast.Select) {
+		first.From.(*ast.Derived).Query.(*ast.Select).Limit = integer(strconv.Itoa(n))
+	})
 }
 
 func guards(e ast.Expr) bool {
@@ -202,7 +253,12 @@ func entityGroups(drop func(code ast.Expr) bool) func(*ast.Select) {
 				conds = c.Args
 			}
 			conds = slices.DeleteFunc(slices.Clone(conds), func(e ast.Expr) bool {
-				return counts(e) && drop(e.(*ast.Comparison).Left.(*ast.Function).Args[0])
+				c, ok := e.(*ast.Comparison)
+				if !ok || !counts(e) {
+					return false
+				}
+				f, ok := entityCount(c.Left)
+				return ok && drop(f.Args[0])
 			})
 			s.Having = ast.Conjoin(ast.And, conds...)
 			for _, e := range s.List {
@@ -266,6 +322,34 @@ func rewritten(e ast.Expr, change func(ast.Expr) ast.Expr) ast.Expr {
 		e.Else = rewritten(e.Else, change)
 	}
 	return change(e)
+}
+
+// How many rows are looked at first chooses what is read, not what is answered.
+func TestAnyFirstRowsGiveTheSameAnswers(t *testing.T) {
+	t.Parallel()
+	p := livePool(t, 2)
+	parser := liveSession(t, p)
+	qs, _ := poseMany(t, parser, oracleSeed(t), 600)
+	var changed []posed
+	var sqls []string
+	for _, q := range qs {
+		tree := ast.Clone(q.st.Tree)
+		firstRows(len(changed) % 5)(tree.(*ast.Select))
+		if !ast.Equal(tree, q.st.Tree) {
+			changed, sqls = append(changed, q), append(sqls, ast.Print(tree))
+		}
+	}
+	for from := 0; from < len(changed); from += 60 {
+		to := min(from+60, len(changed))
+		for i, got := range runTogether(t, p, parser, changed[from:to], sqls[from:to]) {
+			if problem := changed[from+i].verdict(got); problem != "" {
+				t.Errorf("%v\nlooking at %d rows first: %s", changed[from+i], (from+i)%5, problem)
+			}
+		}
+	}
+	if t.Logf("%d statements", len(changed)); len(changed) < 30 {
+		t.Errorf("%d statements count apart, want at least 30", len(changed))
+	}
 }
 
 // mutantsCaught is how many instances have to tell a mutant apart before the

@@ -77,7 +77,7 @@ func (x *lowering) aggregateCall(f *Function, e *ast.Function) (ast.Expr, value)
 	rows := ast.Conjoin(ast.And, clones(call.Filter, present)...)
 	var conds []ast.Expr
 	for _, l := range b.enforced {
-		count := entities(l, rows)
+		count := b.entities(l, rows)
 		if x.cells != nil {
 			*x.cells = append(*x.cells, cell{l.ref, count})
 		}

@@ -34,6 +34,8 @@ type block struct {
 	parts []*block
 
 	items   []*item
+	whole   bool       // sums up one table: total.go
+	totals  []ast.Expr // counts that queries of their own make, if whole
 	hidden  []Hidden   // of the root
 	counts  []ast.Expr // what Hidden counts
 	carried []ast.Expr // entity codes of live references, below the root

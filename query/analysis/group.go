@@ -43,6 +43,7 @@ func (b *block) group(s *ast.Select) {
 	for _, k := range b.keys {
 		b.out.GroupBy = append(b.out.GroupBy, ast.CloneExpr(k.expr))
 	}
+	b.whole = b.total(s)
 }
 
 // ordinal returns the select list item an integer constant stands for.

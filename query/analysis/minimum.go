@@ -26,10 +26,13 @@ func (s *Statement) Groups() []int {
 // entities counts the distinct entities of l over the rows where cond holds, all
 // rows if it is nil, up to the least number that is enough. Rows without an entity
 // carry NULL and do not count; rows that a join has made many of count once.
-func entities(l live, cond ast.Expr) ast.Expr {
+func (b *block) entities(l live, cond ast.Expr) ast.Expr {
 	f := &ast.Function{Meta: none(), Name: Counter(l.ref.table.K), Args: []ast.Expr{ast.CloneExpr(l.code)}}
 	if cond != nil {
 		f.Filter = ast.CloneExpr(cond)
+	}
+	if b.whole {
+		return b.apart(f)
 	}
 	return f
 }
@@ -43,11 +46,11 @@ func atLeast(count ast.Expr, k int) ast.Expr {
 func (b *block) enforce() {
 	var conds []ast.Expr
 	for i, l := range b.enforced {
-		conds = append(conds, atLeast(entities(l, nil), l.ref.table.K))
+		conds = append(conds, atLeast(b.entities(l, nil), l.ref.table.K))
 		l.ref.held = true
 		if b.root {
 			b.hidden = append(b.hidden, Hidden{Name: "__g" + itoa(i+1), Kind: "group", Table: l.ref.table.Name, K: l.ref.table.K, Output: -1})
-			b.counts = append(b.counts, entities(l, nil))
+			b.counts = append(b.counts, b.entities(l, nil))
 		}
 	}
 	if b.out.Having != nil {
@@ -58,6 +61,7 @@ func (b *block) enforce() {
 		code := &ast.Function{Meta: none(), Name: "max", Args: []ast.Expr{ast.CloneExpr(l.code)}}
 		b.carried = append(b.carried, as(entityName(l.ref), code))
 	}
+	b.countApart()
 	b.live = b.deferred
 	if len(b.deferred) == 0 {
 		b.control.secrets = nil

@@ -242,7 +242,7 @@ func (b *block) assemble(used map[string]bool, scans map[*table]map[string]bool)
 			return true
 		})
 	}
-	for _, e := range append(append([]ast.Expr{b.out.Where, b.out.Having}, b.out.List...), b.out.GroupBy...) {
+	for _, e := range slices.Concat([]ast.Expr{b.out.Where, b.out.Having}, b.out.List, b.out.GroupBy, b.totals) {
 		if e != nil {
 			note(e)
 		}
