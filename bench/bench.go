@@ -1,5 +1,6 @@
 // Package bench measures the product as a whole: governed statements beside the
-// engine alone on tables of its own (BenchmarkRows), and what an answer costs
+// engine alone on tables of its own (BenchmarkRows), what minimum groups cost
+// beside the plain statement (BenchmarkMinimumGroup), and what an answer costs
 // beyond the execution of its statement (BenchmarkAnswer). Kernels, stores and
 // logs have their benchmarks beside their code; make bench runs them all.
 //

@@ -5,22 +5,31 @@ import (
 	"strings"
 )
 
-// A Query is one statement of the list.
+// A Query is one statement of a list.
 type Query struct {
 	Name    string
-	Class   string // full, selective or topn
+	Class   string // the list says which there are
 	Stress  string // what it is there for
 	SQL     string
 	Ordered bool // the order of its rows is part of its answer
 }
 
-//go:embed queries.sql
-var queries string
+var (
+	//go:embed queries.sql
+	queries string
+	//go:embed minimum.sql
+	minimum string
+)
 
 // Queries returns the statements of queries.sql in their order.
-func Queries() []Query {
+func Queries() []Query { return list(queries) }
+
+// Minimum returns the statements of minimum.sql in their order.
+func Minimum() []Query { return list(minimum) }
+
+func list(text string) []Query {
 	var out []Query
-	for _, block := range strings.Split(queries, ";\n") {
+	for _, block := range strings.Split(text, ";\n") {
 		var q Query
 		var sql []string
 		for line := range strings.Lines(block) {
