@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"zonebox/policy"
+	"zonebox/query/analysis"
 )
 
 // explanation is what a reviewer and the asking person see of the decision.
@@ -39,7 +40,29 @@ func (d *decided) explanation() *Explanation {
 		}
 		x.Groups = append(x.Groups, MinimumView{Table: ref.Table, K: ref.K})
 	}
+	for _, c := range analysis.Changes(d.request.SQL, d.found.tree, d.Statement) {
+		v := ChangeView{Code: c.Code, ZH: c.ZH, EN: c.EN}
+		if c.Start >= 0 {
+			v.Span = &Span{c.Start, c.End}
+		}
+		x.Changes = append(x.Changes, v)
+	}
+	x.Graph = graphView(analysis.Lineage(d.Statement, d.catalog.Catalog))
 	return x
+}
+
+func graphView(g analysis.Graph) *GraphView {
+	if len(g.Nodes) == 0 {
+		return nil
+	}
+	out := &GraphView{Nodes: []NodeView{}, Edges: []EdgeView{}}
+	for _, n := range g.Nodes {
+		out.Nodes = append(out.Nodes, NodeView{string(n.Kind), n.Name})
+	}
+	for _, e := range g.Edges {
+		out.Edges = append(out.Edges, EdgeView{e.From, e.To, string(e.Kind)})
+	}
+	return out
 }
 
 // refusal explains why the statement of a run is refused: why has every reason.

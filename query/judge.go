@@ -155,6 +155,7 @@ func (p *parser) parse() (*parsed, error) {
 	if err != nil {
 		return nil, asError(err).of(p.id)
 	}
+	p.found.tree = tree
 	return &parsed{p, tree}, nil
 }
 

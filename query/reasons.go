@@ -7,13 +7,15 @@ import (
 
 	"zonebox/policy"
 	"zonebox/query/analysis"
+	"zonebox/query/ast"
 )
 
 // found is what judging has found of a run so far, so that a refusal tells every
 // reason and not only the one that ended it.
 type found struct {
 	runtime *policy.Runtime // of the worker that reads the statement; nil before there is one
-	query   *policy.Query   // what is known of the statement; nil before it was read
+	tree    ast.Query       // of the statement as written; nil before it was read
+	query   *policy.Query   // what is known of the statement; nil before it was judged
 	against []Detail        // refuse it, but do not end the judging
 }
 

@@ -95,7 +95,9 @@ type Explanation struct {
 	Columns  []ColumnView  `json:"columns"`
 	Outputs  []OutputView  `json:"outputs"`
 	Groups   []MinimumView `json:"groups,omitempty"`
-	SQL      string        `json:"sql,omitempty"` // what the worker would run, without hidden data
+	Changes  []ChangeView  `json:"changes,omitempty"` // what the rewrite did, and why
+	Graph    *GraphView    `json:"graph,omitempty"`   // where the outputs come from
+	SQL      string        `json:"sql,omitempty"`     // what the worker would run, without hidden data
 }
 
 // ReasonView is a reason of a decision. Span is where in the statement it lies,
@@ -126,6 +128,36 @@ type OutputView struct {
 	MaxLevel int      `json:"max_level"`
 	Lineage  []string `json:"lineage"`
 	Path     []string `json:"path,omitempty"`
+}
+
+// ChangeView is something that the rewrite did to the statement, and why.
+type ChangeView struct {
+	Code string `json:"code"`
+	ZH   string `json:"zh"`
+	EN   string `json:"en"`
+	Span *Span  `json:"span,omitempty"`
+}
+
+// GraphView is the lineage of all outputs. Nodes are of the kinds source (a
+// column, "dataset.column"), mask, operator, clause, rows and output; outputs
+// stand in their order. Edges lead from what something is made of, as a value or
+// as control over which rows there are.
+type GraphView struct {
+	Nodes []NodeView `json:"nodes"`
+	Edges []EdgeView `json:"edges"`
+}
+
+// NodeView is a node; its id is its place in the list.
+type NodeView struct {
+	Kind string `json:"kind"`
+	Name string `json:"name,omitempty"`
+}
+
+// EdgeView leads from one node to another.
+type EdgeView struct {
+	From int    `json:"from"`
+	To   int    `json:"to"`
+	Kind string `json:"kind"` // value or control
 }
 
 // MinimumView is the minimum group of one protected reference.
