@@ -364,7 +364,7 @@ func (d *demo) refusals() error {
 		{"SELECT address FROM persons", "NOT_GRANTED", "NJ24-13"},
 		{"SELECT max(income) FROM persons", "AGGREGATE", "NJ24-14"},
 		{"SELECT count(*) FROM persons WHERE income > 500000", "COMPUTE_ONLY_PREDICATE", "NJ24-14"},
-		{"SELECT * FROM read_csv('/etc/passwd')", "UNSUPPORTED_SYNTAX", "NJ24-16"},
+		{"SELECT * FROM read_csv('/etc/passwd')", "FUNCTION_NOT_ALLOWED", "NJ24-16"},
 	} {
 		if err := d.query(exitDenied, r.sql, r.code, r.article); err != nil {
 			return err

@@ -98,7 +98,7 @@ func (a *app) explainCmd() *cobra.Command {
 			if output == "json" || a.json {
 				err = a.printJSON(x)
 			} else {
-				err = a.printExplanation(x)
+				err = a.printExplanation(x, r.SQL)
 			}
 			if err != nil || x.Verdict != query.VerdictDeny {
 				return err

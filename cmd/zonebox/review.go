@@ -68,7 +68,7 @@ func (a *app) reviewShowCmd() *cobra.Command {
 			}
 			fmt.Fprintf(a.stdout, "%s  %s  %s  %s\n%s: %s\n", d.Run, d.Stage, d.State, d.Requester, a.say("语句", "statement"), printableText(d.SQL))
 			if d.Explanation != nil {
-				if err := a.printExplanation(d.Explanation); err != nil {
+				if err := a.printExplanation(d.Explanation, d.SQL); err != nil {
 					return err
 				}
 			}

@@ -146,8 +146,8 @@ func alignedCmd(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
-// misaligned returns a line of a table that is not as wide on a terminal as the
-// first, or "". Lines without a border are not part of the table.
+// misaligned returns a line of a table that is not as wide on a terminal as its
+// first, or "". Lines without a border are not part of a table.
 func misaligned(text string) string {
 	want := -1
 	for line := range strings.Lines(text) {
@@ -164,7 +164,7 @@ func misaligned(text string) string {
 				n++
 			}
 		}
-		if want < 0 {
+		if want < 0 || strings.HasPrefix(line, "┌") {
 			want = n
 		}
 		if n != want {

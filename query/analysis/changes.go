@@ -124,7 +124,7 @@ func (c *changes) shape(tree ast.Query, s *Statement) {
 		n    ast.Node
 	}{{ChangeStar, star}, {ChangeCommon, common}, {ChangeUsing, using}} {
 		if f.n != nil {
-			c.at(f.code, f.n)
+			c.add(f.code, "", "")
 		}
 	}
 	if distinct != nil && !s.RecordLevel {

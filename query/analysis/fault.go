@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -167,6 +168,7 @@ func fill(s, name string) string {
 // refusal returns what was found. root is the statement as far as it was lowered,
 // nil if it was not.
 func (a *analyzer) refusal(root *block) *Refusal {
+	a.faults = slices.DeleteFunc(slices.Clone(a.faults), a.follows)
 	sort.SliceStable(a.faults, func(i, j int) bool { return a.faults[i].Start < a.faults[j].Start })
 	if root != nil {
 		for _, it := range root.items {
@@ -180,6 +182,15 @@ func (a *analyzer) refusal(root *block) *Refusal {
 		out.Protected = out.Protected || a.tables[fold(name)].protected
 	}
 	return out
+}
+
+// follows reports whether f is only a consequence of another fault: what has no
+// name has no type either.
+func (a *analyzer) follows(f Fault) bool {
+	return f.Code == TypeMismatch && slices.ContainsFunc(a.faults, func(g Fault) bool {
+		unnamed := g.Code == UnknownName || g.Code == NotGranted || g.Code == AmbiguousName || g.Code == FunctionNotAllowed
+		return unnamed && f.Start >= 0 && f.Start <= g.Start && g.End <= f.End
+	})
 }
 
 func withOf(n ast.Node) []ast.CTE {
