@@ -267,6 +267,9 @@ func (d *drawing) columnsOf(e ast.Expr, in *seen) []int {
 		case *ast.Column:
 			out = append(out, d.column(n, in)...)
 		case *ast.Subquery:
+			if counts(n) {
+				return false
+			}
 			inner := d.query(n.Query, in)
 			out = append(out, inner.rows)
 			for _, c := range inner.columns {
@@ -285,6 +288,9 @@ func (d *drawing) columnsOf(e ast.Expr, in *seen) []int {
 func (d *drawing) from(f ast.From, in *seen, rows int) {
 	switch f := f.(type) {
 	case *ast.Table:
+		if ours(f.Name) {
+			return // counts of entities
+		}
 		in.relations = append(in.relations, relationOf{alias: aliasOf(f.Alias, f.Name), table: f.Name, rows: -1})
 	case *ast.Derived:
 		r := d.query(f.Query, in)
@@ -312,7 +318,7 @@ func aliasOf(alias, name string) string {
 
 // column returns what a reference is made of, nil for the hidden entity.
 func (d *drawing) column(c *ast.Column, in *seen) []int {
-	if len(c.Names) != 2 || strings.HasPrefix(c.Names[1], "__") {
+	if len(c.Names) != 2 || ours(c.Names[1]) {
 		return nil
 	}
 	for ; in != nil; in = in.up {
@@ -430,21 +436,46 @@ func symbol(e ast.Expr) string {
 
 // guard reports whether c is what the minimum group makes of an aggregate, and
 // the least number of entities.
-func guard(c *ast.Case) (string, bool) {
+func guard(c *ast.Case) (k string, ok bool) {
 	if len(c.Whens) != 1 {
 		return "", false
 	}
-	k := ""
-	ast.Walk(c.Whens[0].Cond, func(n ast.Node) bool {
-		if f, ok := n.(*ast.Function); ok {
-			if n, ok := strings.CutPrefix(f.Name, Counter(0)[:len(Counter(0))-1]); ok {
-				k = n
-			}
+	conds := []ast.Expr{c.Whens[0].Cond}
+	if all, ok := conds[0].(*ast.Conjunction); ok {
+		conds = all.Args
+	}
+	for _, e := range conds {
+		cmp, ok := e.(*ast.Comparison)
+		if !ok || !counts(cmp.Left) {
+			return "", false
 		}
-		return k == ""
-	})
-	return k, k != ""
+		least, ok := cmp.Right.(*ast.Constant)
+		if !ok {
+			return "", false
+		}
+		k = least.Text
+	}
+	return k, true
 }
+
+// counts reports whether e is a count of entities that the rewrite made.
+func counts(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Function:
+		return strings.HasPrefix(e.Name, strings.TrimSuffix(Counter(0), "0"))
+	case *ast.Subquery:
+		s, ok := e.Query.(*ast.Select)
+		if !ok {
+			return false
+		}
+		t, ok := s.From.(*ast.Table)
+		return ok && ours(t.Name)
+	}
+	return false
+}
+
+// ours reports whether a name is one that only the rewrite gives.
+func ours(name string) bool { return strings.HasPrefix(name, "__") }
 
 // reach marks every node from which an edge leads to at, directly or not, as
 // visited by a walk of its own.
