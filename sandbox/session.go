@@ -159,8 +159,10 @@ func (s *Session) watch(ctx context.Context) (stop func() bool) {
 // Parse returns the engine's parse tree of sql, a JSON document of exactly one
 // SELECT, at most 64 MB. The caller decodes it strictly: it is hostile input.
 //
-// It returns a *StatementError for a statement the engine does not parse.
-func (s *Session) Parse(ctx context.Context, sql string) ([]byte, error) {
+// It returns a *StatementError for a statement the engine does not parse, and
+// ErrTime or ErrMemory for one that takes more than half a second of a processor
+// or 320 MiB of address space to parse.
+func (s *Session) Parse(ctx context.Context, sql string) (tree []byte, err error) {
 	if err := s.enter("parse", parsing, fresh, parsing); err != nil {
 		return nil, err
 	}
@@ -168,10 +170,18 @@ func (s *Session) Parse(ctx context.Context, sql string) ([]byte, error) {
 		return nil, err
 	}
 	defer s.watch(ctx)()
+	end, err := s.brief()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if late := end(); late != nil && err == nil {
+			tree, err = nil, late
+		}
+	}()
 	if err := s.send(wire.AppendJSON(nil, wire.Parse, wire.ParseMessage{SQL: sql}), nil); err != nil {
 		return nil, err
 	}
-	var tree []byte
 	for {
 		kind, payload, err := s.receive()
 		if err != nil {
