@@ -14,6 +14,7 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 	f := LookupCall(e.Name)
 	if f == nil || f.Class == RefusedClass || a.hard && f.Class != ProtectedClass || e.Catalog != "" || e.Schema != "" && fold(e.Schema) != "main" {
 		a.fault(FunctionNotAllowed, e, e.Name, "")
+		a.explain(f)
 		return refused()
 	}
 	if !a.trial {
@@ -114,6 +115,20 @@ func (f *Function) saturates(shape string, args []value) bool {
 // computes reports whether the result of f follows from the digits of its numbers.
 func (f *Function) computes() bool {
 	return slices.Contains([]string{"arith", "product", "modulus", "whole", "floor", "round"}, f.Result)
+}
+
+// explain adds to the newest fault, which is of a call of f, why f is not allowed.
+func (a *analyzer) explain(f *Function) {
+	if f == nil || len(a.faults) == 0 {
+		return
+	}
+	switch last := &a.faults[len(a.faults)-1]; {
+	case last.Code != FunctionNotAllowed || last.HintEN != "":
+	case f.Class == RefusedClass:
+		last.HintZH, last.HintEN = "该函数"+f.ReasonZH, "it "+f.ReasonEN
+	default:
+		last.HintZH, last.HintEN = "只能用于不读取受保护数据的语句", "it may stand in statements that read no protected data only"
+	}
 }
 
 // namesAggregate reports whether the second of args is the name of an aggregate

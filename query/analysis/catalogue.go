@@ -31,7 +31,7 @@ func mustParse(text string) *functionList {
 // called in two ways is refused in both.
 func parseFunctions(text string) (*functionList, error) {
 	l := &functionList{calls: map[string]*Function{}, tables: map[string]*Function{}, keywords: map[string]*Function{}}
-	groups, words := map[string]string{}, map[string][]string{}
+	groups, words := map[string][2]string{}, map[string][]string{}
 	used := map[string]bool{}
 	for n, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		if strings.HasPrefix(line, "#") {
@@ -42,8 +42,8 @@ func parseFunctions(text string) (*functionList, error) {
 			return nil, fmt.Errorf("line %d: empty cell", n+1)
 		}
 		switch {
-		case len(cells) == 3 && len(l.functions) == 0 && cells[0] == "group" && groups[cells[1]] == "":
-			groups[cells[1]] = cells[2]
+		case len(cells) == 4 && len(l.functions) == 0 && cells[0] == "group" && groups[cells[1]] == [2]string{}:
+			groups[cells[1]] = [2]string{cells[2], cells[3]}
 		case len(cells) == 3 && len(l.functions) == 0 && cells[0] == "words" && words[cells[1]] == nil:
 			words[cells[1]] = strings.Split(cells[2], ",")
 		case len(cells) == 7:
@@ -107,17 +107,18 @@ var (
 const letters = "snifbdtuvaxjkJlgcpz"
 
 // parseFunction reads a row of seven cells.
-func parseFunction(cells []string, groups map[string]string, words map[string][]string, used map[string]bool) (*Function, error) {
+func parseFunction(cells []string, groups map[string][2]string, words map[string][]string, used map[string]bool) (*Function, error) {
 	f := &Function{Name: cells[0], Kind: Kind(cells[1]), Class: Class(cells[2])}
 	shapes, result, marks, note := cells[3], cells[4], cells[5], cells[6]
 	if !slices.Contains(kinds, f.Kind) || !slices.Contains(classes, f.Class) {
 		return nil, fmt.Errorf("%s: kind %s, class %s", f.Name, f.Kind, f.Class)
 	}
 	if f.Class == RefusedClass {
-		if groups[note] == "" || shapes != "-" || result != "-" || marks != "-" {
+		reason, known := groups[note]
+		if !known || shapes != "-" || result != "-" || marks != "-" {
 			return nil, fmt.Errorf("%s: refused with shapes, or for no group", f.Name)
 		}
-		f.Group, f.Reason = note, groups[note]
+		f.Group, f.ReasonZH, f.ReasonEN = note, reason[0], reason[1]
 		used["group "+note] = true
 		return f, nil
 	}

@@ -7,7 +7,7 @@ import (
 
 // A list with a slip is no list.
 func TestTheListOfFunctionsIsStrict(t *testing.T) {
-	const head = "# a comment\ngroup\tfile\treads files\nwords\tparts\tyear,month\n"
+	const head = "# a comment\ngroup\tfile\t读文件\treads files\nwords\tparts\tyear,month\n"
 	const rows = "date_part\tscalar\tprotected\tct\tBIGINT\ttry words:parts\t-\nglob\ttable\trefused\t-\t-\t-\tfile\n"
 	if l, err := parseFunctions(head + rows); err != nil || len(l.functions) != 2 {
 		t.Fatalf("parseFunctions() = %v", err)
@@ -31,9 +31,11 @@ func TestTheListOfFunctionsIsStrict(t *testing.T) {
 		{"a growing function beside protected tables", head + rows + "x\tscalar\tprotected\ts\tVARCHAR\tgrows\t-\n"},
 		{"refused for no group", head + rows + "x\tscalar\trefused\t-\t-\t-\t-\n"},
 		{"refused for an unknown group", head + rows + "x\tscalar\trefused\t-\t-\t-\tbad\n"},
-		{"a group nobody is of", head + "group\tsleep\tsleeps\n" + rows},
+		{"a group nobody is of", head + "group\tsleep\t睡\tsleeps\n" + rows},
 		{"words nobody takes", head + "words\tunits\tday\n" + rows},
-		{"a group after the rows", head + rows + "group\tfile\treads files\n"},
+		{"a group in one language", "group\tsleep\tsleeps\n" + head + rows},
+		{"a group twice", "group\tfile\t读\treads\n" + head + rows},
+		{"a group after the rows", head + rows + "group\tfile\t读文件\treads files\n"},
 		{"called in two ways", head + rows + "x\taggregate\tplain\t-\t-\t-\t-\nx\tscalar\tplain\t-\t-\t-\t-\n"},
 		{"refused in one way only", head + rows + "x\tmacro\tplain\t-\t-\t-\t-\nx\tscalar\trefused\t-\t-\t-\tfile\n"},
 		{"one name in two spellings", head + "X\tscalar\tplain\t-\t-\t-\t-\n" + rows + "x\tmacro\tplain\t-\t-\t-\t-\n"},

@@ -40,8 +40,9 @@ type Function struct {
 	Args   []string // shapes; nil where the engine judges the arguments
 	Result string
 	Words  []string
-	Group  string // of a refused name; Reason says what it is
-	Reason string
+	Group  string // of a refused name
+
+	ReasonZH, ReasonEN string // why the group is refused, a phrase
 
 	Try, Double, Same, Shrinks, Joins       bool
 	Aggregate, Reveals, Ordered, Rounds     bool

@@ -133,7 +133,7 @@ func TestWhatIsRefused(t *testing.T) {
 		current_setting getvariable current_query current_user session_user version txid_current in_search_path stats vector_type write_log
 		json_serialize_sql json_serialize_plan json_deserialize_sql format_type get_block_size pg_get_viewdef combine finalize
 		__internal_decompress_string remap_struct`) {
-		if f := analysis.LookupCall(name); f == nil || f.Class != analysis.RefusedClass || f.Reason == "" {
+		if f := analysis.LookupCall(name); f == nil || f.Class != analysis.RefusedClass || f.ReasonZH == "" || f.ReasonEN == "" {
 			t.Errorf("%s(…) is not refused with a reason", name)
 		}
 	}
@@ -141,7 +141,7 @@ func TestWhatIsRefused(t *testing.T) {
 		glob sniff_csv query query_table json_execute_serialized_sql histogram histogram_values duckdb_settings duckdb_secrets which_secret
 		duckdb_functions duckdb_tables duckdb_logs enable_logging duckdb_extensions duckdb_memory duckdb_temporary_files pragma_version
 		pragma_storage_info seq_scan arrow_scan arrow_scan_dumb checkpoint force_checkpoint sql_auto_complete`) {
-		if f := analysis.LookupTable(name); f == nil || f.Class != analysis.RefusedClass || f.Reason == "" {
+		if f := analysis.LookupTable(name); f == nil || f.Class != analysis.RefusedClass || f.ReasonZH == "" || f.ReasonEN == "" {
 			t.Errorf("FROM %s(…) is not refused with a reason", name)
 		}
 	}
