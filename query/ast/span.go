@@ -12,16 +12,29 @@ import (
 // in n to the end of the last token with one, and on until the parentheses,
 // brackets and CASE opened in between are closed. It may leave out words at
 // either edge, such as an opening parenthesis, a leading NOT or the NULL of
-// IS NULL. ok is false if nothing in n has a place in sql.
+// IS NULL. The definition of a window counts only where it is written out beside
+// OVER, of a window function by itself. ok is false if nothing in n has a place
+// in sql.
 func Span(sql string, n Node) (start, end int, ok bool) {
 	first, last, call := NoLocation, NoLocation, false
-	Walk(n, func(n Node) bool {
+	var visit func(Node) bool
+	visit = func(n Node) bool {
 		first = earlier(first, n.Pos())
 		if at := n.Pos(); at > last || at == last && at != NoLocation {
 			last, call = at, isCall(n)
 		}
-		return true
-	})
+		w, ok := n.(*Window)
+		if !ok {
+			return true
+		}
+		inside := *w
+		inside.Partition, inside.Order, inside.Frame = nil, nil, Frame{}
+		for _, c := range Children(&inside) {
+			Walk(c, visit)
+		}
+		return false
+	}
+	Walk(n, visit)
 	first, last = Place(sql, first), Place(sql, last)
 	if first == NoLocation || last == NoLocation {
 		return 0, 0, false
@@ -45,12 +58,46 @@ func Span(sql string, n Node) (start, end int, ok bool) {
 			depth++
 		case depth > 0 && (word == ")" || word == "]" || strings.EqualFold(word, "end")):
 			depth--
-		case word == "::" && at == last:
-			last = at + size // and the type
+		case (word == "::" || word == "#") && at == last:
+			last = at + size // and the type, or the number
 		}
 		at += size
 	}
+	if _, ok := n.(*Window); ok {
+		end = over(sql, end)
+	}
 	return first, end, true
+}
+
+// over returns the end of the OVER clause that follows end in sql, with a FILTER
+// before it, or end if there is none.
+func over(sql string, end int) int {
+	depth, named, at := 0, false, end
+	for at < len(sql) {
+		size, blank := token(sql[at:])
+		word := sql[at : at+size]
+		at += size
+		switch {
+		case blank:
+		case word == "(":
+			depth++
+		case word == ")":
+			if depth--; depth == 0 && named {
+				return at
+			}
+		case depth > 0:
+		case named: // the name of a window
+			return at
+		case strings.EqualFold(word, "over"):
+			named = true
+		case !strings.EqualFold(word, "filter"):
+			return end
+		}
+		if depth < 0 {
+			return end
+		}
+	}
+	return end
 }
 
 // isCall reports whether the place of n is the name of a function.
@@ -58,7 +105,7 @@ func isCall(n Node) bool {
 	switch n := n.(type) {
 	case *Function:
 		return !n.Operator
-	case *Window, *TableFunction:
+	case *Window, *Columns, *TableFunction:
 		return true
 	}
 	return false
@@ -71,8 +118,11 @@ func isCall(n Node) bool {
 // line comments by one blank before it parses (Parser::StripUnicodeSpaces), so
 // that an ideographic space moves what follows by two bytes.
 func Place(sql string, location int) int {
-	if location < 0 {
+	if location < 0 || location >= len(sql) {
 		return NoLocation
+	}
+	if strings.IndexFunc(sql[:location], func(c rune) bool { return c >= utf8.RuneSelf }) < 0 {
+		return location
 	}
 	for at := 0; at < len(sql); {
 		if location <= at {

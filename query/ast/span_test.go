@@ -37,6 +37,20 @@ func TestSpanCoversTheSource(t *testing.T) {
 		{"select\u00a0a, b from t", []string{"a", "b"}},
 		{"\ufeffselect a from t", []string{"a"}},
 		{"select \"a\u3000b\" from t", []string{"\"a\u3000b\""}},
+		{"select count(*) over () from t", []string{"count(*) over ()"}},
+		{"select lag(a, b) over (partition by c, d + 1 order by b desc nulls last) from t",
+			[]string{"lag(a, b) over (partition by c, d + 1 order by b desc nulls last)"}},
+		{"select sum(a) filter (where b > 1) over (order by c) from t", []string{"sum(a) filter (where b > 1) over (order by c)"}},
+		{"select list(a) over w, 1 from t window w as (order by b)", []string{"list(a) over w", "1"}},
+		{"select (sum(a) over ()) / 2, -sum(a) over (), coalesce(lag(a) over (order by b), 0) from t",
+			[]string{"sum(a) over ()) / 2", "-sum(a)", "lag(a) over (order by b), 0"}},
+		{"select a[1], a[-1], a[b], a[1][2], a['k'], (a)[1], f(a)[2], [1, 2][1], {'a': 1}['a'], 'abc'[1], (select [1])[1] from t",
+			[]string{"a[1]", "a[-1]", "a[b]", "a[1][2]", "a['k']", "a)[1]", "f(a)[2]", "1, 2][1]", "'a': 1}['a']", "'abc'[1]", "(select [1])[1]"}},
+		{"select list_transform(a, x -> x + 1), list_filter(a, lambda x: x > 1), list_reduce(a, (x, y) -> x + y), list_reduce(a, lambda x, y: x + y), apply(a, (x, i) -> x * i) from t",
+			[]string{"list_transform(a, x -> x + 1)", "list_filter(a, lambda x: x > 1)", "list_reduce(a, (x, y) -> x + y)", "list_reduce(a, lambda x, y: x + y)", "apply(a, (x, i) -> x * i)"}},
+		{"select columns(*) + columns(*) from t", []string{"columns(*) + columns(*)"}},
+		{"select #1, #2 + 1, f(#3) from t order by #1", []string{"#1", "#2 + 1", "f(#3)"}},
+		{"select (select 1), (select a from t where t.b = u.b) from u", []string{"(select 1)", "(select a from t where t.b = u.b)"}},
 	} {
 		tree, ok := trees[c.sql]
 		if !ok {
