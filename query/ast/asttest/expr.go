@@ -258,8 +258,11 @@ func (g *generator) window() *ast.Window {
 	slices.Sort(names)
 	w := &ast.Window{Meta: g.meta(), Name: pick(g, names...)}
 	w.Args = g.arguments(windows[w.Name])
-	if g.one(6) {
+	if g.one(4) {
 		w.Schema = "main"
+		if g.one(2) {
+			w.Catalog = "system"
+		}
 	}
 	aggregate := w.Name == "sum" || w.Name == "count" || w.Name == "f"
 	if aggregate {

@@ -173,14 +173,14 @@ func (g *generator) sample(n int) *ast.Sample {
 
 func (g *generator) setOperation() *ast.SetOperation {
 	s := &ast.SetOperation{With: g.with(), Kind: pick(g, ast.Union, ast.UnionByName, ast.Except, ast.Intersect), All: g.one(2)}
+	s.OrderBy = g.orders(4, g.key) // before the inputs, which use up the nodes
+	s.Limit, s.Percent, s.Offset = g.limit()
 	more := 2
 	if s.Kind == ast.Except || s.Kind == ast.Intersect {
 		more = 0
 	}
 	s.Inputs = few(g, 2, more, g.query)
 	g.separate(s)
-	s.OrderBy = g.orders(4, g.key)
-	s.Limit, s.Percent, s.Offset = g.limit()
 	return s
 }
 
