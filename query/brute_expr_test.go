@@ -19,6 +19,8 @@ type bruteItem struct {
 
 // bruteScope is where expressions are evaluated: at a row, or at a group.
 type bruteScope struct {
+	brute *brute
+	env   *bruteEnv
 	frame *bruteFrame
 	items []bruteItem
 
@@ -148,6 +150,8 @@ func (x *bruteScope) eval(e ast.Expr) any {
 		return x.eval(e.Else)
 	case *ast.Operator:
 		return x.operator(e)
+	case *ast.Subquery:
+		return x.subquery(e)
 	case *ast.Function:
 		if bruteAggregates(&ast.Function{Name: e.Name}) {
 			return x.aggregate(e)
@@ -204,7 +208,7 @@ func (x *bruteScope) aggregate(e *ast.Function) any {
 	var rows []joinedRow
 	var values []any
 	for _, r := range x.group {
-		y := &bruteScope{frame: x.frame, items: x.items, row: r}
+		y := &bruteScope{brute: x.brute, env: x.env, frame: x.frame, items: x.items, row: r}
 		if e.Filter != nil && y.eval(e.Filter) != true {
 			continue
 		}

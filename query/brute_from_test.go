@@ -16,7 +16,7 @@ func (b *brute) from(f ast.From, env *bruteEnv) *bruteFrame {
 	case *ast.Table:
 		return b.table(f, env)
 	case *ast.Derived:
-		rel, _ := b.block(f.Query.(*ast.Select), env, false)
+		rel, _ := b.query(f.Query, env, false)
 		return rel.frame(f.Alias, f.Columns)
 	case *ast.Join:
 		return b.join(f, env)
@@ -31,7 +31,7 @@ func (b *brute) table(t *ast.Table, env *bruteEnv) *bruteFrame {
 	}
 	for e := env; e != nil; e = e.up {
 		if e.name == strings.ToLower(t.Name) {
-			rel, _ := b.block(e.cte.Query.(*ast.Select), e.up, false)
+			rel, _ := b.query(e.cte.Query, e.up, false)
 			for i, n := range e.cte.Columns {
 				rel.columns[i].name = n
 			}
@@ -119,7 +119,7 @@ func (b *brute) join(j *ast.Join, env *bruteEnv) *bruteFrame {
 			out.view = append(out.view, v)
 		}
 	}
-	x := &bruteScope{frame: out}
+	x := &bruteScope{brute: b, env: env, frame: out}
 	match := func(r joinedRow) bool {
 		for _, p := range pairs {
 			l, r := r.first(p[0].places), r.first(p[1].places)

@@ -2,7 +2,6 @@ package query_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -19,7 +18,8 @@ import (
 // It panics on what it does not know.
 type brute struct {
 	tables []bruteTable
-	pairs  int // of rows joined so far
+	pairs  int                         // of rows joined so far
+	asked  map[*ast.Subquery]*bruteRel // subqueries, which are the same for every row
 }
 
 // brutePairs bounds the pairs of rows that one answer may try.
@@ -116,8 +116,16 @@ type bruteEnv struct {
 	cte  *ast.CTE
 }
 
-// answer returns what may leave of s, or errBrutePairs.
-func (b *brute) answer(s *ast.Select) (out bruteAnswer, err error) {
+// with adds common tables, each of which sees those before it.
+func (e *bruteEnv) with(ctes []ast.CTE) *bruteEnv {
+	for i := range ctes {
+		e = &bruteEnv{e, strings.ToLower(ctes[i].Name), &ctes[i]}
+	}
+	return e
+}
+
+// answer returns what may leave of q, or errBrutePairs.
+func (b *brute) answer(q ast.Query) (out bruteAnswer, err error) {
 	defer func() {
 		if cause := recover(); cause == errBrutePairs {
 			err = errBrutePairs
@@ -125,7 +133,8 @@ func (b *brute) answer(s *ast.Select) (out bruteAnswer, err error) {
 			panic(cause)
 		}
 	}()
-	rel, order := b.block(s, nil, true)
+	b.asked = map[*ast.Subquery]*bruteRel{}
+	rel, order := b.query(q, nil, true)
 	out.order = order
 	for _, r := range rel.rows {
 		out.rows = append(out.rows, r.cells)
@@ -135,9 +144,7 @@ func (b *brute) answer(s *ast.Select) (out bruteAnswer, err error) {
 
 // block evaluates one SELECT. It returns the relation it is, and its order.
 func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bruteOrder) {
-	for i := range s.With {
-		env = &bruteEnv{env, strings.ToLower(s.With[i].Name), &s.With[i]}
-	}
+	env = env.with(s.With)
 	aggregated := bruteGroups(s)
 	if s.Distinct && aggregated { // DISTINCT over groups is a block of its own
 		inner := *s
@@ -151,7 +158,7 @@ func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bru
 	for _, r := range f.rels {
 		live = append(live, r.live...)
 	}
-	x := &bruteScope{frame: f, items: f.choose(s.List)}
+	x := &bruteScope{brute: b, env: env, frame: f, items: f.choose(s.List)}
 	if s.Where != nil {
 		f.rows = slices.DeleteFunc(f.rows, func(r joinedRow) bool { return x.at(r).eval(s.Where) != true })
 		f.note(s.Where)
@@ -196,7 +203,7 @@ func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bru
 			}
 		}
 		if s.Distinct && !distinct {
-			name := fmt.Sprintf("%#v", r.row.cells)
+			name := same(r.row.cells)
 			if once[name] {
 				continue
 			}
@@ -256,7 +263,8 @@ func bruteAggregates(e ast.Expr) bool {
 		if f, ok := n.(*ast.Function); ok && slices.Contains([]string{"count_star", "count", "sum", "avg", "min", "max"}, f.Name) {
 			found = true
 		}
-		return !found
+		_, inner := n.(ast.Query) // of a subquery
+		return !found && !inner
 	})
 	return found
 }
@@ -302,14 +310,14 @@ func (x *bruteScope) groups(s *ast.Select, live []*bruteUse, distinct, root bool
 	var groups [][]joinedRow
 	if len(keys) == 0 {
 		groups = [][]joinedRow{nil}
-		at["[]interface {}(nil)"] = 0
+		at[same(nil)] = 0
 	}
 	for _, r := range x.frame.rows {
 		var k []any
 		for _, key := range keys {
 			k = append(k, key(x.at(r)))
 		}
-		name := fmt.Sprintf("%#v", k)
+		name := same(k)
 		i, ok := at[name]
 		if !ok {
 			i = len(groups)

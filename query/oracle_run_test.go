@@ -107,7 +107,7 @@ func pose(t *testing.T, s *sandbox.Session, sql string, tables []bruteTable) (po
 			t.Errorf("%v\ncolumn %d binds to %v, analysis says %s %s", q, i+1, bound[i], o.Name, o.Type)
 		}
 	}
-	q.want, err = (&brute{tables: tables}).answer(q.tree.(*ast.Select))
+	q.want, err = (&brute{tables: tables}).answer(q.tree)
 	return q, err
 }
 

@@ -103,8 +103,11 @@ func sortedRows[T any](rows [][]T, cell func(T) any) [][]any {
 		var rowLine []any
 		for _, v := range r {
 			c := cell(v)
-			if n, ok := c.(int64); ok {
+			switch n := c.(type) {
+			case int64:
 				c = float64(n)
+			case bool:
+				c = strconv.FormatBool(n)
 			}
 			rowLine = append(rowLine, c)
 		}

@@ -203,3 +203,13 @@ func (v value) clear() bool {
 	}
 	return v.origin == nil || v.origin.column.Mode == Clear
 }
+
+// alike reports whether v is one of several columns that are masked in one way.
+func (v value) alike() bool {
+	for _, o := range v.among {
+		if o.column.Mode != Masked || o.column.Recipe != v.among[0].column.Recipe {
+			return false
+		}
+	}
+	return len(v.among) > 0
+}

@@ -170,7 +170,7 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 	open := p.open()
 	// Only a statement that reads a protected table is rewritten so that it
 	// cannot raise, since that changes results.
-	a := &analyzer{sql: sql, tables: tables, opt: opt, hard: !open, facts: newFacts(), scans: map[*table]map[string]bool{}}
+	a := &analyzer{sql: sql, tables: tables, opt: opt, hard: !open, facts: newFacts(), scans: map[*table]map[string]bool{}, asked: map[*ast.Subquery]*block{}}
 	a.beyond(tree)
 	var root *block
 	if len(a.faults) == 0 {

@@ -65,8 +65,8 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 		a.fault(MayRaise, e, e.Name, "")
 		return refused()
 	}
-	aggregated := hasAggregate(call) // TRY takes none
-	if f.Try && aggregated && !f.saturates(shape, vs) {
+	double := f.Try && !tryable(call)
+	if double && !f.saturates(shape, vs) {
 		a.fault(MayRaise, e, e.Name, "")
 		return refused()
 	}
@@ -76,7 +76,7 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 		if out.typ, ok = settle(args, vs); !ok {
 			a.fault(TypeMismatch, e, e.Name, "")
 		}
-	case f.Try && aggregated:
+	case double:
 		out.typ = doubles(shape, args, ops)
 	case f.computes() && slices.ContainsFunc(vs, func(v value) bool { return v.typ.class == decimal }):
 		out.typ = decimals(f, shape, args, ops)
@@ -93,10 +93,22 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 			args[i] = tryCast(args[i], named("TIMESTAMP"))
 		}
 	}
-	if !f.Try || aggregated {
+	if !f.Try || double {
 		return call, out
 	}
 	return &ast.Operator{Meta: none(), Kind: ast.Try, Args: []ast.Expr{call}}, out
+}
+
+// tryable reports whether the engine takes e inside TRY: without an aggregate or
+// a query in it.
+func tryable(e ast.Expr) bool {
+	sub := false
+	ast.Walk(e, func(n ast.Node) bool {
+		_, here := n.(*ast.Subquery)
+		sub = sub || here
+		return !sub
+	})
+	return !sub && !hasAggregate(e)
 }
 
 // bigints are what the engine takes for a BIGINT.

@@ -201,8 +201,8 @@ func hasAggregate(e ast.Expr) bool {
 		if f, ok := n.(*ast.Function); ok && aggregate(f.Name) {
 			found = true
 		}
-		_, sub := n.(*ast.Subquery)
-		return !found && !sub
+		_, inner := n.(ast.Query)
+		return !found && !inner
 	})
 	return found
 }
@@ -372,7 +372,7 @@ func (x *lowering) operator(e *ast.Operator, condition bool) (ast.Expr, value) {
 		}
 	case ast.Try:
 		x.consume(ops[0])
-		if hasAggregate(es[0]) {
+		if !tryable(es[0]) {
 			a.fault(UnsupportedSyntax, e, "TRY", "")
 		}
 		out.typ = vs[0].typ

@@ -118,8 +118,11 @@ func (b *block) derived(inner *block, alias string, names []string, node ast.Nod
 	one := &reference{table: &table{Table: &Table{Name: alias}}, alias: alias}
 	for _, it := range inner.items {
 		v := it.val
-		if len(inner.live) == 0 {
+		switch {
+		case len(inner.live) == 0:
 			v.refs = []*reference{one} // its rows are results, whatever they were made of
+		case len(v.refs) == 0:
+			v.refs = []*reference{inner.live[0].ref} // a constant, but only where there is a row
 		}
 		r.columns = append(r.columns, &column{name: it.name, val: v})
 	}

@@ -61,6 +61,7 @@ type value struct {
 	origin *origin      // the column it is, unchanged; nil if computed
 	among  []origin     // columns of which it is one, each in other rows of a union
 	mixed  bool         // in some rows of a union computed from protected ones
+	each   bool         // one of among in every row
 	token  bool         // a keyed token, unchanged
 	masked bool
 	recipe string

@@ -26,7 +26,8 @@ type analyzer struct {
 	scans      map[*table]map[string]bool // columns read, by table; of subqueries while they are lowered
 	facts      facts
 	faults     []Fault
-	trial      bool // lowering to compare only: leave no trace
+	asked      map[*ast.Subquery]*block // queries in expressions, lowered
+	trial      bool                     // lowering to compare only: leave no trace
 	steps      int
 	overflow   bool
 	unnamed    int
@@ -167,7 +168,7 @@ func keys(set map[string]bool) []string {
 
 func (b *block) output(it *item) Output {
 	v := it.val
-	o := Output{Name: it.name, Type: v.typ.String(), Form: "clear", Aggregate: v.aggregate, Bare: v.origin != nil, Path: append([]string{it.name}, v.path...)}
+	o := Output{Name: it.name, Type: v.typ.String(), Form: "clear", Aggregate: v.aggregate, Bare: v.origin != nil || v.each && v.alike(), Path: append([]string{it.name}, v.path...)}
 	for _, s := range v.from {
 		o.Lineage = append(o.Lineage, Ref{s.table.Name, s.column.Name})
 		o.MaxLevel = max(o.MaxLevel, level(s.column))
@@ -235,11 +236,12 @@ func (b *block) assemble(used map[string]bool, scans map[*table]map[string]bool)
 	note := func(e ast.Node) {
 		ast.Walk(e, func(n ast.Node) bool {
 			if c, ok := n.(*ast.Column); ok {
-				if columns := reads[fold(c.Names[0])]; columns != nil { // else of a subquery
+				if columns := reads[fold(c.Names[0])]; columns != nil {
 					columns[fold(c.Names[1])] = true
 				}
 			}
-			return true
+			_, inner := n.(ast.Query) // a subquery has names of its own
+			return !inner
 		})
 	}
 	for _, e := range slices.Concat([]ast.Expr{b.out.Where, b.out.Having}, b.out.List, b.out.GroupBy, b.totals) {

@@ -6,40 +6,34 @@ import "zonebox/query/ast"
 // the same for every row around it, and what it reads of protected tables is
 // aggregated inside, over K entities. A scalar one has one row by its form: the
 // engine would raise an error over a second.
+//
+// An expression is lowered wherever it is used, a group key or an alias, and means
+// the same query there.
 func (x *lowering) subquery(e *ast.Subquery) (ast.Expr, value) {
 	a := x.b.a
-	if a.trial { // no group key: lowering it twice would read its tables twice
+	inner := a.asked[e]
+	switch {
+	case inner != nil:
+	case a.trial: // it would read its tables for a comparison only
 		a.fault(UnsupportedSyntax, e, "(SELECT …)", "")
 		return refused()
+	default:
+		if inner = x.ask(e); inner == nil {
+			return refused()
+		}
+		a.asked[e] = inner
 	}
-	inner := a.query(e.Query, x.b.env, false)
-	if len(inner.live) > 0 {
-		a.fault(SubqueryProtected, e, a.text(e), "")
-		return refused()
-	}
-	if len(inner.items) == 0 {
-		return refused() // * of what is not known, which is on record
-	}
-	if e.Kind != ast.Exists && len(inner.items) != 1 {
-		a.fault(TypeMismatch, e, "(SELECT …)", "")
-		return refused()
-	}
-	if a.hard && e.Kind == ast.Scalar && !inner.single() {
-		a.fault(MayRaise, e, "(SELECT …)", "")
-		return refused()
-	}
-	first := inner.items[0]
-	x.consume(operand{first.expr, first.val, e})
-	out := combine(first.val)
-	out.typ, out.constant, out.refs, out.secret, out.live = first.val.typ, false, nil, nil, false
-	sub := &ast.Subquery{Meta: none(), Kind: e.Kind}
+	first := inner.items[0].val
+	out := combine(first)
+	out.typ, out.constant, out.refs, out.secret, out.live = first.typ, false, nil, nil, false
+	sub := &ast.Subquery{Meta: none(), Kind: e.Kind, Query: ast.Clone(inner.query())}
 	if e.Kind != ast.Scalar {
 		out.typ = named("BOOLEAN")
 	}
 	if e.Kind == ast.Any {
 		l, v := x.lower(e.Left, false)
 		x.consume(operand{l, v, e.Left})
-		if a.hard && (v.typ != first.val.typ || v.typ.class == unknown || v.typ.class == null) {
+		if a.hard && (v.typ != first.typ || v.typ.class == unknown || v.typ.class == null) {
 			a.fault(TypeMismatch, e, "IN", "")
 		}
 		sub.Left, sub.Op = l, e.Op
@@ -48,9 +42,28 @@ func (x *lowering) subquery(e *ast.Subquery) (ast.Expr, value) {
 	}
 	out.from = out.from.with(inner.control.from...)
 	x.b.control = x.b.control.with(inner.control)
-	inner.assemble(nil, a.scans)
-	sub.Query = inner.query()
 	return sub, out
+}
+
+// ask lowers the query of e. It returns nil if a fault is on record.
+func (x *lowering) ask(e *ast.Subquery) *block {
+	a := x.b.a
+	inner := a.query(e.Query, x.b.env, false)
+	switch {
+	case len(inner.live) > 0:
+		a.fault(SubqueryProtected, e, a.text(e), "")
+	case len(inner.items) == 0: // * of what is not known, which is on record
+	case e.Kind != ast.Exists && len(inner.items) != 1:
+		a.fault(TypeMismatch, e, "(SELECT …)", "")
+	case a.hard && e.Kind == ast.Scalar && !inner.single():
+		a.fault(MayRaise, e, "(SELECT …)", "")
+	default:
+		first := inner.items[0]
+		x.consume(operand{first.expr, first.val, e})
+		inner.assemble(nil, a.scans)
+		return inner
+	}
+	return nil
 }
 
 // single reports whether b has one row at most, whatever it reads.

@@ -1,6 +1,10 @@
 package analysis
 
-import "zonebox/query/ast"
+import (
+	"slices"
+
+	"zonebox/query/ast"
+)
 
 // query lowers a query. What is no SELECT by itself becomes the source of one:
 // ORDER BY and LIMIT of a set operation name its columns, as those of a SELECT *
@@ -52,10 +56,7 @@ func listed(s *ast.Select, v *ast.Values) ast.Query {
 func (a *analyzer) union(q *ast.SetOperation, e *env) *block {
 	b := &block{a: a, set: &ast.SetOperation{Kind: q.Kind, All: q.All}}
 	for _, in := range q.Inputs {
-		if s, ok := in.(*ast.SetOperation); ok { // of another kind, or with parts of its own
-			in = &ast.Select{List: []ast.Expr{&ast.Star{Meta: none()}}, From: &ast.Derived{Location: ast.NoLocation, Alias: "set_operation", Query: s}}
-		}
-		part := a.query(in, e, false)
+		part := a.query(input(in), e, false)
 		b.parts = append(b.parts, part)
 		b.control = b.control.with(part.control)
 		b.live = append(b.live, part.live...)
@@ -67,9 +68,9 @@ func (a *analyzer) union(q *ast.SetOperation, e *env) *block {
 	if len(b.live) > 0 && (q.Kind != ast.Union || !q.All) {
 		a.fault(SetOverProtected, q, string(q.Kind), "")
 	}
-	row := &reference{table: &table{Table: &Table{Name: string(q.Kind)}}, alias: string(q.Kind)}
+	rows := &rowsOf{kind: q.Kind}
 	for i := range b.parts[0].items {
-		b.items = append(b.items, b.merged(i, row))
+		b.items = append(b.items, b.merged(i, rows))
 	}
 	if q.Kind != ast.Union || !q.All { // which rows there are depends on every value
 		for _, it := range b.items {
@@ -82,10 +83,46 @@ func (a *analyzer) union(q *ast.SetOperation, e *env) *block {
 	return b
 }
 
-// merged is column i of the union: what it is in any of the parts. A row has the
-// columns of one part only, so that they count as read from one reference, row,
-// unless a part itself joins several.
-func (b *block) merged(i int, row *reference) *item {
+// input writes an input of a set operation as a SELECT: one of another kind, or a
+// list of values, as the source of it.
+func input(q ast.Query) ast.Query {
+	if s, ok := q.(*ast.Select); ok {
+		v, ok := s.From.(*ast.Values)
+		if !ok {
+			return q
+		}
+		q = listed(s, v)
+	}
+	if s, ok := q.(*ast.SetOperation); ok {
+		return &ast.Select{List: []ast.Expr{&ast.Star{Meta: none()}}, From: &ast.Derived{Location: ast.NoLocation, Alias: "set_operation", Query: s}}
+	}
+	return q
+}
+
+// rowsOf tells which columns of a union are read from the same rows. A row has
+// the columns of one part only, so that they count as read from one reference,
+// unless a part joins several: then those that it reads from different ones do.
+type rowsOf struct {
+	kind ast.SetKind
+	from [][]*reference // by part
+	ref  []*reference
+}
+
+// of returns what a column counts as read from that the parts read from these
+// references, nil for none.
+func (r *rowsOf) of(from []*reference) *reference {
+	for i, f := range r.from {
+		if slices.Equal(f, from) {
+			return r.ref[i]
+		}
+	}
+	ref := &reference{table: &table{Table: &Table{Name: string(r.kind)}}, alias: string(r.kind)}
+	r.from, r.ref = append(r.from, from), append(r.ref, ref)
+	return ref
+}
+
+// merged is column i of the union: what it is in any of the parts.
+func (b *block) merged(i int, rows *rowsOf) *item {
 	a := b.a
 	var es []ast.Expr
 	var vs []value
@@ -95,7 +132,7 @@ func (b *block) merged(i int, row *reference) *item {
 	first := b.parts[0].items[i]
 	out := combine(vs...)
 	out.constant, out.typ = false, vs[0].typ
-	out.token, out.nullable, out.perEntity, out.mixed = vs[0].token, false, false, false
+	out.token, out.nullable, out.each = vs[0].token, false, true
 	for n, v := range vs {
 		out.nullable = out.nullable || v.nullable
 		out.perEntity = out.perEntity || v.perEntity
@@ -104,8 +141,9 @@ func (b *block) merged(i int, row *reference) *item {
 			a.fault(TokenNotBare, b.parts[n].items[i].node, v.name(), "", v.path...)
 		}
 		part := b.parts[n]
-		own := v.perEntity || len(v.among) > 0 && !v.mixed || v.origin != nil && part.isLive(v.origin.ref)
-		out.mixed = out.mixed || len(part.live) > 0 && !own
+		own := v.perEntity || len(v.among) > 0 || v.origin != nil && part.isLive(v.origin.ref)
+		out.mixed = out.mixed || v.mixed || len(part.live) > 0 && !own
+		out.each = out.each && (v.origin != nil || v.each)
 		out.among = append(out.among, v.among...)
 		if v.origin != nil {
 			out.among = append(out.among, *v.origin)
@@ -118,6 +156,7 @@ func (b *block) merged(i int, row *reference) *item {
 		}
 		out.typ = t
 		for n, part := range b.parts {
+			out.nullable = out.nullable || es[n] != part.items[i].expr // converted, to NULL where that fails
 			part.items[i].expr = es[n]
 		}
 	} else {
@@ -127,13 +166,19 @@ func (b *block) merged(i int, row *reference) *item {
 			}
 		}
 	}
-	single := true
-	for _, part := range b.parts {
-		single = single && len(part.relations) <= 1
+	from := make([]*reference, len(vs))
+	for n, v := range vs {
+		switch part := b.parts[n]; {
+		case len(part.live) == 0: // its rows are results
+		case len(v.refs) > 1:
+			return &item{first.name, first.node, first.expr, out}
+		case len(v.refs) == 0:
+			from[n] = part.live[0].ref
+		default:
+			from[n] = v.refs[0]
+		}
 	}
-	if single {
-		out.refs = []*reference{row}
-	}
+	out.refs = []*reference{rows.of(from)}
 	return &item{first.name, first.node, first.expr, out}
 }
 

@@ -1,0 +1,92 @@
+package query_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"zonebox/query/analysis"
+)
+
+// unionCatalog has columns that are masked in several ways, and one in the clear.
+var unionCatalog = analysis.Catalog{Tables: []analysis.Table{
+	{Name: "people", Personal: true, Entity: "id", K: 3, Columns: []analysis.Column{
+		{Name: "id", Type: "string", Level: 4, Mode: analysis.Masked, Recipe: "token", Token: true, Nullable: true, Granted: true},
+		{Name: "name", Type: "string", Level: 4, Mode: analysis.Masked, Recipe: "partial(1,0)", Granted: true},
+		{Name: "phone", Type: "string", Level: 4, Mode: analysis.Masked, Recipe: "partial(3,4)", Granted: true},
+		{Name: "town", Type: "string", Level: 2, Mode: analysis.Clear, Granted: true},
+		{Name: "born", Type: "date", Level: 2, Mode: analysis.Clear, Granted: true},
+		{Name: "seen", Type: "timestamp", Level: 2, Mode: analysis.Clear, Granted: true},
+		{Name: "pay", Type: "int64", Level: 3, Mode: analysis.ComputeOnly, Permissions: []string{"agg:sum"}},
+	}},
+	{Name: "towns", Columns: []analysis.Column{
+		{Name: "name", Type: "string", Level: 1, Mode: analysis.Clear, Granted: true},
+		{Name: "pay", Type: "int64", Level: 1, Mode: analysis.Clear, Granted: true},
+	}},
+}}
+
+func unionStatement(t *testing.T, sql string) *analysis.Statement {
+	t.Helper()
+	tree, err := liveTree(t, liveSession(t, livePool(t, 1)), sql)
+	if err != nil {
+		t.Fatalf("%s\n%v", sql, err)
+	}
+	st, err := analysis.Analyze(sql, tree, unionCatalog, analysis.Options{})
+	if err != nil {
+		t.Fatalf("%s\n%v", sql, err)
+	}
+	return st
+}
+
+// What leaves of a union is looked for among the raw values if every part hands
+// out a column masked in the same way. Had one part constants of the statement,
+// or a list in the clear, the finding would tell who is in the register.
+func TestAUnionIsBareWhereEveryPartIsMaskedAlike(t *testing.T) {
+	for _, c := range []struct {
+		sql  string
+		bare bool
+	}{
+		{"select name from people", true},
+		{"select name from people union all select name from people", true},
+		{"select n from (select name as n from people union all select name from people) q", true},
+		{"select * from (select name as n from people union all select name from people) q union all select name from people", true},
+		{"select name from people union all select phone from people", false},
+		{"select name from people union all select 'Wang Wu'", false},
+		{"select name from people union all values ('Wang Wu'), ('Li Si')", false},
+		{"select name from people union all select name from towns", false},
+		{"select name from people union all select upper(name) from people", false},
+		{"select * from (select name as n from people union all select 'Wang Wu') q union all select name from people", false},
+	} {
+		if got := unionStatement(t, c.sql).Outputs[0].Bare; got != c.bare {
+			t.Errorf("%s: bare %v, want %v", c.sql, got, c.bare)
+		}
+	}
+}
+
+// A conversion that fails gives NULL, so that a converted column has a guard of
+// its own though none of the parts' columns may be NULL.
+func TestAConvertedColumnOfAUnionMayBeNull(t *testing.T) {
+	for _, c := range []struct {
+		sql  string
+		kind []string
+	}{
+		{"select count(m) from (select born as m from people union all select born from people) u", []string{"group", "group"}},
+		{"select count(m) from (select born as m from people union all select seen from people) u", []string{"cell", "cell", "group", "group"}},
+	} {
+		var got []string
+		for _, h := range unionStatement(t, c.sql).Hidden {
+			got = append(got, h.Kind)
+		}
+		if !slices.Equal(got, c.kind) {
+			t.Errorf("%s: counts %v, want %v", c.sql, got, c.kind)
+		}
+	}
+}
+
+// A query in an expression has tables of its own, whatever it calls them.
+func TestAQueryInAnExpressionReadsItsOwnColumns(t *testing.T) {
+	st := unionStatement(t, "select p.town, count(*) from people p where exists (select p.pay from towns p) group by p.town")
+	if got, want := fmt.Sprint(st.Scans), "[{people [town] true []} {towns [pay] false []}]"; got != want {
+		t.Errorf("scans %v, want %v", got, want)
+	}
+}
