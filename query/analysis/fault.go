@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -17,6 +18,15 @@ type Fault struct {
 	HintZH, HintEN string // the smallest grant or rewrite that would pass, "" if there is none
 	Articles       []string
 	Path           []string // from the output to the offending column
+	About          string   // what the texts name
+	Want           *Want    // the grant that would lift this fault, nil if none does
+}
+
+// Want is what a grant would have to give beyond what it gives: permissions on a
+// column, or, without any, the column itself or a masked form of it.
+type Want struct {
+	Ref
+	Permissions []string
 }
 
 // Refusal is the error of a statement that must not run, with every fault found,
@@ -146,7 +156,8 @@ func (a *analyzer) fault(code string, node ast.Node, name, hint string, path ...
 		panic("analysis: fault code " + code + " has no text")
 	}
 	f := Fault{Code: code, Start: -1, End: -1, ZH: fill(t.zh, name), EN: fill(t.en, name),
-		HintZH: fill(t.hintZH, hint), HintEN: fill(t.hintEN, hint), Articles: t.articles, Path: path}
+		HintZH: fill(t.hintZH, hint), HintEN: fill(t.hintEN, hint), Articles: t.articles, Path: path, About: name,
+		Want: a.want(code, cmp.Or(hint, name))}
 	if node != nil {
 		f.Start, f.End = a.span(node)
 	}
@@ -156,6 +167,39 @@ func (a *analyzer) fault(code string, node ast.Node, name, hint string, path ...
 		}
 	}
 	a.faults = append(a.faults, f)
+}
+
+// lifted are the faults that a grant can lift, with the permission it takes where
+// the fault's hint does not say.
+var lifted = map[string]string{
+	NotGranted: "", ComputeOnlyProjected: "", GroupLabelNotPublic: "", ComputeOnlyExpression: "", ComputeOnlyRecords: "",
+	ComputeOnlyPredicate: "", AggregateNotGranted: "", ComputeOnlyGroup: "groupkey", ComputeOnlyOrder: "order",
+}
+
+// want reads a hint, "permission, permission table.column", back into what to ask
+// for.
+func (a *analyzer) want(code, hint string) *Want {
+	permission, ok := lifted[code]
+	if !ok {
+		return nil
+	}
+	for _, t := range a.tables {
+		for i := range t.Columns {
+			ref := Ref{t.Name, t.Columns[i].Name}
+			before, ok := strings.CutSuffix(hint, ref.Table+"."+ref.Column)
+			if !ok || before != "" && !strings.HasSuffix(before, " ") {
+				continue
+			}
+			w := &Want{Ref: ref}
+			for _, p := range append(strings.FieldsFunc(before, func(r rune) bool { return r == ',' || r == ' ' }), permission) {
+				if p != "" {
+					w.Permissions = append(w.Permissions, p)
+				}
+			}
+			return w
+		}
+	}
+	return nil
 }
 
 func fill(s, name string) string {
