@@ -59,6 +59,11 @@ func (e *Engine) judge(run *run) (*decided, error) {
 		return nil, err
 	}
 	defer parser.close()
+	return e.consider(parser)
+}
+
+// consider decides on what the parser reads.
+func (e *Engine) consider(parser *parser) (*decided, error) {
 	tree, err := parser.parse() // DuckDB's own tree, strictly decoded
 	if err != nil {
 		return nil, err

@@ -61,7 +61,35 @@ func (e *Engine) explain(r *run) (*Explanation, error) {
 	if r.found.runtime == nil || why.Class != ClassDenied && why.Class != ClassUsage {
 		return nil, why
 	}
-	return e.refusal(r, why), nil
+	x := e.refusal(r, why)
+	if err := e.remedies(r, x); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// remedies adds to a refusal what would pass.
+func (e *Engine) remedies(r *run, x *Explanation) error {
+	if r.found.tree == nil {
+		return nil // nobody could read it
+	}
+	if asked := r.wishes(); len(asked) > 0 {
+		var err error
+		if x.Request, err = r.dataRequest(asked); err != nil {
+			return asError(err)
+		}
+		x.Grants = r.grantViews(asked)
+	}
+	if r.found.objected {
+		return nil // no other statement passes
+	}
+	p, err := e.keptParser(r)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	x.Instead = e.instead(p)
+	return nil
 }
 
 // unentered is a run that has no facts: of an explain that was turned away.

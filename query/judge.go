@@ -182,6 +182,9 @@ func (p *parser) statementError(code string, err error) *Error {
 			HintZH: "拆成单条 SELECT 后重试", HintEN: "send a single SELECT"}}).of(p.id)
 	}
 	e := fail(code, err).of(p.id)
+	if code == "SYNTAX" && s.Offset < 0 {
+		e.HintZH, e.HintEN = "检查拼写、引号与括号是否成对", "check the spelling, and that quotes and parentheses come in pairs"
+	}
 	if s.Offset >= 0 && code == "SYNTAX" {
 		at := min(ast.Place(p.request.SQL, s.Offset), len(p.request.SQL))
 		e.Span = &Span{at, min(at+1, len(p.request.SQL))}

@@ -17,6 +17,8 @@ type found struct {
 	tree    ast.Query       // of the statement as written; nil before it was read
 	query   *policy.Query   // what is known of the statement; nil before it was judged
 	against []Detail        // refuse it, but do not end the judging
+
+	objected bool // policy refuses it whatever it says
 }
 
 // everyReason returns cause with every other reason there is against the run:
@@ -37,6 +39,7 @@ func (e *Engine) everyReason(r *run, cause error) error {
 	if err != nil {
 		e.log.ErrorContext(r.ctx, "policy failed", "query_id", r.id, "cause", err)
 	}
+	r.found.objected = err != nil || len(objections) > 0
 	all.Details = more(all.Details, details(objections))
 	all.Articles = nil
 	for _, d := range all.Details {

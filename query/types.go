@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"zonebox/policy"
+	"zonebox/registry"
 	"zonebox/release"
 	"zonebox/sandbox"
 )
@@ -98,6 +99,13 @@ type Explanation struct {
 	Changes  []ChangeView  `json:"changes,omitempty"` // what the rewrite did, and why
 	Graph    *GraphView    `json:"graph,omitempty"`   // where the outputs come from
 	SQL      string        `json:"sql,omitempty"`     // what the worker would run, without hidden data
+
+	// Of a refusal: a statement near this one that passes, the least grants that
+	// would let this one pass, and the data request that asks for them. Each is
+	// absent if there is none.
+	Instead *Alternative       `json:"instead,omitempty"`
+	Grants  []GrantView        `json:"grants,omitempty"`
+	Request *registry.Document `json:"request,omitempty"`
 }
 
 // ReasonView is a reason of a decision. Span is where in the statement it lies,

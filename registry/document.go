@@ -21,10 +21,11 @@ const (
 	KindScenario     = "Scenario"
 	KindGrant        = "Grant"
 	KindTemplate     = "Template"
+	KindRequest      = "DataRequest"
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

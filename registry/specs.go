@@ -192,6 +192,40 @@ type GrantColumn struct {
 	Permissions []string `json:"permissions,omitempty"`
 }
 
+// DataRequest asks for columns on behalf of a scenario (NJ24-15): what a grant
+// would have to give. It is drawn up by explain and filed by a person, who makes
+// the commitments; it grants nothing, and no role may apply it to the registry.
+type DataRequest struct {
+	Scenario    string             `json:"scenario"`
+	PurposeCode string             `json:"purpose_code"`
+	Statement   string             `json:"statement_sha256"` // that could not be answered without
+	Datasets    []RequestedDataset `json:"datasets"`
+	From        string             `json:"from"`
+	Until       string             `json:"until"`
+	Access      string             `json:"access"` // REQUEST_RESPONSE: no copy is ever asked for (NJ19-22)
+	Status      string             `json:"status"`
+	Commitments Commitments        `json:"commitments"`
+}
+
+// StatusDraft is the status of a request that nobody has filed.
+const StatusDraft = "DRAFT"
+
+// RequestedDataset is what is asked of one dataset: each column in the whole form
+// it would have. Grant names the grant that gives the scenario others of it.
+type RequestedDataset struct {
+	Dataset string        `json:"dataset"`
+	Grant   string        `json:"grant,omitempty"`
+	Columns []GrantColumn `json:"columns"`
+}
+
+// Commitments are what the operator stands for (YC22-19). All are made when a
+// request is filed.
+type Commitments struct {
+	Truthful  bool `json:"truthful"`
+	Compliant bool `json:"compliant"`
+	Secure    bool `json:"secure"`
+}
+
 // Template is an approved analysis: a statement of which only the values of its
 // parameters are chosen when it is asked.
 type Template struct {

@@ -28,6 +28,7 @@ func (a *app) printExplanation(x *query.Explanation, sql string) error {
 	for _, r := range x.Warnings {
 		a.printReason(w, "!", r, sql)
 	}
+	a.printRemedies(w, x)
 	if len(x.Outputs) > 0 {
 		a.printForms(w, x)
 	}
@@ -49,7 +50,11 @@ func (a *app) printExplanation(x *query.Explanation, sql string) error {
 }
 
 func (a *app) printReason(w io.Writer, mark string, r query.ReasonView, sql string) {
-	fmt.Fprintf(w, "  %s %s %s [%s]\n", mark, r.Code, printable(a.say(r.ZH, r.EN)), strings.Join(r.Articles, ", "))
+	articles := ""
+	if len(r.Articles) > 0 {
+		articles = " [" + strings.Join(r.Articles, ", ") + "]"
+	}
+	fmt.Fprintf(w, "  %s %s %s%s\n", mark, r.Code, printable(a.say(r.ZH, r.EN)), articles)
 	a.printExcerpt(w, sql, r.Span)
 	if len(r.Path) > 1 {
 		fmt.Fprintf(w, "      %s: %s\n", a.say("由来", "path"), printable(strings.Join(r.Path, " ← ")))
@@ -72,7 +77,7 @@ func (a *app) printExcerpt(w io.Writer, sql string, span *query.Span) {
 	line, _, _ := strings.Cut(sql[from:], "\n")
 	before, marked := printable(sql[from:span.Start]), printable(sql[span.Start:min(span.End, from+len(line))])
 	after := printable(sql[min(span.End, from+len(line)) : from+len(line)])
-	for text.StringWidthWithoutEscSequences(before) > excerptWidth/3 {
+	for text.StringWidthWithoutEscSequences(before+marked+after) > excerptWidth && text.StringWidthWithoutEscSequences(before) > excerptWidth/3 {
 		_, rest := cutRune(strings.TrimPrefix(before, "…"))
 		before = "…" + rest
 	}
@@ -89,6 +94,31 @@ func cutRune(s string) (first, rest string) {
 		}
 	}
 	return s, ""
+}
+
+// printRemedies prints what would pass instead of a refused statement.
+func (a *app) printRemedies(w io.Writer, x *query.Explanation) {
+	if x.Instead != nil {
+		fmt.Fprintf(w, "%s (%s):\n", a.say("相近的可行语句", "a statement near it that passes"), strings.TrimSpace(x.Instead.Verdict+" "+a.say(verdicts[x.Instead.Verdict], "")))
+		for _, line := range strings.Split(x.Instead.SQL, "\n") {
+			fmt.Fprintf(w, "      %s\n", printable(line))
+		}
+	}
+	if len(x.Grants) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "%s:\n", a.say("或者申请授权(explain --request 文件 写成数据申请)", "or ask for these grants (explain --request FILE writes the data request)"))
+	t := newTable(a.say("数据集", "dataset"), a.say("列", "column"), a.say("形态", "form"), a.say("脱敏方式或许可", "recipe or permissions"), a.say("补充于", "adds to"))
+	for _, g := range x.Grants {
+		for _, c := range g.Columns {
+			how := c.Recipe
+			if how == "" {
+				how = strings.Join(c.Permissions, " ")
+			}
+			t.AppendRow([]any{printable(g.Dataset), printable(c.Name), c.Mode, printable(how), printable(g.Grant)})
+		}
+	}
+	fmt.Fprintln(w, t.Render())
 }
 
 // printForms prints the columns read with the form they have, and the outputs

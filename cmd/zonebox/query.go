@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
 	"zonebox/api"
 	"zonebox/query"
@@ -77,10 +79,18 @@ func (a *app) sql(args []string) (string, error) {
 
 func (a *app) explainCmd() *cobra.Command {
 	var r api.QueryRequest
-	var output string
+	var output, request string
 	c := &cobra.Command{
-		Use:     "explain SQL",
-		Short:   a.say("不触及数据,说明裁决、依据、各列形态与将要执行的语句", "say, without touching data, what would be decided, why, and what would run"),
+		Use:   "explain SQL",
+		Short: a.say("不触及数据,说明裁决、依据、各列形态与将要执行的语句", "say, without touching data, what would be decided, why, and what would run"),
+		Long: a.say(`不触及数据,说明裁决与全部理由、各列形态与由来、改写了什么、将要执行什么;
+被拒绝的语句还给出可行的改写与所需的最小授权。以退出码 3 结束的是拒绝。
+--request 把所需授权写成数据申请文档(草稿),由运营单位作出承诺后提交。`,
+			`Says, without touching data, what would be decided and every reason, the form of
+every column and where it comes from, what was rewritten and what would run; of a
+refused statement also one that passes and the least grants it lacks. A refusal
+exits with 3. --request writes these grants as a data request, a draft that the
+operator files with its commitments.`),
 		Example: `  zonebox explain --as li.op --scenario visits --purpose MED-STAT "SELECT avg(cost) FROM visits"`,
 		Args:    nArgs(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -95,6 +105,11 @@ func (a *app) explainCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if request != "" {
+				if err := a.writeRequest(x, request); err != nil {
+					return err
+				}
+			}
 			if output == "json" || a.json {
 				err = a.printJSON(x)
 			} else {
@@ -108,7 +123,31 @@ func (a *app) explainCmd() *cobra.Command {
 	}
 	requestFlags(a, c, &r)
 	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
+	c.Flags().StringVar(&request, "request", "", a.say("把所需的最小授权写成数据申请文档", "write the least grants it lacks as a data request"))
 	return c
+}
+
+// writeRequest writes the data request of an explanation, or says that there is
+// nothing to ask for. It does not replace a file.
+func (a *app) writeRequest(x *query.Explanation, file string) error {
+	if x.Request == nil {
+		fmt.Fprintln(a.stderr, a.say("没有可写的数据申请:语句无需授权,或者单凭授权不能放行", "no data request was written: the statement lacks no grant, or grants alone do not help"))
+		return nil
+	}
+	text, err := yaml.Marshal(x.Request)
+	if err != nil {
+		return fmt.Errorf("zonebox: write data request: %w", err)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("zonebox: write data request: %w", err)
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("zonebox: write data request: %w", err)
+	}
+	fmt.Fprintf(a.stderr, a.say("已写数据申请草稿 %s (%s)\n", "wrote the draft of data request %s (%s)\n"), file, x.Request.Name)
+	return nil
 }
 
 // refusedError ends an explain of a statement that is refused; what there is to

@@ -229,9 +229,9 @@ func (a *analyzer) refusal(root *block) *Refusal {
 }
 
 // follows reports whether f is only a consequence of another fault: what has no
-// name has no type either.
+// name has no type either, and is no column.
 func (a *analyzer) follows(f Fault) bool {
-	return f.Code == TypeMismatch && slices.ContainsFunc(a.faults, func(g Fault) bool {
+	return (f.Code == TypeMismatch || f.Code == AggregateArgument) && slices.ContainsFunc(a.faults, func(g Fault) bool {
 		unnamed := g.Code == UnknownName || g.Code == NotGranted || g.Code == AmbiguousName || g.Code == FunctionNotAllowed
 		return unnamed && f.Start >= 0 && f.Start <= g.Start && g.End <= f.End
 	})

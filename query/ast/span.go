@@ -1,6 +1,7 @@
 package ast
 
 import (
+	"iter"
 	"strings"
 	"unicode/utf8"
 )
@@ -149,6 +150,21 @@ func Place(sql string, location int) int {
 func isUnicodeSpace(c rune) bool {
 	return c == 0xa0 || c >= 0x2000 && c <= 0x200b || c == 0x202f || c == 0x205f || c == 0x2060 ||
 		c == 0x3000 || c == 0xfeff
+}
+
+// Tokens yields the tokens of sql with their offsets, blanks and comments left
+// out, by the rules of the engine's scanner as far as places in a statement need
+// them: an operator of several signs comes sign by sign.
+func Tokens(sql string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for at := 0; at < len(sql); {
+			size, blank := token(sql[at:])
+			if !blank && !yield(at, sql[at:at+size]) {
+				return
+			}
+			at += size
+		}
+	}
 }
 
 // token returns the size of the token or blank that s starts with, by the rules
