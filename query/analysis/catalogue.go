@@ -33,6 +33,7 @@ func parseFunctions(text string) (*functionList, error) {
 	l := &functionList{calls: map[string]*Function{}, tables: map[string]*Function{}, keywords: map[string]*Function{}}
 	groups, words := map[string][2]string{}, map[string][]string{}
 	used := map[string]bool{}
+	l.functions = make([]Function, 0, strings.Count(text, "\n"))
 	for n, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		if strings.HasPrefix(line, "#") {
 			continue
@@ -133,7 +134,7 @@ func parseFunction(cells []string, groups map[string][2]string, words map[string
 	if marks != "-" {
 		for _, mark := range strings.Split(marks, " ") {
 			name, isWords := strings.CutPrefix(mark, "words:")
-			flag := f.marks()[mark]
+			flag := f.flag(mark)
 			switch {
 			case isWords && words[name] != nil && f.Words == nil:
 				f.Words = words[name]
@@ -181,10 +182,35 @@ func (f *Function) setShapes(shapes, result string) error {
 	return nil
 }
 
-func (f *Function) marks() map[string]*bool {
-	return map[string]*bool{
-		"try": &f.Try, "double": &f.Double, "same": &f.Same, "shrinks": &f.Shrinks, "joins": &f.Joins, "grows": &f.Grows,
-		"reveals": &f.Reveals, "ordered": &f.Ordered, "rounds": &f.Rounds, "aggregate": &f.Aggregate, "rows": &f.Rows,
-		"names": &f.NamesAggregate, "clock": &f.ReadsClock,
+// flag is the field of a mark, nil if there is no such mark.
+func (f *Function) flag(mark string) *bool {
+	switch mark {
+	case "try":
+		return &f.Try
+	case "double":
+		return &f.Double
+	case "same":
+		return &f.Same
+	case "shrinks":
+		return &f.Shrinks
+	case "joins":
+		return &f.Joins
+	case "grows":
+		return &f.Grows
+	case "reveals":
+		return &f.Reveals
+	case "ordered":
+		return &f.Ordered
+	case "rounds":
+		return &f.Rounds
+	case "aggregate":
+		return &f.Aggregate
+	case "rows":
+		return &f.Rows
+	case "names":
+		return &f.NamesAggregate
+	case "clock":
+		return &f.ReadsClock
 	}
+	return nil
 }

@@ -173,26 +173,13 @@ func (p *plain) table(t *ast.Table, e *env) {
 func (p *plain) call(f *Function, catalog, schema, name string, args []ast.Expr, n ast.Node) {
 	if f == nil || f.Class == RefusedClass || catalog != "" || schema != "" && fold(schema) != "main" {
 		p.fault(FunctionNotAllowed, n, name, "")
+		p.explain(f)
 		return
 	}
 	p.facts.functions[name] = true
-	if f.NamesAggregate { // looked up by the engine as well
-		if c, ok := named2(args); !ok || LookupCall(c) == nil || LookupCall(c).Class == RefusedClass {
-			p.fault(FunctionNotAllowed, n, name, "")
-		}
+	if f.NamesAggregate && !namesAggregate(args) {
+		p.fault(FunctionNotAllowed, n, name, "")
 	}
-}
-
-// named2 returns the constant text that is the second of args.
-func named2(args []ast.Expr) (string, bool) {
-	if len(args) < 2 {
-		return "", false
-	}
-	c, ok := args[1].(*ast.Constant)
-	if !ok || c.Null || c.Type.ID != "VARCHAR" {
-		return "", false
-	}
-	return c.Text, true
 }
 
 func (p *plain) column(c *ast.Column) {
