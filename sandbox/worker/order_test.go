@@ -23,7 +23,7 @@ func TestAggregatesDependOnOrderOnlyWhereMarked(t *testing.T) {
 	for i, order := range []string{"", "ORDER BY r DESC"} {
 		engines[i] = open(t, 1+i)
 		sql := `CREATE TABLE rows AS SELECT r, (r % 101 - 50)::INTEGER AS n, (r * 7919 % 30011)::INTEGER AS i, r * 104729 % 1299709 - 600000 AS b,
-			(r * 31 % 1009 - 500) / 7.0::DOUBLE AS f, 'v' || (r * 17 % 997) AS s FROM (SELECT unnest(range(260000)) AS r) ` + order
+			(r * 31 % 1009 - 500) / 7.0::DOUBLE AS f, 'v' || (r * 17 % 997) AS s FROM (SELECT unnest(range(140000)) AS r) ` + order
 		if err := engines[i].run(sql); err != nil {
 			t.Fatal(err)
 		}
@@ -54,6 +54,9 @@ func TestAggregatesDependOnOrderOnlyWhereMarked(t *testing.T) {
 		if answered == 0 {
 			t.Errorf("no call of %s answers: write one", key[1])
 		}
+	}
+	if len(marked) < 30 {
+		t.Errorf("%d marked functions differ: the rows tell nothing", len(marked))
 	}
 	t.Logf("%d calls; %d marked functions differ", tried, len(marked))
 }
