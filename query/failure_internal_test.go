@@ -19,7 +19,7 @@ import (
 func intentOf(ctx context.Context, protected bool) *intent {
 	r := &run{id: "run-x", ctx: ctx}
 	st := &analysis.Statement{Protected: protected}
-	return &intent{&decided{bound: &bound{approved: &approved{analyzed: &analyzed{parser: &parser{run: r}, Statement: st}}}}}
+	return &intent{&decided{bound: &bound{approved: &approved{analyzed: &analyzed{parser: &parser{run: r, ctx: ctx}, Statement: st}}}}}
 }
 
 // Once rows are attached, whatever a statement with a protected reference uses
