@@ -48,7 +48,7 @@ var shapes = []struct{ sql, outcome, twin string }{
 	{"SELECT income + 0 FROM persons", "COMPUTE_ONLY_EXPRESSION", "SELECT avg(income) + 0 FROM persons"},
 	{"SELECT avg(income * 1000000007) FROM persons", "AGGREGATE_ARGUMENT", "SELECT avg(income) * 3 FROM persons"},
 	{"SELECT name || '|' || phone FROM persons ORDER BY 1 LIMIT 5", masked, ""},
-	{"SELECT concat(name, address) FROM persons", "TYPE_MISMATCH", ""},
+	{"SELECT concat(name, address) FROM persons", "NOT_GRANTED", ""},
 	{"SELECT substr(phone, 4, 4) AS s FROM persons ORDER BY s LIMIT 5", masked, "SELECT substr(district, 1, 4) AS s, count(*) FROM persons GROUP BY s"},
 	{"SELECT substring(id_number FROM 7 FOR 8) FROM persons LIMIT 5", "TOKEN_NOT_BARE", ""},
 	{"SELECT reverse(replace(name, '*', '')) AS n FROM persons ORDER BY n LIMIT 5", masked, ""},
