@@ -78,10 +78,11 @@ type Statement struct {
 	References []Reference
 	Scans      []Scan
 
-	// Plain: reads no protected table and is more than the analysis resolves, so
-	// that Tree is what was written. Outputs come with Named.
-	Plain bool
-	reads sources // of a plain statement
+	// Plain: reads no protected table and no token, so that Tree is what was
+	// written. Outputs come with Named.
+	Plain   bool
+	reads   sources    // of a plain statement
+	reading *Statement // a plain statement as it was understood, nil if it was not
 
 	Protected   bool // reads a protected table
 	RecordLevel bool // rows of a protected table leave unaggregated
@@ -183,8 +184,10 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 		return nil, fmt.Errorf("analysis: a protected table was overlooked")
 	case open && len(p.faults) > 0:
 		return nil, p.refusal(nil)
-	case open && len(a.faults) > 0 && !a.overflow:
+	case open && len(a.faults) > 0:
 		return p.statement(tree), nil
+	case open:
+		return p.statement(tree).understood(a.statement(root)), nil
 	case len(a.faults) > 0:
 		return nil, a.refusal(root)
 	}

@@ -52,7 +52,8 @@ type Edge struct {
 // values are made of, the chain of operators between, and the columns that
 // decided their rows.
 //
-// It is drawn from the rewrite, which names everything in full, and says no less
+// It is drawn from the rewrite, which names everything in full (for a plain
+// statement from what the rewrite would be, if there is one), and says no less
 // than the labels that were judged: a column of Output.Lineage or Control that
 // the drawing does not reach is connected with its output directly.
 func Lineage(s *Statement, cat Catalog) Graph {
@@ -70,7 +71,11 @@ func Lineage(s *Statement, cat Catalog) Graph {
 	if s.RecordLevel {
 		d.ties, d.keys = s.Tree, len(s.Order)
 	}
-	drawn := d.query(s.Tree, nil)
+	tree := s.Tree
+	if s.reading != nil {
+		tree = s.reading.Tree
+	}
+	drawn := d.query(tree, nil)
 	for i, o := range s.Outputs {
 		out := d.add(OutputNode, o.Name)
 		if i < len(drawn.columns) {

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -281,12 +282,36 @@ func ordered(q ast.Query) bool {
 	return false
 }
 
-// Named gives a plain statement its outputs, as the engine has bound them: each
-// may be made of everything the statement reads.
+// understood adds what the rules for protected tables found out about s, of which
+// r would be the rewrite: lineage, which rows of a segment it needs, and what
+// columns are used for.
+func (s *Statement) understood(r *Statement) *Statement {
+	s.reading, s.Outputs = r, r.Outputs
+	for i := range s.Scans {
+		if j := slices.IndexFunc(r.Scans, func(sc Scan) bool { return sc.Table == s.Scans[i].Table }); j >= 0 {
+			s.Scans[i].Needs = r.Scans[j].Needs
+		}
+	}
+	s.Facts.FilterCols, s.Facts.JoinCols, s.Facts.GroupCols = r.Facts.FilterCols, r.Facts.JoinCols, r.Facts.GroupCols
+	return s
+}
+
+// Named gives a plain statement its outputs, as the engine has bound them. Of one
+// that was not understood each may be made of everything the statement reads.
 func (s *Statement) Named(columns []Column) {
+	made := s.reading != nil && len(s.reading.Outputs) == len(columns)
+	for i, c := range columns {
+		made = made && (s.reading.Outputs[i].Type == "" || s.reading.Outputs[i].Type == c.Type)
+	}
 	s.Outputs = nil
-	for _, c := range columns {
+	for i, c := range columns {
 		o := Output{Name: c.Name, Type: c.Type, Form: "clear", Path: []string{c.Name}}
+		if made {
+			o = s.reading.Outputs[i]
+			o.Name, o.Type, o.Path = c.Name, c.Type, append([]string{c.Name}, o.Path[1:]...)
+			s.Outputs = append(s.Outputs, o)
+			continue
+		}
 		for _, src := range s.reads {
 			o.Lineage = append(o.Lineage, Ref{src.table.Name, src.column.Name})
 			o.MaxLevel = max(o.MaxLevel, level(src.column))
