@@ -94,6 +94,13 @@ func pose(t *testing.T, s *sandbox.Session, sql string, tables []bruteTable) (po
 	if err != nil {
 		t.Fatalf("%v\nBind() = %v", q, err)
 	}
+	if q.st.Plain {
+		var columns []analysis.Column
+		for _, c := range bound {
+			columns = append(columns, analysis.Column{Name: c.Name, Type: c.Type})
+		}
+		q.st.Named(columns)
+	}
 	if len(bound) != len(q.st.Outputs)+len(q.st.Hidden) {
 		t.Fatalf("%v\nbinds to %d columns, want %d and %d hidden", q, len(bound), len(q.st.Outputs), len(q.st.Hidden))
 	}
