@@ -54,6 +54,14 @@ func (p *printer) qualified(catalog, schema, name string) {
 	p.name(name)
 }
 
+// ordinal writes a number from 1.
+func (p *printer) ordinal(n int) {
+	if n < 1 {
+		panic("ast: print: no ordinal")
+	}
+	p.text(strconv.Itoa(n))
+}
+
 // each writes a list with commas.
 func each[T any](p *printer, list []T, write func(T)) {
 	for i, e := range list {

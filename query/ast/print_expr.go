@@ -2,7 +2,6 @@ package ast
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -24,14 +23,15 @@ func (p *printer) expr(e Expr) {
 	case *Function:
 		p.function(e)
 	case *Parameter:
+		p.text("$")
 		if e.Name == "" {
-			p.text("$", strconv.Itoa(e.Position))
+			p.ordinal(e.Position)
 		} else {
-			p.text("$")
 			p.name(e.Name)
 		}
 	case *Position:
-		p.text("#", strconv.Itoa(e.Index))
+		p.text("#")
+		p.ordinal(e.Index)
 	case *Default:
 		p.text("(DEFAULT)")
 	case *Window:

@@ -31,7 +31,9 @@ func (p *printer) typeName(t Type) {
 		p.text("[]")
 	case "ARRAY":
 		p.typeName(*t.Elem)
-		p.text("[", strconv.Itoa(t.Size), "]")
+		p.text("[")
+		p.ordinal(t.Size)
+		p.text("]")
 	case "MAP":
 		p.text("MAP(")
 		p.typeName(*t.Key)
