@@ -67,10 +67,11 @@ fuzz-worker:
 		CGO_ENABLED=1 $(GO) test -tags $(CGOTAGS) ./sandbox/worker -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done
 
 # Minutes to an hour: 10,000 questions, every fault of a worker twenty times, the
-# gate killed at every durable step.
+# gate killed at every durable step, 20,000 random trees printed and parsed.
 campaign: build
 	ZONEBOX_CAMPAIGN=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -v -timeout 90m -run 'TestTenThousand|TestEveryFaultOfAWorkerIsOneError' ./sandbox
 	ZONEBOX_CAMPAIGN=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -v -timeout 30m -run 'Killed' ./cmd/zonebox
+	ZONEBOX_CAMPAIGN=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -v -timeout 30m -run 'RandomTree' ./query
 
 # Cross-built and untried: Debian's gcc-aarch64-linux-gnu and g++-aarch64-linux-gnu.
 worker-arm64:
