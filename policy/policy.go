@@ -105,7 +105,7 @@ func (e *Evaluator) Decide(ctx context.Context, in Input) (Decision, error) {
 	if in.Capabilities == nil {
 		in.Capabilities = Capabilities()
 	}
-	doc, err := json.Marshal(document{Input: in, Binding: in.binding()})
+	doc, err := json.Marshal(document{Input: in.concerned(), Binding: in.binding()})
 	if err != nil {
 		return e.fail(nil, codeError, fmt.Errorf("policy: encode input: %w", err))
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"zonebox/policy"
 	"zonebox/query/analysis"
@@ -45,6 +46,7 @@ type approved struct {
 type bound struct {
 	*approved
 	schema []sandbox.Column // of the result, hidden columns last
+	word   *word            // nil if policy was not asked yet
 }
 
 // decided is a statement with policy's word on it.
@@ -305,7 +307,13 @@ func (a *approved) bind() (*bound, error) {
 	if err != nil {
 		return nil, asError(err).of(a.id)
 	}
+	var word *word
+	var asked sync.WaitGroup
+	if !a.Plain { // else the engine has to name the outputs first
+		asked.Go(func() { word = a.engine.ask(a) }) // beside the worker, which takes as long
+	}
 	schema, err := a.session.Bind(a.ctx, tables, a.SQL, a.Groups()...)
+	asked.Wait()
 	if err != nil {
 		return nil, a.statementError("BIND", err)
 	}
@@ -329,7 +337,7 @@ func (a *approved) bind() (*bound, error) {
 			return nil, fail("INTERNAL", fmt.Errorf("query: bind gives hidden column %d another name or type", i)).of(a.id)
 		}
 	}
-	return &bound{a, schema}, nil
+	return &bound{a, schema, word}, nil
 }
 
 // tables returns what the statement scans as the engine sees it.
@@ -356,31 +364,52 @@ func (a *analyzed) tables() ([]sandbox.Table, error) {
 	return out, nil
 }
 
-// decide asks policy once, with everything known about the statement.
-func (e *Engine) decide(b *bound) (*decided, error) {
-	in := e.policyFacts(policy.ActionQuery, b.facts)
-	in.Query = queryFacts(b.request, b.Statement, b.hash)
-	_, keyErr := e.keys.TokenKey(b.facts.Zone.Name)
-	in.Masking = b.catalog.maskingFacts(b.Statement, keyErr == nil)
-	in.Runtime = runtimeFacts(b.session.Attestation())
+// word is what policy says of a statement.
+type word struct {
+	input    policy.Input
+	decision policy.Decision
+	err      error // there is no decision
+}
+
+// ask asks policy once, with everything known about the statement.
+func (e *Engine) ask(a *approved) *word {
+	in := e.policyFacts(policy.ActionQuery, a.facts)
+	in.Query = queryFacts(a.request, a.Statement, a.hash)
+	_, keyErr := e.keys.TokenKey(a.facts.Zone.Name)
+	in.Masking = a.catalog.maskingFacts(a.Statement, keyErr == nil)
+	in.Runtime = runtimeFacts(a.session.Attestation())
 	var err error
-	if in.History, err = e.history(b.ctx, b.request.Subject.user); err != nil {
-		return nil, b.stopped(err)
+	if in.History, err = e.history(a.ctx, a.request.Subject.user); err != nil {
+		return &word{err: err}
 	}
-	if in.Approvals, err = e.approvals(b.ctx, b.id, stageQuery); err != nil {
-		return nil, b.stopped(err)
+	if !a.request.explain { // nobody approves what leaves no run
+		if in.Approvals, err = e.approvals(a.ctx, a.id, stageQuery); err != nil {
+			return &word{err: err}
+		}
 	}
-	d, err := e.policy.Decide(b.ctx, in)
+	d, err := e.policy.Decide(a.ctx, in)
 	if err != nil {
-		e.log.ErrorContext(b.ctx, "policy failed", "query_id", b.id, "decision_id", d.ID, "cause", err)
-		return nil, b.stopped(err) // no decision: it runs nothing, and voids no approval
+		e.log.ErrorContext(a.ctx, "policy failed", "query_id", a.id, "decision_id", d.ID, "cause", err)
+	}
+	return &word{in, d, err}
+}
+
+// decide puts policy's word on a statement that the engine accepts. What was
+// found against it on the way refuses it, whatever that word is.
+func (e *Engine) decide(b *bound) (*decided, error) {
+	w := b.word
+	if w == nil {
+		w = e.ask(b.approved)
+	}
+	if w.err != nil {
+		return nil, b.stopped(w.err) // no decision: it runs nothing, and voids no approval
 	}
 	if len(b.found.against) > 0 {
 		all := b.found.against
-		if d.Verdict == policy.Deny {
-			all = more(all, details(d.Reasons))
+		if w.decision.Verdict == policy.Deny {
+			all = more(all, details(w.decision.Reasons))
 		}
 		return nil, denied(all).of(b.id)
 	}
-	return &decided{b, in, d}, nil
+	return &decided{b, w.input, w.decision}, nil
 }

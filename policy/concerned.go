@@ -1,0 +1,40 @@
+package policy
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// concerned returns in without the catalogue entries and grants that its
+// statement has nothing to do with: those of a zone are many, and no rule about
+// a statement looks at one that is neither among its tables nor of a column that
+// it uses. The facts of a statement decide the same with and without the others.
+func (in Input) concerned() Input {
+	if in.Query == nil {
+		return in
+	}
+	used, datasets := map[string]bool{}, map[string]bool{}
+	for _, list := range [][]string{in.Query.ColumnsRead, in.Query.FilterCols, in.Query.JoinCols, in.Query.GroupCols} {
+		for _, c := range list {
+			used[c] = true
+		}
+	}
+	for _, o := range in.Query.Outputs {
+		for _, c := range o.Lineage {
+			used[c] = true
+		}
+	}
+	for _, t := range in.Query.Tables {
+		datasets[t] = true
+	}
+	for c := range used {
+		name, _, _ := strings.Cut(c, ".") // of a column that the catalogue may lack
+		datasets[name], datasets[in.Columns[c].Dataset] = true, true
+	}
+	in.Datasets, in.Columns, in.Grants = maps.Clone(in.Datasets), maps.Clone(in.Columns), slices.Clone(in.Grants)
+	maps.DeleteFunc(in.Datasets, func(name string, _ Dataset) bool { return !datasets[name] })
+	maps.DeleteFunc(in.Columns, func(name string, _ Column) bool { return !used[name] })
+	in.Grants = slices.DeleteFunc(in.Grants, func(g Grant) bool { return !datasets[g.Dataset] && len(g.Conditions) == 0 })
+	return in
+}
