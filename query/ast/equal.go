@@ -76,33 +76,47 @@ func same(a, b reflect.Value) bool {
 	}
 }
 
-func clone(v reflect.Value) reflect.Value {
+func clone(v reflect.Value) reflect.Value { return copied(v, func(Expr) Expr { return nil }) }
+
+// Replace returns a deep copy of q with other expressions in it. instead is asked
+// for each expression, the outermost first. What it returns stands there instead
+// and is not looked into; nil lets the expression stand, and its parts are asked.
+func Replace[Q Query](q Q, instead func(Expr) Expr) Q {
+	return copied(reflect.ValueOf(q), instead).Interface().(Q)
+}
+
+func copied(v reflect.Value, instead func(Expr) Expr) reflect.Value {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
 			return v
 		}
 		c := reflect.New(v.Type().Elem())
-		c.Elem().Set(clone(v.Elem()))
+		c.Elem().Set(copied(v.Elem(), instead))
 		return c
 	case reflect.Interface:
 		if v.IsNil() {
 			return v
 		}
-		return clone(v.Elem())
+		if e, ok := v.Interface().(Expr); ok {
+			if other := instead(e); other != nil {
+				return reflect.ValueOf(other)
+			}
+		}
+		return copied(v.Elem(), instead)
 	case reflect.Slice:
 		if v.IsNil() {
 			return v
 		}
 		c := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
 		for i := range v.Len() {
-			c.Index(i).Set(clone(v.Index(i)))
+			c.Index(i).Set(copied(v.Index(i), instead))
 		}
 		return c
 	case reflect.Struct:
 		c := reflect.New(v.Type()).Elem()
 		for i := range v.NumField() {
-			c.Field(i).Set(clone(v.Field(i)))
+			c.Field(i).Set(copied(v.Field(i), instead))
 		}
 		return c
 	default:
