@@ -30,10 +30,10 @@ func (q posed) verdict(got [][]*string) string {
 	}
 	from, to := 0, len(rows)
 	if q.st.Offset != nil {
-		from = min(to, int(*q.st.Offset))
+		from = min(to, int(q.st.Offset.N))
 	}
 	if q.st.Limit != nil {
-		to = min(to, from+int(*q.st.Limit))
+		to = min(to, from+int(q.st.Limit.N))
 	}
 	a, b := sortedRows(rows[from:to], func(v *string) any { return cellValue(v) }), sortedRows(q.want.rows, func(v any) any { return v })
 	if !slices.EqualFunc(a, b, sameCells) {

@@ -63,9 +63,13 @@ type Column struct {
 	Granted     bool // false: published to the zone but not granted
 }
 
-// Options are the settings of a city pack.
+// Options are the settings of a city pack and the parameters of the statement.
 type Options struct {
 	Threshold int // level from which a column is protected; 0 means 3 (NJ24-14)
+
+	// Parameters are the types of $name by name, spelled as a Column's. The
+	// analysis never learns a value: what it finds holds for all of them.
+	Parameters map[string]string
 }
 
 // Statement is an accepted statement with its rewrite.
@@ -89,11 +93,17 @@ type Statement struct {
 
 	// Limit and Offset were stripped from Tree: the gate applies them after the
 	// release rules. They are nil where Tree keeps them.
-	Limit, Offset *int64
+	Limit, Offset *Count
 	Ordered       bool    // has ORDER BY at the top
 	Order         []Order // the keys by output, for record-level statements only
 
 	Facts Facts
+}
+
+// Count is a number of rows: of a constant, or the value of a parameter.
+type Count struct {
+	N         int64
+	Parameter string // "" for a constant
 }
 
 // Output is one column of the answer.
@@ -167,6 +177,7 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 	if err != nil {
 		return nil, err
 	}
+	tree = typed(tree, opt.Parameters)
 	p := (&analyzer{sql: sql, tables: tables, opt: opt, facts: newFacts(), scans: map[*table]map[string]bool{}}).survey(tree)
 	open := p.open()
 	// Only a statement that reads a protected table is rewritten so that it
@@ -178,6 +189,11 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 		root = a.root(tree)
 	} else {
 		a.facts.tables = p.facts.tables
+	}
+	if open {
+		p.placed(tree)
+	} else {
+		a.placed(tree)
 	}
 	switch {
 	case open && a.protected():

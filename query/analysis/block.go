@@ -42,8 +42,8 @@ type block struct {
 	order   []Order
 	record  bool // the root of a record-level statement
 	out     *ast.Select
-	limit   *int64
-	offset  *int64
+	limit   *Count
+	offset  *Count
 }
 
 // chosen is an entry of the select list after * is expanded.

@@ -85,6 +85,8 @@ func (x *lowering) lower(e ast.Expr, condition bool) (ast.Expr, value) {
 		return x.column(e)
 	case *ast.Constant:
 		return x.constant(e)
+	case *ast.Parameter:
+		return x.parameter(e)
 	case *ast.Comparison:
 		l, lv := x.lower(e.Left, false)
 		r, rv := x.lower(e.Right, false)

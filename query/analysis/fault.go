@@ -81,6 +81,9 @@ const (
 	JoinNotEqui           = "JOIN_NOT_EQUI"
 	JoinSourceNotPlain    = "JOIN_SOURCE_NOT_PLAIN"
 	LimitUnderProtected   = "LIMIT_UNDER_PROTECTED"
+	ParameterUnknown      = "PARAMETER_UNKNOWN"
+	ParameterUnused       = "PARAMETER_UNUSED"
+	ParameterPlace        = "PARAMETER_PLACE"
 	OrderNotOutput        = "ORDER_NOT_OUTPUT"
 	SetOverProtected      = "SET_OVER_PROTECTED"
 	SubqueryProtected     = "SUBQUERY_PROTECTED"
@@ -139,6 +142,12 @@ var texts = map[string]wording{
 		"拆成多个以 AND 连接的条件", "split it into conditions joined by AND", both1416},
 	JoinNotEqui:        {"受保护的表须以等值条件连接:%s", "protected tables must be joined by equal columns: %s", "补充等值连接条件", "add an equality to the join", both1416},
 	JoinSourceNotPlain: {"与受保护表连接的子查询不得自带连接:%s", "a subquery joined with a protected table must not contain a join: %s", "直接连接各表", "join the tables themselves", both1416},
+	ParameterUnknown: {"语句使用了未声明的参数:$%s", "the statement uses a parameter that is not declared: $%s",
+		"只有模板可以带参数,且须先声明其类型与取值范围", "only a template has parameters, each declared with its type and domain", scope13},
+	ParameterUnused: {"声明的参数未在语句中使用:$%s", "a declared parameter is not used in the statement: $%s",
+		"在语句中使用该参数,或从模板中删去", "use it in the statement, or take it out of the template", scope13},
+	ParameterPlace: {"涉及受保护的表时,参数只能作为比较的常量,或最外层的 LIMIT、OFFSET:$%s", "beside protected tables a parameter stands only as the constant of a comparison, or as LIMIT or OFFSET of the outermost query: $%s",
+		"直接与列比较(=、<、>、IN、BETWEEN),不加函数、运算或转换", "compare it with a column by =, <, >, IN or BETWEEN, without functions, arithmetic or casts", both1416},
 	LimitUnderProtected: {"聚合前不得对受保护的行使用 LIMIT:%s", "LIMIT must not cut rows of a protected table before they are aggregated: %s",
 		"把 LIMIT 移到最外层", "move LIMIT to the outermost query", both1416},
 	SetOverProtected: {"受保护的行不得参与 %s,只可 UNION ALL", "rows of protected tables may be put together by UNION ALL only, not by %s",

@@ -329,25 +329,35 @@ func (b *block) cut(s *ast.Select) {
 		a.fault(LimitUnderProtected, node, "LIMIT", "")
 	}
 	if limit != nil {
-		b.out.Limit = bigint(*limit)
+		b.out.Limit = limit.expr()
 	}
 	if offset != nil {
-		b.out.Offset = bigint(*offset)
+		b.out.Offset = offset.expr()
 	}
 }
 
-func (b *block) count(e ast.Expr) *int64 {
+func (b *block) count(e ast.Expr) *Count {
 	if e == nil {
 		return nil
+	}
+	if p, t, ok := parameterOf(e); ok && t.name == "BIGINT" {
+		return &Count{Parameter: p.Name}
 	}
 	c, ok := e.(*ast.Constant)
 	if ok && !c.Null && fromAST(c.Type).class == integer {
 		if n, err := strconv.ParseInt(c.Text, 10, 64); err == nil && n >= 0 {
-			return &n
+			return &Count{N: n}
 		}
 	}
 	b.a.fault(UnsupportedSyntax, e, "LIMIT", "")
 	return nil
+}
+
+func (c Count) expr() ast.Expr {
+	if c.Parameter != "" {
+		return &ast.Cast{Meta: none(), Expr: &ast.Parameter{Meta: none(), Name: c.Parameter}, Type: ast.Type{ID: "BIGINT"}}
+	}
+	return bigint(c.N)
 }
 
 // bigint is n as the engine's parser types it, so that the print reads back as

@@ -12,11 +12,12 @@ import (
 // A Need is a condition on one column of a table: Op is = < <= > >= with one
 // value, or in. A row that does not meet it, a null included, can neither reach
 // the answer nor change it. Values are written as the catalogue writes constants
-// of the column's type.
+// of the column's type; those of Parameters are values too.
 type Need struct {
-	Column string
-	Op     string
-	Values []string
+	Column     string
+	Op         string
+	Values     []string
+	Parameters []string // names
 }
 
 // needs finds, for each table the rewrite reads, what every reference of it
@@ -165,15 +166,21 @@ func (n *needing) need(t *table, c compared) (Need, bool) {
 		return Need{}, false
 	}
 	out := Need{Column: col.Name, Op: c.op}
+	own := columnType(col.Type)
 	for _, e := range c.constants {
-		v, ok := written(e, columnType(col.Type))
-		if !ok {
+		v, ok := written(e, own)
+		switch p, of, bound := parameterOf(e); {
+		case ok:
+			out.Values = append(out.Values, v)
+		case bound && of == own && own.class != float:
+			out.Parameters = append(out.Parameters, p.Name)
+		default:
 			return Need{}, false
 		}
-		out.Values = append(out.Values, v)
 	}
 	for _, e := range c.beside {
-		if _, ok := written(e, columnType(col.Type)); !ok {
+		_, of, bound := parameterOf(e)
+		if _, ok := written(e, own); !ok && (!bound || of != own) {
 			return Need{}, false
 		}
 	}

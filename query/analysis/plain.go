@@ -135,8 +135,6 @@ func (p *plain) node(n, parent ast.Node, e *env) {
 			p.fault(UnsupportedSyntax, parent, "SHOW", "")
 		}
 		p.every = true
-	case *ast.Parameter:
-		p.fault(UnsupportedSyntax, n, "$", "")
 	}
 	for _, c := range ast.Children(n) {
 		p.node(c, n, e)

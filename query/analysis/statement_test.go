@@ -72,7 +72,7 @@ func TestTheGateGetsTheCountsAndTheLimit(t *testing.T) {
 		}
 	}
 	st = allowed(t, "select count(*) from visits limit 5 offset 2")
-	if st.Limit == nil || *st.Limit != 5 || st.Offset == nil || *st.Offset != 2 || st.Tree.(*ast.Select).Limit != nil || st.Tree.(*ast.Select).Offset != nil {
+	if st.Limit == nil || st.Limit.N != 5 || st.Offset == nil || st.Offset.N != 2 || st.Tree.(*ast.Select).Limit != nil || st.Tree.(*ast.Select).Offset != nil {
 		t.Errorf("limit %v and offset %v, with %s", st.Limit, st.Offset, st.SQL)
 	}
 }

@@ -67,7 +67,7 @@ func strange(n ast.Node) string {
 			return "LIMIT %"
 		}
 		return ""
-	case *ast.Empty, *ast.Column, *ast.Constant, *ast.Comparison, *ast.Conjunction, *ast.Cast, *ast.Case, *ast.Between, *ast.Collate, *ast.Subquery, *ast.Values:
+	case *ast.Empty, *ast.Column, *ast.Constant, *ast.Comparison, *ast.Conjunction, *ast.Cast, *ast.Case, *ast.Between, *ast.Collate, *ast.Subquery, *ast.Values, *ast.Parameter:
 		return ""
 	case *ast.Table:
 		if n.At != nil {
@@ -124,8 +124,6 @@ func strange(n ast.Node) string {
 		return "OVER"
 	case *ast.Lambda:
 		return "->"
-	case *ast.Parameter:
-		return "$"
 	case *ast.Position:
 		return "#"
 	case *ast.Default:
