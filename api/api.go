@@ -155,7 +155,7 @@ func (c call) request() (query.Request, error) {
 	if err := c.decode(&in); err != nil {
 		return query.Request{}, err
 	}
-	return query.Request{Subject: c.subject, Scenario: in.Scenario, Purpose: in.Purpose, SQL: in.SQL,
+	return query.Request{Subject: c.subject, Scenario: in.Scenario, Purpose: in.Purpose, SQL: in.SQL, Template: in.Template, Parameters: in.Parameters,
 		Recipient: in.Recipient, Resume: in.Resume}, nil
 }
 

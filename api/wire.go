@@ -7,14 +7,17 @@ import (
 	"zonebox/query"
 )
 
-// QueryRequest asks a question, or with Resume continues one that was in
-// review.
+// QueryRequest asks a question, by SQL or by a template with values for its
+// parameters, or with Resume continues one that was in review. Values are texts,
+// whatever the type of their parameter.
 type QueryRequest struct {
-	Scenario  string `json:"scenario,omitempty"`
-	Purpose   string `json:"purpose,omitempty"`
-	SQL       string `json:"sql,omitempty"`
-	Recipient string `json:"recipient,omitempty"`
-	Resume    string `json:"resume,omitempty"`
+	Scenario   string            `json:"scenario,omitempty"`
+	Purpose    string            `json:"purpose,omitempty"`
+	SQL        string            `json:"sql,omitempty"`
+	Template   string            `json:"template,omitempty"`
+	Parameters map[string]string `json:"parameters,omitempty"`
+	Recipient  string            `json:"recipient,omitempty"`
+	Resume     string            `json:"resume,omitempty"`
 }
 
 // Settlement is a reviewer's word on a run.

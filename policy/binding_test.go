@@ -26,6 +26,7 @@ func TestBindingFollowsWhatAnApprovalStandsFor(t *testing.T) {
 		{"/grants/0/columns/1/recipe", "redact", true},
 		{"/license/override_ref", "other", true},
 		{"/action", "explain", true},
+		{"/template", map[string]any{"id": "by-age", "version": 1, "in_force": true}, true},
 		{"/now", "2025-06-03T10:00:00+08:00", false},
 		{"/runtime/binary_sha256", "other", false},
 		{"/history", map[string]any{"queries_24h": 4, "explains_1h": 9, "denials_1h": 9}, false},
@@ -37,6 +38,28 @@ func TestBindingFollowsWhatAnApprovalStandsFor(t *testing.T) {
 		patch := []any{map[string]any{"op": "add", "path": tt.path, "value": tt.value}}
 		if got := decide(t, e, facts(t, base, patch)).Binding; (got != first) != tt.moves {
 			t.Errorf("%s → %v: binding moved = %v, want %v", tt.path, tt.value, got != first, tt.moves)
+		}
+	}
+}
+
+func TestBindingFollowsTheTemplate(t *testing.T) {
+	e, s := newEvaluator(t, policy.Config{}), loadSuite(t)
+	with := func(id string, version int, inForce bool) string {
+		t.Helper()
+		template := map[string]any{"id": id, "version": version, "in_force": inForce}
+		d := decide(t, e, facts(t, s.Bases["records_level_4"], []any{map[string]any{"op": "add", "path": "/template", "value": template}}))
+		if d.Verdict != policy.Review {
+			t.Fatalf("decision = %s %v, want the verdict of its statement", d.Verdict, d.Reasons)
+		}
+		return d.Binding
+	}
+	first := with("by-age", 1, true)
+	if with("by-age", 1, true) != first {
+		t.Error("one template gives two bindings")
+	}
+	for _, other := range []string{with("by-sex", 1, true), with("by-age", 2, true), with("by-age", 1, false)} {
+		if other == first {
+			t.Error("another template, another version or another time keeps the binding")
 		}
 	}
 }

@@ -40,13 +40,14 @@ type Input struct {
 	Datasets map[string]Dataset `json:"datasets,omitempty"` // by dataset name
 	Columns  map[string]Column  `json:"columns,omitempty"`  // by "dataset.column"
 
-	Query   *Query   `json:"query,omitempty"`
-	Consent *Consent `json:"consent,omitempty"`
-	Masking *Masking `json:"masking,omitempty"`
-	History *History `json:"history,omitempty"`
-	Output  *Output  `json:"output,omitempty"`
-	Load    *Load    `json:"load,omitempty"`
-	Change  *Change  `json:"change,omitempty"`
+	Query    *Query    `json:"query,omitempty"`
+	Template *Template `json:"template,omitempty"` // nil unless the statement is one's
+	Consent  *Consent  `json:"consent,omitempty"`
+	Masking  *Masking  `json:"masking,omitempty"`
+	History  *History  `json:"history,omitempty"`
+	Output   *Output   `json:"output,omitempty"`
+	Load     *Load     `json:"load,omitempty"`
+	Change   *Change   `json:"change,omitempty"`
 
 	Approvals []Approval `json:"approvals,omitempty"`
 	Runtime   *Runtime   `json:"runtime,omitempty"`
@@ -247,6 +248,14 @@ type Query struct {
 	ScenarioID   string        `json:"scenario_id"`
 	PurposeCode  string        `json:"purpose_code"`
 	Recipient    string        `json:"recipient"`
+}
+
+// Template is the approved analysis whose statement the query is, as it stands
+// now. Values for its parameters are in Query.ParamsSHA256.
+type Template struct {
+	ID      string `json:"id"`
+	Version int64  `json:"version"`
+	InForce *bool  `json:"in_force"` // not revoked, and this is one of its days
 }
 
 // QueryOutput is one column of the answer. Form is clear, masked, token,

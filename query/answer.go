@@ -54,7 +54,11 @@ func (e *Engine) judge(run *run) (*decided, error) {
 	if err != nil {
 		return nil, err
 	}
-	parser, err := e.startParser(admitted) // a worker that never sees a row
+	posed, err := admitted.pose() // the SQL as asked, or a template's with values inside their domains
+	if err != nil {
+		return nil, err
+	}
+	parser, err := e.startParser(posed) // a worker that never sees a row
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,9 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 			}
 		}
 	}
+	if err := e.readable(ctx, docs); err != nil {
+		return nil, err
+	}
 	if err := e.ready(ctx); err != nil {
 		return nil, asError(err)
 	}
@@ -118,7 +121,7 @@ func (e *Engine) endOvertaken(changed []registry.Applied) {
 
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindLicense,
-	registry.KindScenario, registry.KindGrant}
+	registry.KindScenario, registry.KindGrant, registry.KindTemplate}
 
 // Documents returns the newest documents of a kind that s may see, or the one
 // named. What s may not see does not exist.
@@ -180,7 +183,7 @@ func titleOf(doc registry.Document) string {
 
 // visible reports whether s may see a document. Supervisors, providers and the
 // data centre see all; an operator sees what concerns its own organization:
-// its licenses, their scenarios and grants, the zones and catalogue entries of
+// its licenses, their scenarios, grants and templates, the zones and catalogue entries of
 // those zones, itself. Contact data of others is nobody's but their own. r is
 // the operator's reach; others have no use for one.
 func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
@@ -206,6 +209,9 @@ func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 	case registry.KindGrant:
 		g, err := registry.SpecOf[registry.Grant](doc)
 		return r.scenarios[g.Scenario], err
+	case registry.KindTemplate:
+		t, err := registry.SpecOf[registry.Template](doc)
+		return r.scenarios[t.Scenario], err
 	}
 	return false, nil
 }

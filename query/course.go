@@ -61,6 +61,7 @@ func courseError(err error) error {
 // event returns an audit event of the run.
 func (r *run) event(kind string, fields map[string]string) registry.Event {
 	all := map[string]string{"scenario": r.request.Scenario, "org": r.facts.Subject.Spec.Organization, "role": registry.RoleOperator}
+	r.filled.note(r, all)
 	for k, v := range fields {
 		all[k] = v
 	}

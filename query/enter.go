@@ -28,6 +28,7 @@ type run struct {
 	known   bool           // facts are read; guarded by engine.mu
 	turn    *turn          // nil before it is admitted
 	found   found          // by judging, for the reasons of a refusal
+	filled  filled         // of a template, once that is posed
 	pack    policy.Pack
 	catalog *catalog
 	ctx     context.Context
@@ -38,6 +39,10 @@ type run struct {
 // never an answer.
 type stored struct {
 	Scenario, Purpose, SQL, Recipient string
+
+	Template   string            `json:",omitempty"`
+	Version    int64             `json:",omitempty"` // of the template
+	Parameters map[string]string `json:",omitempty"`
 }
 
 // enter registers the run and reads one consistent snapshot of facts. A resumed
@@ -51,13 +56,13 @@ func (e *Engine) enter(ctx context.Context, req Request) (*run, error) {
 			return nil, err
 		}
 	} else {
+		if err := req.whole(); err != nil {
+			return nil, err
+		}
 		r.id = newID("run", e.cfg.Now())
 		if r.request.Recipient == "" {
 			r.request.Recipient = req.Subject.user
 		}
-	}
-	if r.request.Scenario == "" || r.request.SQL == "" {
-		return nil, fail("BAD_REQUEST", nil).because("缺少场景或语句", "the scenario or the statement is missing")
 	}
 	if err := e.register(r); err != nil {
 		return nil, err
@@ -69,9 +74,23 @@ func (e *Engine) enter(ctx context.Context, req Request) (*run, error) {
 	return r, nil
 }
 
+// whole checks that a new question has all its parts, and none too many.
+func (req Request) whole() error {
+	switch {
+	case req.Scenario == "" || req.SQL == "" && req.Template == "":
+		return fail("BAD_REQUEST", nil).because("缺少场景或语句", "the scenario or the statement is missing")
+	case req.SQL != "" && req.Template != "":
+		return fail("BAD_REQUEST", nil).because("语句与模板只能择一", "it has a statement and a template")
+	case req.Template == "" && len(req.Parameters) > 0:
+		return fail("BAD_REQUEST", nil).because("只有模板可以带参数", "only a template has parameters")
+	}
+	return nil
+}
+
 // load takes the question of a stored run, which only its requester may resume.
 func (r *run) load() error {
-	if r.request.SQL != "" || r.request.Scenario != "" || r.request.Purpose != "" || r.request.Recipient != "" {
+	if r.request.SQL != "" || r.request.Scenario != "" || r.request.Purpose != "" || r.request.Recipient != "" ||
+		r.request.Template != "" || len(r.request.Parameters) > 0 {
 		return fail("BAD_REQUEST", nil).because("--resume 不能与其他参数同用", "resume takes no other part of a request")
 	}
 	old, err := r.engine.registry.LoadRun(r.ctx, r.id)
@@ -86,6 +105,8 @@ func (r *run) load() error {
 		return asError(fmt.Errorf("query: stored run %s: %w", r.id, err))
 	}
 	r.request.Scenario, r.request.Purpose, r.request.SQL, r.request.Recipient = s.Scenario, s.Purpose, s.SQL, s.Recipient
+	r.request.Template, r.request.Parameters = s.Template, s.Parameters
+	r.filled = filled{s.Version, s.Parameters}
 	r.resumed = true
 	return nil
 }
@@ -117,7 +138,7 @@ func (r *run) learn() error {
 	if r.request.explain {
 		facts = r.engine.recalledFacts
 	}
-	f, err := facts(r.ctx, r.request.Subject.user, r.request.Scenario)
+	f, err := facts(r.ctx, registry.Query{User: r.request.Subject.user, Scenario: r.request.Scenario, Template: r.request.Template})
 	if err != nil {
 		return err
 	}
@@ -127,14 +148,13 @@ func (r *run) learn() error {
 	return nil
 }
 
-// factsOf reads what a question of the person in the scenario stands on.
-func (e *Engine) factsOf(ctx context.Context, user, scenario string) (registry.Facts, error) {
+// factsOf reads what a question stands on, in the zone of its scenario.
+func (e *Engine) factsOf(ctx context.Context, q registry.Query) (f registry.Facts, err error) {
 	// The scenario's license names the zone; a client never does.
-	zone, err := e.zoneOf(ctx, scenario)
-	if err != nil {
+	if q.Zone, err = e.zoneOf(ctx, q.Scenario); err != nil {
 		return registry.Facts{}, err
 	}
-	return e.registry.Enter(ctx, registry.Query{User: user, Zone: zone, Scenario: scenario})
+	return e.registry.Enter(ctx, q)
 }
 
 func (e *Engine) zoneOf(ctx context.Context, scenario string) (string, error) {
@@ -180,7 +200,8 @@ func (r *run) leave() {
 
 // question returns the run as the registry keeps it.
 func (r *run) question() (registry.Run, error) {
-	body, err := json.Marshal(stored{r.request.Scenario, r.request.Purpose, r.request.SQL, r.request.Recipient})
+	body, err := json.Marshal(stored{r.request.Scenario, r.request.Purpose, r.request.SQL, r.request.Recipient,
+		r.request.Template, r.filled.version, r.filled.parameters})
 	if err != nil {
 		return registry.Run{}, fmt.Errorf("query: store run %s: %w", r.id, err)
 	}

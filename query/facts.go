@@ -126,9 +126,9 @@ func datasetFacts(d registry.DatasetFacts) policy.Dataset {
 
 // queryFacts returns what the analysis found, for the decision.
 func queryFacts(req Request, s *analysis.Statement, tree [32]byte) *policy.Query {
-	sql, none := sha256.Sum256([]byte(req.SQL)), sha256.Sum256(nil)
+	sql := sha256.Sum256([]byte(req.SQL))
 	q := &policy.Query{
-		SQLSHA256: hex.EncodeToString(sql[:]), TreeSHA256: hex.EncodeToString(tree[:]), ParamsSHA256: hex.EncodeToString(none[:]),
+		SQLSHA256: hex.EncodeToString(sql[:]), TreeSHA256: hex.EncodeToString(tree[:]), ParamsSHA256: req.parametersDigest(),
 		Statements: 1, Kind: "SELECT",
 		Tables: list(s.Facts.Tables), ColumnsRead: list(s.Facts.ColumnsRead), FilterCols: list(s.Facts.FilterCols),
 		JoinCols: list(s.Facts.JoinCols), GroupCols: list(s.Facts.GroupCols), Functions: list(s.Facts.Functions),

@@ -68,7 +68,7 @@ func (r *run) concerns() error {
 		HintZH: "在本单位协议的应用场景下提问", HintEN: "ask in a scenario of your own license"}}).of(r.id)
 }
 
-func (e *Engine) startParser(a *admitted) (*parser, error) {
+func (e *Engine) startParser(a *posed) (*parser, error) {
 	start := e.freshParser
 	if a.request.explain {
 		start = e.keptParser
@@ -206,7 +206,7 @@ func unsupported(u *ast.UnknownError, sql string) *Error {
 }
 
 func (p *parsed) analyze() (*analyzed, error) {
-	s, err := analysis.Analyze(p.request.SQL, p.tree, p.catalog.Catalog, analysis.Options{Threshold: p.pack.LevelThreshold})
+	s, err := analysis.Analyze(p.request.SQL, p.tree, p.catalog.Catalog, analysis.Options{Threshold: p.pack.LevelThreshold, Parameters: p.parameterTypes()})
 	var refusal *analysis.Refusal
 	if errors.As(err, &refusal) {
 		p.found.query = knownFacts(p.request, refusal.Known, refusal.Protected)
@@ -232,6 +232,9 @@ func (p *parsed) analyze() (*analyzed, error) {
 			HintZH: "在 FROM 中写明获授权的数据集", HintEN: "name a granted dataset in FROM"}}).of(p.id)
 	}
 	p.found.query = queryFacts(p.request, s, sha256.Sum256(nil))
+	if err := p.countsRows(s); err != nil {
+		return nil, err
+	}
 	if err := p.tokensHide(s); err != nil {
 		return nil, err
 	}
@@ -307,6 +310,9 @@ func (a *approved) bind() (*bound, error) {
 	if err != nil {
 		return nil, asError(err).of(a.id)
 	}
+	if err := a.session.SetParameters(a.values(a.Statement)); err != nil {
+		return nil, asError(err).of(a.id)
+	}
 	var word *word
 	var asked sync.WaitGroup
 	if !a.Plain { // else the engine has to name the outputs first
@@ -378,6 +384,7 @@ func (e *Engine) ask(a *approved) *word {
 	_, keyErr := e.keys.TokenKey(a.facts.Zone.Name)
 	in.Masking = a.catalog.maskingFacts(a.Statement, keyErr == nil)
 	in.Runtime = runtimeFacts(a.session.Attestation())
+	in.Template = a.templateFacts()
 	var err error
 	if in.History, err = e.history(a.ctx, a.request.Subject.user); err != nil {
 		return &word{err: err}

@@ -108,7 +108,7 @@ func (w *worker) needs(table string) (out [][]zone.Need) {
 	for _, list := range w.Scans[i].Needs {
 		bound := []zone.Need{}
 		for _, n := range list {
-			bound = append(bound, zone.Need{Column: n.Column, Type: w.catalog.delivered(table, n.Column), Op: n.Op, Values: n.Values})
+			bound = append(bound, zone.Need{Column: n.Column, Type: w.catalog.delivered(table, n.Column), Op: n.Op, Values: w.constants(n)})
 		}
 		out = append(out, bound)
 	}
@@ -182,13 +182,17 @@ func seal(c zone.Column, as func(arrow.Array) (*sandbox.Sealed, error)) (*sandbo
 }
 
 // forget evicts what a change of documents concerns: a dataset or a grant its
-// dataset, a zone or a license its zone, anything else everything. A first
+// dataset, a zone or a license its zone, a template nothing, anything else
+// everything. A first
 // version takes nothing away. Runs that stand on the old documents have been
 // ended by then, so that none of them fills the cache again.
 func (e *Engine) forget(changed []registry.Applied, docs []registry.Document) {
 	for _, a := range changed {
 		if !a.Changed || a.Version == 1 {
 			continue
+		}
+		if a.Kind == registry.KindTemplate {
+			continue // it says what is asked, not what is given
 		}
 		i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
 		tag := sandbox.Tag{}

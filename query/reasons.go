@@ -84,7 +84,7 @@ func (e *Engine) objections(r *run) ([]policy.Reason, error) {
 func knownFacts(req Request, f analysis.Facts, protected bool) *policy.Query {
 	sql, none, no := sha256.Sum256([]byte(req.SQL)), sha256.Sum256(nil), false
 	return &policy.Query{
-		SQLSHA256: hex.EncodeToString(sql[:]), TreeSHA256: hex.EncodeToString(none[:]), ParamsSHA256: hex.EncodeToString(none[:]),
+		SQLSHA256: hex.EncodeToString(sql[:]), TreeSHA256: hex.EncodeToString(none[:]), ParamsSHA256: req.parametersDigest(),
 		Statements: 1, Kind: "SELECT",
 		Tables: list(f.Tables), ColumnsRead: list(f.ColumnsRead), FilterCols: list(f.FilterCols),
 		JoinCols: list(f.JoinCols), GroupCols: list(f.GroupCols), Functions: list(f.Functions),

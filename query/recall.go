@@ -18,11 +18,9 @@ const recallMost = 256
 // for concurrent use; what it returns is shared and not to be changed.
 type recall struct {
 	mu       sync.Mutex
-	facts    map[recalledBy]recalled
+	facts    map[registry.Query]recalled
 	profiles map[[3]string]zone.Stats // by zone, dataset and version
 }
-
-type recalledBy struct{ user, scenario string }
 
 type recalled struct {
 	generation uint64
@@ -30,12 +28,12 @@ type recalled struct {
 }
 
 func newRecall() *recall {
-	return &recall{facts: map[recalledBy]recalled{}, profiles: map[[3]string]zone.Stats{}}
+	return &recall{facts: map[registry.Query]recalled{}, profiles: map[[3]string]zone.Stats{}}
 }
 
 // recalledFacts is factsOf for explains.
-func (e *Engine) recalledFacts(ctx context.Context, user, scenario string) (registry.Facts, error) {
-	k, by := e.recall, recalledBy{user, scenario}
+func (e *Engine) recalledFacts(ctx context.Context, by registry.Query) (registry.Facts, error) {
+	k := e.recall
 	generation := e.registry.Generation()
 	k.mu.Lock()
 	old, ok := k.facts[by]
@@ -43,7 +41,7 @@ func (e *Engine) recalledFacts(ctx context.Context, user, scenario string) (regi
 	if ok && old.generation == generation {
 		return old.facts, nil
 	}
-	f, err := e.factsOf(ctx, user, scenario)
+	f, err := e.factsOf(ctx, by)
 	if err != nil {
 		return f, err
 	}

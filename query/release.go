@@ -160,7 +160,9 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 		Release: "rel" + o.id[len("run"):], Run: o.id, Zone: o.facts.Zone.Name, License: o.facts.License.Name, Scenario: o.facts.Scenario.Name,
 		Sources: o.record.Sources, Recipient: o.request.Recipient, Pack: o.pack.ID, IssuedAt: e.cfg.Now(),
 	}
+	c.label.Template, c.label.Parameters = o.filled.shown(o.run)
 	in := e.policyFacts(policy.ActionRelease, o.facts)
+	in.Template = o.templateFacts()
 	in.Query, in.Masking, in.Output = o.record.Query, o.record.Masking, o.record.Output
 	in.Output.SignatureKey = e.info.GateKey
 	in.Output.Label = &policy.Label{License: c.label.License, Scenario: c.label.Scenario, Zone: c.label.Zone}

@@ -107,6 +107,7 @@ func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDeta
 		return nil, asError(fmt.Errorf("query: stored run %s: %w", run, err))
 	}
 	out.SQL, out.Purpose, out.Recipient = q.SQL, q.Purpose, q.Recipient
+	out.Template, out.Parameters = q.view()
 	rec, err := e.recordOf(ctx, run)
 	if err != nil {
 		return nil, asError(err)

@@ -86,6 +86,11 @@ func (w *worker) close() {
 // is gone when it returns.
 func (w *worker) execute() (*rows, error) {
 	defer w.lap(&w.took.execute)
+	err := w.session.SetParameters(w.values(w.Statement))
+	if err != nil {
+		w.close()
+		return nil, err
+	}
 	r, err := w.session.Execute(w.ctx, w.SQL, w.hash, sandbox.Limits{Schema: w.schema}, w.Groups()...)
 	if err != nil {
 		w.close()
@@ -142,7 +147,7 @@ func (r *rows) judged(scan *rawScan) (*release.Checked, release.Report, error) {
 	}
 	o := r.decision.Obligations
 	plan := release.Plan{
-		Protected: r.Protected, RecordLevel: r.RecordLevel, Ordered: r.Ordered, Limit: r.Limit, Offset: r.Offset,
+		Protected: r.Protected, RecordLevel: r.RecordLevel, Ordered: r.Ordered, Limit: r.count(r.Limit), Offset: r.count(r.Offset),
 		RowCap: int64(o.RowCap), RecordCap: int64(o.RecordCap),
 		RekeyToken: func(a memory.Allocator, tokens arrow.Array) (arrow.Array, error) {
 			return masking.Rekey(a, tokens, key)

@@ -17,15 +17,18 @@ type Subject struct {
 	roles        []string
 }
 
-// Request asks a question in a scenario, or with Resume, and nothing else,
+// Request asks a question in a scenario, by its SQL or by a template of the
+// scenario and values for its parameters; or with Resume, and nothing else,
 // continues a run that was in review. Recipient empty means the asking person.
 type Request struct {
-	Subject   Subject
-	Scenario  string
-	Purpose   string
-	SQL       string
-	Recipient string
-	Resume    string
+	Subject    Subject
+	Scenario   string
+	Purpose    string
+	SQL        string
+	Template   string
+	Parameters map[string]string // by name, as registry.Parameter.Value reads them
+	Recipient  string
+	Resume     string
 
 	explain bool // it is not to run
 }
@@ -191,10 +194,18 @@ type ReviewDetail struct {
 	ReviewItem
 	SQL         string       `json:"sql"`
 	Purpose     string       `json:"purpose"`
+	Template    string       `json:"template,omitempty"` // name and version, if the statement is one's
+	Parameters  []ValueView  `json:"parameters,omitempty"`
 	Recipient   string       `json:"recipient"`
 	Explanation *Explanation `json:"explanation,omitempty"`
 	Output      *OutputFacts `json:"output,omitempty"`
 	History     []MoveView   `json:"history"`
+}
+
+// ValueView is the value of a parameter: the reviewers of a run decide on it.
+type ValueView struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // OutputFacts describes a held output by counts.

@@ -26,8 +26,15 @@ type Label struct {
 	Recipient string    `json:"recipient"`
 	Pack      string    `json:"pack"`
 	IssuedAt  time.Time `json:"issued_at"`
-	Warnings  []string  `json:"warnings"` // of the decision, such as a lapsed pack
-	Notes     []string  `json:"notes"`    // how to read and use the result
+
+	// Template is the name and version of the approved analysis that was asked,
+	// and Parameters the digest of the values it was asked with; both are empty
+	// for a statement of the operator's own.
+	Template   string `json:"template,omitempty"`
+	Parameters string `json:"parameters,omitempty"`
+
+	Warnings []string `json:"warnings"` // of the decision, such as a lapsed pack
+	Notes    []string `json:"notes"`    // how to read and use the result
 }
 
 // Source is one dataset a result was made from.

@@ -158,6 +158,13 @@ func (d *Domain) Ask(user, scenario, purpose, sql string) (*query.Answer, error)
 	return d.Engine.Answer(d.t.Context(), query.Request{Subject: d.Subject(user), Scenario: scenario, Purpose: purpose, SQL: sql})
 }
 
+// AskTemplate asks a question by a template.
+func (d *Domain) AskTemplate(user, scenario, purpose, template string, parameters map[string]string) (*query.Answer, error) {
+	d.t.Helper()
+	return d.Engine.Answer(d.t.Context(), query.Request{Subject: d.Subject(user), Scenario: scenario, Purpose: purpose,
+		Template: template, Parameters: parameters})
+}
+
 // Resume goes on with a run that was in review.
 func (d *Domain) Resume(user, run string) (*query.Answer, error) {
 	d.t.Helper()
