@@ -17,6 +17,7 @@ import (
 // verbs are all there are, so that a new one gets a script.
 var verbs = strings.Fields(`
 	init serve user sign apply get load query explain open doctor city demo
+	template template/list template/show
 	review review/list review/show review/approve review/reject
 	audit audit/list audit/show audit/verify
 	completion completion/bash completion/zsh completion/fish completion/powershell`)
@@ -67,6 +68,7 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 		"AUTH_FAILED": 3, "ROLE_REQUIRED": 3, "NOT_FOUND": 2, "BAD_REQUEST": 2, "DOCUMENT_REFUSED": 3,
 		"QUERY_IN_REVIEW": 4, "OUTPUT_IN_REVIEW": 4, "RUN_STATE": 3, "APPROVAL_VOID": 3, "WITHHELD": 6,
 		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "EXPLAIN_RATE": 7, "SYNTAX": 2, "BIND": 2,
+		"TEMPLATE_NOT_IN_FORCE": 3, "PARAMETER_VALUE": 3, "PARAMETER_EXTRA": 2, "PARAMETER_MISSING": 2,
 		"LOAD_REFUSED": 3, "DATA_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "STOPPED": 1, "INTERNAL": 1,
 	}
 	got := querytest.ErrorCodes(t, filepath.Join("..", "..", "query"))

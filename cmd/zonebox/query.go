@@ -20,18 +20,47 @@ func requestFlags(a *app, c *cobra.Command, r *api.QueryRequest) {
 	c.Flags().StringVar(&r.Recipient, "recipient", "", a.say("结果接收人,缺省为 --as 用户", "recipient of the output, --as by default"))
 }
 
+// question fills in what is asked: SQL, or a template and its parameters.
+func (a *app) question(r *api.QueryRequest, args, params []string) (err error) {
+	if r.SQL, err = a.sql(args); err != nil {
+		return err
+	}
+	for _, p := range params {
+		name, value, ok := strings.Cut(p, "=")
+		if _, twice := r.Parameters[name]; !ok || name == "" || twice {
+			return usageError{errors.New(a.say("--param 须为 名称=值,且每个名称一次", "--param takes NAME=VALUE, each name once"))}
+		}
+		if r.Parameters == nil {
+			r.Parameters = map[string]string{}
+		}
+		r.Parameters[name] = value
+	}
+	return nil
+}
+
+func templateFlags(a *app, c *cobra.Command, r *api.QueryRequest, params *[]string) {
+	c.Flags().StringVar(&r.Template, "template", "", a.say("改用该场景的模板", "ask a template of the scenario instead"))
+	// An array, not a slice: a value may hold commas.
+	c.Flags().StringArrayVar(params, "param", nil, a.say("模板参数 名称=值,可重复", "a parameter of the template, NAME=VALUE, any number"))
+}
+
 func (a *app) queryCmd() *cobra.Command {
 	var r api.QueryRequest
 	var output, save string
+	var params []string
 	c := &cobra.Command{
 		Use:   "query [SQL]",
 		Short: a.say("在场景之下提问;答案出域,数据不出域", "ask a question under a scenario; the answer leaves, the data does not"),
-		Long: a.say(`在场景之下用 SQL 提问。SQL 可为参数,或以 - 从标准输入读取。
+		Long: a.say(`在场景之下用 SQL 提问。SQL 可为参数,或以 - 从标准输入读取;
+或以 --template 使用经批准的模板,只给出参数取值。
 需要审批时退出码为 4,审批后以 --resume 运行编号 继续。`,
-			`Asks in SQL under a scenario. The SQL is an argument, or - for standard input.
+			`Asks in SQL under a scenario. The SQL is an argument, or - for standard input;
+or --template names an approved analysis, of which only parameters are chosen.
 When a person must approve, the exit code is 4; continue with --resume RUN.`),
 		Example: `  zonebox query --as li.op --scenario visits --purpose MED-STAT \
       "SELECT district, count(*) AS n FROM visits GROUP BY district ORDER BY n DESC"
+  zonebox query --as li.op --scenario visits --purpose MED-STAT \
+      --template visits-by-district --param district=320102 --param most=10
   zonebox query --as li.op --resume run-06f4…`,
 		Args: nArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -39,7 +68,7 @@ When a person must approve, the exit code is 4; continue with --resume RUN.`),
 			if err != nil {
 				return err
 			}
-			if r.SQL, err = a.sql(args); err != nil {
+			if err := a.question(&r, args, params); err != nil {
 				return err
 			}
 			file, run, err := client.Query(c.Context(), r)
@@ -60,6 +89,7 @@ When a person must approve, the exit code is 4; continue with --resume RUN.`),
 		},
 	}
 	requestFlags(a, c, &r)
+	templateFlags(a, c, &r, &params)
 	c.Flags().StringVar(&r.Resume, "resume", "", a.say("继续一个待审的运行", "continue a run that was in review"))
 	c.Flags().StringVarP(&output, "output", "o", "table", formats)
 	c.Flags().StringVar(&save, "save", "", a.say("保存密封结果而不打开", "save the sealed artifact instead of opening it"))
@@ -80,8 +110,9 @@ func (a *app) sql(args []string) (string, error) {
 func (a *app) explainCmd() *cobra.Command {
 	var r api.QueryRequest
 	var output, request string
+	var params []string
 	c := &cobra.Command{
-		Use:   "explain SQL",
+		Use:   "explain [SQL]",
 		Short: a.say("不触及数据,说明裁决、依据、各列形态与将要执行的语句", "say, without touching data, what would be decided, why, and what would run"),
 		Long: a.say(`不触及数据,说明裁决与全部理由、各列形态与由来、改写了什么、将要执行什么;
 被拒绝的语句还给出可行的改写与所需的最小授权。以退出码 3 结束的是拒绝。
@@ -91,14 +122,18 @@ every column and where it comes from, what was rewritten and what would run; of 
 refused statement also one that passes and the least grants it lacks. A refusal
 exits with 3. --request writes these grants as a data request, a draft that the
 operator files with its commitments.`),
-		Example: `  zonebox explain --as li.op --scenario visits --purpose MED-STAT "SELECT avg(cost) FROM visits"`,
-		Args:    nArgs(1, 1),
+		Example: `  zonebox explain --as li.op --scenario visits --purpose MED-STAT "SELECT avg(cost) FROM visits"
+  zonebox explain --as li.op --scenario visits --purpose MED-STAT --template visits-by-district --param district=320102`,
+		Args: nArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 && r.Template == "" {
+				return usageError{errors.New(a.say("缺少 SQL 或 --template", "SQL or --template is missing"))}
+			}
 			client, err := a.client()
 			if err != nil {
 				return err
 			}
-			if r.SQL, err = a.sql(args); err != nil {
+			if err := a.question(&r, args, params); err != nil {
 				return err
 			}
 			x, err := client.Explain(c.Context(), r)
@@ -113,7 +148,15 @@ operator files with its commitments.`),
 			if output == "json" || a.json {
 				err = a.printJSON(x)
 			} else {
-				err = a.printExplanation(x, r.SQL)
+				sql := r.SQL
+				if r.Template != "" {
+					t, err := readTemplate(c.Context(), client, r.Template)
+					if err != nil {
+						return err
+					}
+					sql = t.spec.SQL
+				}
+				err = a.printExplanation(x, sql)
 			}
 			if err != nil || x.Verdict != query.VerdictDeny {
 				return err
@@ -122,6 +165,7 @@ operator files with its commitments.`),
 		},
 	}
 	requestFlags(a, c, &r)
+	templateFlags(a, c, &r, &params)
 	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
 	c.Flags().StringVar(&request, "request", "", a.say("把所需的最小授权写成数据申请文档", "write the least grants it lacks as a data request"))
 	return c
@@ -199,6 +243,9 @@ func (a *app) open(file []byte, output string) error {
 }
 
 func (a *app) printLabel(l release.Label) {
+	if l.Template != "" {
+		fmt.Fprintf(a.stderr, a.say("模板: %s,参数摘要 %s\n", "template: %s, digest of its parameters %s\n"), l.Template, l.Parameters)
+	}
 	for _, s := range l.Sources {
 		fmt.Fprintf(a.stderr, a.say("来源: %s(%s),版本 %s,获取日期 %s\n", "source: %s (%s), version %s, acquired %s\n"), s.Dataset, s.Provider, s.Version, s.Acquired)
 	}

@@ -67,6 +67,12 @@ func (a *app) reviewShowCmd() *cobra.Command {
 				return a.printJSON(d)
 			}
 			fmt.Fprintf(a.stdout, "%s  %s  %s  %s\n%s: %s\n", d.Run, d.Stage, d.State, d.Requester, a.say("语句", "statement"), printableText(d.SQL))
+			if d.Template != "" {
+				fmt.Fprintf(a.stdout, "%s: %s\n", a.say("模板", "template"), printable(d.Template))
+				for _, v := range d.Parameters {
+					fmt.Fprintf(a.stdout, "  %s = %s\n", v.Name, printable(v.Value))
+				}
+			}
 			if d.Explanation != nil {
 				if err := a.printExplanation(d.Explanation, d.SQL); err != nil {
 					return err

@@ -86,7 +86,7 @@ func (x *lowering) lower(e ast.Expr, condition bool) (ast.Expr, value) {
 	case *ast.Constant:
 		return x.constant(e)
 	case *ast.Parameter:
-		return x.parameter(e)
+		return refused() // not declared, which is on record
 	case *ast.Comparison:
 		l, lv := x.lower(e.Left, false)
 		r, rv := x.lower(e.Right, false)
@@ -109,6 +109,9 @@ func (x *lowering) lower(e ast.Expr, condition bool) (ast.Expr, value) {
 	case *ast.Case:
 		return x.cases(e)
 	case *ast.Cast:
+		if p, t, ok := parameterOf(e); ok {
+			return parameter(p.Name, t), value{typ: t, constant: true}
+		}
 		return x.cast(e)
 	case *ast.Function:
 		return x.function(e)

@@ -355,7 +355,7 @@ func (b *block) count(e ast.Expr) *Count {
 
 func (c Count) expr() ast.Expr {
 	if c.Parameter != "" {
-		return &ast.Cast{Meta: none(), Expr: &ast.Parameter{Meta: none(), Name: c.Parameter}, Type: ast.Type{ID: "BIGINT"}}
+		return parameter(c.Parameter, named("BIGINT"))
 	}
 	return bigint(c.N)
 }

@@ -23,14 +23,15 @@ func typed(tree ast.Query, parameters map[string]string) ast.Query {
 		if t.class == unknown {
 			return nil
 		}
-		bare := &ast.Parameter{Meta: none(), Name: fold(p.Name)}
-		return &ast.Cast{Meta: p.Meta, Expr: bare, Type: t.ast()}
+		c := parameter(fold(p.Name), t).(*ast.Cast)
+		c.Meta = p.Meta
+		return c
 	})
 }
 
-// parameterOf returns the parameter that e is, and its type.
-func parameterOf(e ast.Expr) (*ast.Parameter, typ, bool) {
-	c, ok := e.(*ast.Cast)
+// parameterOf returns the declared parameter that n is, and its type.
+func parameterOf(n ast.Node) (*ast.Parameter, typ, bool) {
+	c, ok := n.(*ast.Cast)
 	if !ok {
 		return nil, typ{}, false
 	}
@@ -38,15 +39,10 @@ func parameterOf(e ast.Expr) (*ast.Parameter, typ, bool) {
 	return p, fromAST(c.Type), ok
 }
 
-// parameter lowers a parameter: a constant of its type. The cast around it is
-// lowered as every cast is; a value of the type never fails it. What is not
-// declared placed has on record.
-func (x *lowering) parameter(p *ast.Parameter) (ast.Expr, value) {
-	t := columnType(x.b.a.opt.Parameters[p.Name])
-	if t.class == unknown {
-		return refused()
-	}
-	return &ast.Parameter{Meta: none(), Name: p.Name}, value{typ: t, constant: true}
+// parameter is a parameter of the rewrite: a constant of its type, which the cast
+// around it never fails.
+func parameter(name string, t typ) ast.Expr {
+	return &ast.Cast{Meta: none(), Expr: &ast.Parameter{Meta: none(), Name: name}, Type: t.ast()}
 }
 
 // nameOrPlace is what stands behind the $.
@@ -57,10 +53,11 @@ func nameOrPlace(p *ast.Parameter) string {
 	return p.Name
 }
 
-// placed refuses parameters that are not declared, declared ones that are not
-// there, and beside protected tables those in other places than a constant may
-// be compared in: what is not compared with a column, or put into anything else
-// first, would let one approved statement be many.
+// placed refuses declared parameters that are not there, and beside protected
+// tables those in other places than a constant may be compared in: what is not
+// compared with a column, or put into anything else first, would let one approved
+// statement be many. Those that are not declared are refused by surface beside
+// protected tables, and here elsewhere.
 func (a *analyzer) placed(tree ast.Query) {
 	w := &places{a, map[ast.Node]bool{}, map[string]bool{}}
 	switch q := tree.(type) {
@@ -101,7 +98,9 @@ func (w *places) walk(n, within ast.Node) {
 	w.allow(compares(n)...)
 	switch n := n.(type) {
 	case *ast.Parameter:
-		w.fault(ParameterUnknown, within, nameOrPlace(n), "")
+		if !w.hard {
+			w.fault(ParameterUnknown, within, nameOrPlace(n), "")
+		}
 	case *ast.Cast:
 		p, _, ok := parameterOf(n)
 		if !ok {

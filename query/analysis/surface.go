@@ -26,6 +26,13 @@ func (a *analyzer) surface(n ast.Node, around []ast.Node) {
 		a.unsupported(what, around)
 		return
 	}
+	if _, _, declared := parameterOf(n); declared {
+		return
+	}
+	if p, ok := n.(*ast.Parameter); ok {
+		a.fault(ParameterUnknown, a.marked(around), nameOrPlace(p), "")
+		return
+	}
 	items := map[ast.Node]bool{}
 	if s, ok := n.(*ast.Select); ok {
 		for _, e := range s.List {
@@ -47,11 +54,17 @@ func (a *analyzer) surface(n ast.Node, around []ast.Node) {
 // unsupported records a fault at the last of nodes, or at the closest around it
 // that has a place in the statement.
 func (a *analyzer) unsupported(what string, nodes []ast.Node) {
+	a.fault(UnsupportedSyntax, a.marked(nodes), what, "")
+}
+
+// marked returns the last of nodes that has a place in the statement, or the
+// first.
+func (a *analyzer) marked(nodes []ast.Node) ast.Node {
 	at := len(nodes) - 1
 	for start, _ := a.span(nodes[at]); start < 0 && at > 0; start, _ = a.span(nodes[at]) {
 		at--
 	}
-	a.fault(UnsupportedSyntax, nodes[at], what, "")
+	return nodes[at]
 }
 
 // strange names what about n itself is not supported, "" if nothing is.
