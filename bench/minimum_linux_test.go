@@ -86,7 +86,7 @@ func (w *ward) sides(q bench.Query) sides {
 	for _, o := range st.Outputs {
 		cells = append(cells, fmt.Sprintf("max(%q)", o.Name))
 	}
-	make := func(sql string, groups []int, entity bool) task {
+	asked := func(sql string, groups []int, entity bool) task {
 		t := task{sql: "SELECT count(*), " + strings.Join(cells, ", ") + " FROM (" + sql + ") AS released", groups: groups, scans: slices.Clone(st.Scans)}
 		for i := range t.scans {
 			t.scans[i].Entity = t.scans[i].Entity && entity
@@ -97,8 +97,8 @@ func (w *ward) sides(q bench.Query) sides {
 		}
 		return t
 	}
-	return sides{plain: make(q.SQL, nil, false), governed: make(st.SQL, st.Groups(), true),
-		exact: make(counter.ReplaceAllString(st.SQL, `"count"(DISTINCT `), nil, true), hidden: len(st.Hidden)}
+	return sides{plain: asked(q.SQL, nil, false), governed: asked(st.SQL, st.Groups(), true),
+		exact: asked(counter.ReplaceAllString(st.SQL, `"count"(DISTINCT `), nil, true), hidden: len(st.Hidden)}
 }
 
 // spent is the time of one execution, from the statement's text to its last row in
