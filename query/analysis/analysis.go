@@ -201,6 +201,9 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 	case open && len(p.faults) > 0:
 		return nil, p.refusal(nil)
 	case open && len(a.faults) > 0:
+		if p.unsettled(); len(p.faults) > 0 {
+			return nil, p.refusal(nil)
+		}
 		return p.statement(tree), nil
 	case open:
 		return p.statement(tree).understood(a.statement(root)), nil

@@ -24,7 +24,27 @@ type plain struct {
 	defined   map[string]bool  // folded: names the statement gives
 	relations map[string]bool  // folded: those of them that may stand for a whole row
 	every     bool             // reads columns it does not name
+	doubts    []*ast.Column    // names of columns that the engine makes calls elsewhere
 	weight    map[*ast.CTE]int // steps it took
+	items     *items           // of the SELECT at hand
+}
+
+// items are the names that a SELECT gives what it lists. The engine copies an item
+// to wherever its name is used after it.
+type items struct {
+	up     *items         // of the query around a subquery in an expression
+	weight map[string]int // steps by folded name
+}
+
+// use counts the steps of the item that a name may stand for.
+func (p *plain) use(name string) {
+	for i := p.items; i != nil; i = i.up {
+		if w, ok := i.weight[fold(name)]; ok {
+			p.steps += w
+			return
+		}
+		p.steps++
+	}
 }
 
 // survey finds what tree reads, or the faults of what it may not.
@@ -46,13 +66,25 @@ func (p *plain) open() bool {
 		if t.protected {
 			return false
 		}
-		for i := range t.Columns {
-			if c := &t.Columns[i]; c.Token && p.reads(c) {
-				return false
-			}
+		if slices.ContainsFunc(p.scanned(t), func(c *Column) bool { return c.Token }) {
+			return false
 		}
 	}
 	return true
+}
+
+// scanned returns what of a table enters the engine: at least one column.
+func (p *plain) scanned(t *table) []*Column {
+	var out []*Column
+	for i := range t.Columns {
+		if c := &t.Columns[i]; p.reads(c) {
+			out = append(out, c)
+		}
+	}
+	if c := t.columns[fold(t.any())]; len(out) == 0 && c != nil {
+		out = append(out, c)
+	}
+	return out
 }
 
 // reads reports whether c may be read.
@@ -68,13 +100,28 @@ func (p *plain) query(q ast.Query, e *env) {
 		if _, recursive := c.Query.(*ast.Recursive); recursive {
 			inside = own // it may name itself
 		}
-		before := p.steps
+		before, outside := p.steps, p.items
+		p.items = nil
 		p.query(c.Query, inside)
+		p.items = outside
 		p.weight[c] = p.steps - before
 		p.define(c.Columns...)
 		e = own
 	}
-	for _, n := range ast.Children(q)[len(with):] {
+	children := ast.Children(q)[len(with):]
+	if s, ok := q.(*ast.Select); ok {
+		p.items = &items{up: p.items, weight: map[string]int{}}
+		defer func() { p.items = p.items.up }()
+		for _, x := range s.List {
+			before := p.steps
+			p.node(x, q, e)
+			if x.As() != "" {
+				p.items.weight[fold(x.As())] = p.steps - before
+			}
+		}
+		children = slices.Delete(children, len(s.DistinctOn), len(s.DistinctOn)+len(s.List))
+	}
+	for _, n := range children {
 		p.node(n, q, e)
 	}
 }
@@ -102,7 +149,12 @@ func (p *plain) node(n, parent ast.Node, e *env) {
 		}
 		return
 	case *ast.Function:
-		p.call(LookupCall(n.Name), n.Catalog, n.Schema, n.Name, n.Args, n)
+		if x := receiver(n); x != nil {
+			p.column(x)
+			p.call(LookupCall(n.Name), "", "", n.Name, slices.Concat([]ast.Expr{x}, n.Args), n)
+		} else {
+			p.call(LookupCall(n.Name), n.Catalog, n.Schema, n.Name, n.Args, n)
+		}
 	case *ast.Window:
 		p.call(LookupCall(n.Name), n.Catalog, n.Schema, n.Name, n.Args, n)
 	case *ast.Column:
@@ -117,6 +169,8 @@ func (p *plain) node(n, parent ast.Node, e *env) {
 	case *ast.Derived:
 		p.relation(n.Alias)
 		p.define(n.Columns...)
+		defer func(outside *items) { p.items = outside }(p.items)
+		p.items = nil
 	case *ast.Pivot:
 		p.relation(n.Alias)
 		p.define(n.Columns...)
@@ -166,6 +220,10 @@ func (p *plain) table(t *ast.Table, e *env) {
 	}
 	p.tables = append(p.tables, base)
 	p.facts.tables[base.Name] = true
+	if base.any() == "" { // nothing of it can enter the engine
+		full := base.Name + "." + base.Columns[0].Name
+		p.fault(NotGranted, t, full, full)
+	}
 }
 
 // call judges a call by the reviewed list.
@@ -181,9 +239,29 @@ func (p *plain) call(f *Function, catalog, schema, name string, args []ast.Expr,
 	}
 }
 
+// schemas are what the engine takes for a place of functions before it looks for
+// a column of that name.
+var schemas = []string{"main", "pg_catalog", "information_schema", "system", "temp", "memory"}
+
+// receiver returns the column x of a call that was written x.f(…), which the
+// parser gives as f of schema x, nil of any other call.
+func receiver(f *ast.Function) *ast.Column {
+	if f.Schema == "" || slices.Contains(schemas, fold(f.Schema)) || slices.Contains(schemas, fold(f.Catalog)) {
+		return nil
+	}
+	c := &ast.Column{Meta: ast.Meta{Location: f.Location}, Names: []string{f.Schema}}
+	if f.Catalog != "" {
+		c.Names = []string{f.Catalog, f.Schema}
+	}
+	return c
+}
+
 func (p *plain) column(c *ast.Column) {
 	p.columns = append(p.columns, c)
 	p.name(c.Names...)
+	if len(c.Names) == 1 {
+		p.use(c.Names[0])
+	}
 }
 
 func (p *plain) name(names ...string) {
@@ -221,14 +299,21 @@ func (p *plain) known(name string) bool {
 func (p *plain) withheld() {
 	for _, c := range p.columns {
 		last := c.Names[len(c.Names)-1]
-		if len(c.Names) == 1 && p.relations[fold(last)] {
-			p.every = true
-		}
-		if p.known(last) || p.defined[fold(last)] {
+		p.every = p.every || p.relations[fold(last)]
+		given := p.known(last) || p.defined[fold(last)]
+		if f := LookupKeyword(last); f != nil && len(c.Names) == 1 {
+			if given && f.Class == RefusedClass {
+				p.doubts = append(p.doubts, c) // it may be given elsewhere
+			} else {
+				p.call(f, "", "", last, nil, c)
+			}
 			continue
 		}
-		if f := LookupKeyword(last); f != nil && len(c.Names) == 1 {
-			p.call(f, "", "", last, nil, c)
+		if given {
+			continue
+		}
+		if fold(last) == "rowid" { // no column of what enters the engine
+			p.fault(UnknownName, c, last, "")
 			continue
 		}
 		for _, t := range p.tables {
@@ -241,22 +326,21 @@ func (p *plain) withheld() {
 	}
 }
 
+// unsettled adds the faults of names that nothing shows to be columns.
+func (p *plain) unsettled() {
+	for _, c := range p.doubts {
+		p.call(LookupKeyword(c.Names[0]), "", "", c.Names[0], nil, c)
+	}
+}
+
 // statement is the accepted statement. Which outputs it has the engine tells:
 // see Named.
 func (p *plain) statement(tree ast.Query) *Statement {
 	st := &Statement{Tree: tree, SQL: ast.Print(tree), Plain: true, Ordered: ordered(tree)}
 	for _, t := range p.tables {
 		sc := Scan{Table: t.Name}
-		for i := range t.Columns {
-			if c := &t.Columns[i]; p.reads(c) {
-				sc.Columns = append(sc.Columns, c.Name)
-			}
-		}
-		if len(sc.Columns) == 0 {
-			sc.Columns = []string{t.any()}
-		}
-		for _, name := range sc.Columns {
-			c := t.columns[fold(name)]
+		for _, c := range p.scanned(t) {
+			sc.Columns = append(sc.Columns, c.Name)
 			p.facts.columns[source{t, c}.String()] = true
 			st.reads = append(st.reads, source{t, c})
 		}
