@@ -40,6 +40,19 @@ func (d *decided) explanation() *Explanation {
 		}
 		x.Groups = append(x.Groups, MinimumView{Table: ref.Table, K: ref.K})
 	}
+	if d.decision.Verdict != policy.Deny {
+		o := d.decision.Obligations
+		x.Release = &ReleaseView{Rows: o.RowCap, ByRecords: d.RecordLevel}
+		if d.RecordLevel && o.RecordCap > 0 {
+			x.Release.Rows = min(o.RowCap, o.RecordCap)
+		}
+		switch {
+		case o.SecondPerson:
+			x.Release.Reviewers = 2
+		case o.ReleaseReview:
+			x.Release.Reviewers = 1
+		}
+	}
 	for _, c := range analysis.Changes(d.request.SQL, d.found.tree, d.Statement) {
 		v := ChangeView{Code: c.Code, ZH: c.ZH, EN: c.EN}
 		if c.Start >= 0 {

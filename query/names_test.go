@@ -120,10 +120,21 @@ func TestExplainHoldsNoTextOfTheEngine(t *testing.T) {
 		"SELECT a FROM beds PIVOT (sum(beds) FOR hospital IN ('a'))", "SELECT strptime(hospital, '%Q') FROM beds", "SELECT CAST(beds AS nonsense) FROM beds",
 		"SELECT beds FROM beds WHERE hospital", "SELECT beds FROM beds QUALIFY beds", "SELECT list_transform([beds], x -> y) FROM beds", "SELECT $1 FROM beds",
 		"WITH RECURSIVE r AS (SELECT 1 AS a UNION ALL SELECT 'x' FROM r) SELECT * FROM r, beds", "SELECT * FROM beds b JOIN beds c USING (nothing)",
+		// These fail at run time, where the engine's messages hold values.
+		"SELECT CAST(hospital AS INTEGER) FROM beds", "SELECT hospital::DATE FROM beds", "SELECT strptime(hospital, '%Y') FROM beds",
+		"SELECT (SELECT hospital FROM beds) FROM beds", "SELECT CAST(hospital AS BLOB)::INTEGER FROM beds", "SELECT beds::TINYINT * 100::TINYINT FROM beds",
+		"SELECT regexp_replace(hospital, hospital || '(', '') FROM beds", "SELECT repeat(hospital, 100000000000) FROM beds", "SELECT date_part(hospital, opened) FROM beds",
+		"SELECT CAST(name AS INTEGER) FROM persons LIMIT 3", "SELECT avg(income) / (count(*) - count(*)) FROM persons",
 		"SELECT generate_series(1, beds, hospital) FROM beds", "SELECT json_extract(hospital, '$[') FROM beds", "SELECT 1 FROM beds GROUP BY GROUPING SETS (zz)",
 	}
 	for _, s := range shapes {
 		statements = append(statements, s.sql)
+	}
+	var values []string
+	failed := 0
+	data := querytest.Registers()
+	for _, row := range data.Beds.Rows {
+		values = append(values, row[data.Beds.Column("hospital")])
 	}
 	for _, sql := range statements {
 		x := explained(t, d, sql)
@@ -132,14 +143,23 @@ func TestExplainHoldsNoTextOfTheEngine(t *testing.T) {
 		if err != nil {
 			said += querytest.Text(err)
 		}
-		for _, phrase := range enginePhrases {
+		if e := query.AsError(err); err != nil && e.Class == query.ClassFailure {
+			t.Errorf("%s\ngives %s, want a refusal or a limit", sql, e.Code)
+		}
+		if querytest.Code(err) == "STATEMENT_FAILED" {
+			failed++
+		}
+		for _, phrase := range append(values, enginePhrases...) {
 			if strings.Contains(said, phrase) {
 				t.Errorf("%s\nis explained or answered with %q of the engine:\n%s", sql, phrase, said)
 			}
 		}
 	}
+	if failed < 4 {
+		t.Errorf("%d statements failed at run time, want several", failed)
+	}
 	log := d.Log.String() + fmt.Sprint(d.Audit("feng.audit"))
-	for _, phrase := range enginePhrases {
+	for _, phrase := range append(values, enginePhrases...) {
 		if strings.Contains(log, phrase) {
 			t.Errorf("the logs hold %q of the engine", phrase)
 		}

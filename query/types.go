@@ -99,6 +99,7 @@ type Explanation struct {
 	Columns  []ColumnView  `json:"columns"`
 	Outputs  []OutputView  `json:"outputs"`
 	Groups   []MinimumView `json:"groups,omitempty"`
+	Release  *ReleaseView  `json:"release,omitempty"` // what has to hold before the output leaves
 	Changes  []ChangeView  `json:"changes,omitempty"` // what the rewrite did, and why
 	Graph    *GraphView    `json:"graph,omitempty"`   // where the outputs come from
 	SQL      string        `json:"sql,omitempty"`     // what the worker would run, without hidden data
@@ -169,6 +170,13 @@ type EdgeView struct {
 	From int    `json:"from"`
 	To   int    `json:"to"`
 	Kind string `json:"kind"` // value or control
+}
+
+// ReleaseView is what has to hold before an output leaves.
+type ReleaseView struct {
+	Rows      int  `json:"rows"`       // at most
+	Reviewers int  `json:"reviewers"`  // people of different organizations who agree first; 0 if none
+	ByRecords bool `json:"by_records"` // rows of protected tables leave one by one
 }
 
 // MinimumView is the minimum group of one protected reference.

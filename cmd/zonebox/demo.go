@@ -378,7 +378,13 @@ func (d *demo) refusals() error {
 func (d *demo) explain() error {
 	d.title("解释:不触及数据,说明裁决、形态、血缘与将要执行的语句", "Explain: verdict, forms, lineage and the SQL that would run, without touching data")
 	_, err := d.tell(exitOK, []string{"explain", "--as", "li.op", "--scenario", "outpatient-statistics", "--purpose", "MED-STAT",
-		"SELECT department, avg(cost) AS avg_cost FROM visits GROUP BY department"}, "ALLOW", "__")
+		"SELECT department, avg(cost) AS avg_cost FROM visits GROUP BY department"}, "ALLOW", "visits.cost → avg", "__")
+	if err != nil {
+		return err
+	}
+	d.title("被拒绝的语句:全部理由、相近的可行语句、所需的最小授权", "A refused statement: every reason, one near it that passes, and the least grants it lacks")
+	_, err = d.tell(exitDenied, []string{"explain", "--as", "li.op", "--scenario", "outpatient-statistics", "--purpose", "MED-STAT", "--request", d.path("request.yaml"),
+		"SELECT name, income FROM persons WHERE address LIKE '梧桐%'"}, "COMPUTE_ONLY_PROJECTED", "NOT_GRANTED", "SELECT name, avg(income) FROM persons GROUP BY ALL", "persons-statistics")
 	return err
 }
 

@@ -35,6 +35,13 @@ func (a *app) printExplanation(x *query.Explanation, sql string) error {
 	for _, g := range x.Groups {
 		fmt.Fprintf(w, a.say("最小分组: %s 至少 %d 个主体\n", "minimum group: %s at least %d entities\n"), printable(g.Table), g.K)
 	}
+	if r := x.Release; r != nil {
+		review := a.say("不需审核", "no review")
+		if r.Reviewers > 0 {
+			review = fmt.Sprintf(a.say("须由 %d 人审核", "reviewed by %d"), r.Reviewers)
+		}
+		fmt.Fprintf(w, a.say("放行: 至多 %d 行,%s\n", "release: at most %d rows, %s\n"), r.Rows, review)
+	}
 	if len(x.Changes) > 0 {
 		fmt.Fprintf(w, "%s:\n", a.say("改写", "rewritten"))
 	}

@@ -167,6 +167,9 @@ func (a *analyzer) fault(code string, node ast.Node, name, hint string, path ...
 	f := Fault{Code: code, Start: -1, End: -1, ZH: fill(t.zh, name), EN: fill(t.en, name),
 		HintZH: fill(t.hintZH, hint), HintEN: fill(t.hintEN, hint), Articles: t.articles, Path: path, About: name,
 		Want: a.want(code, cmp.Or(hint, name))}
+	if f.Want != nil && len(path) == 0 {
+		f.Path = []string{f.Want.Table + "." + f.Want.Column}
+	}
 	if node != nil {
 		f.Start, f.End = a.span(node)
 	}
