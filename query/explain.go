@@ -80,8 +80,8 @@ func (e *Engine) remedies(r *run, x *Explanation) error {
 		}
 		x.Grants = r.grantViews(asked)
 	}
-	if r.found.objected {
-		return nil // no other statement passes
+	if r.found.objected || r.request.Template != "" {
+		return nil // no other statement passes, or the statement is not the asking person's
 	}
 	p, err := e.keptParser(r)
 	if err != nil {

@@ -54,7 +54,7 @@ func (r *run) wishes() wish {
 		if err != nil {
 			return nil
 		}
-		_, err = analysis.Analyze(r.request.SQL, r.found.tree, cat, analysis.Options{Threshold: r.pack.LevelThreshold})
+		_, err = analysis.Analyze(r.request.SQL, r.found.tree, cat, analysis.Options{Threshold: r.pack.LevelThreshold, Parameters: r.parameterTypes()})
 		if err == nil {
 			return asked.filled()
 		}
