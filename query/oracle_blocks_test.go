@@ -91,8 +91,11 @@ func (g *grammar) aggregate(depth int, ordered bool) (string, []grammarColumn) {
 	}
 	if grouped && g.chance(25) {
 		having := g.cell(rels) + fmt.Sprintf(" > %d", g.IntN(6))
-		if g.chance(30) {
+		switch {
+		case g.chance(30):
 			having += " AND count(*) < 40"
+		case g.chance(10):
+			having = g.total(rels) + " > " + g.scalar()
 		}
 		sql += " HAVING " + having
 	}
@@ -106,7 +109,7 @@ func (g *grammar) aggregate(depth int, ordered bool) (string, []grammarColumn) {
 func (g *grammar) sorted(columns []grammarColumn, depth int) string {
 	var keys []string
 	for i, c := range columns {
-		if c.kind == kindToken || c.kind == kindCode {
+		if c.kind == kindToken || c.kind == kindCode || c.kind == kindSummed || c.kind == kindSpoiled {
 			return ""
 		}
 		key := fmt.Sprint(i + 1)
@@ -161,7 +164,10 @@ func (g *grammar) key(rels []grammarRel) (string, grammarColumn) {
 
 // cell writes an aggregate, or a computation with some.
 func (g *grammar) cell(rels []grammarRel) string {
-	if g.chance(15) {
+	switch {
+	case g.asked < askedDeep && g.chance(4):
+		return g.total(rels) + " - " + g.scalar()
+	case g.chance(15):
 		return fmt.Sprintf([]string{"count(*) - %s", "%s / 4", "coalesce(%s, 0)", "2 * %s + 1", "abs(%s)", "%s - count(*)"}[g.IntN(6)], g.total(rels))
 	}
 	return g.total(rels)
@@ -179,7 +185,7 @@ func (g *grammar) total(rels []grammarRel) string {
 		options = []string{"sum(%s)", "avg(%s)", "count(%s)", "min(%s)", "max(%s)", "count(DISTINCT %s)"}
 	case kindIncome:
 		options = []string{"sum(%s)", "avg(%s)", "count(%s)"}
-	case kindPay:
+	case kindPay, kindSummed:
 		options = []string{"sum(%s)", "avg(%s)"}
 	case kindToken:
 		options = []string{"count(DISTINCT %s)", "count(%s)"}

@@ -14,6 +14,7 @@ type grammar struct {
 	with   []string
 	common []grammarRel // common tables written so far
 	n      int          // aliases handed out
+	asked  int          // queries in expressions around what is written
 }
 
 // columnKind is what a column may be used for.
@@ -30,6 +31,8 @@ const (
 	kindFigure                    // an aggregate that was released
 	kindTitle                     // text of a plain table
 	kindPeople                    // numbers of a plain table
+	kindSummed                    // of a union: compute-only in some rows, sum and avg
+	kindSpoiled                   // of a union: no use is allowed
 )
 
 type grammarColumn struct {
@@ -105,10 +108,14 @@ func (g *grammar) tables() []bruteTable {
 // statement writes one statement.
 func (g *grammar) statement() string {
 	g.with, g.common, g.n = nil, nil, 0
+	g.asked = 0
 	var sql string
-	if g.chance(6) {
+	switch n := g.IntN(100); {
+	case n < 5:
 		sql = g.records()
-	} else {
+	case n < 17:
+		sql = g.sets()
+	default:
 		sql, _ = g.aggregate(0, g.chance(30))
 	}
 	if len(g.with) > 0 {
@@ -125,14 +132,18 @@ func (g *grammar) relation(depth int, first bool) grammarRel {
 		r.sql += " AS " + r.alias
 		return r
 	}
-	if depth < 2 && g.chance(30) {
+	if depth < 2 && g.chance(40) {
 		var sql string
 		var columns []grammarColumn
-		switch n := g.IntN(10); {
+		switch n := g.IntN(18); {
 		case n < 4:
 			sql, columns = g.pass(depth + 1)
 		case n < 8:
 			sql, columns = g.perEntity(depth + 1)
+		case n < 14 && first:
+			sql, columns = g.union(depth+1, unionLayouts[g.IntN(len(unionLayouts))], false)
+		case n < 16 && first:
+			sql, columns = g.setOperation()
 		default:
 			sql, columns = g.aggregate(depth+1, false)
 		}
@@ -182,7 +193,13 @@ func (g *grammar) from(depth int) (sql string, rels []grammarRel, where []string
 			sql += " " + kind + " " + r.sql + " USING (" + using + ")"
 		default:
 			if g.chance(20) {
+				if kind != "JOIN" {
+					g.asked += askedDeep // the engine has no queries in the condition of an outer join
+				}
 				on += " AND " + g.condition(r)
+				if kind != "JOIN" {
+					g.asked -= askedDeep
+				}
 			}
 			sql += " " + kind + " " + r.sql + " ON " + on
 		}
@@ -224,6 +241,11 @@ func (g *grammar) link(rels []grammarRel, r grammarRel) (on, using string) {
 func (g *grammar) condition(r grammarRel) string {
 	c := r.columns[g.IntN(len(r.columns))]
 	name, n := r.alias+"."+c.name, g.IntN(5)
+	if g.chance(12) {
+		if asks := g.asks(name, c); asks != "" {
+			return asks
+		}
+	}
 	var options []string
 	switch c.kind {
 	case kindWords, kindTitle:
@@ -238,6 +260,8 @@ func (g *grammar) condition(r grammarRel) string {
 		options = []string{"%s IS NOT NULL", "%s = 't1'", "%s <> 't0'"}
 	case kindPerHead:
 		options = []string{"%s > 2", "%s IS NOT NULL"}
+	default:
+		return "1 = 1"
 	}
 	cond := fmt.Sprintf(options[g.IntN(len(options))], name)
 	if g.chance(15) {

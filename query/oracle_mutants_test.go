@@ -333,6 +333,9 @@ func TestAnyFirstRowsGiveTheSameAnswers(t *testing.T) {
 	var changed []posed
 	var sqls []string
 	for _, q := range qs {
+		if q.st.Plain {
+			continue
+		}
 		tree := ast.Clone(q.st.Tree)
 		firstRows(len(changed) % 5)(tree.(*ast.Select))
 		if !ast.Equal(tree, q.st.Tree) {
@@ -368,6 +371,12 @@ func TestBruteForceCatchesUnsoundRewrites(t *testing.T) {
 			qs = append(qs, q)
 		}
 	}
+	covered := coverage{}
+	for _, q := range qs {
+		covered.add(q, len(q.want.rows) > 0)
+	}
+	t.Log(covered)
+	covered.complete(t)
 	for _, m := range mutants {
 		var changed []posed
 		var sqls []string
