@@ -47,6 +47,10 @@ func (g *grammar) perEntity(depth int) (string, []grammarColumn) {
 // aggregate writes a block that groups; at depth 0 it is the answer.
 func (g *grammar) aggregate(depth int, ordered bool) (string, []grammarColumn) {
 	from, rels, conds := g.from(depth)
+	return g.aggregateOf(from, rels, conds, depth, ordered)
+}
+
+func (g *grammar) aggregateOf(from string, rels []grammarRel, conds []string, depth int, ordered bool) (string, []grammarColumn) {
 	where := g.where(rels, conds)
 	var list, keys []string
 	var columns []grammarColumn

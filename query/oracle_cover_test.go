@@ -83,7 +83,7 @@ func (q posed) formsOf() []string {
 		return true
 	})
 	ast.Walk(q.st.Tree, func(n ast.Node) bool {
-		if u, ok := n.(*ast.SetOperation); ok && u.Kind == ast.Union && u.All {
+		if u, ok := n.(*ast.SetOperation); ok && u.Kind == ast.Union && u.All && !q.st.Plain {
 			q.formsOfUnion(u, note)
 		}
 		return true

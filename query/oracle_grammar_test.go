@@ -94,7 +94,7 @@ func (g *grammar) tables() []bruteTable {
 	}
 	codes := bruteTable{Name: g.names[2]}
 	for range g.IntN(7) {
-		codes.Rows = append(codes.Rows, []any{maybe(word()[:1], 10), maybe(word(), 10), maybe(int64(g.IntN(9)), 20)})
+		codes.Rows = append(codes.Rows, []any{maybe(word()[:1], 10), maybe(word(), 20), maybe(int64(g.IntN(9)), 20)})
 	}
 	out := []bruteTable{visits, persons, codes}
 	for i, columns := range [][]grammarColumn{visitColumns, personColumns, codeColumns} {
@@ -113,8 +113,14 @@ func (g *grammar) statement() string {
 	switch n := g.IntN(100); {
 	case n < 5:
 		sql = g.records()
-	case n < 17:
+	case n < 15:
 		sql = g.sets()
+	case n < 26:
+		r := grammarRel{alias: g.alias("q")}
+		if r.sql, r.columns = g.setOperation(); g.chance(75) {
+			r.sql, r.columns = g.union(1, unionLayouts[g.IntN(len(unionLayouts))], false)
+		}
+		sql, _ = g.aggregateOf("("+r.sql+") AS "+r.alias, []grammarRel{r}, nil, 0, g.chance(30))
 	default:
 		sql, _ = g.aggregate(0, g.chance(30))
 	}

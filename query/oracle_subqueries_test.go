@@ -60,18 +60,18 @@ func (g *grammar) asks(name string, c grammarColumn) string {
 	}
 	switch c.kind {
 	case kindWords, kindTitle:
-		switch g.IntN(4) {
-		case 0:
+		switch g.IntN(5) {
+		case 0, 1:
 			return name + " NOT IN " + g.list('t')
-		case 1:
+		case 2:
 			return []string{"", "NOT "}[g.IntN(2)] + "EXISTS " + g.list('t')
 		}
 		return name + " IN " + g.list('t')
 	case kindWhole, kindPeople:
-		switch g.IntN(4) {
-		case 0:
+		switch g.IntN(5) {
+		case 0, 1:
 			return name + " NOT IN " + g.list('n')
-		case 1:
+		case 2:
 			return name + " IN " + g.list('n')
 		}
 		return name + []string{" > ", " <= ", " <> "}[g.IntN(3)] + g.scalar()

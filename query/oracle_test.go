@@ -154,25 +154,34 @@ func showRows(rows [][]any) string {
 	return fmt.Sprintf("%d rows\n\t%s", len(rows), strings.Join(lines, "\n\t"))
 }
 
-// poseMany returns n accepted statements over random tables and how often each
-// fault refused another.
-func poseMany(t *testing.T, s *sandbox.Session, seed uint64, n int) ([]posed, map[string]int) {
+// poser poses random statements over random tables, eight over each.
+type poser struct {
+	*grammar
+	session *sandbox.Session
+	sets    int
+	refused map[string]int // by fault
+}
+
+func newPoser(s *sandbox.Session, seed uint64) *poser {
+	return &poser{&grammar{Rand: rand.New(rand.NewPCG(seed, 1))}, s, 0, map[string]int{}}
+}
+
+// next returns n accepted statements, or a few more.
+func (p *poser) next(t *testing.T, n int) []posed {
 	t.Helper()
-	g := &grammar{Rand: rand.New(rand.NewPCG(seed, 1))}
 	var out []posed
-	refused := map[string]int{}
-	for set := 0; len(out) < n; set++ {
-		g.names = [3]string{fmt.Sprintf("visits%d", set), fmt.Sprintf("persons%d", set), fmt.Sprintf("codes%d", set)}
-		tables := g.tables()
+	for ; len(out) < n; p.sets++ {
+		p.names = [3]string{fmt.Sprintf("visits%d", p.sets), fmt.Sprintf("persons%d", p.sets), fmt.Sprintf("codes%d", p.sets)}
+		tables := p.tables()
 		for range 8 {
-			q, err := pose(t, s, g.statement(), tables)
+			q, err := pose(t, p.session, p.statement(), tables)
 			refusal, ok := errors.AsType[*analysis.Refusal](err)
 			_, engine := errors.AsType[*sandbox.StatementError](err)
 			switch {
 			case ok:
-				refused[refusal.Faults[0].Code]++
+				p.refused[refusal.Faults[0].Code]++
 			case engine && q.st != nil:
-				refused["by the engine"]++
+				p.refused["by the engine"]++
 			case errors.Is(err, errBrutePairs):
 			case err != nil:
 				t.Fatalf("%s\n%v", q.sql, err)
@@ -181,7 +190,15 @@ func poseMany(t *testing.T, s *sandbox.Session, seed uint64, n int) ([]posed, ma
 			}
 		}
 	}
-	return out, refused
+	return out
+}
+
+// poseMany returns n accepted statements over random tables and how often each
+// fault refused another.
+func poseMany(t *testing.T, s *sandbox.Session, seed uint64, n int) ([]posed, map[string]int) {
+	t.Helper()
+	p := newPoser(s, seed)
+	return p.next(t, n), p.refused
 }
 
 func oracleSeed(t *testing.T) uint64 {

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -64,7 +65,7 @@ func (g *grammar) part(depth int, layout string, clear bool) (string, []grammarC
 	switch n := g.IntN(20); {
 	case n < 2 && !tokens: // constants
 		return g.rows(layout)
-	case n < 4 && tokens && strings.Contains(layout, "n"):
+	case n < 6 && tokens && strings.Contains(layout, "n"):
 		return g.entityPart(layout)
 	case n < 6 && !tokens && layout[0] == 't':
 		return g.groupPart(layout)
@@ -126,6 +127,12 @@ func (c grammarColumn) letter() rune {
 	return 'n'
 }
 
+// whole is the first column of numbers in the clear.
+func (r grammarRel) whole() string {
+	i := slices.IndexFunc(r.columns, func(c grammarColumn) bool { return c.kind == kindWhole })
+	return r.alias + "." + r.columns[i].name
+}
+
 // rows writes constants.
 func (g *grammar) rows(layout string) (string, []grammarColumn) {
 	var columns []grammarColumn
@@ -180,6 +187,9 @@ func (g *grammar) entityPart(layout string) (string, []grammarColumn) {
 			list, columns = append(list, figure+" AS "+name), append(columns, grammarColumn{name, kindPerHead, true})
 		}
 	}
+	if g.chance(40) {
+		keys = append(keys, r.whole())
+	}
 	return "SELECT " + strings.Join(list, ", ") + " FROM " + r.sql + g.where([]grammarRel{r}, nil) + " GROUP BY " + strings.Join(keys, ", "), columns
 }
 
@@ -193,10 +203,13 @@ func (g *grammar) groupPart(layout string) (string, []grammarColumn) {
 	list := []string{r.alias + ".g AS " + columns[0].name}
 	for range layout[1:] {
 		c := grammarColumn{g.alias("u"), kindFigure, true}
-		list = append(list, []string{"count(*)", "count(" + r.alias + ".g)", "sum(" + r.alias + "." + r.columns[len(r.columns)-2].name + ")"}[g.IntN(3)]+" AS "+c.name)
+		list = append(list, []string{"count(*)", "count(" + r.alias + ".g)", "sum(" + r.whole() + ")"}[g.IntN(3)]+" AS "+c.name)
 		columns = append(columns, c)
 	}
 	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + r.sql + g.where([]grammarRel{r}, nil) + " GROUP BY " + r.alias + ".g"
+	if layout == "t" && g.chance(50) {
+		sql += ", " + r.whole() + " % 2" // the same text more than once
+	}
 	if g.chance(20) {
 		sql = "(" + sql + g.sorted(columns, 1) + ")"
 	}
