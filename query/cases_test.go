@@ -32,31 +32,31 @@ func TestCases(t *testing.T) {
 		t.Fatal(err)
 	}
 	guide := readGuide(t, filepath.Join(dir, "README.md"))
-	worlds := &caseWorlds{made: map[string]*querytest.Domain{}}
+	worlds := &caseWorlds{made: map[string]*caseWorld{}}
 	tally := &caseTally{of: map[string]*[3]int{}}
-	t.Run("files", func(t *testing.T) {
+	t.Run("files", func(files *testing.T) {
 		for _, path := range paths {
 			file, err := querytest.ReadCaseFile(path)
 			if err != nil {
-				t.Error(err)
+				files.Error(err)
 				continue
 			}
-			guide.check(t, file)
-			d := worlds.of(t, file)
-			t.Run(strings.TrimSuffix(file.Name, ".txtar"), func(t *testing.T) {
+			guide.check(files, file)
+			w := worlds.of(t, file)
+			files.Run(strings.TrimSuffix(file.Name, ".txtar"), func(t *testing.T) {
 				t.Parallel()
-				runCases(t, d.In(t), file, path, tally)
+				runCases(t, w.In(t), file, path, w.secrets, tally)
 			})
 		}
 	})
+	worlds.silent(t)
 	if !strings.Contains(flag.Lookup("test.run").Value.String(), "/") { // of a part there is nothing to say
 		tally.finish(t, guide)
 	}
 }
 
 // runCases asks the statements of one file in their order.
-func runCases(t *testing.T, d *querytest.Domain, file *querytest.CaseFile, path string, tally *caseTally) {
-	secrets := file.Facts.Secrets(file.Rows)
+func runCases(t *testing.T, d *querytest.Domain, file *querytest.CaseFile, path string, secrets map[string]bool, tally *caseTally) {
 	for _, c := range file.Cases {
 		got, text := askCase(t, d, c)
 		ordered := strings.Contains(strings.ToUpper(c.SQL), "ORDER BY")
@@ -156,12 +156,20 @@ func looksClean(t *testing.T, secrets map[string]bool, c querytest.Case, got que
 			}
 		}
 	}
+	if holds(told, secrets, 6) {
+		t.Errorf("%s\n%s\nshows an original value in what it says", c.Name, c.SQL)
+	}
+}
+
+// holds reports whether a text holds an original value of at least so many bytes:
+// enough not to stand there by chance.
+func holds(text string, secrets map[string]bool, bytes int) bool {
 	for v := range secrets {
-		if len(v) >= 6 && strings.Contains(told, v) {
-			t.Errorf("%s\n%s\nshows an original value in what it says", c.Name, c.SQL)
-			return
+		if len(v) >= bytes && strings.Contains(text, v) {
+			return true
 		}
 	}
+	return false
 }
 
 // rewriteRows puts the released rows of a twin into its file. Cases of a file
@@ -182,11 +190,17 @@ func rewriteRows(t *testing.T, path, name string, got querytest.Outcome) {
 	}
 }
 
-// caseWorlds keeps one domain for all files of the same facts and rows.
-type caseWorlds struct{ made map[string]*querytest.Domain }
+// caseWorld is a domain and the values in it that must never show.
+type caseWorld struct {
+	*querytest.Domain
+	secrets map[string]bool
+}
 
-// of returns the domain of a file, which ends with the first t that asked.
-func (w *caseWorlds) of(t *testing.T, file *querytest.CaseFile) *querytest.Domain {
+// caseWorlds keeps one domain for all files of the same facts and rows.
+type caseWorlds struct{ made map[string]*caseWorld }
+
+// of returns the domain of a file, which ends with t.
+func (w *caseWorlds) of(t *testing.T, file *querytest.CaseFile) *caseWorld {
 	t.Helper()
 	text, err := json.Marshal([]any{file.Facts, file.Rows})
 	if err != nil {
@@ -195,9 +209,28 @@ func (w *caseWorlds) of(t *testing.T, file *querytest.CaseFile) *querytest.Domai
 	key := string(text)
 	if w.made[key] == nil {
 		figuresAgree(t, file.Facts)
-		w.made[key] = querytest.World(t, querytest.Options{Idle: 4}, file.Facts, file.Rows)
+		w.made[key] = &caseWorld{querytest.World(t, querytest.Options{Idle: 4}, file.Facts, file.Rows), file.Facts.Secrets(file.Rows)}
 	}
 	return w.made[key]
+}
+
+// silent fails the test if an identity number, a telephone number or an address
+// stands in a log. Names and amounts are too short for texts full of numbers.
+func (w *caseWorlds) silent(t *testing.T) {
+	t.Helper()
+	const long = 11
+	for _, d := range w.made {
+		if holds(d.Log.String(), d.secrets, long) {
+			t.Error("the gate's log holds an original value")
+		}
+		for _, e := range d.Audit("feng.audit") {
+			for name, v := range e.Fields {
+				if holds(v, d.secrets, long) {
+					t.Errorf("the audit log holds an original value in %s of %s", name, e.Kind)
+				}
+			}
+		}
+	}
 }
 
 // figuresAgree compares the figures a page tells its reader with those of the
