@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"zonebox/policy"
 	"zonebox/query/analysis"
@@ -181,17 +180,25 @@ func (p *parser) statementError(code string, err error) *Error {
 	if s.Code == "not_select" || s.Code == "multiple" {
 		return denied([]Detail{{Code: "NOT_A_SELECT", Articles: []string{"NJ24-16"},
 			ZH: "只接受一条 SELECT 语句", EN: "only one SELECT statement is accepted",
-			HintZH: "拆成单条 SELECT 后重试", HintEN: "send a single SELECT"}}).of(p.id)
+			HintZH: "拆成单条 SELECT 后重试;PIVOT 须写明 ON … IN (…) 的取值", HintEN: "send a single SELECT; a PIVOT must list its values, ON … IN (…)"}}).of(p.id)
 	}
 	e := fail(code, err).of(p.id)
 	if code == "SYNTAX" && s.Offset < 0 {
 		e.HintZH, e.HintEN = "检查拼写、引号与括号是否成对", "check the spelling, and that quotes and parentheses come in pairs"
 	}
-	if s.Offset >= 0 && code == "SYNTAX" {
-		at := min(ast.Place(p.request.SQL, s.Offset), len(p.request.SQL))
-		e.Span = &Span{at, min(at+1, len(p.request.SQL))}
+	if code == "SYNTAX" {
+		e.Span = placed(p.request.SQL, s.Offset)
 	}
 	return e
+}
+
+// placed is the byte of sql that the engine points at, nil if it points at none.
+func placed(sql string, offset int) *Span {
+	if offset < 0 {
+		return nil
+	}
+	at := min(ast.Place(sql, offset), len(sql))
+	return &Span{at, min(at+1, len(sql))}
 }
 
 func unsupported(u *ast.UnknownError, sql string) *Error {
@@ -210,18 +217,7 @@ func (p *parsed) analyze() (*analyzed, error) {
 	var refusal *analysis.Refusal
 	if errors.As(err, &refusal) {
 		p.found.query = knownFacts(p.request, refusal.Known, refusal.Protected)
-		var reasons []Detail
-		for _, f := range refusal.Faults {
-			d := Detail{Code: f.Code, ZH: f.ZH, EN: f.EN, HintZH: f.HintZH, HintEN: f.HintEN, Articles: f.Articles, Path: f.Path}
-			if h := hintFor(f.Code); d.HintZH == "" {
-				d.HintZH, d.HintEN = h.zh, h.en
-			}
-			if f.Start >= 0 {
-				d.Span = &Span{f.Start, f.End}
-			}
-			reasons = append(reasons, d)
-		}
-		return nil, denied(reasons).of(p.id)
+		return nil, denied(reasons(refusal.Faults)).of(p.id)
 	}
 	if err != nil {
 		return nil, asError(err).of(p.id)
@@ -239,6 +235,22 @@ func (p *parsed) analyze() (*analyzed, error) {
 		return nil, err
 	}
 	return &analyzed{p.parser, s}, nil
+}
+
+// reasons tells the faults that the analysis found.
+func reasons(faults []analysis.Fault) []Detail {
+	var out []Detail
+	for _, f := range faults {
+		d := Detail{Code: f.Code, ZH: f.ZH, EN: f.EN, HintZH: f.HintZH, HintEN: f.HintEN, Articles: f.Articles, Path: f.Path}
+		if h := hintFor(f.Code); d.HintZH == "" {
+			d.HintZH, d.HintEN = h.zh, h.en
+		}
+		if f.Start >= 0 {
+			d.Span = &Span{f.Start, f.End}
+		}
+		out = append(out, d)
+	}
+	return out
 }
 
 // Tokens keep frequencies. A column with fewer than two bits to a value, or
@@ -301,73 +313,6 @@ func (a *analyzed) reparse() (*approved, error) {
 		return nil, asError(err).of(a.id)
 	}
 	return &approved{a, hash}, nil
-}
-
-// bind compares the engine's names and, where analysis knows them, types of the
-// result with ours.
-func (a *approved) bind() (*bound, error) {
-	tables, err := a.tables()
-	if err != nil {
-		return nil, asError(err).of(a.id)
-	}
-	if err := a.session.SetParameters(a.values(a.Statement)); err != nil {
-		return nil, asError(err).of(a.id)
-	}
-	var word *word
-	var asked sync.WaitGroup
-	if !a.Plain { // else the engine has to name the outputs first
-		asked.Go(func() { word = a.engine.ask(a) }) // beside the worker, which takes as long
-	}
-	schema, err := a.session.Bind(a.ctx, tables, a.SQL, a.Groups()...)
-	asked.Wait()
-	if err != nil {
-		return nil, a.statementError("BIND", err)
-	}
-	if a.Plain {
-		columns := make([]analysis.Column, len(schema))
-		for i, c := range schema {
-			columns[i] = analysis.Column{Name: c.Name, Type: c.Type}
-		}
-		a.Named(columns)
-	}
-	if len(schema) != len(a.Outputs)+len(a.Hidden) {
-		return nil, fail("INTERNAL", errors.New("query: bind gives another number of columns")).of(a.id)
-	}
-	for i, o := range a.Outputs {
-		if schema[i].Name != o.Name || o.Type != "" && schema[i].Type != o.Type {
-			return nil, fail("INTERNAL", fmt.Errorf("query: bind gives column %d another name or type", i)).of(a.id)
-		}
-	}
-	for i, h := range a.Hidden {
-		if got := schema[len(a.Outputs)+i]; got.Name != h.Name || got.Type != "UINTEGER" {
-			return nil, fail("INTERNAL", fmt.Errorf("query: bind gives hidden column %d another name or type", i)).of(a.id)
-		}
-	}
-	return &bound{a, schema, word}, nil
-}
-
-// tables returns what the statement scans as the engine sees it.
-func (a *analyzed) tables() ([]sandbox.Table, error) {
-	var out []sandbox.Table
-	for _, scan := range a.Scans {
-		i := slices.IndexFunc(a.catalog.Tables, func(t analysis.Table) bool { return t.Name == scan.Table })
-		if i < 0 {
-			return nil, fmt.Errorf("query: statement scans %q, which the catalogue lacks", scan.Table)
-		}
-		t := sandbox.Table{Name: scan.Table}
-		for _, name := range scan.Columns {
-			j := slices.IndexFunc(a.catalog.Tables[i].Columns, func(c analysis.Column) bool { return c.Name == name })
-			if j < 0 || !a.catalog.Tables[i].Columns[j].Granted {
-				return nil, fmt.Errorf("query: statement scans %q.%q, which is not granted", scan.Table, name)
-			}
-			t.Columns = append(t.Columns, sandbox.Column{Name: name, Type: a.catalog.Tables[i].Columns[j].Type})
-		}
-		if scan.Entity {
-			t.Columns = append(t.Columns, sandbox.Column{Name: zone.EntityColumn, Type: "UINTEGER"})
-		}
-		out = append(out, t)
-	}
-	return out, nil
 }
 
 // word is what policy says of a statement.

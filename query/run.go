@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"zonebox/masking"
@@ -113,13 +114,25 @@ func (r *rows) batches() iter.Seq2[arrow.RecordBatch, error] {
 				yield(nil, err)
 				return
 			}
-			more := yield(b, nil)
+			named := r.named(b)
+			more := yield(named, nil)
+			named.Release()
 			b.Release()
 			if !more {
 				return
 			}
 		}
 	}
+}
+
+// named is b with the names of the outputs, which the text that ran may not give
+// them. The caller releases it.
+func (r *rows) named(b arrow.RecordBatch) arrow.RecordBatch {
+	fields := b.Schema().Fields()
+	for i, o := range r.Outputs {
+		fields[i].Name = o.Name
+	}
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), b.Columns(), b.NumRows())
 }
 
 // check reads the answer to its end and judges it. The worker is gone when it
@@ -283,6 +296,14 @@ func (e *Engine) close(i *intent, cause error) error {
 	return why
 }
 
+// raised says what the engine's error was, where no protected row was read.
+var raised = map[string][2]string{
+	"conversion":      {"有值不能转换为所需的类型", "a value does not convert to the type that is needed"},
+	"out_of_range":    {"有数值超出其类型的范围", "a number is out of the range of its type"},
+	"invalid_input":   {"有函数的参数无效", "a function was given a value that it does not take"},
+	"not_implemented": {"引擎不支持此运算", "the engine does not do this"},
+}
+
 // runError is what the asking person may know of the failure of a run whose
 // rows were attached. What ended it beside a protected reference is not told:
 // memory, time, size, an error of the engine, a broken worker and a full disk
@@ -310,7 +331,14 @@ func (i *intent) runError(cause error) *Error {
 		return fail("TIME_LIMIT", cause)
 	case errors.Is(cause, sandbox.ErrOutput):
 		return fail("ROW_LIMIT", cause)
-	case errors.As(cause, &statement), errors.Is(cause, sandbox.ErrKilled):
+	case errors.As(cause, &statement):
+		e := fail("STATEMENT_FAILED", cause)
+		if t, ok := raised[statement.Code]; ok {
+			e = e.because(t[0], t[1])
+			e.HintZH, e.HintEN = "对出错的值改用 TRY(…) 或 TRY_CAST(… AS …),或加条件排除", "use TRY(…) or TRY_CAST(… AS …) for what fails, or leave it out by a condition"
+		}
+		return e
+	case errors.Is(cause, sandbox.ErrKilled):
 		return fail("STATEMENT_FAILED", cause)
 	}
 	return asError(cause)

@@ -36,6 +36,9 @@ type StatementError struct {
 	Code string
 	// Offset is the byte in the statement the engine points at, -1 if none.
 	Offset int
+	// Column is the column of the result, from 0, whose type does not cross the
+	// border (code type), -1 if none.
+	Column int
 }
 
 func (e *StatementError) Error() string {

@@ -144,14 +144,14 @@ func TestStatementsAreRefusedByCodeAndPosition(t *testing.T) {
 		sql  string
 		want sandbox.StatementError
 	}{
-		{`SELECT 1 FRM t`, sandbox.StatementError{Code: "syntax", Offset: 13}},
-		{`DROP TABLE t`, sandbox.StatementError{Code: "not_select", Offset: -1}},
-		{`COPY (SELECT 1) TO '/tmp/x'`, sandbox.StatementError{Code: "not_select", Offset: -1}},
-		{`SELECT 1; SELECT 2`, sandbox.StatementError{Code: "multiple", Offset: -1}},
-		{` -- nothing`, sandbox.StatementError{Code: "empty", Offset: -1}},
-		{"SELECT '\x00'", sandbox.StatementError{Code: "encoding", Offset: -1}},
-		{"SELECT '\xff'", sandbox.StatementError{Code: "encoding", Offset: -1}},
-		{string(make([]byte, 2<<20)), sandbox.StatementError{Code: "too_long", Offset: -1}},
+		{`SELECT 1 FRM t`, sandbox.StatementError{Code: "syntax", Offset: 13, Column: -1}},
+		{`DROP TABLE t`, sandbox.StatementError{Code: "not_select", Offset: -1, Column: -1}},
+		{`COPY (SELECT 1) TO '/tmp/x'`, sandbox.StatementError{Code: "not_select", Offset: -1, Column: -1}},
+		{`SELECT 1; SELECT 2`, sandbox.StatementError{Code: "multiple", Offset: -1, Column: -1}},
+		{` -- nothing`, sandbox.StatementError{Code: "empty", Offset: -1, Column: -1}},
+		{"SELECT '\x00'", sandbox.StatementError{Code: "encoding", Offset: -1, Column: -1}},
+		{"SELECT '\xff'", sandbox.StatementError{Code: "encoding", Offset: -1, Column: -1}},
+		{string(make([]byte, 2<<20)), sandbox.StatementError{Code: "too_long", Offset: -1, Column: -1}},
 	} {
 		_, err := s.Parse(t.Context(), c.sql)
 		var got *sandbox.StatementError

@@ -288,9 +288,9 @@ func (s *Session) ask(sql string, groups ...int) error {
 	case !wire.ValidGroups(groups):
 		return fmt.Errorf("sandbox: minimum groups %v: out of range or of order", groups)
 	case len(sql) > wire.MaxSQL:
-		return &StatementError{Code: "too_long", Offset: -1}
+		return &StatementError{Code: "too_long", Offset: -1, Column: -1}
 	case !utf8.ValidString(sql):
-		return &StatementError{Code: "encoding", Offset: -1}
+		return &StatementError{Code: "encoding", Offset: -1, Column: -1}
 	}
 	return nil
 }
@@ -403,7 +403,10 @@ func (s *Session) unexpected(kind wire.Kind, payload []byte, expected []Column) 
 		if f.Offset < 0 || f.Offset > s.text {
 			f.Offset = -1
 		}
-		return &StatementError{Code: f.Code, Offset: f.Offset}
+		if f.Code != "type" || f.Column < 0 || f.Column >= wire.MaxColumns {
+			f.Column = -1
+		}
+		return &StatementError{Code: f.Code, Offset: f.Offset, Column: f.Column}
 	}
 	return s.broken("fault")
 }

@@ -87,6 +87,7 @@ type Statement struct {
 	Plain   bool
 	reads   sources    // of a plain statement
 	reading *Statement // a plain statement as it was understood, nil if it was not
+	Unclear []Fault    // why it was not, if names are the only reason: the engine must find them
 
 	Protected   bool // reads a protected table
 	RecordLevel bool // rows of a protected table leave unaggregated
@@ -204,7 +205,9 @@ func Analyze(sql string, tree ast.Query, cat Catalog, opt Options) (*Statement, 
 		if p.unsettled(); len(p.faults) > 0 {
 			return nil, p.refusal(nil)
 		}
-		return p.statement(tree), nil
+		st := p.statement(tree)
+		st.Unclear = a.unclear()
+		return st, nil
 	case open:
 		return p.statement(tree).understood(a.statement(root)), nil
 	case len(a.faults) > 0:

@@ -378,6 +378,16 @@ func (s *Statement) understood(r *Statement) *Statement {
 	return s
 }
 
+// unclear returns the faults of a statement of which nothing but names was not
+// understood, nil of any other.
+func (a *analyzer) unclear() []Fault {
+	names := []string{UnknownName, AmbiguousName, NotGrouped, MisplacedAggregate}
+	if slices.ContainsFunc(a.faults, func(f Fault) bool { return !slices.Contains(names, f.Code) && !a.follows(f) }) {
+		return nil
+	}
+	return a.refusal(nil).Faults
+}
+
 // Named gives a plain statement its outputs, as the engine has bound them. Of one
 // that was not understood each may be made of everything the statement reads.
 func (s *Statement) Named(columns []Column) {
