@@ -117,6 +117,10 @@ func pose(t *testing.T, s *sandbox.Session, sql string, tables []bruteTable) (po
 			t.Errorf("%v\ncolumn %d binds to %v, analysis says %s %s", q, i+1, bound[i], o.Name, o.Type)
 		}
 	}
+	if g := analysis.Lineage(q.st, catalogOf(tables)); len(g.Nodes) < len(q.st.Outputs) {
+		t.Errorf("%v\nits lineage has %d nodes for %d outputs", q, len(g.Nodes), len(q.st.Outputs))
+	}
+	analysis.Changes(sql, q.tree, q.st)
 	q.want, err = (&brute{tables: tables}).answer(q.tree)
 	return q, err
 }

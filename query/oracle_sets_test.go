@@ -3,6 +3,7 @@ package query_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"zonebox/query/analysis"
@@ -18,6 +19,7 @@ var unionCatalog = analysis.Catalog{Tables: []analysis.Table{
 		{Name: "born", Type: "date", Level: 2, Mode: analysis.Clear, Granted: true},
 		{Name: "seen", Type: "timestamp", Level: 2, Mode: analysis.Clear, Granted: true},
 		{Name: "pay", Type: "int64", Level: 3, Mode: analysis.ComputeOnly, Permissions: []string{"agg:sum"}},
+		{Name: "job", Type: "string", Level: 3, Mode: analysis.ComputeOnly, Permissions: []string{"groupkey"}, PublicCodes: true, Granted: true},
 	}},
 	{Name: "towns", Columns: []analysis.Column{
 		{Name: "name", Type: "string", Level: 1, Mode: analysis.Clear, Granted: true},
@@ -59,6 +61,27 @@ func TestAUnionIsBareWhereEveryPartIsMaskedAlike(t *testing.T) {
 	} {
 		if got := unionStatement(t, c.sql).Outputs[0].Bare; got != c.bare {
 			t.Errorf("%s: bare %v, want %v", c.sql, got, c.bare)
+		}
+	}
+}
+
+// The form of a column is that of the rows in it that need most care.
+func TestRowsInAUnionAreNoAggregate(t *testing.T) {
+	for _, c := range []struct{ sql, forms string }{
+		{"select town, count(*) from people group by town union all select name, pay from towns", "clear aggregate"},
+		{"select count(*)::varchar from people union all select name from people", "masked"},
+		{"select count(*) from people union all select length(town) from people", "clear"},
+		{"select id, count(*) from people group by id union all select id, count(*) from people group by id", "token aggregate"},
+		{"select job from people group by job union all select name from towns", "group_label"},
+		{"select job from people group by job union all select name from people", "masked"},
+		{"select job from people group by job union all select town from people", "clear"},
+	} {
+		var got []string
+		for _, o := range unionStatement(t, c.sql).Outputs {
+			got = append(got, o.Form)
+		}
+		if forms := strings.Join(got, " "); forms != c.forms {
+			t.Errorf("%s: %s, want %s", c.sql, forms, c.forms)
 		}
 	}
 }

@@ -68,9 +68,9 @@ func (a *analyzer) union(q *ast.SetOperation, e *env) *block {
 	if len(b.live) > 0 && (q.Kind != ast.Union || !q.All) {
 		a.fault(SetOverProtected, q, string(q.Kind), "")
 	}
-	rows := &rowsOf{kind: q.Kind}
+	from := &rowsOf{kind: q.Kind}
 	for i := range b.parts[0].items {
-		b.items = append(b.items, b.merged(i, rows))
+		b.items = append(b.items, b.merged(i, from))
 	}
 	if q.Kind != ast.Union || !q.All { // which rows there are depends on every value
 		for _, it := range b.items {
@@ -122,7 +122,7 @@ func (r *rowsOf) of(from []*reference) *reference {
 }
 
 // merged is column i of the union: what it is in any of the parts.
-func (b *block) merged(i int, rows *rowsOf) *item {
+func (b *block) merged(i int, from *rowsOf) *item {
 	a := b.a
 	var es []ast.Expr
 	var vs []value
@@ -133,7 +133,9 @@ func (b *block) merged(i int, rows *rowsOf) *item {
 	out := combine(vs...)
 	out.constant, out.typ = false, vs[0].typ
 	out.token, out.nullable, out.each = vs[0].token, false, true
+	rows := false // some are of a table
 	for n, v := range vs {
+		rows = rows || len(b.parts[n].live) > 0 && !v.aggregate
 		out.nullable = out.nullable || v.nullable
 		out.perEntity = out.perEntity || v.perEntity
 		out.label = out.label || v.label
@@ -148,6 +150,9 @@ func (b *block) merged(i int, rows *rowsOf) *item {
 		if v.origin != nil {
 			out.among = append(out.among, *v.origin)
 		}
+	}
+	if rows {
+		out.aggregate, out.label = false, false
 	}
 	if a.hard {
 		t, ok := settle(es, vs)
@@ -166,19 +171,19 @@ func (b *block) merged(i int, rows *rowsOf) *item {
 			}
 		}
 	}
-	from := make([]*reference, len(vs))
+	refs := make([]*reference, len(vs))
 	for n, v := range vs {
 		switch part := b.parts[n]; {
 		case len(part.live) == 0: // its rows are results
 		case len(v.refs) > 1:
 			return &item{first.name, first.node, first.expr, out}
 		case len(v.refs) == 0:
-			from[n] = part.live[0].ref
+			refs[n] = part.live[0].ref
 		default:
-			from[n] = v.refs[0]
+			refs[n] = v.refs[0]
 		}
 	}
-	out.refs = []*reference{rows.of(from)}
+	out.refs = []*reference{from.of(refs)}
 	return &item{first.name, first.node, first.expr, out}
 }
 
