@@ -70,7 +70,7 @@ func (e *Engine) explain(r *run) (*Explanation, error) {
 
 // remedies adds to a refusal what would pass.
 func (e *Engine) remedies(r *run, x *Explanation) error {
-	if r.found.tree == nil {
+	if r.found.tree == nil || len(r.request.SQL) > remedyBytes || len(x.Reasons) > remedyFaults {
 		return nil // nobody could read it
 	}
 	if asked := r.wishes(); len(asked) > 0 {

@@ -298,6 +298,9 @@ func (p *parsed) tokensHide(s *analysis.Statement) error {
 // tree is what the run worker must find again.
 func (a *analyzed) reparse() (*approved, error) {
 	text, err := a.session.Parse(a.ctx, a.SQL)
+	if errors.Is(err, sandbox.ErrTime) || errors.Is(err, sandbox.ErrMemory) {
+		return nil, a.statementError("SYNTAX", err) // it is larger than what it was written as
+	}
 	if err != nil {
 		return nil, a.stopped(fmt.Errorf("query: parse own print: %w", err))
 	}

@@ -10,9 +10,14 @@ import (
 	"zonebox/query/ast"
 )
 
-// remedyTries bounds how often a changed statement is parsed and judged for one
-// explain.
-const remedyTries = 24
+// Remedies are looked for where a person would read them: for a statement of at
+// most so many bytes and faults. So often a changed statement is parsed and
+// judged for one explain.
+const (
+	remedyBytes  = 16 << 10
+	remedyFaults = 40
+	remedyTries  = 24
+)
 
 // remedy looks for a statement near the one that was refused that passes. It
 // changes the text, one fault after the other, and asks after every change what

@@ -25,7 +25,8 @@ type block struct {
 	list       []*chosen
 	aggregated bool
 	keys       []key
-	broken     bool // a key was refused: what is not grouped is no fault of its own
+	keyAt      map[string]int // keys by their print
+	broken     bool           // a key was refused: what is not grouped is no fault of its own
 
 	live               []live // references whose rows reach this block
 	enforced, deferred []live // of live, if aggregated
@@ -71,7 +72,7 @@ type key struct {
 
 // block lowers a SELECT. root tells that its rows are the answer.
 func (a *analyzer) block(s *ast.Select, e *env, root bool) *block {
-	b := &block{a: a, root: root}
+	b := &block{a: a, root: root, keyAt: map[string]int{}}
 	for i := range s.With {
 		a.reserved(s.With[i].Name, s.With[i].Query)
 		e = &env{up: e, name: fold(s.With[i].Name), def: common{&s.With[i], e}}

@@ -184,19 +184,27 @@ func (x *lowering) key(e ast.Expr) (key, bool) {
 	if bad {
 		return key{}, false
 	}
-	for _, k := range x.b.keys {
-		if ast.EqualExpr(k.expr, l) {
-			if c, ok := e.(*ast.Column); ok && x.clause == clauseHaving && len(c.Names) == 1 {
-				if it, at := x.alias(c.Names[0]); it != nil && x.scope.has(c.Names[0]) {
-					if other, _ := row.expand(it, at); !ast.EqualExpr(other, l) {
-						a.fault(AmbiguousName, e, c.Names[0], "")
-					}
-				}
+	k, ok := x.b.keyed(l)
+	if !ok {
+		return key{}, false
+	}
+	if c, ok := e.(*ast.Column); ok && x.clause == clauseHaving && len(c.Names) == 1 {
+		if it, at := x.alias(c.Names[0]); it != nil && x.scope.has(c.Names[0]) {
+			if other, _ := row.expand(it, at); !ast.EqualExpr(other, l) {
+				a.fault(AmbiguousName, e, c.Names[0], "")
 			}
-			return k, true
 		}
 	}
-	return key{}, false
+	return k, true
+}
+
+// keyed finds the group key equal to e: two expressions are if they print alike.
+func (b *block) keyed(e ast.Expr) (key, bool) {
+	i, ok := b.keyAt[ast.PrintExpr(e)]
+	if !ok {
+		return key{}, false
+	}
+	return b.keys[i], true
 }
 
 // hasAggregate reports a call of an aggregate in e as written or as rewritten.

@@ -78,10 +78,8 @@ func (b *block) addKey(x *lowering, c *chosen) {
 		}
 		e = &ast.Cast{Meta: none(), Expr: e, Type: t.ast()} // a bare integer would be an ordinal
 	}
-	for _, k := range b.keys {
-		if ast.EqualExpr(k.expr, e) {
-			return
-		}
+	if _, twice := b.keyed(e); twice {
+		return
 	}
 	if len(v.secret) > 0 && !granted(v, "groupkey") {
 		a.fault(ComputeOnlyGroup, c.node, v.name(), v.name(), v.path...)
@@ -101,6 +99,7 @@ func (b *block) addKey(x *lowering, c *chosen) {
 		b.control.secrets = append(b.control.secrets, use{s, c.node})
 	}
 	b.control.from = b.control.from.with(v.from...)
+	b.keyAt[ast.PrintExpr(e)] = len(b.keys)
 	b.keys = append(b.keys, key{e, v, c.node})
 }
 
@@ -178,10 +177,8 @@ func (b *block) project() {
 
 // grouped finds the key a column of * is.
 func (b *block) grouped(c *chosen) (ast.Expr, value) {
-	for _, k := range b.keys {
-		if ast.EqualExpr(k.expr, c.visible.expr) {
-			return ast.CloneExpr(k.expr), k.val
-		}
+	if k, ok := b.keyed(c.visible.expr); ok {
+		return ast.CloneExpr(k.expr), k.val
 	}
 	b.a.fault(NotGrouped, c.node, c.name, "")
 	return refused()
