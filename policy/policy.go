@@ -39,7 +39,7 @@ import (
 
 // DefaultTimeout bounds one evaluation. A decision takes about a millisecond;
 // one that needs five hundred is not being made.
-const DefaultTimeout = 500 * time.Millisecond
+const DefaultTimeout = 2 * time.Second
 
 // Config sets up an Evaluator. Its zero value is the one to run with.
 type Config struct {
