@@ -37,8 +37,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// DefaultTimeout bounds one evaluation. A decision takes about a millisecond;
-// one that needs five hundred is not being made.
+// DefaultTimeout bounds one evaluation. A decision takes about a millisecond, and
+// some hundred times that beside much other work; later than this none is made.
 const DefaultTimeout = 2 * time.Second
 
 // Config sets up an Evaluator. Its zero value is the one to run with.
