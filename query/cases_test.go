@@ -61,6 +61,9 @@ func runCases(t *testing.T, d *querytest.Domain, file *querytest.CaseFile, path 
 		got, text := askCase(t, d, c)
 		ordered := strings.Contains(strings.ToUpper(c.SQL), "ORDER BY")
 		got = got.Comparable(ordered)
+		if got.Verdict == querytest.Denied {
+			text += explainCase(t, d, c, got)
+		}
 		looksClean(t, secrets, c, got, text)
 		want := c.Want.Comparable(ordered)
 		switch {
@@ -117,6 +120,29 @@ func askCase(t *testing.T, d *querytest.Domain, c querytest.Case) (querytest.Out
 	r := d.Open("li.op", answer)
 	out.Columns, out.Rows = r.Columns, r.Rows
 	return out, told + r.String()
+}
+
+// explainCase compares what explain says of a refused statement with the refusal:
+// there is no second door. It returns the explanation as text.
+func explainCase(t *testing.T, d *querytest.Domain, c querytest.Case, got querytest.Outcome) string {
+	t.Helper()
+	x, err := d.Engine.Explain(t.Context(), query.Request{Subject: d.Subject("li.op"), Scenario: c.Scenario, Purpose: querytest.Purpose, SQL: c.SQL})
+	if err != nil {
+		t.Errorf("%s is refused and not explained: %v", c.Name, err)
+		return ""
+	}
+	said := querytest.Outcome{Verdict: x.Verdict}
+	for _, r := range x.Reasons {
+		said.Codes = append(said.Codes, r.Code)
+	}
+	if said = said.Comparable(false); !said.Equal(got) {
+		t.Errorf("%s ends with\n%s\nand is explained as\n%s", c.Name, got, said)
+	}
+	text, err := json.Marshal(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // reasonsOf returns the codes of an error's reasons, or its own if it has none.
@@ -209,7 +235,7 @@ func (w *caseWorlds) of(t *testing.T, file *querytest.CaseFile) *caseWorld {
 	key := string(text)
 	if w.made[key] == nil {
 		figuresAgree(t, file.Facts)
-		w.made[key] = &caseWorld{querytest.World(t, querytest.Options{Idle: 4}, file.Facts, file.Rows), file.Facts.Secrets(file.Rows)}
+		w.made[key] = &caseWorld{querytest.World(t, querytest.Options{Idle: 4, Limits: query.Limits{Explains: 1 << 20}}, file.Facts, file.Rows), file.Facts.Secrets(file.Rows)}
 	}
 	return w.made[key]
 }
