@@ -84,26 +84,27 @@ func (x *bruteScope) column(c *ast.Column) (bruteSeen, ast.Expr) {
 		}
 		for j, col := range r.columns {
 			if strings.EqualFold(col.name, name) {
-				return bruteSeen{name, [][2]int{{i, j}}, col.origin}, nil
+				return bruteSeen{name, [][2]int{{i, j}}, col.origin, col.among}, nil
 			}
 		}
 	}
 	panic("brute: no column " + strings.Join(c.Names, "."))
 }
 
-func (x *bruteScope) origin(e ast.Expr, place int) bruteOrigin {
+// seen is the column that an item is, zero if it is computed.
+func (x *bruteScope) seen(e ast.Expr, place int) bruteSeen {
 	if e == nil {
-		return x.frame.view[place].origin
+		return x.frame.view[place]
 	}
 	c, ok := e.(*ast.Column)
 	if !ok {
-		return bruteOrigin{}
+		return bruteSeen{}
 	}
 	s, alias := x.column(c)
 	if alias != nil {
-		return x.origin(alias, -1)
+		return x.seen(alias, -1)
 	}
-	return s.origin
+	return s
 }
 
 func (x *bruteScope) eval(e ast.Expr) any {

@@ -44,7 +44,7 @@ func (b *brute) table(t *ast.Table, env *bruteEnv) *bruteFrame {
 	rel := &bruteRel{}
 	entity := slices.Index(base.Columns, base.Entity)
 	for _, c := range base.Columns {
-		rel.columns = append(rel.columns, bruteColumn{c, bruteOrigin{use, c}})
+		rel.columns = append(rel.columns, bruteColumn{name: c, origin: bruteOrigin{use, c}})
 	}
 	if base.K > 0 {
 		rel.live = []*bruteUse{use}
@@ -66,7 +66,7 @@ func (r *bruteRel) frame(alias string, names []string) *bruteFrame {
 	}
 	f := &bruteFrame{rels: []*bruteRel{r}}
 	for i, c := range r.columns {
-		f.view = append(f.view, bruteSeen{c.name, [][2]int{{0, i}}, c.origin})
+		f.view = append(f.view, bruteSeen{c.name, [][2]int{{0, i}}, c.origin, c.among})
 	}
 	for _, row := range r.rows {
 		f.rows = append(f.rows, joinedRow{row})
@@ -79,7 +79,7 @@ func (b *brute) join(j *ast.Join, env *bruteEnv) *bruteFrame {
 	out := &bruteFrame{rels: append(slices.Clone(left.rels), right.rels...), equal: append(slices.Clone(left.equal), right.equal...)}
 	shifted := make([]bruteSeen, len(right.view))
 	for i, v := range right.view {
-		shifted[i] = bruteSeen{v.name, nil, v.origin}
+		shifted[i] = bruteSeen{v.name, nil, v.origin, v.among}
 		for _, p := range v.places {
 			shifted[i].places = append(shifted[i].places, [2]int{p[0] + len(left.rels), p[1]})
 		}
@@ -102,7 +102,7 @@ func (b *brute) join(j *ast.Join, env *bruteEnv) *bruteFrame {
 		case ast.RightJoin:
 			m = r
 		case ast.FullJoin:
-			m = bruteSeen{name, append(slices.Clone(l.places), r.places...), bruteOrigin{}}
+			m = bruteSeen{name: name, places: append(slices.Clone(l.places), r.places...)}
 		case ast.InnerJoin:
 			out.equal = append(out.equal, [2]bruteOrigin{l.origin, r.origin})
 		}
@@ -181,7 +181,7 @@ func (f *bruteFrame) note(cond ast.Expr) {
 	}
 	if c, ok := cond.(*ast.Comparison); ok && c.Op == ast.CompareEqual {
 		x := &bruteScope{frame: f}
-		l, r := x.origin(c.Left, -1), x.origin(c.Right, -1)
+		l, r := x.seen(c.Left, -1).origin, x.seen(c.Right, -1).origin
 		if l.use != nil && r.use != nil && l.use != r.use {
 			f.equal = append(f.equal, [2]bruteOrigin{l, r})
 		}

@@ -50,9 +50,13 @@ func (b *brute) set(q *ast.SetOperation, env *bruteEnv) *bruteRel {
 		part, _ := b.query(in, env, false)
 		parts = append(parts, part)
 		out.live = append(out.live, part.live...)
-		for _, c := range part.columns {
+		for j, c := range part.columns {
 			if i == 0 {
 				out.columns = append(out.columns, bruteColumn{name: c.name})
+			}
+			among := &out.columns[j].among
+			if *among = append(*among, c.among...); c.origin.use != nil {
+				*among = append(*among, c.origin)
 			}
 		}
 	}

@@ -48,7 +48,8 @@ type bruteOrigin struct {
 
 type bruteColumn struct {
 	name   string
-	origin bruteOrigin // zero if computed
+	origin bruteOrigin   // zero if computed
+	among  []bruteOrigin // of a union: the column is one of these, each in rows of its own
 }
 
 // bruteRow is a row of one relation with the entity of every live use, nil if
@@ -87,6 +88,7 @@ type bruteSeen struct {
 	name   string
 	places [][2]int // relation and column
 	origin bruteOrigin
+	among  []bruteOrigin
 }
 
 // bruteFrame is a FROM clause.
@@ -165,7 +167,8 @@ func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bru
 	}
 	out := &bruteRel{}
 	for _, it := range x.items {
-		out.columns = append(out.columns, bruteColumn{it.name, x.origin(it.expr, it.place)})
+		seen := x.seen(it.expr, it.place)
+		out.columns = append(out.columns, bruteColumn{it.name, seen.origin, seen.among})
 	}
 	distinct := s.Distinct && len(live) > 0
 	var at []*bruteScope // one for each row of the result
@@ -276,7 +279,10 @@ func (x *bruteScope) groups(s *ast.Select, live []*bruteUse, distinct, root bool
 	fixed := map[bruteOrigin]bool{}
 	add := func(it bruteItem) {
 		keys = append(keys, func(y *bruteScope) any { return y.item(it) })
-		fixed[x.origin(it.expr, it.place)] = true
+		seen := x.seen(it.expr, it.place)
+		for _, o := range append(seen.among, seen.origin) {
+			fixed[o] = true
+		}
 	}
 	for _, it := range x.items {
 		if (distinct || s.GroupAll) && (it.expr == nil || !bruteAggregates(it.expr)) {

@@ -13,7 +13,7 @@ func (g *grammar) perEntity(depth int) (string, []grammarColumn) {
 	var keys, list []string
 	var columns []grammarColumn
 	for _, c := range r.columns {
-		if c.kind == kindToken && (c.name == "id" || g.chance(20)) || c.kind == kindWords && g.chance(40) {
+		if c.kind == kindToken && (c.name == "id" || g.chance(35)) || c.kind == kindWords && g.chance(40) {
 			keys = append(keys, r.alias+"."+c.name)
 			list = append(list, r.alias+"."+c.name+" AS k"+fmt.Sprint(len(keys)))
 			columns = append(columns, grammarColumn{"k" + fmt.Sprint(len(keys)), c.kind, true})

@@ -12,7 +12,7 @@ import (
 // forms are what a run of random statements has to hold, each with released rows.
 var forms = []string{
 	"rows of one table below those of another", "rows of a table below its own", "open rows below protected ones", "released groups below protected rows",
-	"rows of a join below others", "entities' groups below others", "a union of unions", "a union in a common table used twice",
+	"rows of a join below others", "entities' groups below others", "a total of each entity over a union", "a union of unions", "a union in a common table used twice",
 	"UNION ALL answers", "UNION", "EXCEPT", "INTERSECT", "VALUES",
 	"a scalar query", "IN a query", "NOT IN a query", "EXISTS", "a query in HAVING", "a query in FILTER", "a query in ON", "a query selected",
 }
@@ -85,6 +85,15 @@ func (q posed) formsOf() []string {
 	ast.Walk(q.st.Tree, func(n ast.Node) bool {
 		if u, ok := n.(*ast.SetOperation); ok && u.Kind == ast.Union && u.All && !q.st.Plain {
 			q.formsOfUnion(u, note)
+		}
+		if b, ok := n.(*ast.Select); ok {
+			d, _ := b.From.(*ast.Derived)
+			for _, e := range b.List {
+				if f, ok := e.(*ast.Function); ok && d != nil && f.Name == "max" && strings.HasPrefix(f.As(), "__e") {
+					_, union := d.Query.(*ast.SetOperation)
+					note("a total of each entity over a union", union)
+				}
+			}
 		}
 		return true
 	})

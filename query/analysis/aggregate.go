@@ -57,8 +57,9 @@ func (x *lowering) aggregateCall(f *Function, e *ast.Function) (ast.Expr, value)
 	nullable := len(vs) == 1 && vs[0].nullable && !vs[0].constant
 	if len(b.deferred) > 0 {
 		// A count of 0 for most entities and 1 for a few would be summed by the
-		// block outside with every entity behind it.
-		if call.Filter != nil || f.Name == "count" && nullable {
+		// block outside with every entity behind it; so would the values of a few
+		// in one part of a union, where another part has some for every entity.
+		if call.Filter != nil || nullable && (f.Name == "count" || b.shared) {
 			a.fault(PerEntityAggregate, e, e.Name, "")
 			return refused()
 		}
@@ -168,14 +169,16 @@ func untypedNull() ast.Expr {
 func entityName(ref *reference) string { return "__e" + itoa(ref.id) }
 
 // fixes reports whether the group keys determine the entity of l: they hold its
-// key column unchanged, or one that equals it in every row.
-func (b *block) fixes(l live) bool {
+// key column unchanged, or one that equals it in every row. shared tells that they
+// do by a column of a union, so that a group may hold rows of other parts too.
+func (b *block) fixes(l live) (fixed, shared bool) {
 	t := l.ref.table
 	c := t.columns[fold(t.Entity)]
 	if c == nil || !c.Granted || c.Mode == Masked && !c.Token {
-		return false
+		return false, false
 	}
-	same := map[origin]bool{{l.ref, c}: true}
+	key := origin{l.ref, c}
+	same := map[origin]bool{key: true}
 	for grown := true; grown; {
 		grown = false
 		for _, k := range b.links {
@@ -188,10 +191,14 @@ func (b *block) fixes(l live) bool {
 	}
 	for _, k := range b.keys {
 		if k.val.origin != nil && same[*k.val.origin] {
-			return true
+			return true, false
+		}
+		// In the rows that have an entity of l the column is its key.
+		if slices.Contains(k.val.among, key) && k.val.origin == nil && k.val.typ == columnType(c.Type) {
+			shared = true
 		}
 	}
-	return false
+	return shared, shared
 }
 
 // clear reports whether v is a column that is granted as it is, in all rows.

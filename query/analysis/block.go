@@ -30,6 +30,7 @@ type block struct {
 
 	live               []live // references whose rows reach this block
 	enforced, deferred []live // of live, if aggregated
+	shared             bool   // the group of a deferred entity may hold rows that are not its own
 
 	set   *ast.SetOperation // instead of out, with the parts below
 	parts []*block

@@ -34,11 +34,12 @@ func (b *block) group(s *ast.Select) {
 		}
 	}
 	for _, l := range b.live {
-		if !b.root && b.fixes(l) {
-			b.deferred = append(b.deferred, l)
-		} else {
+		fixed, shared := b.fixes(l)
+		if b.root || !fixed {
 			b.enforced = append(b.enforced, l)
+			continue
 		}
+		b.deferred, b.shared = append(b.deferred, l), b.shared || shared
 	}
 	for _, k := range b.keys {
 		b.out.GroupBy = append(b.out.GroupBy, ast.CloneExpr(k.expr))
