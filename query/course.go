@@ -61,11 +61,12 @@ func courseError(err error) error {
 // event returns an audit event of the run.
 func (r *run) event(kind string, fields map[string]string) registry.Event {
 	all := map[string]string{"scenario": r.request.Scenario, "org": r.facts.Subject.Spec.Organization, "role": registry.RoleOperator}
-	r.filled.note(r, all)
 	for k, v := range fields {
 		all[k] = v
 	}
-	return registry.Event{Kind: kind, Actor: r.request.Subject.user, Zone: r.facts.Zone.Name, Run: r.id, Fields: all}
+	e := registry.Event{Kind: kind, Actor: r.request.Subject.user, Zone: r.facts.Zone.Name, Run: r.id, Fields: all}
+	r.filled.note(r, e)
+	return e
 }
 
 // ready refuses a change that the audit log could not take, before it begins:

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"zonebox/policy"
 	"zonebox/query/analysis"
@@ -198,9 +199,25 @@ func (f filled) shown(r *run) (template, parameters string) {
 	return r.request.Template + " " + strconv.FormatInt(f.version, 10), r.request.parametersDigest()
 }
 
-// note adds what is shown to the fields of an event.
-func (f filled) note(r *run, fields map[string]string) {
-	if template, parameters := f.shown(r); template != "" {
-		fields["template"], fields["parameters"] = template, parameters
+// note adds what is shown to the fields of an event about the question; that of
+// its output names the artifact, whose label tells it. Names may be so long that
+// an entry has no room for both; then it holds the digest of the two, as asked,
+// or nothing more than the binding, which stands for them too.
+func (f filled) note(r *run, e registry.Event) {
+	template, parameters := f.shown(r)
+	if template == "" || !strings.HasPrefix(e.Kind, "query.") {
+		return
+	}
+	fits := func() bool { return entryOf(registry.Pending{Event: e}).Fits() }
+	e.Fields["template"], e.Fields["parameters"] = template, parameters
+	if fits() {
+		return
+	}
+	delete(e.Fields, "template")
+	delete(e.Fields, "parameters")
+	sum := sha256.Sum256([]byte(template + "\n" + parameters))
+	e.Fields["asked"] = hex.EncodeToString(sum[:])
+	if !fits() {
+		delete(e.Fields, "asked")
 	}
 }
