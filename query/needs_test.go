@@ -44,6 +44,21 @@ func TestWhatAReferenceNeeds(t *testing.T) {
 		{"SELECT count(*) FROM persons WHERE day >= '2024-01-01'", "persons[day >= 2024-01-01]"}, // the rewrite casts
 		{"SELECT count(*) FROM persons WHERE born = '1980' AND district < 'b'", "persons[born = 1980, district < b]"},
 
+		// A parameter counts if it is of just the column's type, whatever its value.
+		{"SELECT sum(beds) FROM beds WHERE district = $d AND beds >= $n", "beds[district = $d, beds >= $n]"},
+		{"SELECT sum(beds) FROM beds WHERE $k > beds AND beds BETWEEN 2 AND $n", "beds[beds < $k, beds >= 2, beds <= $n]"},
+		{"SELECT sum(beds) FROM beds WHERE district IN ('a', $d, 'b', $code)", "beds[district in a b $d $code]"},
+		{"SELECT sum(beds) FROM beds WHERE opened > $day AND seen <= $at", "beds[opened > $day, seen <= $at]"},
+		{"SELECT count(*) FROM persons WHERE born = $d", "persons[born = $d]"},
+		{"SELECT sum(beds) FROM beds WHERE opened > $at", ""},
+		{"SELECT sum(beds) FROM beds WHERE seen > $day", ""},
+		{"SELECT sum(beds) FROM beds WHERE beds > $m", ""},
+		{"SELECT sum(beds) FROM beds WHERE share > $f", ""},
+		{"SELECT sum(beds) FROM beds WHERE beds BETWEEN $n AND $f", ""},
+		{"SELECT sum(beds) FROM beds WHERE beds > $n + 1", ""},
+		{"SELECT avg(income) FROM persons WHERE income < $n", ""},
+		{"SELECT count(*) FROM persons WHERE id = $d", ""},
+
 		// What is no comparison of one bare column with constants of its type.
 		{"SELECT sum(beds) FROM beds WHERE beds <> 5", ""},
 		{"SELECT sum(beds) FROM beds WHERE NOT (beds = 5)", ""},
@@ -98,7 +113,8 @@ func TestWhatAReferenceNeeds(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", tt.sql, err)
 		}
-		st, err := analysis.Analyze(tt.sql, tree, needy, analysis.Options{})
+		types, _ := usedBy(t, tree)
+		st, err := analysis.Analyze(tt.sql, tree, needy, analysis.Options{Parameters: types})
 		if err != nil {
 			t.Errorf("%s: %v", tt.sql, err)
 			continue
@@ -112,7 +128,11 @@ func TestWhatAReferenceNeeds(t *testing.T) {
 			for _, list := range scan.Needs {
 				var parts []string
 				for _, n := range list {
-					parts = append(parts, n.Column+" "+n.Op+" "+strings.Join(n.Values, " "))
+					values := slices.Clone(n.Values)
+					for _, name := range n.Parameters {
+						values = append(values, "$"+name)
+					}
+					parts = append(parts, n.Column+" "+n.Op+" "+strings.Join(values, " "))
 				}
 				got += "[" + strings.Join(parts, ", ") + "]"
 			}

@@ -55,6 +55,7 @@ func outcome(d *querytest.Domain, a *query.Answer, err error) string {
 // rows, suppressed groups and cells, order, cut, refusals.
 func TestATemplateAnswersAsItsStatementDoes(t *testing.T) {
 	d := querytest.City(t, querytest.Options{})
+	segmented(t, d, querytest.Registers(), 20, true)
 	templates := []struct {
 		name, sql  string
 		parameters []string
@@ -111,9 +112,24 @@ func TestATemplateAnswersAsItsStatementDoes(t *testing.T) {
 			empty++
 		}
 	}
+	before := pruned(t, d)
+	a, err := askTemplate(d, "by-diagnosis", map[string]string{"district": "320106", "code": "E11", "most": "5", "skip": "0"})
+	if got := outcome(d, a, err); got != "diagnosis|visits|cost\nE11|30|287.5833333333333\n" || pruned(t, d) == before {
+		t.Errorf("a district of the last segments gives %q, with %d segments left out", got, pruned(t, d)-before)
+	}
 	if rows < 5 || empty < 2 {
 		t.Errorf("%d answers with rows, %d without: the values show too little", rows, empty)
 	}
+}
+
+// pruned is how many segments were left out so far.
+func pruned(t *testing.T, d *querytest.Domain) int64 {
+	t.Helper()
+	s, err := d.Engine.Status(t.Context(), d.Subject("feng.audit"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Figures.Pruned
 }
 
 // hostile are texts that would mean something if they became part of a statement.
