@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -86,35 +87,37 @@ func TestAnApprovalForOneValueRunsNoOther(t *testing.T) {
 // What waits stands on the template as it was approved: changed, revoked or past
 // its days, it goes no further. What stands on something else goes on.
 func TestATemplateChangedMeanwhile(t *testing.T) {
-	for _, c := range []struct {
+	city := querytest.City(t, querytest.Options{})
+	for i, c := range []struct {
 		what   string
-		change func(d *querytest.Domain)
+		change func(d *querytest.Domain, name string)
 		query  string // becomes of a statement that was approved before
 		output string // of an output that waits for its reviewers
 	}{
-		{"the statement", func(d *querytest.Domain) { publish(d, peopleTemplate("people", otherDistrict)) }, "APPROVAL_VOID", "WITHHELD"},
-		{"a domain", func(d *querytest.Domain) {
-			publish(d, strings.Replace(peopleTemplate("people", peopleOfDistrict), "3201", "3202", 1))
+		{"the statement", func(d *querytest.Domain, name string) { publish(d, peopleTemplate(name, otherDistrict)) }, "APPROVAL_VOID", "WITHHELD"},
+		{"a domain", func(d *querytest.Domain, name string) {
+			publish(d, strings.Replace(peopleTemplate(name, peopleOfDistrict), "3201", "3202", 1))
 		}, "APPROVAL_VOID", "WITHHELD"},
-		{"its title", func(d *querytest.Domain) {
-			publish(d, strings.Replace(peopleTemplate("people", peopleOfDistrict), "模板", "另一标题", 1))
+		{"its title", func(d *querytest.Domain, name string) {
+			publish(d, strings.Replace(peopleTemplate(name, peopleOfDistrict), "模板", "另一标题", 1))
 		}, "APPROVAL_VOID", "WITHHELD"},
-		{"revoked by the regulator", func(d *querytest.Domain) {
-			d.Apply("sun.health", revoked(peopleTemplate("people", peopleOfDistrict)))
+		{"revoked by the regulator", func(d *querytest.Domain, name string) {
+			d.Apply("sun.health", revoked(peopleTemplate(name, peopleOfDistrict)))
 		}, "TEMPLATE_NOT_IN_FORCE", "WITHHELD"},
-		{"past its days", func(d *querytest.Domain) { d.Advance(5 * 24 * time.Hour) }, "TEMPLATE_NOT_IN_FORCE", "WITHHELD"},
-		{"another template", func(d *querytest.Domain) { publish(d, peopleTemplate("others", otherDistrict)) }, "OUTPUT_IN_REVIEW", "name|birth_date|district"},
+		{"another template", func(d *querytest.Domain, name string) {
+			publish(d, peopleTemplate("another", otherDistrict))
+		}, "OUTPUT_IN_REVIEW", "name|birth_date|district"},
+		{"past its days", func(d *querytest.Domain, name string) { d.Advance(5 * 24 * time.Hour) }, "TEMPLATE_NOT_IN_FORCE", "WITHHELD"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			d := querytest.City(t, querytest.Options{}).In(t)
-			publish(d, peopleTemplate("people", peopleOfDistrict))
-			publish(d, peopleTemplate("others", peopleOfDistrict))
+			d, name := city.In(t), fmt.Sprintf("people-%d", i)
+			publish(d, peopleTemplate(name, peopleOfDistrict))
 			if c.what == "past its days" {
-				d.Advance(400 * 24 * time.Hour) // four days are left, and approvals last for seven
+				d.Advance(400 * 24 * time.Hour) // four of its days are left, and approvals last for seven
 			}
 			_, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT name FROM persons ORDER BY name LIMIT 2")
 			bystander := querytest.RunOf(t, err)
-			run, output := waits(t, d, "people", "320102"), waits(t, d, "people", "320102")
+			run, output := waits(t, d, name, "320102"), waits(t, d, name, "320102")
 			for _, r := range []string{run, output, bystander} {
 				d.Approve("sun.health", r)
 			}
@@ -123,7 +126,7 @@ func TestATemplateChangedMeanwhile(t *testing.T) {
 			}
 			d.Approve("sun.health", output)
 			d.Approve("zheng.police", output)
-			c.change(d)
+			c.change(d, name)
 			if got := resumed(d, run); got != c.query {
 				t.Errorf("an approved statement = %s, want %s", got, c.query)
 			}
