@@ -34,7 +34,7 @@ func waits(t *testing.T, d *querytest.Domain, name, district string) string {
 // resumed goes on with a run and returns what became of it.
 func resumed(d *querytest.Domain, run string) string {
 	a, err := d.Resume("li.op", run)
-	return outcome(d, a, err)
+	return became(d, a, err)
 }
 
 func revoked(text string) string {
@@ -160,7 +160,7 @@ func TestATemplateIsAskedOnItsDaysOnly(t *testing.T) {
 	} {
 		d.Advance(c.advance)
 		a, err := askTemplate(d, "days", nil)
-		if got := outcome(d, a, err); got != c.want {
+		if got := became(d, a, err); got != c.want {
 			t.Errorf("at %s: %s, want %s", d.Now(), got, c.want)
 		}
 	}

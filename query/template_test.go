@@ -42,8 +42,8 @@ func askTemplate(d *querytest.Domain, name string, parameters map[string]string)
 	return d.AskTemplate("li.op", querytest.Scenario, querytest.Purpose, name, parameters)
 }
 
-// outcome is what the asking person has of a question.
-func outcome(d *querytest.Domain, a *query.Answer, err error) string {
+// became is what the asking person has of a question.
+func became(d *querytest.Domain, a *query.Answer, err error) string {
 	if err != nil {
 		return querytest.Code(err)
 	}
@@ -101,9 +101,9 @@ func TestATemplateAnswersAsItsStatementDoes(t *testing.T) {
 			sql = strings.ReplaceAll(sql, "$"+name, constant)
 		}
 		a, err := askTemplate(d, tp.name, values)
-		got := outcome(d, a, err)
+		got := became(d, a, err)
 		b, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, sql)
-		if want := outcome(d, b, err); got != want {
+		if want := became(d, b, err); got != want {
 			t.Errorf("%s with %v gives\n%s\n%s gives\n%s", tp.name, values, got, sql, want)
 		}
 		if strings.Count(got, "\n") > 1 {
@@ -114,7 +114,7 @@ func TestATemplateAnswersAsItsStatementDoes(t *testing.T) {
 	}
 	before := pruned(t, d)
 	a, err := askTemplate(d, "by-diagnosis", map[string]string{"district": "320106", "code": "E11", "most": "5", "skip": "0"})
-	if got := outcome(d, a, err); got != "diagnosis|visits|cost\nE11|30|287.5833333333333\n" || pruned(t, d) == before {
+	if got := became(d, a, err); got != "diagnosis|visits|cost\nE11|30|287.5833333333333\n" || pruned(t, d) == before {
 		t.Errorf("a district of the last segments gives %q, with %d segments left out", got, pruned(t, d)-before)
 	}
 	if rows < 5 || empty < 2 {
@@ -166,22 +166,22 @@ func TestNoValueBecomesPartOfTheStatement(t *testing.T) {
 			if querytest.Code(err) != "PARAMETER_VALUE" {
 				t.Errorf("%q as text = %v, want it refused", text, err)
 			}
-		} else if got := outcome(d, a, err); got != "echo|beds\n"+text+"|0\n" {
+		} else if got := became(d, a, err); got != "echo|beds\n"+text+"|0\n" {
 			t.Errorf("%q as text gives %q", text, got)
 		}
 	}
 	for _, text := range hostile[:3] {
 		a, err := askTemplate(d, "people", map[string]string{"text": text})
-		if got := outcome(d, a, err); got != "people\n" {
+		if got := became(d, a, err); got != "people\n" {
 			t.Errorf("%q as a district gives %q, want no group", text, got)
 		}
 	}
 	a, err := askTemplate(d, "people", map[string]string{"text": "320102"})
-	if got := outcome(d, a, err); got != "people\n60\n" {
+	if got := became(d, a, err); got != "people\n60\n" {
 		t.Errorf("a district gives %q", got)
 	}
 	a, err = askTemplate(d, "echo", map[string]string{"text": "第2医院"})
-	if got := outcome(d, a, err); got != "echo|beds\n第2医院|1\n" {
+	if got := became(d, a, err); got != "echo|beds\n第2医院|1\n" {
 		t.Errorf("a hospital gives %q", got)
 	}
 	// What a type takes the registry's tests tell; here it is refused by a gate.
@@ -200,7 +200,7 @@ func TestNoValueBecomesPartOfTheStatement(t *testing.T) {
 	for name, text := range map[string]string{"number": "-9223372036854775808", "decimal": "-0.01", "float": "-1e+300", "date": "0001-01-01",
 		"moment": "1999-12-31 23:59:59.999999", "flag": "false", "region": "320102", "code": "I10", "pattern": "320102"} {
 		a, err := askTemplate(d, name, map[string]string{"v": text})
-		got := strings.ReplaceAll(outcome(d, a, err), "T", " ")
+		got := strings.ReplaceAll(became(d, a, err), "T", " ")
 		if want := "echo|beds\n" + text + "|4\n"; got != want {
 			t.Errorf("%q as %s gives %q, want %q", text, name, got, want)
 		}
