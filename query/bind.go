@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 
 	"zonebox/query/analysis"
 	"zonebox/query/ast"
@@ -16,6 +15,9 @@ import (
 // bind has the engine bind the statement over empty tables, and compares names
 // and, where analysis knows them, types of the result with ours.
 func (a *approved) bind() (*bound, error) {
+	if a.word != nil {
+		defer a.word() // however it ends
+	}
 	tables, err := a.tables()
 	if err != nil {
 		return nil, asError(err).of(a.id)
@@ -29,11 +31,12 @@ func (a *approved) bind() (*bound, error) {
 			return nil, err
 		}
 	}
-	var word *word
-	var asked sync.WaitGroup
-	asked.Go(func() { word = a.engine.ask(a) }) // beside the worker, which takes as long
+	word := a.word
+	if word == nil {
+		word = a.engine.asking(a.analyzed, a.hash)
+	}
 	schema, err := a.session.Bind(a.ctx, tables, a.SQL, a.Groups()...)
-	asked.Wait()
+	said := word()
 	if err != nil {
 		return nil, a.unbound(err, false)
 	}
@@ -50,7 +53,7 @@ func (a *approved) bind() (*bound, error) {
 			return nil, fail("INTERNAL", fmt.Errorf("query: bind gives hidden column %d another name or type", i)).of(a.id)
 		}
 	}
-	return &bound{a, schema, word}, nil
+	return &bound{a, schema, said}, nil
 }
 
 // named has the engine name the outputs of a plain statement, and give their

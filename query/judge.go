@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"zonebox/policy"
 	"zonebox/query/analysis"
@@ -38,14 +39,15 @@ type analyzed struct {
 // approved is a rewrite whose print was read back as the same tree.
 type approved struct {
 	*analyzed
-	hash [32]byte // of the engine's tree of the print, locations removed
+	hash [32]byte     // of the engine's tree of the print, locations removed
+	word func() *word // policy was asked and answers; nil if it was not
 }
 
 // bound is a rewrite that the engine accepts over the granted schema.
 type bound struct {
 	*approved
 	schema []sandbox.Column // of the result, hidden columns last
-	word   *word            // nil if policy was not asked yet
+	said   *word            // of policy
 }
 
 // decided is a statement with policy's word on it.
@@ -297,25 +299,40 @@ func (p *parsed) tokensHide(s *analysis.Statement) error {
 // error of our printer or a parser of two minds ends here. The hash of that
 // tree is what the run worker must find again.
 func (a *analyzed) reparse() (*approved, error) {
+	var early func() *word
+	if a.request.explain && !a.Plain {
+		// The decision of an explain binds nothing: it need not wait for the tree.
+		early = a.engine.asking(a, sha256.Sum256([]byte(a.SQL)))
+	}
+	hash, err := a.reread()
+	if err != nil {
+		if early != nil {
+			early()
+		}
+		return nil, err
+	}
+	return &approved{a, hash, early}, nil
+}
+
+func (a *analyzed) reread() (hash [32]byte, err error) {
 	text, err := a.session.Parse(a.ctx, a.SQL)
 	if errors.Is(err, sandbox.ErrTime) || errors.Is(err, sandbox.ErrMemory) {
-		return nil, a.statementError("SYNTAX", err) // it is larger than what it was written as
+		return hash, a.statementError("SYNTAX", err) // it is larger than what it was written as
 	}
 	if err != nil {
-		return nil, a.stopped(fmt.Errorf("query: parse own print: %w", err))
+		return hash, a.stopped(fmt.Errorf("query: parse own print: %w", err))
 	}
 	again, err := ast.Decode(text)
 	if err != nil {
-		return nil, asError(fmt.Errorf("query: decode own print: %w", err)).of(a.id)
+		return hash, asError(fmt.Errorf("query: decode own print: %w", err)).of(a.id)
 	}
 	if !ast.Equal(a.Tree, again) {
-		return nil, fail("INTERNAL", errors.New("query: the print reads back as another tree")).of(a.id)
+		return hash, fail("INTERNAL", errors.New("query: the print reads back as another tree")).of(a.id)
 	}
-	hash, err := ast.HashJSON(text)
-	if err != nil {
-		return nil, asError(err).of(a.id)
+	if hash, err = ast.HashJSON(text); err != nil {
+		return hash, asError(err).of(a.id)
 	}
-	return &approved{a, hash}, nil
+	return hash, nil
 }
 
 // word is what policy says of a statement.
@@ -325,10 +342,22 @@ type word struct {
 	err      error // there is no decision
 }
 
+// asking asks policy while the worker reads and binds, which takes as long. What
+// it returns waits for policy's word, and is called before the run goes on.
+func (e *Engine) asking(a *analyzed, tree [32]byte) func() *word {
+	var w *word
+	var asked sync.WaitGroup
+	asked.Go(func() { w = e.ask(a, tree) })
+	return func() *word {
+		asked.Wait()
+		return w
+	}
+}
+
 // ask asks policy once, with everything known about the statement.
-func (e *Engine) ask(a *approved) *word {
+func (e *Engine) ask(a *analyzed, tree [32]byte) *word {
 	in := e.policyFacts(policy.ActionQuery, a.facts)
-	in.Query = queryFacts(a.request, a.Statement, a.hash)
+	in.Query = queryFacts(a.request, a.Statement, tree)
 	_, keyErr := e.keys.TokenKey(a.facts.Zone.Name)
 	in.Masking = a.catalog.maskingFacts(a.Statement, keyErr == nil)
 	in.Runtime = runtimeFacts(a.session.Attestation())
@@ -352,10 +381,7 @@ func (e *Engine) ask(a *approved) *word {
 // decide puts policy's word on a statement that the engine accepts. What was
 // found against it on the way refuses it, whatever that word is.
 func (e *Engine) decide(b *bound) (*decided, error) {
-	w := b.word
-	if w == nil {
-		w = e.ask(b.approved)
-	}
+	w := b.said
 	if w.err != nil {
 		return nil, b.stopped(w.err) // no decision: it runs nothing, and voids no approval
 	}
