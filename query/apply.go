@@ -21,7 +21,10 @@ func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applie
 	if err != nil {
 		return nil, documentError(err)
 	}
-	done, err := e.apply(ctx, s.user, docs)
+	var done []Applied
+	if err = e.readable(ctx, s, docs); err == nil {
+		done, err = e.apply(ctx, s.user, docs)
+	}
 	if refused := asError(err); err != nil && refused.Class == ClassDenied {
 		err := e.update(ctx, func(tx *registry.Tx) error {
 			return tx.Emit(registry.Event{Kind: "documents.refused", Actor: s.user, Fields: map[string]string{
@@ -42,9 +45,6 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 				return nil, err
 			}
 		}
-	}
-	if err := e.readable(ctx, docs); err != nil {
-		return nil, err
 	}
 	if err := e.ready(ctx); err != nil {
 		return nil, asError(err)
