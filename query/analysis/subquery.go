@@ -33,12 +33,12 @@ func (x *lowering) subquery(e *ast.Subquery) (ast.Expr, value) {
 	if e.Kind == ast.Any {
 		l, v := x.lower(e.Left, false)
 		x.consume(operand{l, v, e.Left})
-		if a.hard && (v.typ != first.typ || v.typ.class == unknown || v.typ.class == null) {
+		if a.hard && !matches(v.typ, first.typ) {
 			a.fault(TypeMismatch, e, "IN", "")
 		}
 		sub.Left, sub.Op = l, e.Op
 		out = combine(v, out)
-		out.typ, out.constant = named("BOOLEAN"), false
+		out.typ, out.constant, out.secret = named("BOOLEAN"), false, nil
 	}
 	out.from = out.from.with(inner.control.from...)
 	x.b.control = x.b.control.with(inner.control)
@@ -64,6 +64,12 @@ func (x *lowering) ask(e *ast.Subquery) *block {
 		return inner
 	}
 	return nil
+}
+
+// matches reports whether the engine compares the two without a conversion that
+// could fail: whole numbers become wider ones.
+func matches(a, b typ) bool {
+	return a.class != unknown && a.class != null && (a == b || a.class == integer && b.class == integer)
 }
 
 // single reports whether b has one row at most, whatever it reads.
