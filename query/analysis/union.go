@@ -156,6 +156,11 @@ func (b *block) merged(i int, from *rowsOf) *item {
 	}
 	if a.hard {
 		t, ok := settle(es, vs)
+		for n, v := range vs { // the engine would make text of all the others
+			if ok && literal(v) && !v.nullable && t.class != text {
+				a.fault(TypeMismatch, b.parts[n].items[i].node, first.name, "")
+			}
+		}
 		if !ok {
 			a.fault(TypeMismatch, first.node, first.name, "")
 		}
