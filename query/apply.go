@@ -121,7 +121,7 @@ func (e *Engine) endOvertaken(changed []registry.Applied) {
 
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindLicense,
-	registry.KindScenario, registry.KindGrant, registry.KindTemplate}
+	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest}
 
 // Documents returns the newest documents of a kind that s may see, or the one
 // named. What s may not see does not exist.
@@ -183,8 +183,8 @@ func titleOf(doc registry.Document) string {
 
 // visible reports whether s may see a document. Supervisors, providers and the
 // data centre see all; an operator sees what concerns its own organization:
-// its licenses, their scenarios, grants and templates, the zones and catalogue entries of
-// those zones, itself. Contact data of others is nobody's but their own. r is
+// its licenses, their scenarios, grants, templates and data requests, the zones and
+// catalogue entries of those zones, itself. Contact data of others is nobody's but their own. r is
 // the operator's reach; others have no use for one.
 func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 	if doc.Kind == registry.KindPerson {
@@ -212,6 +212,9 @@ func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 	case registry.KindTemplate:
 		t, err := registry.SpecOf[registry.Template](doc)
 		return r.scenarios[t.Scenario], err
+	case registry.KindRequest:
+		d, err := registry.SpecOf[registry.DataRequest](doc)
+		return r.scenarios[d.Scenario], err
 	}
 	return false, nil
 }

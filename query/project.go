@@ -182,16 +182,15 @@ func seal(c zone.Column, as func(arrow.Array) (*sandbox.Sealed, error)) (*sandbo
 }
 
 // forget evicts what a change of documents concerns: a dataset or a grant its
-// dataset, a zone or a license its zone, a template nothing, anything else
-// everything. A first
-// version takes nothing away. Runs that stand on the old documents have been
+// dataset, a zone or a license its zone, a template or a data request nothing,
+// anything else everything. A first version takes nothing away. Runs that stand on the old documents have been
 // ended by then, so that none of them fills the cache again.
 func (e *Engine) forget(changed []registry.Applied, docs []registry.Document) {
 	for _, a := range changed {
 		if !a.Changed || a.Version == 1 {
 			continue
 		}
-		if a.Kind == registry.KindTemplate {
+		if a.Kind == registry.KindTemplate || a.Kind == registry.KindRequest {
 			continue // it says what is asked, not what is given
 		}
 		i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })

@@ -192,8 +192,8 @@ func encoded(t *testing.T, v any) []byte {
 	return text
 }
 
-// A data request is checked like any document, is filed with its commitments
-// only, and grants nothing: nobody can put it into force.
+// A data request is checked like any document, is loaded by the operator as the
+// draft that explain wrote, is filed with its commitments only, and grants nothing.
 func TestADataRequestIsADocumentThatGrantsNothing(t *testing.T) {
 	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
@@ -221,9 +221,20 @@ func TestADataRequestIsADocumentThatGrantsNothing(t *testing.T) {
 			t.Errorf("%s: %v", c.what, err)
 		}
 	}
-	for _, by := range []string{"li.op", "sun.health", "zheng.police", querytest.Founder, "wu.dc"} {
-		if err := d.TryApply(by, draft, "li.op"); querytest.Code(err) != "DOCUMENT_REFUSED" {
+	for _, by := range []string{"sun.health", "zheng.police", querytest.Founder, "wu.dc"} {
+		if err := d.TryApply(by, draft); querytest.Code(err) != "DOCUMENT_REFUSED" {
 			t.Errorf("%s applies a data request: %v", by, err)
 		}
+	}
+	if err := d.TryApply("li.op", draft); err != nil {
+		t.Fatalf("li.op applies the draft: %s", querytest.Text(err))
+	}
+	docs, err := d.Engine.Documents(t.Context(), d.Subject("li.op"), "datarequests", "")
+	if err != nil || len(docs) != 1 || docs[0].Name != x.Request.Name {
+		t.Errorf("li.op sees data requests %+v, %v: want %s", docs, err, x.Request.Name)
+	}
+	again, err := explain(t, d, querytest.Purpose, "SELECT address FROM persons")
+	if err != nil || again.Verdict != query.VerdictDeny || !bytes.Equal(encoded(t, again.Request), encoded(t, x.Request)) {
+		t.Errorf("with the request drawn up: %+v, %v: want what it was", again, err)
 	}
 }

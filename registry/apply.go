@@ -106,6 +106,7 @@ var rules = map[string]func(*change){
 	KindScenario:     (*change).scenario,
 	KindGrant:        (*change).grant,
 	KindTemplate:     (*change).template,
+	KindRequest:      (*change).request,
 }
 
 // apply takes one document through its checks, in this order: may this role

@@ -13,6 +13,7 @@ var appliers = map[string][]string{
 	KindScenario:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindGrant:        {RoleCityAuthority, RoleZoneRegulator, RoleProvider, RoleOperator},
 	KindTemplate:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
+	KindRequest:      {RoleOperator},
 }
 
 // The kinds of organizations.

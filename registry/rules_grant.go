@@ -3,7 +3,6 @@ package registry
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -88,22 +87,9 @@ func (c *change) grantScope(g Grant, s Scenario, lic License, d Dataset) {
 }
 
 func (c *change) grantColumns(g Grant, d Dataset) {
-	known := func(name string) bool {
-		return slices.ContainsFunc(d.Columns, func(col Column) bool { return col.Name == name })
-	}
-	seen := make(map[string]bool)
-	for i, col := range g.Columns {
-		path := fmt.Sprintf("/spec/columns/%d/name", i)
-		if !known(col.Name) {
-			c.fault(CodeScope, path, "NJ24-13", say("dataset %s has no column %s", "数据集 %s 没有列 %s", g.Dataset, col.Name))
-		}
-		if seen[strings.ToLower(col.Name)] {
-			c.fault(CodeSchema, path, "NJ24-14", say("column %s stands twice", "列 %s 重复", col.Name))
-		}
-		seen[strings.ToLower(col.Name)] = true
-	}
+	c.columnsOf(g.Dataset, g.Columns, d, "/spec/columns")
 	for i, cond := range g.Scope {
-		if !known(cond.Column) {
+		if !d.has(cond.Column) {
 			c.fault(CodeScope, fmt.Sprintf("/spec/scope/%d/column", i), "NJ24-13", say("dataset %s has no column %s", "数据集 %s 没有列 %s", g.Dataset, cond.Column))
 		}
 	}

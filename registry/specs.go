@@ -193,8 +193,8 @@ type GrantColumn struct {
 }
 
 // DataRequest asks for columns on behalf of a scenario (NJ24-15): what a grant
-// would have to give. It is drawn up by explain and filed by a person, who makes
-// the commitments; it grants nothing, and no role may apply it to the registry.
+// would have to give. It is drawn up by explain and filed by a person of the
+// operator, who makes the commitments and signs them; it grants nothing.
 type DataRequest struct {
 	Scenario    string             `json:"scenario"`
 	PurposeCode string             `json:"purpose_code"`
@@ -207,8 +207,11 @@ type DataRequest struct {
 	Commitments Commitments        `json:"commitments"`
 }
 
-// StatusDraft is the status of a request that nobody has filed.
-const StatusDraft = "DRAFT"
+// The status of a request that nobody has filed, and of one that was.
+const (
+	StatusDraft     = "DRAFT"
+	StatusSubmitted = "SUBMITTED"
+)
 
 // RequestedDataset is what is asked of one dataset: each column in the whole form
 // it would have. Grant names the grant that gives the scenario others of it.

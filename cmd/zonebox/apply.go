@@ -13,7 +13,7 @@ func (a *app) applyCmd() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:     "apply -f FILE",
-		Short:   a.say("登记文档(机构、人员、专区、目录、协议、场景、授权、模板),全部生效或全不生效", "register documents (organizations, people, zones, catalogue, licenses, scenarios, grants, templates), all or none"),
+		Short:   a.say("登记文档(机构、人员、专区、目录、协议、场景、授权、模板、数据申请),全部生效或全不生效", "register documents (organizations, people, zones, catalogue, licenses, scenarios, grants, templates, data requests), all or none"),
 		Example: "  zonebox apply --as zhao.city -f zone.yaml",
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := a.client()

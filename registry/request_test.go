@@ -1,0 +1,119 @@
+package registry_test
+
+import (
+	"strings"
+	"testing"
+
+	"zonebox/registry"
+)
+
+func request(edits ...edit) registry.Document {
+	return document("DataRequest", "flu-more", `{"scenario":"flu","purpose_code":"PH-01","statement_sha256":"`+strings.Repeat("0a", 32)+`",
+		"datasets":[{"dataset":"visits","grant":"flu-visits","columns":[{"name":"cost","mode":"COMPUTE_ONLY","permissions":["agg:sum","agg:avg","cmp_lit:<"]}]}],
+		"from":"2026-02-01","until":"2026-12-31","access":"REQUEST_RESPONSE","status":"DRAFT",
+		"commitments":{"truthful":false,"compliant":false,"secure":false}}`, edits...)
+}
+
+func filed(edits ...edit) registry.Document {
+	return request(append([]edit{set("status", "SUBMITTED"), set("commitments.truthful", true), set("commitments.compliant", true), set("commitments.secure", true)}, edits...)...)
+}
+
+func TestADataRequestIsItsOperators(t *testing.T) {
+	w := granted(t)
+	w.must("carol", organization("other", "operator"), person("otto", "other", "operator"), person("aud", "assessors", "auditor"))
+	for _, by := range []string{"zoe", "paul", "carol", "dave", "aud", "otto"} {
+		w.refused(registry.CodeRole, by, request())
+	}
+	w.must("olga", request())
+
+	// Until it is filed, people of the operator change it, and nobody else.
+	w.refused(registry.CodeRole, "otto", request(set("until", "2026-11-30")))
+	w.must("oscar", request(set("until", "2026-11-30")))
+}
+
+func TestADataRequestIsFiledWithASignatureUnderItsCommitments(t *testing.T) {
+	w := granted(t)
+	w.must("carol", organization("other", "operator"), person("otto", "other", "operator"))
+	w.must("olga", request())
+	w.refused(registry.CodeSchema, "olga", w.signed(filed(set("commitments.secure", false)), "olga"))
+	for _, signers := range [][]string{nil, {"zoe"}, {"otto"}} {
+		if f := w.refused(registry.CodeSignature, "olga", w.signed(filed(), signers...)); f.Article != "YC22-19" {
+			t.Errorf("signed by %v: article %s, want YC22-19", signers, f.Article)
+		}
+	}
+	w.must("olga", w.signed(filed(), "olga"))
+	w.clock.tick()
+	w.refused(registry.CodeImmutable, "olga", request())
+	w.refused(registry.CodeImmutable, "olga", w.signed(filed(set("until", "2026-11-30")), "olga"))
+}
+
+func TestADataRequestLiesInsideItsScenario(t *testing.T) {
+	w := granted(t)
+	twice := map[string]any{"dataset": "visits", "columns": []any{map[string]any{"name": "cost", "mode": "COMPUTE_ONLY", "permissions": []string{"agg:avg"}}}}
+	for _, c := range []struct {
+		what, code, path string
+		change           edit
+	}{
+		{"no such scenario", registry.CodeReference, "/spec/scenario", set("scenario", "none")},
+		{"another purpose", registry.CodeScope, "/spec/purpose_code", set("purpose_code", "AD-01")},
+		{"before the scenario", registry.CodeScope, "/spec/from", set("from", "2025-12-31")},
+		{"after the scenario", registry.CodeScope, "/spec/from", set("until", "2027-01-01")},
+		{"no such column", registry.CodeScope, "/spec/datasets/0/columns/0/name", set("datasets.0.columns.0.name", "salary")},
+		{"no such grant", registry.CodeReference, "/spec/datasets/0/grant", set("datasets.0.grant", "none")},
+		{"a dataset twice", registry.CodeSchema, "/spec/datasets/1/dataset", func(spec map[string]any) { spec["datasets"] = append(spec["datasets"].([]any), twice) }},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			if f := w.refused(c.code, "olga", request(c.change)); f.Path != c.path {
+				t.Errorf("fault at %s, want %s", f.Path, c.path)
+			}
+		})
+	}
+
+	// A grant of another scenario is none of this one's.
+	other := scenario()
+	other.Name = "other"
+	w.must("zoe", other)
+	w.clock.tick()
+	w.refused(registry.CodeReference, "olga", request(set("scenario", "other")))
+	w.must("olga", request(set("scenario", "other"), set("datasets.0.grant", nil)))
+	w.refused(registry.CodeImmutable, "olga", request())
+}
+
+// What a zone has not published answers as what is not there does.
+func TestADataRequestTellsNothingOfWhatIsNotPublished(t *testing.T) {
+	w := granted(t)
+	hidden := visits(set("status", "DRAFT"))
+	hidden.Name = "births"
+	w.must("paul", hidden)
+	asks := func(dataset string) registry.Document {
+		return request(set("datasets.0.dataset", dataset), set("datasets.0.grant", nil))
+	}
+	there := w.refused(registry.CodeReference, "olga", asks("births"))
+	absent := w.refused(registry.CodeReference, "olga", asks("deaths"))
+	if there.EN != strings.Replace(absent.EN, "deaths", "births", 1) || there.ZH != strings.Replace(absent.ZH, "deaths", "births", 1) || there.Path != absent.Path {
+		t.Errorf("unpublished: %+v\nabsent: %+v", there, absent)
+	}
+	hidden = visits()
+	hidden.Name = "births"
+	w.must("paul", hidden)
+	w.must("olga", asks("births"))
+}
+
+// A request that changes ends nothing and takes nothing away.
+func TestADataRequestIsNoPartOfAnyFacts(t *testing.T) {
+	w := granted(t)
+	f, err := w.Enter(t.Context(), registry.Query{User: "olga", Zone: "medical", Scenario: "flu"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must("olga", request())
+	w.must("olga", request(set("until", "2026-11-30")))
+	w.must("olga", w.signed(filed(set("until", "2026-11-30")), "olga"))
+	if by, err := w.Overtaken(t.Context(), f); err != nil || by != nil {
+		t.Errorf("facts are overtaken by %v, %v", by, err)
+	}
+	after, err := w.Enter(t.Context(), registry.Query{User: "olga", Zone: "medical", Scenario: "flu"})
+	if err != nil || len(after.Grants) != len(f.Grants) || after.Grants[0].Version != f.Grants[0].Version {
+		t.Errorf("grants %+v, %v: want %+v", after.Grants, err, f.Grants)
+	}
+}

@@ -1,0 +1,107 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// request checks a data request (NJ24-15): people of the scenario's operator
+// draw it up, change it and file it, then with a signature under the
+// commitments; once filed it stays as it is. It names what its zone has
+// published, and lies within scenario and license. It grants nothing: no
+// decision reads it.
+func (c *change) request() {
+	now, before := specs[DataRequest](c)
+	c.parent = now.Scenario
+	if before != nil {
+		c.fixed("/spec/scenario", before.Scenario, now.Scenario)
+		if before.Status == StatusSubmitted {
+			c.fault(CodeImmutable, "/spec/status", "NJ24-15", say("a filed request never changes; draw up a new one", "已提交的数据申请不得变更,请另行申请"))
+		}
+	}
+	scenario, ok := ref[Scenario](c, KindScenario, now.Scenario, "/spec/scenario")
+	if !ok {
+		return
+	}
+	lic, ok := ref[License](c, KindLicense, scenario.License, "/spec/scenario")
+	if !ok {
+		return
+	}
+	c.zone = lic.Zone
+	operator := party{RoleOperator, lic.Operator}
+	if !operator.admits(c.actor) {
+		c.fault(CodeRole, "", "NJ24-15", say("%s has no part in this request", "%s 与该数据申请无关,无权提交", c.by))
+		return
+	}
+	if lic.Status == StatusTerminated {
+		c.fault(CodeScope, "/spec/scenario", "NJ24-12", say("license %s is terminated", "协议 %s 已终止", scenario.License))
+	}
+	if now.PurposeCode != scenario.PurposeCode {
+		c.fault(CodeScope, "/spec/purpose_code", "NJ24-13", say("is not the purpose of scenario %s", "与场景 %s 的用途代码不符", now.Scenario))
+	}
+	c.inside("/spec/from", now.From, now.Until, scenario.Period.From, scenario.Period.Until, "scenario "+now.Scenario)
+	c.inside("/spec/from", now.From, now.Until, lic.Start, lic.End, "license "+scenario.License)
+	seen := make(map[string]bool)
+	for i, d := range now.Datasets {
+		path := fmt.Sprintf("/spec/datasets/%d", i)
+		if seen[d.Dataset] {
+			c.fault(CodeSchema, path+"/dataset", "NJ24-15", say("dataset %s stands twice", "数据集 %s 重复", d.Dataset))
+		}
+		seen[d.Dataset] = true
+		c.requested(now.Scenario, lic, d, path)
+	}
+	if now.Status == StatusSubmitted {
+		c.needSignatures(CodeSignature, "YC22-19", []party{operator})
+	}
+}
+
+// requested checks what is asked of one dataset. What the zone has not published
+// is told from what is not there by no text.
+func (c *change) requested(scenario string, lic License, r RequestedDataset, path string) {
+	if c.err != nil {
+		return
+	}
+	data, err := load[Dataset](c.tx.ctx, c.tx.r, c.tx.sql, KindDataset, r.Dataset)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		c.err = err
+		return
+	}
+	if err != nil || data.Spec.Zone != lic.Zone || data.Spec.Status != StatusPublished {
+		c.fault(CodeReference, path+"/dataset", "NJ24-15", say("zone %s has published no dataset %s", "专区 %s 未发布名为 %s 的数据集", lic.Zone, r.Dataset))
+		return
+	}
+	c.columnsOf(r.Dataset, r.Columns, data.Spec, path+"/columns")
+	if r.Grant == "" {
+		return
+	}
+	g, err := load[Grant](c.tx.ctx, c.tx.r, c.tx.sql, KindGrant, r.Grant)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		c.err = err
+		return
+	}
+	if err != nil || g.Spec.Scenario != scenario || g.Spec.Dataset != r.Dataset {
+		c.fault(CodeReference, path+"/grant", "NJ24-15", say("scenario %s has no grant %s of it", "场景 %s 没有该数据集的授权 %s", scenario, r.Grant))
+	}
+}
+
+// columnsOf faults columns that the dataset does not have, or that stand twice.
+// at is where their list stands.
+func (c *change) columnsOf(dataset string, columns []GrantColumn, d Dataset, at string) {
+	seen := make(map[string]bool)
+	for i, col := range columns {
+		path := fmt.Sprintf("%s/%d/name", at, i)
+		if !d.has(col.Name) {
+			c.fault(CodeScope, path, "NJ24-13", say("dataset %s has no column %s", "数据集 %s 没有列 %s", dataset, col.Name))
+		}
+		if seen[strings.ToLower(col.Name)] {
+			c.fault(CodeSchema, path, "NJ24-14", say("column %s stands twice", "列 %s 重复", col.Name))
+		}
+		seen[strings.ToLower(col.Name)] = true
+	}
+}
+
+func (d Dataset) has(column string) bool {
+	return slices.ContainsFunc(d.Columns, func(c Column) bool { return c.Name == column })
+}
