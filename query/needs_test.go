@@ -222,7 +222,7 @@ func joined(g *grammar, names []string) string {
 func TestRowsThatNobodyNeedsChangeNoAnswer(t *testing.T) {
 	t.Parallel()
 	parser := liveSession(t, livePool(t, 1))
-	seed := oracleSeed(t)
+	seed := seedOf(t)
 	qs, _ := poseMany(t, parser, seed, 400)
 	g := &grammar{Rand: rand.New(rand.NewPCG(seed, 2))}
 	for n := range 500 {

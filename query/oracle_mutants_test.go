@@ -331,7 +331,7 @@ func TestAnyFirstRowsGiveTheSameAnswers(t *testing.T) {
 	t.Parallel()
 	p := livePool(t, 2)
 	parser := liveSession(t, p)
-	qs, _ := poseMany(t, parser, oracleSeed(t), 600)
+	qs, _ := poseMany(t, parser, seedOf(t), 600)
 	var changed []posed
 	var sqls []string
 	for _, q := range qs {

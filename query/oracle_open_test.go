@@ -32,7 +32,7 @@ func TestOpenStatementsNeedNoMoreThanTheyAreSaidTo(t *testing.T) {
 	t.Parallel()
 	p := livePool(t, 2)
 	parser := liveSession(t, p)
-	seed := oracleSeed(t)
+	seed := seedOf(t)
 	g := &grammar{Rand: rand.New(rand.NewPCG(seed, 3))}
 	ran, refused := 0, 0
 	for set := 0; ran < 60; set++ {

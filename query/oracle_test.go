@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,14 +13,6 @@ import (
 	"zonebox/query/analysis"
 	"zonebox/sandbox"
 )
-
-// oracleInstances returns how many accepted statements a run compares.
-func oracleInstances() int {
-	if os.Getenv("ZONEBOX_LONG") != "" {
-		return 20_000
-	}
-	return 600
-}
 
 // verdict compares what the engine made of a rewrite with what may leave. It
 // returns "" if they agree.
@@ -200,26 +191,13 @@ func poseMany(t *testing.T, s *sandbox.Session, seed uint64, n int) ([]posed, ma
 	return p.next(t, n), p.refused
 }
 
-func oracleSeed(t *testing.T) uint64 {
-	t.Helper()
-	seed := rand.Uint64()
-	if fixed := os.Getenv("ZONEBOX_SEED"); fixed != "" {
-		var err error
-		if seed, err = strconv.ParseUint(fixed, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("ZONEBOX_SEED=%d", seed)
-	return seed
-}
-
 // The answers of the engine to the rewrites are those that brute force finds
 // under the rule of the minimum group: equal where a group and a cell may be
 // released, absent where not.
 func TestRandomAnswersEqualBruteForce(t *testing.T) {
 	t.Parallel()
 	p := livePool(t, 2)
-	seed := oracleSeed(t)
+	seed := seedOf(t)
 	poser := newPoser(nil, seed)
 	asked, alone, rows, cells, empty, failed := 0, 0, 0, 0, 0, 0
 	check := func(q posed, got [][]*string) {
@@ -266,7 +244,7 @@ func TestRandomAnswersEqualBruteForce(t *testing.T) {
 			}
 		}
 	}
-	for asked < oracleInstances() {
+	for n := repeats(600, 20_000); asked < n; {
 		round()
 	}
 	t.Logf("%d statements, %d of them once more alone, %d answers without a row, %d rows and %d cells released; refused: %v",

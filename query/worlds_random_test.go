@@ -3,7 +3,6 @@ package query_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -342,14 +341,11 @@ func (w *randomWorld) tail(keys []string) string {
 }
 
 // Random people, grants and statements: what was not given to the operator makes
-// no difference to anything the operator sees. ZONEBOX_LONG=1 asks 20,000 times.
+// no difference to anything the operator sees.
 func TestRandomWorldsLookAlike(t *testing.T) {
 	t.Parallel()
-	seed := oracleSeed(t)
-	worlds, statements := 4, 50
-	if os.Getenv("ZONEBOX_LONG") != "" {
-		worlds, statements = 40, 500
-	}
+	seed := seedOf(t)
+	worlds, statements := repeats(4, 40), repeats(50, 500)
 	answered, refused, same := 0, map[string]int{}, 0
 	for n := range worlds {
 		w := newRandomWorld(seed, uint64(n))
