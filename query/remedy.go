@@ -158,13 +158,15 @@ func (m *remedy) candidates(sql string, f analysis.Fault, all []analysis.Fault) 
 		if at == "*" {
 			return append(out, []edit{{f.Start, f.End, "* EXCLUDE (" + strings.Join(excluded(f, all), ", ") + ")"}})
 		}
+		g, ungrouped := w.grouped(l)
+		one(g, listed && ungrouped && f.Code == analysis.ComputeOnlyProjected && m.permits(f.Want, "groupkey"))
 		for _, a := range aggregates {
 			if f.Code == analysis.GroupLabelNotPublic || !m.permits(f.Want, "agg:"+a) {
 				continue
 			}
 			wrap := []edit{{f.Start, f.Start, a + "("}, {f.End, f.End, ")"}}
 			out = append(out, wrap)
-			if g, ok := w.grouped(l); listed && ok {
+			if listed && ungrouped {
 				out = append(out, append(wrap, g))
 			}
 		}

@@ -49,6 +49,7 @@ func TestTheSmallestChangeThatPasses(t *testing.T) {
 		{"SELECT income FROM persons", "SELECT avg(income) FROM persons"},
 		{"SELECT district, income FROM persons", "SELECT district, avg(income) FROM persons GROUP BY ALL"},
 		{"SELECT name, income, adress FROM persons WHERE address LIKE '梧桐%' ORDER BY income", "SELECT name, avg(income) FROM persons GROUP BY ALL"},
+		{"SELECT diagnosis FROM visits", "SELECT diagnosis FROM visits GROUP BY ALL"},
 		{"SELECT * FROM persons", "SELECT * EXCLUDE (income) FROM persons"},
 		{"SELECT districct, count(*) FROM persons GROUP BY districct", "SELECT district, count(*) FROM persons GROUP BY district"},
 		{"SELECT district, count(*) FROM persons p JOIN visits v USING (id_number) GROUP BY district", ""},

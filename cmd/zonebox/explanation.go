@@ -71,8 +71,9 @@ func (a *app) printReason(w io.Writer, mark string, r query.ReasonView, sql stri
 	}
 }
 
-// excerptWidth is how many columns of a terminal an excerpt may take.
-const excerptWidth = 96
+// excerptWidth is how many columns of a terminal an excerpt may take: 80 with its
+// indent of six, so that the mark stays below what it marks.
+const excerptWidth = 74
 
 // printExcerpt prints the line of the statement that a span begins in, and marks
 // the span below it.
@@ -88,10 +89,22 @@ func (a *app) printExcerpt(w io.Writer, sql string, span *query.Span) {
 		_, rest := cutRune(strings.TrimPrefix(before, "…"))
 		before = "…" + rest
 	}
-	marked = text.Trim(marked, excerptWidth/2)
-	after = text.Trim(after, max(0, excerptWidth-text.StringWidthWithoutEscSequences(before+marked)))
+	marked = short(marked, excerptWidth/2)
+	if !strings.HasSuffix(marked, "…") {
+		after = short(after, max(0, excerptWidth-text.StringWidthWithoutEscSequences(before+marked)))
+	} else {
+		after = ""
+	}
 	fmt.Fprintf(w, "      %s%s%s\n      %s%s\n", before, marked, after,
 		strings.Repeat(" ", text.StringWidthWithoutEscSequences(before)), strings.Repeat("^", max(1, text.StringWidthWithoutEscSequences(marked))))
+}
+
+// short cuts s to a width and says so.
+func short(s string, width int) string {
+	if text.StringWidthWithoutEscSequences(s) <= width {
+		return s
+	}
+	return text.Trim(s, max(0, width-1)) + "…"
 }
 
 func cutRune(s string) (first, rest string) {
@@ -114,7 +127,7 @@ func (a *app) printRemedies(w io.Writer, x *query.Explanation) {
 	if len(x.Grants) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "%s:\n", a.say("或者申请授权(explain --request 文件 写成数据申请)", "or ask for these grants (explain --request FILE writes the data request)"))
+	fmt.Fprintf(w, "%s:\n", a.say("所缺的授权(explain --request 文件 写成数据申请)", "grants it lacks (explain --request FILE writes the data request)"))
 	t := newTable(a.say("数据集", "dataset"), a.say("列", "column"), a.say("形态", "form"), a.say("脱敏方式或许可", "recipe or permissions"), a.say("补充于", "adds to"))
 	for _, g := range x.Grants {
 		for _, c := range g.Columns {

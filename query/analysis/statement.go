@@ -3,6 +3,7 @@ package analysis
 import (
 	"slices"
 	"sort"
+	"strings"
 
 	"zonebox/query/ast"
 )
@@ -63,17 +64,16 @@ func (a *analyzer) span(n ast.Node) (int, int) {
 
 // text is how a fault calls an expression: by its columns, not by its words.
 func (a *analyzer) text(n ast.Node) string {
-	name := ""
+	var names []string
 	ast.Walk(n, func(n ast.Node) bool {
 		if c, ok := n.(*ast.Column); ok {
-			if name != "" {
-				name += ", "
+			if name := c.Names[len(c.Names)-1]; !slices.Contains(names, name) {
+				names = append(names, name)
 			}
-			name += c.Names[len(c.Names)-1]
 		}
 		return true
 	})
-	return name
+	return strings.Join(names, ", ")
 }
 
 // protected reports whether a protected table is read.
