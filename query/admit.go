@@ -231,9 +231,6 @@ type admitted struct{ *run }
 // finds it in the queue; what it had to wait for may have changed the facts,
 // which it then reads again.
 func (e *Engine) admit(r *run) (*admitted, error) {
-	if err := r.concerns(); err != nil {
-		return nil, err // nobody takes a turn in a zone of others
-	}
 	t, waited, err := e.turns.join(r.ctx, r.facts.Subject.Spec.Organization, r.facts.Zone.Name)
 	if errors.Is(err, errQueueFull) {
 		return nil, fail("BUSY", err).of(r.id)
@@ -244,9 +241,6 @@ func (e *Engine) admit(r *run) (*admitted, error) {
 	r.turn = t // leave ends it
 	if waited {
 		if err := r.read(); err != nil {
-			return nil, err
-		}
-		if err := r.concerns(); err != nil {
 			return nil, err
 		}
 	}

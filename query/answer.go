@@ -18,7 +18,7 @@ import "context"
 func (e *Engine) Answer(ctx context.Context, req Request) (*Answer, error) {
 	run, err := e.enter(ctx, req) // facts of one moment; registered, so that a suspension finds it
 	if err != nil {
-		return nil, err
+		return nil, e.turnAway(ctx, req, err)
 	}
 	defer run.leave()
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,19 +137,37 @@ func TestAnotherOperatorLearnsNothingOfTheGrants(t *testing.T) {
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	d.Apply(querytest.Founder, "kind: Organization\nname: rival\nspec: {title: 竞争者, kind: operator, org_form: legal_person, credit_code: 91610103MA6M5AE288, security_officer: 王, security_department: 部, incident_3y: false, dishonesty_3y: false}")
 	d.Register(querytest.Person{User: "qi.op", RealName: "齐运营", Organization: "rival", Role: registry.RoleOperator})
+	runs := regexp.MustCompile(`run-[0-9a-v]{26}`)
 	for _, sql := range []string{
 		"SELECT address FROM persons", "SELECT nothing FROM persons", "SELECT * FROM nothing", "SELECT income FROM persons",
 		"SELECT count(*) FROM persons", "SELECT", "SELECT 1",
 	} {
-		ask := query.Request{Subject: d.Subject("qi.op"), Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: sql}
-		_, err := d.Engine.Answer(t.Context(), ask)
-		if querytest.Code(err) != "SUBJECT_NOT_OPERATOR" {
-			t.Errorf("%s\ngave %v, want SUBJECT_NOT_OPERATOR", sql, err)
+		said := map[string]string{}
+		const nobodys = "no-such-scenario"
+		for _, scenario := range []string{querytest.Scenario, nobodys} {
+			ask := query.Request{Subject: d.Subject("qi.op"), Scenario: scenario, Purpose: querytest.Purpose, SQL: sql}
+			answer, err := d.Engine.Answer(t.Context(), ask)
+			ask.Subject = d.Subject("qi.op")
+			x, explained := d.Engine.Explain(t.Context(), ask)
+			if answer != nil || x != nil || querytest.Code(err) != "NOT_FOUND" || querytest.Code(explained) != "NOT_FOUND" {
+				t.Fatalf("%s\nin %s gave %v, explained %v, want NOT_FOUND", sql, scenario, err, explained)
+			}
+			told := runs.ReplaceAllString(querytest.Text(err)+querytest.Text(explained), "")
+			run := querytest.RunOf(t, err)
+			_, err = d.Engine.Answer(t.Context(), query.Request{Subject: d.Subject("qi.op"), Resume: run})
+			told += runs.ReplaceAllString(querytest.Text(err), "")
+			said[scenario] = strings.ReplaceAll(told, scenario, nobodys)
 		}
-		ask.Subject = d.Subject("qi.op")
-		if _, err := d.Engine.Explain(t.Context(), ask); querytest.Code(err) != "SUBJECT_NOT_OPERATOR" {
-			t.Errorf("explain %s\ngave %v, want SUBJECT_NOT_OPERATOR", sql, err)
+		if said[querytest.Scenario] != said[nobodys] {
+			t.Errorf("%s\na scenario of others is told of as\n%s\nand one that is not there as\n%s", sql, said[querytest.Scenario], said[nobodys])
 		}
+	}
+	entries := map[string][]string{}
+	for _, e := range d.Audit("qi.op") { // what the stranger sees of the log
+		entries[e.Scenario] = append(entries[e.Scenario], fmt.Sprint(e.Kind, e.Zone, e.Run == "", e.Fields["reasons"], e.Fields["refused"]))
+	}
+	if own, other := entries[querytest.Scenario], entries["no-such-scenario"]; len(own) != 14 || !slices.Equal(own, other) {
+		t.Errorf("the log tells a stranger of a scenario of others\n%q\nand of none\n%q", own, other)
 	}
 }
 

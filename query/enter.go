@@ -116,7 +116,7 @@ func (r *run) read() error {
 	e := r.engine
 	err := r.learn()
 	switch {
-	case errors.Is(err, registry.ErrNotFound):
+	case errors.Is(err, registry.ErrNotFound), errors.Is(err, errOtherOperator):
 		return fail("NOT_FOUND", err).because("场景 "+printName(r.request.Scenario), "scenario "+printName(r.request.Scenario)).of(r.id)
 	case errors.Is(err, registry.ErrInactive):
 		return fail("AUTH_FAILED", err).of(r.id)
@@ -132,13 +132,18 @@ func (r *run) read() error {
 	return nil
 }
 
+// errOtherOperator is why another operator than the license's is told of a scenario
+// what is told of one that is not there: not a word about its catalogue and grants,
+// nor that it is anybody's.
+var errOtherOperator = errors.New("query: a scenario of another operator's license")
+
 // learn makes the registry's facts the run's.
 func (r *run) learn() error {
 	facts := r.engine.factsOf
 	if r.request.explain {
 		facts = r.engine.recalledFacts
 	}
-	f, err := facts(r.ctx, registry.Query{User: r.request.Subject.user, Scenario: r.request.Scenario, Template: r.request.Template})
+	f, err := facts(r.ctx, r.request.Subject, registry.Query{User: r.request.Subject.user, Scenario: r.request.Scenario, Template: r.request.Template})
 	if err != nil {
 		return err
 	}
@@ -148,29 +153,33 @@ func (r *run) learn() error {
 	return nil
 }
 
-// factsOf reads what a question stands on, in the zone of its scenario.
-func (e *Engine) factsOf(ctx context.Context, q registry.Query) (f registry.Facts, err error) {
+// factsOf reads what a question of s stands on, in the zone of its scenario.
+func (e *Engine) factsOf(ctx context.Context, s Subject, q registry.Query) (f registry.Facts, err error) {
 	// The scenario's license names the zone; a client never does.
-	if q.Zone, err = e.zoneOf(ctx, q.Scenario); err != nil {
-		return registry.Facts{}, err
+	l, err := e.licenseOf(ctx, q.Scenario)
+	if err != nil {
+		return f, err
 	}
+	if s.any(registry.RoleOperator) && s.organization != l.Operator {
+		return f, errOtherOperator
+	}
+	q.Zone = l.Zone
 	return e.registry.Enter(ctx, q)
 }
 
-func (e *Engine) zoneOf(ctx context.Context, scenario string) (string, error) {
+func (e *Engine) licenseOf(ctx context.Context, scenario string) (l registry.License, err error) {
 	doc, _, err := e.registry.Get(ctx, registry.KindScenario, scenario)
 	if err != nil {
-		return "", err
+		return l, err
 	}
 	s, err := registry.SpecOf[registry.Scenario](doc)
 	if err != nil {
-		return "", err
+		return l, err
 	}
 	if doc, _, err = e.registry.Get(ctx, registry.KindLicense, s.License); err != nil {
-		return "", err
+		return l, err
 	}
-	l, err := registry.SpecOf[registry.License](doc)
-	return l.Zone, err
+	return registry.SpecOf[registry.License](doc)
 }
 
 // register puts the run where a suspension finds it. One run is under way once.

@@ -23,8 +23,8 @@ const kindProbing = "alert.probing"
 // every reason and what would pass instead. It touches no data and leaves no run.
 //
 // It returns an *Error only where there is nothing to explain: for a scenario
-// that is not the person's (NOT_FOUND, SUBJECT_NOT_OPERATOR), for one explain too
-// many in a minute (EXPLAIN_RATE), for a full queue or a failing host.
+// that is not there or another operator's (NOT_FOUND), for one explain too many
+// in a minute (EXPLAIN_RATE), for a full queue or a failing host.
 func (e *Engine) Explain(ctx context.Context, req Request) (*Explanation, error) {
 	if req.Resume != "" {
 		return nil, fail("BAD_REQUEST", nil).because("explain 不能续跑", "explain resumes nothing")
@@ -92,7 +92,7 @@ func (e *Engine) remedies(r *run, x *Explanation) error {
 	return nil
 }
 
-// unentered is a run that has no facts: of an explain that was turned away.
+// unentered is a run that has no facts: of a question that was turned away.
 func (e *Engine) unentered(req Request) *run {
 	r := &run{engine: e, request: req}
 	r.request.Scenario = ""

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -163,6 +164,26 @@ func (e *Engine) refuse(r *run, cause error) error {
 		// The refusal stands whatever the record says, but it must not pass for
 		// an answer to a question that nobody logged.
 		return asError(err).of(r.id)
+	}
+	return why
+}
+
+// turnAway logs that a question named a scenario that is not there or another
+// operator's, which read the same to whoever asked, and returns why. It has no
+// run. Questions that fail otherwise before they have one pass unlogged.
+func (e *Engine) turnAway(ctx context.Context, req Request, cause error) error {
+	why := asError(cause)
+	if why.Code != "NOT_FOUND" || req.Resume != "" {
+		return why
+	}
+	r := e.unentered(req)
+	e.probing(r)
+	ctx = context.WithoutCancel(ctx)
+	if err := e.ready(ctx); err != nil {
+		return asError(err)
+	}
+	if _, err := e.audit.Append(ctx, e.entryFor(r, "query.denied", map[string]string{"reasons": why.Code})); err != nil {
+		return fail("AUDIT_UNAVAILABLE", err)
 	}
 	return why
 }

@@ -11,7 +11,6 @@ import (
 	"zonebox/policy"
 	"zonebox/query/analysis"
 	"zonebox/query/ast"
-	"zonebox/registry"
 	"zonebox/sandbox"
 	"zonebox/zone"
 )
@@ -55,18 +54,6 @@ type decided struct {
 	*bound
 	input    policy.Input
 	decision policy.Decision
-}
-
-// concerns refuses another operator before a word about the statement: what
-// the analysis says of catalogue and grants is for the license's own.
-func (r *run) concerns() error {
-	operator, own := r.facts.License.Spec.Operator, r.facts.Subject.Spec.Organization
-	if !r.request.Subject.any(registry.RoleOperator) || own == operator {
-		return nil
-	}
-	return denied([]Detail{{Code: "SUBJECT_NOT_OPERATOR", Articles: []string{"NJ24-03"},
-		ZH: own + " 不是本协议的运营单位", EN: own + " is not the operator of this license",
-		HintZH: "在本单位协议的应用场景下提问", HintEN: "ask in a scenario of your own license"}}).of(r.id)
 }
 
 func (e *Engine) startParser(a *posed) (*parser, error) {

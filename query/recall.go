@@ -32,7 +32,7 @@ func newRecall() *recall {
 }
 
 // recalledFacts is factsOf for explains.
-func (e *Engine) recalledFacts(ctx context.Context, by registry.Query) (registry.Facts, error) {
+func (e *Engine) recalledFacts(ctx context.Context, s Subject, by registry.Query) (registry.Facts, error) {
 	k := e.recall
 	generation := e.registry.Generation()
 	k.mu.Lock()
@@ -41,7 +41,7 @@ func (e *Engine) recalledFacts(ctx context.Context, by registry.Query) (registry
 	if ok && old.generation == generation {
 		return old.facts, nil
 	}
-	f, err := e.factsOf(ctx, by)
+	f, err := e.factsOf(ctx, s, by)
 	if err != nil {
 		return f, err
 	}

@@ -194,8 +194,8 @@ spec: {title: 另一公司, kind: operator, org_form: legal_person, credit_code:
 		{"li.op", querytest.Scenario, "no-such", "NOT_FOUND"},
 		{"li.op", querytest.Scenario, "PEOPLE' --", "NOT_FOUND"},
 		{"li.op", "another", "people", "NOT_FOUND"},
-		{"wang.op", querytest.Scenario, "people", "SUBJECT_NOT_OPERATOR"},
-		{"wang.op", querytest.Scenario, "no-such", "SUBJECT_NOT_OPERATOR"},
+		{"wang.op", querytest.Scenario, "people", "NOT_FOUND"},
+		{"wang.op", querytest.Scenario, "no-such", "NOT_FOUND"},
 	} {
 		for _, explain := range []bool{false, true} {
 			req := query.Request{Subject: d.Subject(c.who), Scenario: c.scenario, Purpose: querytest.Purpose, Template: c.template}

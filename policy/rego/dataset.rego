@@ -56,9 +56,11 @@ deny contains ["DATASET_PROVIDER_TYPE", name] if {
 	not input.datasets[name].provider_type in pack.provider_types
 }
 
+# Whether data are there is no concern of who has no grant of them.
 deny contains ["DATASET_NOT_LOADED", name] if {
 	asking
 	some name in concerned
+	name in open_datasets
 	input.datasets[name].version == ""
 }
 
