@@ -315,7 +315,7 @@ func (x *lowering) compare(op ast.CompareOp, l, r operand, node ast.Node, condit
 		default:
 			x.permit(s.self, s.other.val.origin != nil && s.other.val.live && granted(s.self.val, "cmp_col"), condition, "cmp_col")
 		}
-		if s.self.val.token && (permission != "cmp_lit:=" || !s.other.val.token && !s.other.val.constant) {
+		if s.self.val.token && (permission != "cmp_lit:=" || !s.other.val.token && !s.other.val.constant && !a.meaningless(s.other.node)) {
 			a.fault(TokenNotBare, s.self.node, s.self.val.name(), "", s.self.val.path...)
 		}
 	}

@@ -57,6 +57,7 @@ const (
 	ReservedName          = "RESERVED_NAME"
 	NotGranted            = "NOT_GRANTED"
 	NoEntityKey           = "NO_ENTITY_KEY"
+	OuterName             = "OUTER_NAME"
 	UnsupportedSyntax     = "UNSUPPORTED_SYNTAX"
 	TooComplex            = "TOO_COMPLEX"
 	TypeMismatch          = "TYPE_MISMATCH"
@@ -113,11 +114,13 @@ var texts = map[string]wording{
 		"ask for the smallest grant on %s (COMPUTE_ONLY or MASKED)", scope13},
 	NoEntityKey: {"受保护的表未登记主体键,无法保证最小人数:%s", "the protected table %s declares no entity key, so no minimum group can be kept",
 		"请数据提供单位登记主体键", "the provider must declare the entity key", level14},
+	OuterName: {"涉及受保护的表时,表达式中的子查询不得使用外层查询的列:%s", "beside protected tables a subquery in an expression must not use a column of the query around it: %s",
+		"在 FROM 的子查询中按该列分组聚合,再以等值条件连接", "aggregate by that column in a subquery of FROM, and join on it", both1416},
 	UnsupportedSyntax:  {"不支持的语法:%s", "unsupported syntax: %s", "改用受支持的写法", "write it in a supported way", domain16},
 	TooComplex:         {"语句过于复杂:%s", "the statement is too complex: %s", "请拆分语句", "split the statement", domain16},
 	TypeMismatch:       {"类型不一致,转换可能失败:%s", "types differ and the conversion could fail: %s", "请用 TRY_CAST 写明转换", "write the conversion with TRY_CAST", domain16},
 	MayRaise:           {"该表达式可能报错,而报错会泄露信息:%s", "the expression could raise an error, which would reveal a bit: %s", "请在子查询中聚合,在外层计算", "aggregate in a subquery and compute outside", both1416},
-	FunctionNotAllowed: {"函数不在许可清单内:%s", "the function %s is not on the reviewed list", "改用许可清单内的函数", "use a function of the reviewed list", domain16},
+	FunctionNotAllowed: {"许可清单不允许在此使用该函数:%s", "the reviewed list does not allow the function %s here", "改用清单许可的函数(涉及受保护的表时可用的更少)", "use a function that the list allows (fewer beside protected tables)", domain16},
 	NotGrouped:         {"未分组的列只能出现在聚合函数中:%s", "%s must appear in GROUP BY or inside an aggregate", "加入 GROUP BY", "add it to GROUP BY", domain16},
 	MisplacedAggregate: {"此处不能使用聚合函数:%s", "the aggregate %s is not allowed here", "在子查询中聚合,或写进 HAVING", "aggregate in a subquery, or write the condition into HAVING", domain16},
 	ComputeOnlyProjected: {"仅供计算的列不得输出:%s", "the compute-only column %s must not leave",
@@ -244,9 +247,19 @@ func (a *analyzer) refusal(root *block) *Refusal {
 // name has no type either, and is no column.
 func (a *analyzer) follows(f Fault) bool {
 	return (f.Code == TypeMismatch || f.Code == AggregateArgument) && slices.ContainsFunc(a.faults, func(g Fault) bool {
-		unnamed := g.Code == UnknownName || g.Code == NotGranted || g.Code == AmbiguousName || g.Code == FunctionNotAllowed
-		return unnamed && f.Start >= 0 && f.Start <= g.Start && g.End <= f.End
+		return unnamed(g) && f.Start >= 0 && f.Start <= g.Start && g.End <= f.End
 	})
+}
+
+// unnamed reports whether a fault is that something has no meaning here.
+func unnamed(f Fault) bool {
+	return slices.Contains([]string{UnknownName, OuterName, NotGranted, AmbiguousName, FunctionNotAllowed}, f.Code)
+}
+
+// meaningless reports whether a fault is on record that n has no meaning.
+func (a *analyzer) meaningless(n ast.Node) bool {
+	start, end := a.span(n)
+	return start >= 0 && slices.ContainsFunc(a.faults, func(f Fault) bool { return unnamed(f) && start <= f.Start && f.End <= end })
 }
 
 func withOf(n ast.Node) []ast.CTE {

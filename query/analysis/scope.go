@@ -206,8 +206,23 @@ func (s *scope) resolve(a *analyzer, c *ast.Column) (ast.Expr, value, bool) {
 			}
 		}
 	}
-	a.fault(UnknownName, c, name, "")
+	if a.hard && slices.ContainsFunc(a.around, func(outer *scope) bool { return outer.means(c.Names) }) {
+		a.fault(OuterName, c, name, "")
+	} else {
+		a.fault(UnknownName, c, name, "")
+	}
 	return nil, value{}, false
+}
+
+// means reports whether a column reference means a granted column here, one of
+// several perhaps.
+func (s *scope) means(names []string) bool {
+	if len(names) == 1 {
+		return s.has(names[0])
+	}
+	return len(names) == 2 && slices.ContainsFunc(s.relations, func(r *relation) bool {
+		return fold(r.alias) == fold(names[0]) && r.find(names[1]) != nil
+	})
 }
 
 // has reports whether an unqualified name means a column here.

@@ -29,6 +29,7 @@ type analyzer struct {
 	faults     []Fault
 	asked      map[*ast.Subquery]*block // queries in expressions, lowered
 	trial      bool                     // lowering to compare only: leave no trace
+	around     []*scope                 // of the queries that subqueries in expressions stand in, outermost first
 	steps      int
 	overflow   bool
 	unnamed    int

@@ -48,7 +48,9 @@ func (x *lowering) subquery(e *ast.Subquery) (ast.Expr, value) {
 // ask lowers the query of e. It returns nil if a fault is on record.
 func (x *lowering) ask(e *ast.Subquery) *block {
 	a := x.b.a
+	a.around = append(a.around, x.scope)
 	inner := a.query(e.Query, x.b.env, false)
+	a.around = a.around[:len(a.around)-1]
 	switch {
 	case len(inner.live) > 0:
 		a.fault(SubqueryProtected, e, a.text(e), "")
