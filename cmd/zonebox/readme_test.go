@@ -18,10 +18,13 @@ import (
 
 const root = "../.."
 
-// fences returns the fenced blocks of the README in that language.
-func fences(t *testing.T, language string) []string {
+// guides go on where the README's steps end, before it stops the gate.
+var guides = []string{"docs/guides/templates.md", "docs/guides/explain.md"}
+
+// fences returns the fenced blocks of a file in that language.
+func fences(t *testing.T, file, language string) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	text, err := os.ReadFile(filepath.Join(root, file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,15 +33,49 @@ func fences(t *testing.T, language string) []string {
 		blocks = append(blocks, m[1])
 	}
 	if len(blocks) == 0 {
-		t.Fatalf("the README has no %s block", language)
+		t.Fatalf("%s has no %s block", file, language)
 	}
 	return blocks
 }
 
-// TestREADMERunsAsWritten runs the shell blocks of the README, in order, in an
-// empty folder with the binaries and the sample documents where they stand in
-// the repository.
 func TestREADMERunsAsWritten(t *testing.T) {
+	out := runAsWritten(t, steps(t))
+	for _, want := range []string{"COMPUTE_ONLY", "avg_income", "OUTPUT_IN_REVIEW", "****", "born,people", "审计日志完好"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the README's commands did not print %q\n%s", want, out)
+		}
+	}
+}
+
+func TestGuidesRunAsWritten(t *testing.T) {
+	blocks := steps(t)
+	blocks = blocks[:len(blocks)-1] // the last stops the gate
+	for _, guide := range guides {
+		blocks = append(blocks, fences(t, guide, "sh")...)
+	}
+	out := runAsWritten(t, blocks)
+	for _, want := range []string{
+		"Template two-districts: 第 1 版", "两区人数与平均收入", "以 3201 开头的六位行政区划代码", "模板: two-districts 1", "PARAMETER_VALUE",
+		"- COMPUTE_ONLY_PROJECTED", "- NOT_GRANTED", "相近的可行语句 (ALLOW 允许):\n      SELECT name, avg(income) FROM persons GROUP BY ALL\n",
+		"已写数据申请草稿 try/request.yaml", "cmp_lit:<", "persons.income → avg", "哪些行,取决于: GROUP BY persons.district · WHERE persons.birth_date",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the guides' commands did not print %q\n%s", want, out)
+		}
+	}
+}
+
+// steps are the shell blocks of the README but those that build.
+func steps(t *testing.T) []string {
+	t.Helper()
+	return slices.DeleteFunc(fences(t, "README.md", "sh"), func(b string) bool { return strings.HasPrefix(b, "make ") })
+}
+
+// runAsWritten runs shell blocks, in order, in an empty folder with the binaries
+// and the sample documents where they stand in the repository, and returns what
+// they print.
+func runAsWritten(t *testing.T, blocks []string) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "zr") // not t.TempDir: a socket's path is at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
@@ -64,11 +101,7 @@ func TestREADMERunsAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := "set -e\ntrap '[ -z \"$GATE\" ] || kill \"$GATE\" 2>/dev/null || true' EXIT\n"
-	for _, block := range fences(t, "sh") {
-		if !strings.HasPrefix(block, "make ") {
-			script += block
-		}
-	}
+	script += strings.Join(blocks, "")
 	c := exec.CommandContext(t.Context(), "bash", "-c", script)
 	c.Dir = dir
 	c.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "ZONEBOX_") })
@@ -76,11 +109,7 @@ func TestREADMERunsAsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"COMPUTE_ONLY", "avg_income", "OUTPUT_IN_REVIEW", "****", "born,people", "审计日志完好"} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("the README's commands did not print %q\n%s", want, out)
-		}
-	}
+	return string(out)
 }
 
 func TestREADMENamesCommandsAndFlagsThatExist(t *testing.T) {
@@ -108,10 +137,15 @@ func TestREADMENamesCommandsAndFlagsThatExist(t *testing.T) {
 	}
 }
 
-// commandLines returns what follows zonebox on each command line of the README.
+// commandLines returns what follows zonebox on each command line of the README
+// and the guides.
 func commandLines(t *testing.T) []string {
 	t.Helper()
-	text := strings.Join(slices.Concat(fences(t, "sh"), fences(t, "console")), "\n")
+	blocks := slices.Concat(fences(t, "README.md", "sh"), fences(t, "README.md", "console"))
+	for _, guide := range guides {
+		blocks = append(blocks, fences(t, guide, "sh")...)
+	}
+	text := strings.Join(blocks, "\n")
 	text = strings.ReplaceAll(text, "\\\n", " ")
 	var lines []string
 	for _, m := range regexp.MustCompile(`(?m)(?:bin/|^\$ )zonebox ((?:"[^"]*"|[^|&>)"\n])*)`).FindAllStringSubmatch(text, -1) {
@@ -134,7 +168,7 @@ func TestREADMENamesTargetsThatExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	var named []string
-	for _, block := range fences(t, "sh") {
+	for _, block := range fences(t, "README.md", "sh") {
 		if target, ok := strings.CutPrefix(strings.TrimSpace(block), "make "); ok {
 			named = append(named, target)
 			if !regexp.MustCompile(`(?m)^` + target + `:`).Match(makefile) {
@@ -151,7 +185,7 @@ func TestREADMENamesTargetsThatExist(t *testing.T) {
 func TestREADMETranscriptIsTrue(t *testing.T) {
 	h := newHome(t)
 	h.serve(t)
-	transcript := fences(t, "console")[0]
+	transcript := fences(t, "README.md", "console")[0]
 	var out, refusal strings.Builder
 	code := run(t.Context(), []string{"query", "--as", "li.op", "--scenario", "outpatient-statistics", "--purpose", "MED-STAT",
 		"SELECT address FROM persons", "--domain", h.domain(), "--keyring", h.path("keyring"), "--lang", "zh"}, strings.NewReader(""), &out, &refusal)
