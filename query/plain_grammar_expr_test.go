@@ -3,6 +3,7 @@ package query_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,16 @@ func (s source) rows() place {
 
 // bare is p without queries and windows.
 func (p place) bare() place { p.queries, p.windows, p.window = false, false, ""; return p }
+
+// kind draws a kind, mostly that of a column.
+func (p place) kind() kind {
+	if len(p.columns) > 0 && !p.g.one(4) {
+		if k := oneOf(p.g, p.columns...).kind; k != "" {
+			return k
+		}
+	}
+	return oneOf(p.g, kinds...)
+}
 
 // order orders the rows by all there is of them.
 func (p place) order() string {
@@ -86,10 +97,8 @@ func (g *plainGrammar) expr(k kind, p place, depth int) string {
 		return g.leaf(k, p)
 	}
 	switch n := g.IntN(12); {
-	case n == 0 && p.windows:
-		return g.fill(oneOf(g, append(windowPatterns, kindWindowPatterns[k]...)...), k, p.bare(), 1)
-	case n == 1 && p.window != "":
-		return g.fill(oneOf(g, "nth_value({k}, 2) OVER win", "lag({k}) OVER win", "first_value({k} IGNORE NULLS) OVER win"), k, p.bare(), 1)
+	case n <= 1 && p.windows:
+		return g.over(k, p)
 	case n == 2 && p.queries && len(p.columns) > 0:
 		return g.subquery(k, p)
 	case n == 3 && p.grouped == nil && !p.queries && !p.windows:
@@ -98,6 +107,14 @@ func (g *plainGrammar) expr(k kind, p place, depth int) string {
 		return g.fill(oneOf(g, anyPatterns...), k, p, depth-1)
 	}
 	return g.fill(oneOf(g, patterns[k]...), k, p, depth-1)
+}
+
+// over draws a call over a window, mostly of its own.
+func (g *plainGrammar) over(k kind, p place) string {
+	if p.window != "" && g.one(2) {
+		return g.fill(oneOf(g, "nth_value({k}, 2)", "lag({k})", "first_value({k} IGNORE NULLS)"), k, p.bare(), 1) + " OVER " + p.window
+	}
+	return g.fill(oneOf(g, slices.Concat(windowPatterns, kindWindowPatterns[k])...), k, p.bare(), 1)
 }
 
 // leaf draws a column, an aggregate or a literal.
@@ -163,7 +180,7 @@ func (g *plainGrammar) subquery(k kind, p place) string {
 		}
 	}
 	if k == boolKind {
-		c := oneOf(g, kinds...)
+		c := p.kind()
 		switch g.IntN(4) {
 		case 0:
 			return "EXISTS (SELECT 1" + from + where + ")"
@@ -245,7 +262,7 @@ var aggregatePatterns = map[kind][]string{
 
 // windowPatterns are over rows in an order of all there is of them, or of peers:
 // of every kind, and of one more often.
-var windowPatterns = []string{"lag({k}) OVER (ORDER BY {o})", "lead({k}, {i}, {k}) OVER (PARTITION BY {t} ORDER BY {o})", "first_value({k}) OVER (ORDER BY {o})",
+var windowPatterns = []string{"lag({k} IGNORE NULLS) OVER (PARTITION BY {b} ORDER BY {o})", "lag({k}) OVER (ORDER BY {o})", "lead({k}, {i}, {k}) OVER (PARTITION BY {t} ORDER BY {o})", "first_value({k}) OVER (ORDER BY {o})",
 	"last_value({k} IGNORE NULLS) OVER (ORDER BY {o} ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)",
 	"nth_value({k}, 2) OVER (PARTITION BY {b} ORDER BY {o} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
 	"max({k}) OVER (PARTITION BY {t}, {b})", "min({k}) OVER (ORDER BY {n} RANGE BETWEEN 2 PRECEDING AND 3 FOLLOWING)",

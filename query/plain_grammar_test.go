@@ -138,7 +138,7 @@ func (g *plainGrammar) with() string {
 	if g.budget < 20 || !g.one(4) {
 		return ""
 	}
-	recursive := g.one(3)
+	recursive := g.one(2)
 	var list []string
 	for range 1 + g.IntN(2) {
 		c := relation{name: g.name("w")}
@@ -300,7 +300,7 @@ func (g *plainGrammar) block() drawn {
 	case 0, 1:
 		where = " WHERE " + g.expr(boolKind, rows, 3)
 	case 2:
-		where = g.fill(" WHERE {b} AND {k} BETWEEN {k} AND {k}", oneOf(g, kinds...), rows, 2)
+		where = g.fill(" WHERE {b} AND {k} BETWEEN {k} AND {k}", rows.kind(), rows, 2)
 	}
 	if g.one(5) {
 		if q, ok := g.stars(f, where); ok {
@@ -313,19 +313,22 @@ func (g *plainGrammar) block() drawn {
 	}
 	qualify, windows := "", ""
 	if in.grouped == nil && g.one(8) {
-		qualify = fmt.Sprintf(" QUALIFY row_number() OVER (PARTITION BY %s ORDER BY %s) <= %d", g.expr(oneOf(g, kinds...), rows.bare(), 1), rows.order(), 1+g.IntN(3))
+		qualify = fmt.Sprintf(" QUALIFY row_number() OVER (PARTITION BY %s ORDER BY %s) <= %d", g.expr(rows.kind(), rows.bare(), 1), rows.order(), 1+g.IntN(3))
 	}
 	if in.grouped == nil && qualify == "" && g.one(8) {
 		in.queries = false
-		windows = fmt.Sprintf(" WINDOW win AS (PARTITION BY %s ORDER BY %s)", g.expr(textKind, rows.bare(), 1), rows.order())
-		in.window = "win"
+		in.window = quoted(g.name("win")) // the parser refuses a second window of one name, in whatever query it is
+		windows = fmt.Sprintf(" WINDOW %s AS (PARTITION BY %s ORDER BY %s)", in.window, g.expr(textKind, rows.bare(), 1), rows.order())
 	}
 	in.windows = qualify == "" && in.grouped == nil
 	var out drawn
 	var list []string
 	for i := range 1 + g.IntN(4) {
-		k := oneOf(g, kinds...)
+		k := rows.kind()
 		x := g.expr(k, in, 4)
+		if in.windows && g.one(5) {
+			x = g.over(k, in)
+		}
 		if i > 0 && g.one(8) && out.columns[0].ref != "" && !strings.Contains(list[0], "SELECT") && !strings.Contains(list[0], "OVER") && in.grouped == nil { // an alias, used beside it
 			k, x = textKind, fmt.Sprintf("concat(%s, '!')", quoted(out.columns[0].ref))
 		}
@@ -369,7 +372,7 @@ func (g *plainGrammar) group(rows place) (group, having string, in place) {
 	in = place{g: g, inner: &rows, grouped: []seenColumn{}}
 	var keys []string
 	for range g.IntN(3) {
-		k := oneOf(g, kinds...)
+		k := rows.kind()
 		x := g.expr(k, rows.bare(), 1)
 		if !strings.Contains(x, `"`) || slices.Contains(keys, x) { // a constant would be an ordinal
 			continue
