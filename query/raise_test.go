@@ -98,6 +98,10 @@ func arguments(letter byte, words []string) []string {
 		out = append(out, "to_days(i)", "to_years(7)", "to_hours(i)")
 	case 'p':
 		out = append(out, "'^[0-9]{2}'", "'(a|数)+'", "''")
+	case 'q':
+		out = append(out, "'%a_%据_%'", "'%a%x%x%x%x%x%x%x%x%y'")
+	case 'Q':
+		out = append(out, "'%a_%据_%'", "'*x*[a-'", "''")
 	case 'z':
 		out = append(out, "''")
 	}

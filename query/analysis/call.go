@@ -96,7 +96,18 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 	if !f.Try || double {
 		return call, out
 	}
-	return &ast.Operator{Meta: none(), Kind: ast.Try, Args: []ast.Expr{call}}, out
+	return x.try(call), out
+}
+
+// try writes TRY(e). Of a group, the engine finds the keys inside TRY only where
+// the whole of it is a key; what is computed from keys alone makes no groups more.
+func (x *lowering) try(e ast.Expr) ast.Expr {
+	t := &ast.Operator{Meta: none(), Kind: ast.Try, Args: []ast.Expr{e}}
+	if x.post && !x.b.a.trial && len(owners(e)) > 0 &&
+		!slices.ContainsFunc(x.b.out.GroupBy, func(k ast.Expr) bool { return ast.EqualExpr(k, t) }) {
+		x.b.out.GroupBy = append(x.b.out.GroupBy, ast.CloneExpr(t))
+	}
+	return t
 }
 
 // tryable reports whether the engine takes e inside TRY: without an aggregate or

@@ -105,7 +105,7 @@ var (
 )
 
 // letters are those of shapes.
-const letters = "snifbdtuvaxjkJlgcpz"
+const letters = "snifbdtuvaxjkJlgcpqQz"
 
 // parseFunction reads a row of seven cells.
 func parseFunction(cells []string, groups map[string][2]string, words map[string][]string, used map[string]bool) (*Function, error) {

@@ -22,7 +22,7 @@ func TestTheListOfFunctionsIsStrict(t *testing.T) {
 		{"an unknown class", head + rows + "x\tscalar\tallowed\t-\t-\t-\t-\n"},
 		{"an unknown mark", head + rows + "x\tscalar\tplain\t-\t-\tsafe\t-\n"},
 		{"a mark twice", head + rows + "x\tscalar\tplain\t-\t-\tgrows grows\t-\n"},
-		{"an unknown letter", head + rows + "x\tscalar\tprotected\tq\tBIGINT\t-\t-\n"},
+		{"an unknown letter", head + rows + "x\tscalar\tprotected\ty\tBIGINT\t-\t-\n"},
 		{"an unknown result", head + rows + "x\tscalar\tprotected\ts\tTEXT\t-\t-\n"},
 		{"no shapes", head + rows + "x\tscalar\tprotected\t-\tBIGINT\t-\t-\n"},
 		{"shapes of a plain function", head + rows + "x\tscalar\tplain\ts\tBIGINT\t-\t-\n"},
@@ -55,6 +55,19 @@ func TestPatternsAreBounded(t *testing.T) {
 	for _, p := range []string{strings.Repeat("a", 129), `\pL`, `\P{Han}`, "[[:alpha:]]", "(", "a)", "[a", "*", "a**", "a{3,2}", `\`, `\Q`, `\C`, `\1`, "(?i)a", "(?P<n>a)", "(?<n>a)", "(?=a)",
 		"(a{32}){32}", "a{1001}", "(((a{9}){9}){9}){9}", "\xff"} {
 		if boundedPattern(p) {
+			t.Errorf("%q is accepted", p)
+		}
+	}
+}
+
+func TestWildcardsAreFew(t *testing.T) {
+	for _, p := range []string{"", "x", "%x%", "%x%y%", "%%%a_%%%", "*a*b", "%*a%*b*%"} {
+		if !fewWildcards(p) {
+			t.Errorf("%q is refused", p)
+		}
+	}
+	for _, p := range []string{"%a%b%c", "a%b%c%d", "*a*b*c", "%a*b%c_"} {
+		if fewWildcards(p) {
 			t.Errorf("%q is accepted", p)
 		}
 	}

@@ -325,6 +325,11 @@ func (x *lowering) compare(op ast.CompareOp, l, r operand, node ast.Node, condit
 			a.fault(TypeMismatch, node, string(op), "")
 		}
 	}
+	if c, ok := es[1].(*ast.Constant); ok && c.Type.ID == "BOOLEAN" {
+		// Only the parser makes one, of IS TRUE; beside a cast that is tried there
+		// is no such word.
+		es[1] = &ast.Cast{Meta: none(), Expr: &ast.Constant{Meta: none(), Type: ast.Type{ID: "VARCHAR"}, Text: c.Text}, Type: c.Type, Try: a.hard}
+	}
 	v := combine(l.val, r.val)
 	v.typ, v.secret = named("BOOLEAN"), nil
 	return &ast.Comparison{Meta: none(), Op: op, Left: es[0], Right: es[1]}, v
@@ -388,7 +393,8 @@ func (x *lowering) operator(e *ast.Operator, condition bool) (ast.Expr, value) {
 		if !tryable(es[0]) {
 			a.fault(UnsupportedSyntax, e, "TRY", "")
 		}
-		out.typ = vs[0].typ
+		out.typ, out.secret = vs[0].typ, nil
+		return x.try(es[0]), out
 	default:
 		a.fault(UnsupportedSyntax, e, string(e.Kind), "")
 		return refused()

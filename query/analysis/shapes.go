@@ -67,6 +67,10 @@ func (f *Function) takes(letter byte, o operand) bool {
 		return written != nil && t.class == integer && upTo(written.Text, 9)
 	case 'p':
 		return written != nil && t.class == text && boundedPattern(written.Text)
+	case 'q':
+		return written != nil && t.class == text && (!strings.Contains(written.Text, "_") || fewWildcards(written.Text))
+	case 'Q':
+		return written != nil && t.class == text && fewWildcards(written.Text)
 	case 'z':
 		return written != nil && t.class == text && written.Text == "" && !written.Null
 	}
@@ -128,4 +132,25 @@ func boundedPattern(p string) bool {
 	}
 	prog, err := syntax.Compile(re.Simplify())
 	return err == nil && len(prog.Inst) <= states
+}
+
+// wildcards is how many a pattern may have that the engine matches by trying every
+// place of the text for each: its time is the text's length to that power. On the
+// few rows that a condition leaves, a pattern of six runs until the time limit, and
+// on none it is done at once.
+const wildcards = 2
+
+// fewWildcards reports whether p has at most so many % or * that something follows.
+// A pattern of LIKE without _ needs no such bound: the engine looks for its parts
+// one after the other.
+func fewWildcards(p string) bool {
+	n, run := 0, false
+	for _, c := range strings.TrimRight(p, "%*") {
+		is := c == '%' || c == '*'
+		if is && !run {
+			n++
+		}
+		run = is
+	}
+	return n <= wildcards
 }
