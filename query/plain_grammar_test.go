@@ -339,6 +339,9 @@ func (g *plainGrammar) block() drawn {
 		}
 		list, out.columns = append(list, x), append(out.columns, seenColumn{a, k})
 	}
+	if windows != "" && !strings.Contains(strings.Join(list, ""), in.window) {
+		windows = "" // the parser would drop it, and the parameter that may be in it
+	}
 	distinct := ""
 	if g.one(8) {
 		distinct = "DISTINCT "

@@ -101,6 +101,11 @@ var tellable = []string{"binder BIND", "not_implemented BIND", "type RESULT_TYPE
 // differ. It returns the engine's outcome, and the codes of both if neither runs it.
 func (w *openWorld) compare(t *testing.T, what, sql string, parameter bool) (outcome, string) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("%s", sql)
+		}
+	}()
 	ask, values := func() (outcome, error) { return governed(t, w.domain.In(t), sql) }, []sandbox.Parameter(nil)
 	if parameter {
 		ask = func() (outcome, error) { return w.byTemplate(t, sql) }
@@ -108,11 +113,6 @@ func (w *openWorld) compare(t *testing.T, what, sql string, parameter bool) (out
 	}
 	want, alone := w.alone.run(t, sql, values...)
 	got, err := ask()
-	defer func() {
-		if t.Failed() {
-			t.Logf("%s", sql)
-		}
-	}()
 	switch {
 	case alone != nil && err == nil:
 		t.Errorf("%s: only the gate answers, the engine says %v", what, alone)
