@@ -161,6 +161,41 @@ func TestTheGrantsAskedForAreEnoughAndNeeded(t *testing.T) {
 	}
 }
 
+// What no grant may give is not asked for.
+func TestWhatMayNotBeGrantedIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Explains: 1000}})
+	persons, license := mustRead(t, "querytest/city/persons.yaml"), strings.Split(mustRead(t, "querytest/city/license.yaml"), "---\n")[0]
+	asked := func() int {
+		t.Helper()
+		x, err := explain(t, d, querytest.Purpose, "SELECT address FROM persons")
+		if err != nil || x.Verdict != query.VerdictDeny || (len(x.Grants) > 0) != (x.Request != nil) {
+			t.Fatalf("%+v, %v", x, err)
+		}
+		return len(x.Grants)
+	}
+	for _, c := range []struct{ what, old, new string }{
+		{"a dataset that must not be opened", "open_type: CONDITIONAL", "open_type: PROHIBITED"},
+		{"a dataset that is not shared", "share_type: CONDITIONAL", "share_type: NONE"},
+	} {
+		if !strings.Contains(persons, c.old) {
+			t.Fatalf("%s: the catalogue has no %q", c.what, c.old)
+		}
+		if n := asked(); n != 1 {
+			t.Fatalf("before %s: %d grants asked for, want 1", c.what, n)
+		}
+		d.Apply("zheng.police", strings.Replace(persons, c.old, c.new, 1))
+		if n := asked(); n != 0 {
+			t.Errorf("%s is asked for", c.what)
+		}
+		d.Apply("zheng.police", strings.Replace(persons, "  status:", "  change_reason: "+c.what+"\n  status:", 1), "zheng.police", "sun.health")
+	}
+	d.Apply(querytest.Founder, strings.Replace(license, "datasets: [persons, visits, beds]", "datasets: [visits, beds]", 1), "sun.health", querytest.Founder, "li.op")
+	if n := asked(); n != 0 {
+		t.Error("a dataset outside the license is asked for")
+	}
+}
+
 func grantLine(grant, column string) string {
 	for line := range strings.Lines(grant) {
 		if strings.Contains(line, "name: "+column+",") {

@@ -89,7 +89,7 @@ func (a *app) printExcerpt(w io.Writer, sql string, span *query.Span) {
 		_, rest := cutRune(strings.TrimPrefix(before, "…"))
 		before = "…" + rest
 	}
-	marked = short(marked, excerptWidth/2)
+	marked = short(marked, excerptWidth-text.StringWidthWithoutEscSequences(before))
 	if !strings.HasSuffix(marked, "…") {
 		after = short(after, max(0, excerptWidth-text.StringWidthWithoutEscSequences(before+marked)))
 	} else {
