@@ -68,3 +68,15 @@ func (e *Evaluator) Pack(name string) (Pack, error) {
 	}
 	return p, nil
 }
+
+// LeastProbingDenials returns the smallest ProbingDenials of all packs, 0 if none
+// has one: the figure for whoever asks where no zone tells the pack.
+func (e *Evaluator) LeastProbingDenials() int {
+	least := 0
+	for _, p := range e.packs {
+		if p.ProbingDenials > 0 && (least == 0 || p.ProbingDenials < least) {
+			least = p.ProbingDenials
+		}
+	}
+	return least
+}

@@ -152,11 +152,13 @@ func (e *Engine) entryFor(r *run, kind string, fields map[string]string) audit.E
 // probing counts a refusal and returns the fields of the alert that it raises,
 // nil if it raises none.
 func (e *Engine) probing(r *run) map[string]string {
-	now := e.cfg.Now()
-	refused := e.pace.refused(r.request.Subject.user, now)
-	if r.pack.ProbingDenials == 0 || refused != int64(r.pack.ProbingDenials) {
+	limit := r.pack.ProbingDenials
+	if r.pack.ID == "" { // turned away before there was a zone
+		limit = e.policy.LeastProbingDenials()
+	}
+	explains, refused, alert := e.pace.refused(r.request.Subject.user, e.cfg.Now(), limit)
+	if !alert {
 		return nil
 	}
-	explains, _ := e.pace.lately(r.request.Subject.user, now)
 	return map[string]string{"denials_1h": strconv.FormatInt(refused, 10), "explains_1h": strconv.FormatInt(explains, 10)}
 }

@@ -181,6 +181,18 @@ func TestRefusalsOfAnHourRaiseTheAlert(t *testing.T) {
 	if warned() {
 		t.Error("policy is told of refusals of the hour before")
 	}
+	// Whoever tries names of scenarios is told of none, and is seen.
+	for i := range 31 {
+		req := query.Request{Subject: d.Subject("li.op"), Scenario: fmt.Sprintf("guess-%d", i), Purpose: querytest.Purpose, SQL: "SELECT 1"}
+		if i%2 == 1 {
+			_, _ = d.Engine.Answer(t.Context(), req)
+		} else {
+			_, _ = d.Engine.Explain(t.Context(), req)
+		}
+		if n := len(alerts()); i < 29 && n != 1 || i >= 29 && n != 2 {
+			t.Fatalf("after %d names of scenarios that are not there the log has %d alerts, the first of them of the hour before", i+1, n)
+		}
+	}
 }
 
 func mustRead(t testing.TB, path string) string {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"zonebox/audit"
 	"zonebox/policy"
 	"zonebox/registry"
 	"zonebox/release"
@@ -177,12 +178,15 @@ func (e *Engine) turnAway(ctx context.Context, req Request, cause error) error {
 		return why
 	}
 	r := e.unentered(req)
-	e.probing(r)
+	entries := []audit.Entry{e.entryFor(r, "query.denied", map[string]string{"reasons": why.Code})}
+	if alert := e.probing(r); alert != nil {
+		entries = append(entries, e.entryFor(r, kindProbing, alert))
+	}
 	ctx = context.WithoutCancel(ctx)
 	if err := e.ready(ctx); err != nil {
 		return asError(err)
 	}
-	if _, err := e.audit.Append(ctx, e.entryFor(r, "query.denied", map[string]string{"reasons": why.Code})); err != nil {
+	if _, err := e.audit.Append(ctx, entries...); err != nil {
 		return fail("AUDIT_UNAVAILABLE", err)
 	}
 	return why

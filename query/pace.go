@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,13 @@ type minute struct {
 	explains int   // looked at
 	turned   int   // turned away for the limit
 	refused  int   // explains and questions
+	alerted  bool  // of probing
+}
+
+// ofHour reports whether m is of the hour that ends now.
+func (m minute) ofHour(now time.Time) bool {
+	age := now.Unix()/60 - m.at
+	return age >= 0 && age < 60
 }
 
 func newPace(perMinute int) *pace {
@@ -63,13 +71,18 @@ func (p *pace) explain(user string, now time.Time) (nth int, first, ok bool) {
 	return m.explains, false, true
 }
 
-// refused counts a refusal and returns how many the hour has.
-func (p *pace) refused(user string, now time.Time) int64 {
+// refused counts a refusal and returns what the hour has of explains and
+// refusals, and whether that calls for the alert: there are as many refusals as
+// limit, which is not 0, and the hour has had none.
+func (p *pace) refused(user string, now time.Time, limit int) (explains, refused int64, alert bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.of(user, now).refused++
-	_, refused := p.hour(user, now)
-	return refused
+	m := p.of(user, now)
+	m.refused++
+	explains, refused = p.hour(user, now)
+	alert = limit > 0 && refused >= int64(limit) && !slices.ContainsFunc(p.people[user][:], func(m minute) bool { return m.alerted && m.ofHour(now) })
+	m.alerted = m.alerted || alert
+	return explains, refused, alert
 }
 
 // lately returns the counts of the hour that ends now.
@@ -85,7 +98,7 @@ func (p *pace) hour(user string, now time.Time) (explains, refused int64) {
 		return 0, 0
 	}
 	for _, m := range hour {
-		if age := now.Unix()/60 - m.at; age >= 0 && age < 60 {
+		if m.ofHour(now) {
 			explains, refused = explains+int64(m.explains), refused+int64(m.refused)
 		}
 	}
@@ -110,6 +123,8 @@ func (p *pace) remember(e audit.Entry, now time.Time) {
 		if e.Fields["verdict"] == string(policy.Deny) || e.Fields["refused"] != "" && e.Fields[fieldCause] == "" {
 			m.refused++
 		}
+	case kindProbing:
+		p.of(e.Actor, e.At).alerted = true
 	case "query.denied":
 		if e.Fields[fieldCause] == "" {
 			p.of(e.Actor, e.At).refused++
