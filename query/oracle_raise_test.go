@@ -58,6 +58,51 @@ func TestNoSetOperationRaisesBesideProtectedTables(t *testing.T) {
 	t.Logf("%d statements", len(all))
 }
 
+// A column that USING merges is of a type that the analysis knows, or a sum of it
+// could overflow. What nullif yields keeps its own, whatever it is compared with.
+func TestWhatIsMergedOrComparedIsOfTheTypeDeclared(t *testing.T) {
+	t.Parallel()
+	p := newTrial(t, extremes, 11*8*7)
+	bound := func(sql string, groups ...int) string {
+		columns, err := p.parser.Bind(t.Context(), p.tables[:], sql, groups...)
+		if err != nil {
+			t.Errorf("%s\n%v", sql, err)
+			return ""
+		}
+		return columns[0].Type
+	}
+	merged, compared := 0, 0
+	var sums []string
+	for _, a := range columnNames() {
+		for _, b := range columnNames() {
+			for _, kind := range []string{"", "LEFT", "RIGHT", "FULL"} {
+				from := fmt.Sprintf("(SELECT %s AS k FROM people) a %s JOIN (SELECT %s AS k FROM open) b USING (k)", a, kind, b)
+				st, ok := p.accepted("SELECT k FROM " + from + " GROUP BY k")
+				if !ok {
+					continue
+				}
+				if merged++; bound(st.SQL, st.Groups()...) != st.Outputs[0].Type {
+					t.Errorf("%s JOIN of %s and %s is not %s", kind, a, b, st.Outputs[0].Type)
+				}
+				sql := "SELECT count(*) FROM (SELECT sum(k) AS y FROM (SELECT k FROM " + from + " GROUP BY k) q) z WHERE y IS NOT NULL"
+				if _, ok := p.accepted(sql); ok {
+					sums = append(sums, sql)
+				}
+			}
+			sql := fmt.Sprintf("SELECT nullif(%s, %s) FROM people", a, b)
+			if st, ok := p.accepted(sql); ok {
+				if compared++; bound(st.SQL) != bound(sql) || bound(sql) != st.Outputs[0].Type {
+					t.Errorf("%s is not %s", sql, st.Outputs[0].Type)
+				}
+			}
+		}
+	}
+	p.checkUnion(sums)
+	if t.Logf("%d merged, %d of them summed up, %d compared", merged, len(sums), compared); merged < 50 || len(sums) < 40 || compared < 20 {
+		t.Error("few were accepted")
+	}
+}
+
 // checkUnion runs statements of one number each as one, and narrows down what is
 // wrong with it.
 func (p *trial) checkUnion(sqls []string) {

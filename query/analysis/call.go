@@ -72,8 +72,17 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 	}
 	switch {
 	case f.Same:
-		var ok bool
-		if out.typ, ok = settle(args, vs); !ok {
+		first, ok := args[0], false
+		if f.Result == "=" { // it compares them and yields the first, as it is
+			out.typ = vs[0].typ
+			if _, ok = unify(args, vs); ok && args[0] != first {
+				equal := &ast.Comparison{Meta: none(), Op: ast.CompareEqual, Left: args[0], Right: args[1]}
+				return &ast.Case{Meta: none(), Whens: []ast.When{{Cond: equal, Then: untypedNull()}}, Else: ast.CloneExpr(first)}, out
+			}
+		} else {
+			out.typ, ok = settle(args, vs)
+		}
+		if !ok {
 			a.fault(TypeMismatch, e, e.Name, "")
 		}
 	case double:

@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/rewrites.txt")
 
-func catalog(t *testing.T) analysis.Catalog {
+func catalog(t testing.TB) analysis.Catalog {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/catalog.json")
 	if err != nil {
@@ -29,7 +29,7 @@ func catalog(t *testing.T) analysis.Catalog {
 }
 
 // trees holds what DuckDB 1.5.5 parses the statements of the fixtures to.
-func trees(t *testing.T) map[string]json.RawMessage {
+func trees(t testing.TB) map[string]json.RawMessage {
 	t.Helper()
 	f, err := os.Open("testdata/trees.jsonl")
 	if err != nil {

@@ -214,7 +214,7 @@ func (b *block) join(j *ast.Join, e *env) (ast.From, scope) {
 		cond, cv := x.compare(ast.CompareEqual, operand{l, lv, ref}, operand{r, rv, ref}, ref, true)
 		b.decided(x, cond, cv, inner, ref)
 		conds = append(conds, cond)
-		merged[fold(name)] = merge(j.Kind, name, operand{l, lv, ref}, operand{r, rv, ref})
+		merged[fold(name)] = a.merge(j.Kind, name, operand{l, lv, ref}, operand{r, rv, ref})
 	}
 	for _, v := range ls.view {
 		if m, ok := merged[fold(v.name)]; ok {
@@ -233,15 +233,21 @@ func (b *block) join(j *ast.Join, e *env) (ast.From, scope) {
 
 // merge is the column USING leaves: the side that is always there, or the first
 // that is.
-func merge(kind ast.JoinKind, name string, l, r operand) visible {
+func (a *analyzer) merge(kind ast.JoinKind, name string, l, r operand) visible {
 	switch kind {
 	case ast.RightJoin:
 		return visible{name: name, expr: r.expr, val: r.val}
 	case ast.FullJoin:
 		v := combine(l.val, r.val)
-		v.typ, v.token = l.val.typ, l.val.token && r.val.token
-		v.nullable = true
-		return visible{name: name, expr: &ast.Operator{Meta: none(), Kind: ast.Coalesce, Args: []ast.Expr{l.expr, r.expr}}, val: v}
+		v.token = l.val.token && r.val.token
+		es := []ast.Expr{l.expr, r.expr}
+		switch {
+		case a.hard: // where there is no such type, the comparison is at fault
+			v.typ, _ = settle(es, []value{l.val, r.val})
+		case l.val.typ == r.val.typ:
+			v.typ = l.val.typ
+		}
+		return visible{name: name, expr: &ast.Operator{Meta: none(), Kind: ast.Coalesce, Args: es}, val: v}
 	}
 	return visible{name: name, expr: l.expr, val: l.val}
 }
