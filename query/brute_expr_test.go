@@ -51,6 +51,22 @@ func (x *bruteScope) item(it bruteItem) any {
 	return x.read(x.frame.view[it.place].places)
 }
 
+// guard looks at every aggregate of an item, those too whose value is not asked
+// for: the gate blanks a cell if any of them rests on too few entities.
+func (x *bruteScope) guard(e ast.Expr) {
+	if e == nil {
+		return
+	}
+	ast.Walk(e, func(n ast.Node) bool {
+		f, ok := n.(*ast.Function)
+		if ok = ok && bruteAggregates(&ast.Function{Name: f.Name}); ok {
+			x.aggregate(f)
+		}
+		_, inner := n.(ast.Query)
+		return !ok && !inner
+	})
+}
+
 func (x *bruteScope) read(places [][2]int) any {
 	if x.grouped {
 		if len(x.group) == 0 {

@@ -195,8 +195,9 @@ func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bru
 		var blank []bool
 		for _, it := range x.items {
 			y.short = false
-			r.row.cells = append(r.row.cells, y.item(it))
-			blank = append(blank, y.short)
+			cell := y.item(it)
+			y.guard(it.expr)
+			r.row.cells, blank = append(r.row.cells, cell), append(blank, y.short)
 		}
 		for _, u := range out.live {
 			for _, j := range y.rows() {

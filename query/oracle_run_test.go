@@ -73,10 +73,19 @@ func catalogOf(tables []bruteTable) analysis.Catalog {
 	return cat
 }
 
-// pose takes sql through the steps before a run: parse, analysis, the reparse
-// of the print, and the engine's binding over empty tables. It knows then what
-// may leave.
+// pose prepares sql and finds out what may leave.
 func pose(t *testing.T, s *sandbox.Session, sql string, tables []bruteTable) (posed, error) {
+	t.Helper()
+	q, err := prepare(t, s, sql, tables)
+	if err == nil {
+		q.want, err = (&brute{tables: tables}).answer(q.tree)
+	}
+	return q, err
+}
+
+// prepare takes sql through the steps before a run: parse, analysis, the reparse
+// of the print, and the engine's binding over empty tables.
+func prepare(t *testing.T, s *sandbox.Session, sql string, tables []bruteTable) (posed, error) {
 	t.Helper()
 	q := posed{sql: sql, tables: tables}
 	var err error
@@ -121,8 +130,7 @@ func pose(t *testing.T, s *sandbox.Session, sql string, tables []bruteTable) (po
 		t.Errorf("%v\nits lineage has %d nodes for %d outputs", q, len(g.Nodes), len(q.st.Outputs))
 	}
 	analysis.Changes(sql, q.tree, q.st)
-	q.want, err = (&brute{tables: tables}).answer(q.tree)
-	return q, err
+	return q, nil
 }
 
 // scans are the tables and columns that the statement is said to read.
