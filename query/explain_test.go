@@ -27,6 +27,30 @@ func codesOf(reasons []query.ReasonView) []string {
 
 // A refusal tells what analysis, load profile, engine and policy hold against the
 // statement, all at once: explain and answer the same.
+// Of a function that the list refuses, or keeps to open data, a refusal says so.
+func TestARefusedFunctionTellsWhy(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 2})
+	plainOnly := "it may stand in statements that read no protected data only; use a function that the list allows"
+	for sql, want := range map[string]string{
+		"SELECT hospital, random() FROM beds":                                   "it gives another answer each time, so that no answer can be checked and suppression can be averaged out; use a function that the list allows",
+		"SELECT count(*) FROM persons WHERE version() = name":                   "it tells of the connection, the engine or the host; use a function that the list allows",
+		"SELECT median(income) FROM persons":                                    plainOnly,
+		"SELECT count(*) FROM persons WHERE birth_date < strftime(now(), '%Y')": plainOnly,
+		"SELECT no_such_function(hospital) FROM beds":                           "use a function that the list allows",
+		"SELECT count(*) FROM persons WHERE other.upper(name) = 'X'":            "use a function that the list allows",
+	} {
+		x, err := explain(t, d, querytest.Purpose, sql)
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		i := slices.IndexFunc(x.Reasons, func(r query.ReasonView) bool { return r.Code == "FUNCTION_NOT_ALLOWED" })
+		if i < 0 || x.Reasons[i].HintEN != want || x.Reasons[i].HintZH == "" {
+			t.Errorf("%s: %+v, want the hint %q", sql, x.Reasons, want)
+		}
+	}
+}
+
 func TestARefusalTellsEveryReason(t *testing.T) {
 	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})

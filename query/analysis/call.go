@@ -14,7 +14,7 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 	f := LookupCall(e.Name)
 	if f == nil || f.Class == RefusedClass || a.hard && f.Class != ProtectedClass || e.Catalog != "" || e.Schema != "" && fold(e.Schema) != "main" {
 		a.fault(FunctionNotAllowed, e, e.Name, "")
-		a.explain(f)
+		a.explain(f, e.Name)
 		return refused()
 	}
 	if !a.trial {
@@ -149,17 +149,19 @@ func (f *Function) computes() bool {
 	return slices.Contains([]string{"arith", "product", "modulus", "whole", "floor", "round"}, f.Result)
 }
 
-// explain adds to the newest fault, which is of a call of f, why f is not allowed.
-func (a *analyzer) explain(f *Function) {
+// explain puts before the hint of the newest fault, which is of a call of f by that
+// name unless it was on record already, why the list does not allow f.
+func (a *analyzer) explain(f *Function, name string) {
 	if f == nil || len(a.faults) == 0 {
 		return
 	}
-	switch last := &a.faults[len(a.faults)-1]; {
-	case last.Code != FunctionNotAllowed || last.HintEN != "":
+	last, hint := &a.faults[len(a.faults)-1], texts[FunctionNotAllowed]
+	switch {
+	case last.Code != FunctionNotAllowed || last.About != name:
 	case f.Class == RefusedClass:
-		last.HintZH, last.HintEN = "该函数"+f.ReasonZH, "it "+f.ReasonEN
-	default:
-		last.HintZH, last.HintEN = "只能用于不读取受保护数据的语句", "it may stand in statements that read no protected data only"
+		last.HintZH, last.HintEN = "该函数"+f.ReasonZH+";"+hint.hintZH, "it "+f.ReasonEN+"; "+hint.hintEN
+	case f.Class == PlainClass && a.hard:
+		last.HintZH, last.HintEN = "该函数只能用于不读取受保护数据的语句;"+hint.hintZH, "it may stand in statements that read no protected data only; "+hint.hintEN
 	}
 }
 

@@ -120,7 +120,7 @@ var texts = map[string]wording{
 	TooComplex:         {"语句过于复杂:%s", "the statement is too complex: %s", "请拆分语句", "split the statement", domain16},
 	TypeMismatch:       {"类型不一致,转换可能失败:%s", "types differ and the conversion could fail: %s", "请用 TRY_CAST 写明转换", "write the conversion with TRY_CAST", domain16},
 	MayRaise:           {"该表达式可能报错,而报错会泄露信息:%s", "the expression could raise an error, which would reveal a bit: %s", "请在子查询中聚合,在外层计算", "aggregate in a subquery and compute outside", both1416},
-	FunctionNotAllowed: {"许可清单不允许在此使用该函数:%s", "the reviewed list does not allow the function %s here", "改用清单许可的函数(涉及受保护的表时可用的更少)", "use a function that the list allows (fewer beside protected tables)", domain16},
+	FunctionNotAllowed: {"许可清单不允许在此使用该函数:%s", "the reviewed list does not allow the function %s here", "改用清单许可的函数", "use a function that the list allows", domain16},
 	NotGrouped:         {"未分组的列只能出现在聚合函数中:%s", "%s must appear in GROUP BY or inside an aggregate", "加入 GROUP BY", "add it to GROUP BY", domain16},
 	MisplacedAggregate: {"此处不能使用聚合函数:%s", "the aggregate %s is not allowed here", "在子查询中聚合,或写进 HAVING", "aggregate in a subquery, or write the condition into HAVING", domain16},
 	ComputeOnlyProjected: {"仅供计算的列不得输出:%s", "the compute-only column %s must not leave",

@@ -230,7 +230,7 @@ func (p *plain) table(t *ast.Table, e *env) {
 func (p *plain) call(f *Function, catalog, schema, name string, args []ast.Expr, n ast.Node) {
 	if f == nil || f.Class == RefusedClass || catalog != "" || schema != "" && fold(schema) != "main" {
 		p.fault(FunctionNotAllowed, n, name, "")
-		p.explain(f)
+		p.explain(f, name)
 		return
 	}
 	p.facts.functions[name] = true
