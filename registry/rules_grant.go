@@ -19,16 +19,11 @@ func (c *change) grant() {
 			c.fault(CodeImmutable, "/spec/status", "NJ24-15", say("a revoked grant stays revoked; apply a new one", "已撤销的授权不得恢复,请重新申请"))
 		}
 	}
-	scenario, okS := ref[Scenario](c, KindScenario, now.Scenario, "/spec/scenario")
+	scenario, lic, okS := c.scenarioOf(now.Scenario)
 	data, okD := ref[Dataset](c, KindDataset, now.Dataset, "/spec/dataset")
 	if !okS || !okD {
 		return
 	}
-	lic, okL := ref[License](c, KindLicense, scenario.License, "/spec/scenario")
-	if !okL {
-		return
-	}
-	c.zone = lic.Zone
 	zone, okZ := ref[Zone](c, KindZone, lic.Zone, "/spec/scenario")
 	if !okZ {
 		return
@@ -84,6 +79,20 @@ func (c *change) grantScope(g Grant, s Scenario, lic License, d Dataset) {
 	}
 	c.inside("/spec/from", g.From, g.Until, s.Period.From, s.Period.Until, "scenario "+g.Scenario)
 	c.inside("/spec/from", g.From, g.Until, lic.Start, lic.End, "license "+s.License)
+}
+
+// scenarioOf returns the scenario that the document belongs to, and its license,
+// whose zone becomes the change's.
+func (c *change) scenarioOf(name string) (Scenario, License, bool) {
+	scenario, ok := ref[Scenario](c, KindScenario, name, "/spec/scenario")
+	if !ok {
+		return scenario, License{}, false
+	}
+	lic, ok := ref[License](c, KindLicense, scenario.License, "/spec/scenario")
+	if ok {
+		c.zone = lic.Zone
+	}
+	return scenario, lic, ok
 }
 
 func (c *change) grantColumns(g Grant, d Dataset) {

@@ -21,15 +21,10 @@ func (c *change) request() {
 			c.fault(CodeImmutable, "/spec/status", "NJ24-15", say("a filed request never changes; draw up a new one", "已提交的数据申请不得变更,请另行申请"))
 		}
 	}
-	scenario, ok := ref[Scenario](c, KindScenario, now.Scenario, "/spec/scenario")
+	scenario, lic, ok := c.scenarioOf(now.Scenario)
 	if !ok {
 		return
 	}
-	lic, ok := ref[License](c, KindLicense, scenario.License, "/spec/scenario")
-	if !ok {
-		return
-	}
-	c.zone = lic.Zone
 	operator := party{RoleOperator, lic.Operator}
 	if !operator.admits(c.actor) {
 		c.fault(CodeRole, "", "NJ24-15", say("%s has no part in this request", "%s 与该数据申请无关,无权提交", c.by))

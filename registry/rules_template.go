@@ -16,15 +16,10 @@ func (c *change) template() {
 			c.fault(CodeImmutable, "/spec/status", "NJ24-13", say("a revoked template stays revoked; apply a new one", "已撤销的模板不得恢复,请另立新的模板"))
 		}
 	}
-	scenario, ok := ref[Scenario](c, KindScenario, now.Scenario, "/spec/scenario")
+	scenario, lic, ok := c.scenarioOf(now.Scenario)
 	if !ok {
 		return
 	}
-	lic, ok := ref[License](c, KindLicense, scenario.License, "/spec/scenario")
-	if !ok {
-		return
-	}
-	c.zone = lic.Zone
 	zone, ok := ref[Zone](c, KindZone, lic.Zone, "/spec/scenario")
 	if !ok {
 		return
