@@ -228,6 +228,17 @@ spec: {title: 另一公司, kind: operator, org_form: legal_person, credit_code:
 			t.Errorf("%s sees %d templates, %v, want %d", who, len(docs), err, want)
 		}
 	}
+	x, err := explain(t, d, querytest.Purpose, "SELECT address FROM persons")
+	if err != nil || x.Request == nil {
+		t.Fatalf("%+v, %v", x, err)
+	}
+	d.Apply("li.op", string(encoded(t, x.Request)))
+	for who, want := range map[string]int{"li.op": 1, "wang.op": 0, "sun.health": 1} {
+		docs, err := d.Engine.Documents(t.Context(), d.Subject(who), "datarequest", "")
+		if err != nil || len(docs) != want {
+			t.Errorf("%s sees %d data requests, %v, want %d", who, len(docs), err, want)
+		}
+	}
 	if _, err := d.Engine.Documents(t.Context(), d.Subject("wang.op"), "template", "people"); querytest.Code(err) != "NOT_FOUND" {
 		t.Errorf("a stranger gets the template: %v", err)
 	}

@@ -46,7 +46,7 @@ func ref[T any](c *change, kind, name, path string) (T, bool) {
 	}
 	v, err := load[T](c.tx.ctx, c.tx.r, c.tx.sql, kind, name)
 	if errors.Is(err, ErrNotFound) {
-		c.fault(CodeReference, path, "", say("no %s is named %s", "没有名为 %[2]s 的 %[1]s", kind, name))
+		c.missing(kind, name, path)
 		return zero, false
 	}
 	if err != nil {
@@ -54,6 +54,11 @@ func ref[T any](c *change, kind, name, path string) (T, bool) {
 		return zero, false
 	}
 	return v.Spec, true
+}
+
+// missing faults the name of a document that is not there.
+func (c *change) missing(kind, name, path string) {
+	c.fault(CodeReference, path, "", say("no %s is named %s", "没有名为 %[2]s 的 %[1]s", kind, name))
 }
 
 // specs decodes the new spec and, if there is one, the spec in force.

@@ -21,13 +21,17 @@ func filed(edits ...edit) registry.Document {
 func TestADataRequestIsItsOperators(t *testing.T) {
 	w := granted(t)
 	w.must("carol", organization("other", "operator"), person("otto", "other", "operator"), person("aud", "assessors", "auditor"))
-	for _, by := range []string{"zoe", "paul", "carol", "dave", "aud", "otto"} {
+	for _, by := range []string{"zoe", "paul", "carol", "dave", "aud"} {
 		w.refused(registry.CodeRole, by, request())
+	}
+	absent := w.refused(registry.CodeReference, "otto", request(set("scenario", "none")))
+	if f := w.refused(registry.CodeReference, "otto", request()); f.EN != strings.Replace(absent.EN, "none", "flu", 1) || f.Path != absent.Path {
+		t.Errorf("another operator is told %+v of a scenario that is there, %+v of one that is not", f, absent)
 	}
 	w.must("olga", request())
 
 	// Until it is filed, people of the operator change it, and nobody else.
-	w.refused(registry.CodeRole, "otto", request(set("until", "2026-11-30")))
+	w.refused(registry.CodeReference, "otto", request(set("until", "2026-11-30")))
 	w.must("oscar", request(set("until", "2026-11-30")))
 }
 

@@ -15,20 +15,20 @@ import (
 func (c *change) request() {
 	now, before := specs[DataRequest](c)
 	c.parent = now.Scenario
-	if before != nil {
-		c.fixed("/spec/scenario", before.Scenario, now.Scenario)
-		if before.Status == StatusSubmitted {
-			c.fault(CodeImmutable, "/spec/status", "NJ24-15", say("a filed request never changes; draw up a new one", "已提交的数据申请不得变更,请另行申请"))
-		}
-	}
 	scenario, lic, ok := c.scenarioOf(now.Scenario)
 	if !ok {
 		return
 	}
 	operator := party{RoleOperator, lic.Operator}
-	if !operator.admits(c.actor) {
-		c.fault(CodeRole, "", "NJ24-15", say("%s has no part in this request", "%s 与该数据申请无关,无权提交", c.by))
+	if !operator.admits(c.actor) { // whose scenario it is, and that there is one, is not theirs to know
+		c.missing(KindScenario, now.Scenario, "/spec/scenario")
 		return
+	}
+	if before != nil {
+		c.fixed("/spec/scenario", before.Scenario, now.Scenario)
+		if before.Status == StatusSubmitted {
+			c.fault(CodeImmutable, "/spec/status", "NJ24-15", say("a filed request never changes; draw up a new one", "已提交的数据申请不得变更,请另行申请"))
+		}
 	}
 	if lic.Status == StatusTerminated {
 		c.fault(CodeScope, "/spec/scenario", "NJ24-12", say("license %s is terminated", "协议 %s 已终止", scenario.License))
