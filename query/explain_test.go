@@ -51,6 +51,17 @@ func TestARefusedFunctionTellsWhy(t *testing.T) {
 	}
 }
 
+func TestAComparisonOfTwoTypesIsNamedAsItIsWritten(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 2})
+	for _, op := range []string{"=", "<>", "<", ">", "<=", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"} {
+		x, err := explain(t, d, querytest.Purpose, "SELECT count(*) FROM persons WHERE birth_date "+op+" 1960")
+		if err != nil || len(x.Reasons) != 1 || x.Reasons[0].Code != "TYPE_MISMATCH" || !strings.HasSuffix(x.Reasons[0].EN, ": "+op) {
+			t.Errorf("%s: %+v, %v, want TYPE_MISMATCH of %s", op, x, err, op)
+		}
+	}
+}
+
 func TestARefusalTellsEveryReason(t *testing.T) {
 	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})

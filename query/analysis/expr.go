@@ -322,7 +322,7 @@ func (x *lowering) compare(op ast.CompareOp, l, r operand, node ast.Node, condit
 	es := []ast.Expr{l.expr, r.expr}
 	if a.hard {
 		if _, ok := unify(es, []value{l.val, r.val}); !ok {
-			a.fault(TypeMismatch, node, string(op), "")
+			a.fault(TypeMismatch, node, symbols[op], "")
 		}
 	}
 	if c, ok := es[1].(*ast.Constant); ok && c.Type.ID == "BOOLEAN" {
