@@ -168,7 +168,7 @@ func (g *plainGrammar) literal(k kind) string {
 // subquery draws a query in an expression that mostly looks at the row around it.
 func (g *plainGrammar) subquery(k kind, p place) string {
 	t := g.table()
-	inner := source{g: g, members: []relation{{g.name("q"), columnsOfTable(t), ""}}}
+	inner := source{g: g, members: []relation{{g.name("q"), columnsOfTable(t)}}}
 	in := inner.rows().bare()
 	from := " FROM " + t.name + " AS " + quoted(inner.members[0].name)
 	where := " WHERE " + g.expr(boolKind, in, 1)

@@ -12,7 +12,6 @@ type source struct {
 	members []relation
 	star    int  // how many columns * gives, -1 if that takes thought
 	stored  bool // one table, its rows as they are stored
-	joined  bool // by JOIN with a condition
 }
 
 func kindOf(c openColumn) kind {
@@ -24,9 +23,16 @@ func kindOf(c openColumn) kind {
 	}
 }
 
+func columnsOfTable(t openTable) []seenColumn {
+	var out []seenColumn
+	for _, c := range t.columns {
+		out = append(out, seenColumn{c.name, kindOf(c)})
+	}
+	return out
+}
+
 // table draws a table.
 func (g *plainGrammar) table() openTable {
-	g.reads = true
 	return oneOf(g, g.tables...)
 }
 
@@ -61,7 +67,7 @@ func (g *plainGrammar) member() source {
 		if len(g.common) > 0 {
 			c := oneOf(g, g.common...)
 			a := g.name("t")
-			return source{g: g, sql: quoted(c.name) + " AS " + quoted(a), members: []relation{{a, c.columns, ""}}, star: len(c.columns)}
+			return source{g: g, sql: quoted(c.name) + " AS " + quoted(a), members: []relation{{a, c.columns}}, star: len(c.columns)}
 		}
 	}
 	return g.base()
@@ -71,20 +77,14 @@ func (g *plainGrammar) member() source {
 // for the columns, perhaps a sample of it.
 func (g *plainGrammar) base() source {
 	t := g.table()
-	r := relation{name: t.name, key: t.columns[0].name}
-	for _, c := range t.columns {
-		r.columns = append(r.columns, seenColumn{c.name, kindOf(c)})
-	}
-	sql := t.name
-	r.name = g.name("t")
-	sql += oneOf(g, " AS ", " ") + quoted(r.name)
+	r := relation{g.name("t"), columnsOfTable(t)}
+	sql := t.name + oneOf(g, " AS ", " ") + quoted(r.name)
 	if g.one(8) {
 		var names []string
 		for i := range 1 + g.IntN(len(t.columns)) {
 			names = append(names, g.name("a"))
 			r.columns[i].ref = names[i]
 		}
-		r.key = names[0]
 		sql += "(" + strings.Join(quotedAll(names), ", ") + ")"
 	}
 	if g.one(12) {
@@ -115,7 +115,7 @@ func (g *plainGrammar) derived() source {
 // calls draws a table function.
 func (g *plainGrammar) calls() source {
 	a, c := g.name("f"), g.name("c")
-	r := relation{name: a, columns: []seenColumn{{c, wholeKind}}, key: c}
+	r := relation{name: a, columns: []seenColumn{{c, wholeKind}}}
 	as := fmt.Sprintf(" AS %s(%s)", quoted(a), quoted(c))
 	switch g.IntN(7) {
 	case 0:
@@ -123,23 +123,21 @@ func (g *plainGrammar) calls() source {
 	case 1:
 		return source{g: g, sql: fmt.Sprintf("generate_series(%d, %d, 2)", g.IntN(3), 3+g.IntN(5)) + as, members: []relation{r}, star: 1}
 	case 2:
-		r.columns[0].kind, r.key = textKind, ""
+		r.columns[0].kind = textKind
 		return source{g: g, sql: "unnest(['x', NULL, '名', 'x'])" + as, members: []relation{r}, star: 1}
 	case 3:
 		n := g.name("n")
 		r.columns = append(r.columns, seenColumn{n, wholeKind})
-		r.columns[0].kind, r.key = dateKind, n
+		r.columns[0].kind = dateKind
 		return source{g: g, sql: fmt.Sprintf("unnest([DATE '2024-01-01', NULL]) WITH ORDINALITY AS %s(%s, %s)", quoted(a), quoted(c), quoted(n)), members: []relation{r}, star: 2}
 	case 4:
 		r.columns[0].kind = timeKind
 		return source{g: g, sql: "range(TIMESTAMP '2024-01-01', TIMESTAMP '2024-01-03', INTERVAL 1 DAY)" + as, members: []relation{r}, star: 1}
 	case 5:
 		t := g.table()
-		r.key = ""
 		return source{g: g, sql: fmt.Sprintf("unnest((SELECT list(%s ORDER BY 1) FROM %s))", t.columns[0].name, t.name) + as, members: []relation{r}, star: 1}
 	}
 	r.columns = []seenColumn{{"key", textKind}, {"type", textKind}}
-	r.key = ""
 	return source{g: g, sql: fmt.Sprintf(`%s('{"a":1,"b":[true,null]}') AS %s`, oneOf(g, "json_each", "json_tree"), quoted(a)), members: []relation{r}, star: -1}
 }
 
@@ -152,7 +150,6 @@ func (g *plainGrammar) values() source {
 		rows = append(rows, fmt.Sprintf("(%d, CAST(%s AS %s))", i, g.expr(k[1], none, 1), k[1]))
 	}
 	r := relation{name: g.name("v"), columns: []seenColumn{{g.name("c"), k[0]}, {g.name("c"), k[1]}}}
-	r.key = r.columns[0].ref
 	return source{g: g, sql: fmt.Sprintf("(VALUES %s) AS %s(%s, %s)", strings.Join(rows, ", "), quoted(r.name), quoted(r.columns[0].ref), quoted(r.columns[1].ref)), members: []relation{r}, star: 2}
 }
 
@@ -168,17 +165,12 @@ func (g *plainGrammar) described() source {
 
 // pivot draws PIVOT of a table in FROM.
 func (g *plainGrammar) pivot() source {
-	g.reads = true
 	r := relation{name: g.name("p")}
-	use, kinds := "count(*)", []kind{wholeKind, wholeKind}
-	if g.one(2) {
-		use, kinds = "max(days) AS m", []kind{wholeKind, wholeKind}
-	}
-	r.columns = []seenColumn{{"code", textKind}, {"yes", kinds[0]}, {"no", kinds[1]}}
+	use := oneOf(g, "count(*)", "max(days) AS m")
+	r.columns = []seenColumn{{"code", textKind}, {"yes", wholeKind}, {"no", wholeKind}}
 	sql := fmt.Sprintf("stays PIVOT (%s FOR urgent IN (true AS yes, false AS no) GROUP BY code) AS %s(code, yes, no)", use, quoted(r.name))
-	r.key = "code"
 	if g.one(3) {
-		r.columns, r.key = []seenColumn{{"a1", wholeKind}, {"b1", wholeKind}}, ""
+		r.columns = []seenColumn{{"a1", wholeKind}, {"b1", wholeKind}}
 		sql = fmt.Sprintf("(SELECT code, days, rank FROM stays JOIN kinds USING (code)) PIVOT (sum(days)::BIGINT AS s FOR code IN ('A' AS a, 'B' AS b) rank IN (1, 2)) AS %s(a1, a2, b1, b2)", quoted(r.name))
 	}
 	return source{g: g, sql: sql, members: []relation{r}, star: -1}
@@ -186,7 +178,6 @@ func (g *plainGrammar) pivot() source {
 
 // unpivot draws UNPIVOT of a table in FROM.
 func (g *plainGrammar) unpivot() source {
-	g.reads = true
 	r := relation{name: g.name("u"), columns: []seenColumn{{"line", wholeKind}, {"code", textKind}, {"month", textKind}, {"amount", wholeKind}}}
 	what := oneOf(g, "amount FOR month IN (jan, feb, mar)", "amount FOR month IN (jan AS 一月, mar)", "amount FOR month IN (jan, feb + 1, mar)",
 		"amount FOR month IN (COLUMNS(* EXCLUDE (line, code)))")
@@ -197,7 +188,6 @@ func (g *plainGrammar) unpivot() source {
 }
 
 func (g *plainGrammar) pivotStatement() string {
-	g.reads = true
 	return oneOf(g, "PIVOT stays ON code IN ('A', 'B', 'C') USING count(*), max(days) AS 最多 GROUP BY urgent ORDER BY ALL",
 		"PIVOT (SELECT code, days, urgent FROM stays) ON urgent IN (true, false) USING sum(days)::BIGINT",
 		"FROM (PIVOT wards ON code IN ('A', 'B'), public IN (true, false) USING min(beds) GROUP BY tags)",
@@ -205,7 +195,6 @@ func (g *plainGrammar) pivotStatement() string {
 }
 
 func (g *plainGrammar) unpivotStatement() string {
-	g.reads = true
 	return oneOf(g, "UNPIVOT sums ON jan, feb, mar INTO NAME 月 VALUE 数 ORDER BY ALL", "UNPIVOT sums ON (jan, feb) AS a, (feb, mar) AS b INTO NAME pair VALUE x, y",
 		"UNPIVOT (SELECT line, jan, feb FROM sums) ON COLUMNS('jan|feb') INTO NAME n VALUE v", "FROM sums UNPIVOT (v FOR n IN (* EXCLUDE (line, code)))")
 }
@@ -220,9 +209,6 @@ func (g *plainGrammar) join(s source) source {
 	star := -1
 	if s.star >= 0 && t.star >= 0 {
 		star = s.star + t.star
-	}
-	if s.joined && g.one(4) {
-		s.sql = "(" + s.sql + ")"
 	}
 	right := t.sql
 	if strings.Contains(right, "PIVOT (") || strings.Contains(right, "PIVOT INCLUDE") {
@@ -282,13 +268,7 @@ func equalPair(g *plainGrammar, left, right []relation) (l, r string, ok bool) {
 // positional draws a join of two tables row by row, as they are stored.
 func (g *plainGrammar) positional() source {
 	a, b := g.table(), g.table()
-	r, s := relation{name: g.name("t")}, relation{name: g.name("t")}
-	for _, c := range a.columns {
-		r.columns = append(r.columns, seenColumn{c.name, kindOf(c)})
-	}
-	for _, c := range b.columns {
-		s.columns = append(s.columns, seenColumn{c.name, kindOf(c)})
-	}
+	r, s := relation{g.name("t"), columnsOfTable(a)}, relation{g.name("t"), columnsOfTable(b)}
 	return source{g: g, sql: fmt.Sprintf("%s AS %s POSITIONAL JOIN %s AS %s", a.name, quoted(r.name), b.name, quoted(s.name)), members: []relation{r, s}, star: len(a.columns) + len(b.columns)}
 }
 
@@ -301,25 +281,18 @@ func (g *plainGrammar) asOf() source {
 	for kindOf(b.columns[0]) != wholeKind {
 		b = g.table()
 	}
-	r, s := relation{name: g.name("t")}, relation{name: g.name("t")}
-	for _, c := range a.columns {
-		r.columns = append(r.columns, seenColumn{c.name, kindOf(c)})
-	}
-	for _, c := range b.columns {
-		s.columns = append(s.columns, seenColumn{c.name, kindOf(c)})
-	}
+	r, s := relation{g.name("t"), columnsOfTable(a)}, relation{g.name("t"), columnsOfTable(b)}
 	return source{g: g, sql: fmt.Sprintf("%s AS %s ASOF %sJOIN %s AS %s ON %s.%s %s %s.%s", a.name, quoted(r.name), oneOf(g, "", "LEFT "), b.name, quoted(s.name),
 		quoted(r.name), quoted(a.columns[0].name), oneOf(g, ">=", ">", "<=", "<"), quoted(s.name), quoted(b.columns[0].name)), members: []relation{r, s}, star: len(a.columns) + len(b.columns)}
 }
 
 // merged draws a join by columns of one name.
 func (g *plainGrammar) merged() source {
-	g.reads = true
 	a, b := g.name("t"), g.name("t")
 	how := oneOf(g, "JOIN", "LEFT JOIN", "FULL JOIN", "RIGHT JOIN", "SEMI JOIN", "ANTI JOIN", "NATURAL")
-	left := relation{a, []seenColumn{{"title", textKind}, {"rank", wholeKind}}, ""}
-	right := relation{b, []seenColumn{{"line", wholeKind}, {"jan", wholeKind}}, ""}
-	merged := relation{"", []seenColumn{{"code", textKind}}, ""}
+	left := relation{a, []seenColumn{{"title", textKind}, {"rank", wholeKind}}}
+	right := relation{b, []seenColumn{{"line", wholeKind}, {"jan", wholeKind}}}
+	merged := relation{"", []seenColumn{{"code", textKind}}}
 	switch how {
 	case "NATURAL":
 		return source{g: g, sql: fmt.Sprintf("kinds AS %s NATURAL %sJOIN sums AS %s", quoted(a), oneOf(g, "", "LEFT ", "FULL "), quoted(b)), members: []relation{merged, left, right}, star: 8}
@@ -333,7 +306,7 @@ func (g *plainGrammar) merged() source {
 func (g *plainGrammar) lateral(s source) source {
 	t := g.table()
 	in, out := g.name("t"), relation{name: g.name("l"), columns: []seenColumn{{"n", wholeKind}, {"x", textKind}}}
-	inner := source{g: g, members: []relation{{in, columnsOfTable(t), t.columns[0].name}}}
+	inner := source{g: g, members: []relation{{in, columnsOfTable(t)}}}
 	both := source{g: g, members: append(append([]relation{}, s.members...), inner.members...)}
 	l, r, ok := equalPair(g, s.members, inner.members)
 	if !ok {
@@ -349,14 +322,6 @@ func (g *plainGrammar) lateral(s source) source {
 		sql = s.sql + " LEFT JOIN LATERAL (" + q + ") AS " + quoted(out.name) + " ON true"
 	}
 	return source{g: g, sql: sql, members: append(append([]relation{}, s.members...), out), star: -1}
-}
-
-func columnsOfTable(t openTable) []seenColumn {
-	var out []seenColumn
-	for _, c := range t.columns {
-		out = append(out, seenColumn{c.name, kindOf(c)})
-	}
-	return out
 }
 
 // stars draws a SELECT of * in one of its forms over f.

@@ -33,7 +33,6 @@ type seenColumn struct {
 type relation struct {
 	name    string
 	columns []seenColumn // ref is the bare name
-	key     string       // a column without two equal values, "" if none is known
 }
 
 // plainGrammar draws SELECT statements over tables that run and whose results
@@ -46,7 +45,6 @@ type plainGrammar struct {
 	common []relation // common tables that may be named here
 	fresh  int        // numbers names
 	budget int        // how many more parts there may be, about
-	reads  bool       // a table is read
 
 	named bool // every column has a name: those that the engine gives show how a lambda was written, and the type of a parameter
 
@@ -84,13 +82,13 @@ func (g *plainGrammar) asIs(name string) string {
 // statement draws the i-th statement. What is rare has its turn.
 func (g *plainGrammar) statement(i int) string {
 	for {
-		g.common, g.fresh, g.budget, g.reads = nil, 0, 20+g.IntN(60), false
+		g.common, g.fresh, g.budget = nil, 0, 20+g.IntN(60)
 		g.parameterized = i%25 == 12
 		g.named = g.parameterized
 		sql := g.root(i % 40)
 		g.parameter = strings.Contains(sql, parameterText)
-		g.reads = slices.ContainsFunc(g.tables, func(t openTable) bool { return strings.Contains(sql, " "+t.name) }) // what was drawn may have been dropped
-		if g.reads && g.parameter == g.parameterized && len(sql) < 20_000 {
+		reads := slices.ContainsFunc(g.tables, func(t openTable) bool { return strings.Contains(sql, " "+t.name) }) // what was drawn may have been dropped
+		if reads && g.parameter == g.parameterized && len(sql) < 20_000 {
 			return sql
 		}
 	}
