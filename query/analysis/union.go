@@ -13,7 +13,7 @@ func (a *analyzer) query(q ast.Query, e *env, root bool) *block {
 	switch q := q.(type) {
 	case *ast.Select:
 		if v, ok := q.From.(*ast.Values); ok {
-			return a.query(listed(q, v), e, root)
+			return a.query(a.listed(q, v), e, root)
 		}
 		return a.block(q, e, root)
 	case *ast.SetOperation:
@@ -29,12 +29,20 @@ func (a *analyzer) query(q ast.Query, e *env, root bool) *block {
 	return a.block(&ast.Select{List: []ast.Expr{untypedNull()}, From: &ast.Empty{}}, e, root)
 }
 
-// listed writes VALUES as rows without a table, put one below the other.
-func listed(s *ast.Select, v *ast.Values) ast.Query {
+// listed writes VALUES as rows without a table, put one below the other. The engine
+// takes no aggregate there: it is not over those rows.
+func (a *analyzer) listed(s *ast.Select, v *ast.Values) ast.Query {
 	var rows []ast.Query
 	for _, row := range v.Rows {
 		one := &ast.Select{From: &ast.Empty{}}
 		for i, e := range row {
+			ast.Walk(e, func(n ast.Node) bool {
+				if f, ok := n.(*ast.Function); ok && aggregate(f.Name) {
+					a.fault(MisplacedAggregate, f, f.Name, "")
+				}
+				_, inner := n.(ast.Query)
+				return !inner
+			})
 			one.List = append(one.List, as("col"+itoa(i), ast.CloneExpr(e)))
 		}
 		rows = append(rows, one)
@@ -56,7 +64,7 @@ func listed(s *ast.Select, v *ast.Values) ast.Query {
 func (a *analyzer) union(q *ast.SetOperation, e *env) *block {
 	b := &block{a: a, set: &ast.SetOperation{Kind: q.Kind, All: q.All}}
 	for _, in := range q.Inputs {
-		part := a.query(input(in), e, false)
+		part := a.query(a.input(in), e, false)
 		b.parts = append(b.parts, part)
 		b.control = b.control.with(part.control)
 		b.live = append(b.live, part.live...)
@@ -85,13 +93,13 @@ func (a *analyzer) union(q *ast.SetOperation, e *env) *block {
 
 // input writes an input of a set operation as a SELECT: one of another kind, or a
 // list of values, as the source of it.
-func input(q ast.Query) ast.Query {
+func (a *analyzer) input(q ast.Query) ast.Query {
 	if s, ok := q.(*ast.Select); ok {
 		v, ok := s.From.(*ast.Values)
 		if !ok {
 			return q
 		}
-		q = listed(s, v)
+		q = a.listed(s, v)
 	}
 	if s, ok := q.(*ast.SetOperation); ok {
 		return &ast.Select{List: []ast.Expr{&ast.Star{Meta: none()}}, From: &ast.Derived{Location: ast.NoLocation, Alias: "set_operation", Query: s}}
