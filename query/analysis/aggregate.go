@@ -137,6 +137,8 @@ func (b *block) argument(f *Function, e *ast.Function, arg ast.Expr, v value) bo
 		a.fault(ComputeOnlyExpression, e.Args[0], v.name(), v.name(), v.path...)
 	case !own:
 		a.fault(AggregateArgument, e, e.Name, "")
+	case (f.Reveals || e.Distinct) && len(v.secret) == 0 && len(append(b.shows(v), v.tells...)) > 0:
+		a.fault(AggregateReveals, e, e.Name, "", v.path...) // it equals one that must not be told
 	case f.Reveals && (len(v.secret) > 0 || v.perEntity || !v.clear()):
 		a.fault(AggregateReveals, e, e.Name, "", v.path...)
 	case v.token && f.Name != "count":

@@ -19,6 +19,7 @@ package analysis
 
 import (
 	"fmt"
+	"strings"
 
 	"zonebox/query/ast"
 )
@@ -263,6 +264,9 @@ type table struct {
 
 // fold lowers ASCII letters, as the engine compares identifiers.
 func fold(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return 'A' <= r && r <= 'Z' }) < 0 {
+		return s
+	}
 	b := []byte(s)
 	for i, c := range b {
 		if 'A' <= c && c <= 'Z' {

@@ -21,8 +21,12 @@ type block struct {
 	links     []link
 	spanning  []ast.Node // conditions over several tables that are no equality
 	control   control
+	asked     []asked
+	tellers   []teller // of the first toldAt links
+	toldAt    int
 
 	list       []*chosen
+	listAt     map[string]int // the first of list that a folded name may stand for
 	aggregated bool
 	keys       []key
 	keyAt      map[string]int // keys by their print
@@ -73,7 +77,7 @@ type key struct {
 
 // block lowers a SELECT. root tells that its rows are the answer.
 func (a *analyzer) block(s *ast.Select, e *env, root bool) *block {
-	b := &block{a: a, root: root, keyAt: map[string]int{}}
+	b := &block{a: a, root: root, keyAt: map[string]int{}, listAt: map[string]int{}}
 	for i := range s.With {
 		a.reserved(s.With[i].Name, s.With[i].Query)
 		e = &env{up: e, name: fold(s.With[i].Name), def: common{&s.With[i], e}}
@@ -89,6 +93,11 @@ func (a *analyzer) block(s *ast.Select, e *env, root bool) *block {
 		b.live = append(b.live, r.live...)
 	}
 	b.choose(s.List)
+	for i, c := range b.list {
+		if _, taken := b.listAt[fold(c.name)]; c.named && !taken {
+			b.listAt[fold(c.name)] = i
+		}
+	}
 	if s.Where != nil {
 		b.out.Where = b.condition(&lowering{b: b, scope: &b.scope, clause: clauseWhere, aliases: b.list}, s.Where, true)
 	}
@@ -232,6 +241,9 @@ func (b *block) decided(x *lowering, cond ast.Expr, v value, holds bool, node as
 			b.links = append(b.links, link{l, r, holds})
 			columns = a.facts.join
 		}
+	}
+	if !equates {
+		b.asked = append(b.asked, asked{cond, node})
 	}
 	for _, s := range v.from {
 		columns[s.String()] = true

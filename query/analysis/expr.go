@@ -151,10 +151,8 @@ func (x *lowering) column(c *ast.Column) (ast.Expr, value) {
 }
 
 func (x *lowering) alias(name string) (*chosen, int) {
-	for i, it := range x.aliases {
-		if fold(it.name) == fold(name) && it.named {
-			return it, i
-		}
+	if i, ok := x.b.listAt[fold(name)]; ok && i < len(x.aliases) {
+		return x.aliases[i], i
 	}
 	return nil, 0
 }
@@ -307,7 +305,7 @@ func (x *lowering) compare(op ast.CompareOp, l, r operand, node ast.Node, condit
 		case len(s.self.val.secret) == 0:
 		case s.other.val.constant:
 			x.permit(s.self, granted(s.self.val, permission), condition, permission)
-		case op == ast.CompareEqual && joins(s.self.val, s.other.val) && !s.other.val.live:
+		case op == ast.CompareEqual && joins(s.self.val, s.other.val) && (!s.other.val.live || x.b.picked(s.other)):
 			// A table of known values turns a join into a comparison with constants.
 			x.permit(s.self, granted(s.self.val, "joinkey") && granted(s.self.val, "cmp_lit:=", "cmp_lit:in"), condition, "joinkey, cmp_lit:in")
 		case op == ast.CompareEqual && joins(s.self.val, s.other.val):

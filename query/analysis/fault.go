@@ -160,12 +160,18 @@ var texts = map[string]wording{
 	OrderNotOutput: {"记录级结果只能按输出列排序:%s", "record-level answers may be ordered by output columns only: %s", "把该排序键加入输出", "add the sort key to the output", both1416},
 }
 
+// maxFaults bounds how many are told: finding the place of each takes time.
+const maxFaults = 500
+
 // fault records a fault of code at node. name fills the sentence and, where the
 // hint has a place for it, hint does.
 func (a *analyzer) fault(code string, node ast.Node, name, hint string, path ...string) {
 	t, ok := texts[code]
 	if !ok {
 		panic("analysis: fault code " + code + " has no text")
+	}
+	if !a.trial && len(a.faults) >= maxFaults {
+		return
 	}
 	f := Fault{Code: code, Start: -1, End: -1, ZH: fill(t.zh, name), EN: fill(t.en, name),
 		HintZH: fill(t.hintZH, hint), HintEN: fill(t.hintEN, hint), Articles: t.articles, Path: path, About: name,

@@ -267,13 +267,14 @@ func (b *block) rename(names []string, node ast.Node) {
 
 // unique gives repeated names the suffixes the engine gives them.
 func unique(items []*item) {
-	seen := map[string]bool{}
+	seen, last := map[string]bool{}, map[string]int{}
 	for _, it := range items {
-		name, n := it.name, 0
+		name, n := it.name, last[fold(it.name)]
 		for seen[fold(name)] {
 			n++
 			name = it.name + "_" + itoa(n)
 		}
+		last[fold(it.name)] = n
 		it.name = name
 		seen[fold(name)] = true
 	}

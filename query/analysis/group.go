@@ -104,42 +104,6 @@ func (b *block) addKey(x *lowering, c *chosen) {
 	b.keys = append(b.keys, key{e, v, c.node})
 }
 
-// shows lists the compute-only columns that v tells by way of a join: the column
-// they equal, and every column of a plain table looked up by them.
-func (b *block) shows(v value) []value {
-	var out []value
-	for _, start := range b.links {
-		for _, s := range [][2]value{{start.left.val, start.right.val}, {start.right.val, start.left.val}} {
-			secret, other := s[0], s[1]
-			if len(secret.secret) == 0 || secret.origin == nil || len(other.secret) > 0 {
-				continue
-			}
-			looked := map[*reference]bool{}
-			if !other.live {
-				looked[other.refs[0]] = true
-			}
-			for grown := true; grown; {
-				grown = false
-				for _, l := range b.links {
-					for _, p := range [][2]value{{l.left.val, l.right.val}, {l.right.val, l.left.val}} {
-						if !p[1].live && looked[p[0].refs[0]] && !looked[p[1].refs[0]] {
-							looked[p[1].refs[0]], grown = true, true
-						}
-					}
-				}
-			}
-			tells := v.origin != nil && other.origin != nil && *v.origin == *other.origin
-			for _, r := range v.refs {
-				tells = tells || looked[r]
-			}
-			if tells {
-				out = append(out, secret)
-			}
-		}
-	}
-	return out
-}
-
 // project lowers the select list.
 func (b *block) project() {
 	for i, c := range b.list {
@@ -267,10 +231,8 @@ func (b *block) sortKey(e ast.Expr) (ast.Expr, value, int) {
 		return l, v, -1
 	}
 	if c, ok := e.(*ast.Column); ok && len(c.Names) == 1 {
-		for i, it := range b.list {
-			if it.named && fold(it.name) == fold(c.Names[0]) {
-				return number(i + 1), b.items[i].val, i
-			}
+		if i, ok := b.listAt[fold(c.Names[0])]; ok {
+			return number(i + 1), b.items[i].val, i
 		}
 	}
 	x := &lowering{b: b, scope: &b.scope, clause: clauseOrder, post: b.aggregated, aliases: b.list}
@@ -371,6 +333,7 @@ func bigint(n int64) ast.Expr {
 // finish adds what enforces the minimum group and what the block hands on.
 func (b *block) finish() {
 	a := b.a
+	b.indirect()
 	if len(b.live) > 0 {
 		for _, n := range b.spanning {
 			a.fault(ConditionSpansTables, n, a.text(n), "")
