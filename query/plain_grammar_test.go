@@ -71,14 +71,6 @@ func (g *plainGrammar) name(prefix string) string {
 
 func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
-// asIs writes a name without quotes where that is the same.
-func (g *plainGrammar) asIs(name string) string {
-	if strings.ContainsAny(name, ` "`) || g.one(3) {
-		return quoted(name)
-	}
-	return name
-}
-
 // statement draws the i-th statement. What is rare has its turn.
 func (g *plainGrammar) statement(i int) string {
 	for {
