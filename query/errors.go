@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
+
+	"zonebox/registry"
 )
 
 // Class tells what kind of answer an Error is. api maps it to an HTTP status,
@@ -125,6 +128,8 @@ var codes = map[string]code{
 		"由数据中心核查并重新装载", "the data centre must check the store and load again", []string{"NJ24-21"}},
 	"AUDIT_UNAVAILABLE": {ClassFailure, "审计记录无法写入,操作未执行", "the audit log cannot be written; the action did not happen",
 		"释放磁盘空间后重试", "free disk space and try again", []string{"YC22-34"}},
+	"DISK_FULL": {ClassFailure, "磁盘已满,操作未执行", "the disk is full; the action did not happen",
+		"释放域目录所在磁盘的空间后重试", "free space on the disk of the domain folder and try again", []string{"NJ24-21"}},
 	"STOPPED": {ClassFailure, "运行被终止,没有结果放行", "the run was stopped; nothing was released",
 		"稍后重试,或联系数据中心", "try again later, or ask the data centre", []string{"NJ24-23"}},
 	"INTERNAL": {ClassFailure, "内部错误,没有结果放行", "internal error; nothing was released",
@@ -171,11 +176,15 @@ func denied(details []Detail) *Error {
 	return e
 }
 
-// asError returns err as an *Error; anything else is INTERNAL with err as cause.
+// asError returns err as an *Error; anything else is DISK_FULL or INTERNAL with err
+// as cause.
 func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		return e
+	}
+	if registry.Full(err) || errors.Is(err, syscall.ENOSPC) {
+		return fail("DISK_FULL", fmt.Errorf("query: %w", err))
 	}
 	return fail("INTERNAL", fmt.Errorf("query: %w", err))
 }

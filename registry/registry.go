@@ -35,7 +35,7 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver
+	"modernc.org/sqlite"
 )
 
 var (
@@ -52,6 +52,17 @@ var (
 	// ErrInactive means that the person exists but is disabled.
 	ErrInactive = errors.New("person is disabled")
 )
+
+// sqliteFull is the code of SQLite where the disk has no room for a change
+// (SQLITE_FULL, sqlite.org/rescode.html).
+const sqliteFull = 13
+
+// Full reports whether err says that the disk had no room for a change, which
+// then did not happen.
+func Full(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqliteFull
+}
 
 // errUnchanged ends a write transaction that had nothing to write.
 var errUnchanged = errors.New("nothing changed")
