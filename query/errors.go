@@ -4,9 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
-
-	"zonebox/registry"
 )
 
 // Class tells what kind of answer an Error is. api maps it to an HTTP status,
@@ -183,7 +180,7 @@ func asError(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	if registry.Full(err) || errors.Is(err, syscall.ENOSPC) {
+	if noRoom(err) {
 		return fail("DISK_FULL", fmt.Errorf("query: %w", err))
 	}
 	return fail("INTERNAL", fmt.Errorf("query: %w", err))

@@ -43,8 +43,8 @@ func TestAFailureBesideProtectedRowsIsOneAnswer(t *testing.T) {
 		{"another tree", wrapped(sandbox.ErrTree), "INTERNAL", "TREE"},
 		{"isolation", wrapped(sandbox.ErrIsolation), "INTERNAL", "ISOLATION"},
 		{"use", wrapped(sandbox.ErrUse), "INTERNAL", "HOST"},
-		{"a full disk", fmt.Errorf("write: %w", syscall.ENOSPC), "INTERNAL", "DISK"},
-		{"a quota", fmt.Errorf("write: %w", syscall.EDQUOT), "INTERNAL", "DISK"},
+		{"a full disk", fmt.Errorf("write: %w", syscall.ENOSPC), "DISK_FULL", "DISK"},
+		{"a quota", fmt.Errorf("write: %w", syscall.EDQUOT), "DISK_FULL", "DISK"},
 		{"anything", errors.New("anything"), "INTERNAL", "HOST"},
 	} {
 		if got := intentOf(t.Context(), false).runError(c.err); got.Code != c.code {

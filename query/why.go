@@ -99,7 +99,7 @@ func causeOf(cause error) string {
 		return "KILLED"
 	case errors.As(cause, &broken):
 		return "DATA"
-	case errors.Is(cause, syscall.ENOSPC), errors.Is(cause, syscall.EDQUOT):
+	case noRoom(cause):
 		return "DISK"
 	case errors.Is(cause, errUnlogged):
 		return "AUDIT"
@@ -107,4 +107,9 @@ func causeOf(cause error) string {
 		return "CLIENT_GONE"
 	}
 	return "HOST"
+}
+
+// noRoom reports whether err says that a disk or a quota had no room left.
+func noRoom(err error) bool {
+	return registry.Full(err) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

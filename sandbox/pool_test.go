@@ -132,13 +132,16 @@ func TestStartsThatKeepFailingAreToldAndDoNotHang(t *testing.T) {
 		{sandbox.ErrIsolation, time.Second},
 	} {
 		var healed atomic.Bool
+		taken := make(chan struct{}) // the one worker there is
 		p := starts(t, sandbox.Config{Pool: 2}, func(n int64) error {
 			if n > 0 && !healed.Load() {
+				<-taken
 				return fmt.Errorf("start worker: %w", c.cause)
 			}
 			return nil
 		})
 		s, err := p.Start(t.Context())
+		close(taken)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -172,12 +172,12 @@ func (x *lowering) key(e ast.Expr) (key, bool) {
 		return key{}, false
 	}
 	a := x.b.a
-	faults, raised, trial := len(a.faults), a.raised, a.trial
+	faults, trial := len(a.faults), a.trial
 	a.trial = true
 	row := *x
 	row.post, row.cells = false, nil
 	l, _ := row.lower(e, false)
-	bad := a.raised > raised // one that is on record already is one too
+	bad := len(a.faults) > faults
 	a.faults, a.trial = a.faults[:faults], trial
 	if bad {
 		return key{}, false

@@ -170,7 +170,6 @@ func (a *analyzer) fault(code string, node ast.Node, name, hint string, path ...
 	if !ok {
 		panic("analysis: fault code " + code + " has no text")
 	}
-	a.raised++
 	if !a.trial && len(a.faults) >= maxFaults {
 		return
 	}

@@ -63,8 +63,8 @@ func (b *block) ordinal(e ast.Expr) *chosen {
 
 func (b *block) addKey(x *lowering, c *chosen) {
 	a := b.a
-	raised := a.raised
-	defer func() { b.broken = b.broken || a.raised > raised }()
+	faults := len(a.faults)
+	defer func() { b.broken = b.broken || len(a.faults) > faults }()
 	var e ast.Expr
 	var v value
 	if c.visible != nil {

@@ -27,7 +27,6 @@ type analyzer struct {
 	scans      map[*table]map[string]bool // columns read, by table; of subqueries while they are lowered
 	facts      facts
 	faults     []Fault
-	raised     int                      // how many faults came up, on record or not
 	asked      map[*ast.Subquery]*block // queries in expressions, lowered
 	trial      bool                     // lowering to compare only: leave no trace
 	around     []*scope                 // of the queries that subqueries in expressions stand in, outermost first
