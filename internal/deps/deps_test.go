@@ -18,6 +18,7 @@ var allowed = map[string][]string{
 	"internal/city":         {},
 	"internal/deps":         {},
 	"masking":               {"internal/raw"},
+	"masking/china":         {},
 	"zone":                  {"internal/raw", "masking"},
 	"sandbox/internal/wire": {},
 	"sandbox":               {"sandbox/internal/wire"},
