@@ -60,7 +60,7 @@ FUZZTIME ?= 60s
 fuzz: fuzz-gate fuzz-worker
 
 fuzz-gate:
-	@set -e; for t in query/ast:FuzzParse query/ast:FuzzDecode query/analysis:FuzzAnalyze sandbox/internal/wire:FuzzRead sandbox:FuzzDecode sandbox:FuzzMessages release:FuzzCounts masking/china:FuzzEverything; do \
+	@set -e; for t in query/ast:FuzzParse query/ast:FuzzDecode query/analysis:FuzzAnalyze sandbox/internal/wire:FuzzRead sandbox:FuzzDecode sandbox:FuzzMessages release:FuzzCounts masking/china:FuzzEverything masking/detect:FuzzScan; do \
 		CGO_ENABLED=0 $(GO) test ./$${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; done
 
 fuzz-worker:

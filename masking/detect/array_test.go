@@ -1,0 +1,52 @@
+package detect_test
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"zonebox/masking/detect"
+)
+
+func TestAColumnIsScannedOnItsWayOut(t *testing.T) {
+	values := []string{"无", "联系13812345678", "11010519491231002X", "13912345678，13712345678", "无"}
+	want := map[detect.Class]detect.Tally{
+		detect.Mobile:     {Rows: 2, Sure: 1, First: 1},
+		detect.ResidentID: {Rows: 1, Sure: 1, First: 2},
+	}
+	plain := texts(t, []string{values[0], "电话13812345678", values[2], values[3], values[4]})
+	got, err := detect.New(detect.Options{}).Array(plain)
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("Array = %v, %v, want %v", got, err, want)
+	}
+
+	b := array.NewDictionaryBuilder(memory.DefaultAllocator, &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}).(*array.BinaryDictionaryBuilder)
+	defer b.Release()
+	for i := range plain.Len() {
+		if err := b.AppendString(plain.(*array.String).Value(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.AppendNull()
+	coded := b.NewArray()
+	defer coded.Release()
+	if got, err := detect.New(detect.Options{}).Array(coded); err != nil || !maps.Equal(got, want) {
+		t.Errorf("Array of a dictionary = %v, %v, want %v", got, err, want)
+	}
+}
+
+// TestWhatRecipesLeaveIsNotTakenForTheRawValue: the scan of what leaves must not
+// refuse what masking made.
+func TestWhatRecipesLeaveIsNotTakenForTheRawValue(t *testing.T) {
+	for _, masked := range []string{
+		"****", "138****5678", "110105****002X", "1****X", "张****", "欧阳****", "6222****0128", "苏A****5", "a****@qq.com", "江苏省南京市鼓楼区****",
+		"1949-12", "1949", "320100", "320000000000", "[100, 200)", "0f2a9c4d5e6b7a8091a2b3c4d5e6f708", "12", "0.35", "2023-11-22", "2023-11-22 15:30:45", "10.22.0.0/16",
+	} {
+		if got, err := detect.New(detect.Options{}).Array(texts(t, []string{masked})); err != nil || len(got) != 0 {
+			t.Errorf("%q holds %v, %v, want nothing", masked, got, err)
+		}
+	}
+}
