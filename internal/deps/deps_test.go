@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"masking":               {"internal/raw"},
 	"masking/china":         {},
 	"masking/detect":        {"masking/china"},
+	"masking/effect":        {},
 	"zone":                  {"internal/raw", "masking"},
 	"sandbox/internal/wire": {},
 	"sandbox":               {"sandbox/internal/wire"},
