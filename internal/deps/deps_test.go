@@ -17,10 +17,12 @@ var allowed = map[string][]string{
 	"internal/raw":          {},
 	"internal/city":         {},
 	"internal/deps":         {},
+	"internal/interleave":   {},
 	"masking":               {"internal/raw"},
 	"masking/china":         {},
 	"masking/detect":        {"masking/china"},
 	"masking/effect":        {},
+	"masking/lanes":         {},
 	"zone":                  {"internal/raw", "masking"},
 	"sandbox/internal/wire": {},
 	"sandbox":               {"sandbox/internal/wire"},
@@ -46,6 +48,7 @@ var allowed = map[string][]string{
 
 // alsoInTests lists what only the test files of a package may import besides.
 var alsoInTests = map[string][]string{
+	"masking/lanes":  {"internal/interleave"},
 	"query":          {"internal/city", "query/ast/asttest", "query/querytest"},
 	"query/ast":      {"query/ast/asttest"},
 	"query/analysis": {"query/ast/asttest"},

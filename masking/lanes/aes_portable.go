@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package lanes
+
+func aesBlocks(key []byte) func(dst, src []byte) { return portableAES(key) }
