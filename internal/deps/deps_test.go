@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"masking/detect":        {"masking/china"},
 	"masking/effect":        {},
 	"masking/lanes":         {},
+	"masking/prf":           {"masking/lanes"},
 	"zone":                  {"internal/raw", "masking"},
 	"sandbox/internal/wire": {},
 	"sandbox":               {"sandbox/internal/wire"},
@@ -49,6 +50,7 @@ var allowed = map[string][]string{
 // alsoInTests lists what only the test files of a package may import besides.
 var alsoInTests = map[string][]string{
 	"masking/lanes":  {"internal/interleave"},
+	"masking/prf":    {"internal/interleave"},
 	"query":          {"internal/city", "query/ast/asttest", "query/querytest"},
 	"query/ast":      {"query/ast/asttest"},
 	"query/analysis": {"query/ast/asttest"},
@@ -73,7 +75,7 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":                 {"cmd/zonebox"},
 	"github.com/jedib0t/go-pretty":           {"cmd/zonebox"},
 	"github.com/schollz/progressbar":         {"cmd/zonebox"},
-	"github.com/tink-crypto/tink-go":         {"keys", "masking", "release", "zone"},
+	"github.com/tink-crypto/tink-go":         {"keys", "masking", "masking/prf", "release", "zone"},
 	"golang.org/x/crypto":                    {"keys"},
 	"github.com/apache/arrow-go/v18/parquet": {"cmd/zonebox", "internal/city", "sandbox", "sandbox/worker"},
 }
