@@ -32,6 +32,7 @@ require (
 
 // Tests only.
 require (
+	github.com/capitalone/fpe v1.2.1
 	github.com/google/go-cmp v0.7.0
 	github.com/rogpeppe/go-internal v1.16.0
 	pgregory.net/rapid v1.3.0
