@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"masking/china":         {},
 	"masking/detect":        {"masking/china"},
 	"masking/effect":        {},
+	"masking/ff1":           {"masking/lanes"},
 	"masking/lanes":         {},
 	"masking/prf":           {"masking/lanes"},
 	"zone":                  {"internal/raw", "masking"},
@@ -49,6 +50,7 @@ var allowed = map[string][]string{
 
 // alsoInTests lists what only the test files of a package may import besides.
 var alsoInTests = map[string][]string{
+	"masking/ff1":    {"internal/interleave"},
 	"masking/lanes":  {"internal/interleave"},
 	"masking/prf":    {"internal/interleave"},
 	"query":          {"internal/city", "query/ast/asttest", "query/querytest"},
