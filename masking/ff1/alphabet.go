@@ -2,6 +2,7 @@ package ff1
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -9,6 +10,7 @@ import (
 // case folding, no normalization. It is safe for concurrent use.
 type Alphabet struct {
 	letters []rune
+	radix   *radix
 
 	// Of an alphabet all in ASCII: the numeral of each byte, or none, and the
 	// letters two by two, by the number of the two numerals.
@@ -16,8 +18,8 @@ type Alphabet struct {
 	numerals [256]uint16
 	pairs    [][2]byte
 
-	// Of another: the numeral of each code point, or none, in pages of 256.
-	pages map[rune]*[256]int32
+	// The numeral of each code point, or -1, in pages of 256.
+	pages []*[256]int32
 }
 
 // none marks what is no letter; it is above every numeral of an alphabet in
@@ -31,13 +33,15 @@ func NewAlphabet(letters string) (*Alphabet, error) {
 	if !utf8.ValidString(letters) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrAlphabet)
 	}
-	a := &Alphabet{letters: []rune(letters), ascii: true, pages: map[rune]*[256]int32{}}
+	a := &Alphabet{letters: []rune(letters), ascii: true}
 	if len(a.letters) < 2 || len(a.letters) > maxRadix {
 		return nil, fmt.Errorf("%w: 2 to %d letters, not %d", ErrAlphabet, maxRadix, len(a.letters))
 	}
 	for i := range a.numerals {
 		a.numerals[i] = none
 	}
+	a.radix = newRadix(uint64(len(a.letters)))
+	a.pages = make([]*[256]int32, slices.Max(a.letters)>>8+1)
 	for i, r := range a.letters {
 		page := a.pages[r>>8]
 		if page == nil {
@@ -70,8 +74,6 @@ func NewAlphabet(letters string) (*Alphabet, error) {
 // Len returns the number of letters.
 func (a *Alphabet) Len() int { return len(a.letters) }
 
-func (a *Alphabet) radix() uint64 { return uint64(len(a.letters)) }
-
 // parse puts the numerals of value into dst and returns how many there are, or 0
 // if value is empty, too long for dst, or holds anything but letters.
 func (a *Alphabet) parse(dst []uint16, value []byte) int {
@@ -83,8 +85,11 @@ func (a *Alphabet) parse(dst []uint16, value []byte) int {
 				return 0 // not UTF-8
 			}
 		}
+		if int(r>>8) >= len(a.pages) || n == len(dst) {
+			return 0
+		}
 		page := a.pages[r>>8]
-		if page == nil || page[r&255] < 0 || n == len(dst) {
+		if page == nil || page[r&255] < 0 {
 			return 0
 		}
 		dst[n] = uint16(page[r&255])

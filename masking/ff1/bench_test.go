@@ -11,7 +11,7 @@ import (
 	"zonebox/masking/lanes"
 )
 
-const values = 4096
+const values = 1024
 
 // cost is FF1 over a column beside the ten blocks of a value that no way around
 // is known for.

@@ -2,7 +2,7 @@ package ff1
 
 import (
 	"math"
-	"math/bits"
+	"slices"
 )
 
 // Column is a column of values as Arrow lays out strings: value i is
@@ -99,17 +99,20 @@ func (c *Cipher) readASCII(w *work, i int, v []byte) int {
 		}
 		return len(v)
 	}
+	first, second := v[:s.u], v[s.u:]
 	var a, b uint64
 	var seen uint16
-	for _, x := range v[:s.u] {
-		d := numerals[x]
-		seen |= d
-		a = a*s.radix + uint64(d)
+	radix := s.radix.r
+	if s.v > s.u {
+		seen = numerals[second[0]]
+		b = uint64(seen)
+		second = second[1:]
 	}
-	for _, x := range v[s.u:] {
-		d := numerals[x]
-		seen |= d
-		b = b*s.radix + uint64(d)
+	for j, x := range first {
+		d, e := numerals[x], numerals[second[j]]
+		seen |= d | e
+		a = a*radix + uint64(d)
+		b = b*radix + uint64(e)
 	}
 	if seen >= none {
 		return 0
@@ -129,16 +132,8 @@ func (c *Cipher) readRunes(w *work, i int, v []byte) int {
 		copy(w.long.numerals[i][:], numerals[:n])
 		return n
 	}
-	w.a[i], w.b[i] = number(numerals[:s.u], s.radix), number(numerals[s.u:n], s.radix)
+	w.a[i], w.b[i] = s.radix.number(numerals[:s.u]), s.radix.number(numerals[s.u:n])
 	return n
-}
-
-func number(numerals []uint16, radix uint64) uint64 {
-	x := uint64(0)
-	for _, d := range numerals {
-		x = x*radix + uint64(d)
-	}
-	return x
 }
 
 // cipher enciphers or deciphers the first n values of w, the first of which is
@@ -198,12 +193,16 @@ func (c *Cipher) write(w *work, dst *Column, n int) {
 			switch {
 			case s.size == long:
 				data = c.alphabet.append(data, w.long.numerals[i][:l])
-			case s.size == narrow && c.alphabet.ascii:
-				data = c.appendNarrow(data, w.a[i], &s.half[0], s.u)
-				data = c.appendNarrow(data, w.b[i], &s.half[1], s.v)
+			case c.alphabet.ascii:
+				end := len(data)
+				data = slices.Grow(data, int(l))[:end+int(l)]
+				s.radix.putLetters(data[end:end+s.u], c.alphabet.pairs, w.a[i])
+				s.radix.putLetters(data[end+s.u:], c.alphabet.pairs, w.b[i])
 			default:
-				data = c.appendMedium(data, w.a[i], s.u)
-				data = c.appendMedium(data, w.b[i], s.v)
+				var numerals [MaxLength]uint16
+				s.radix.put(numerals[:s.u], w.a[i])
+				s.radix.put(numerals[s.u:l], w.b[i])
+				data = c.alphabet.append(data, numerals[:l])
 			}
 		}
 		if len(data) > math.MaxInt32 {
@@ -212,34 +211,4 @@ func (c *Cipher) write(w *work, dst *Column, n int) {
 		dst.Offsets = append(dst.Offsets, int32(len(data)))
 	}
 	dst.Data = data
-}
-
-// appendNarrow writes x < radix^n ≤ 2^32 with n letters. x·ceil(2^64/radix^n) is
-// x/radix^n as a fraction of 64 bits, too great by less than 2^-32; times radix,
-// what stands before the point is the next numeral, so one multiplication gives a
-// letter, or two by the pairs of the alphabet.
-func (c *Cipher) appendNarrow(dst []byte, x uint64, m *modulus, n int) []byte {
-	radix := c.alphabet.radix()
-	x *= m.scale
-	var d uint64
-	if n&1 == 1 {
-		d, x = bits.Mul64(x, radix)
-		dst = append(dst, byte(c.alphabet.letters[d]))
-	}
-	for range n / 2 {
-		d, x = bits.Mul64(x, radix*radix)
-		pair := c.alphabet.pairs[d]
-		dst = append(dst, pair[0], pair[1])
-	}
-	return dst
-}
-
-func (c *Cipher) appendMedium(dst []byte, x uint64, n int) []byte {
-	var numerals [MaxLength]uint16
-	radix := c.alphabet.radix()
-	for i := n - 1; i >= 0; i-- {
-		numerals[i] = uint16(x % radix)
-		x /= radix
-	}
-	return c.alphabet.append(dst, numerals[:n])
 }

@@ -23,7 +23,6 @@ package ff1
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 
 	"zonebox/masking/lanes"
 )
@@ -63,9 +62,9 @@ type Cipher struct {
 
 // New returns FF1 over alphabet by the block cipher blocks.
 func New(blocks *lanes.Cipher, alphabet *Alphabet) *Cipher {
-	c := &Cipher{blocks: blocks, alphabet: alphabet, minLength: minLength(alphabet.radix())}
+	c := &Cipher{blocks: blocks, alphabet: alphabet, minLength: minLength(alphabet.radix.r)}
 	for n := c.minLength; n <= MaxLength; n++ {
-		c.shapes[n] = newShape(alphabet.radix(), n)
+		c.shapes[n] = newShape(alphabet.radix, n)
 		c.long = c.long || c.shapes[n].size == long
 	}
 	return c
@@ -97,94 +96,39 @@ const (
 // names of SP 800-38G, algorithm 7: halves of u and v numerals, b bytes for the
 // greater one, and d bytes of y.
 type shape struct {
-	radix      uint64
-	n, u, v    int
-	b, d       int
-	size       size
-	half       [2]modulus // radix^u and radix^v unless size is long
-	chunk      int        // most numerals that 64 bits hold,
-	chunkPower uint64     // and radix to that
+	radix   *radix
+	n, u, v int
+	b, d    int
+	size    size
+	half    [2]modulus // radix^u and radix^v unless size is long
 }
 
 // newShape returns the shape of values of n numerals; 2 ≤ n ≤ MaxLength.
-func newShape(radix uint64, n int) shape {
-	s := shape{radix: radix, n: n, u: n / 2, v: n - n/2}
-	nbits := powerBits(radix, s.v)
+func newShape(r *radix, n int) shape {
+	s := shape{radix: r, n: n, u: n / 2, v: n - n/2}
+	nbits := r.powerBits(s.v)
 	s.b = (nbits + 7) / 8
 	s.d = 4*((s.b+3)/4) + 4
 	switch {
 	case nbits <= 32:
 		s.size = narrow
-	case nbits < 64, nbits == 64 && radix&(radix-1) != 0:
+	case nbits <= 64 && r.power(s.v) != 0: // 0 is 2^64
 		s.size = medium
 	default:
 		s.size = long
+		return s
 	}
-	if s.size != long {
-		s.half = [2]modulus{newModulus(power(radix, s.u)), newModulus(power(radix, s.v))}
-	}
-	s.chunkPower = 1
-	for hi, lo := bits.Mul64(1, radix); hi == 0; hi, lo = bits.Mul64(lo, radix) {
-		s.chunk, s.chunkPower = s.chunk+1, lo
-	}
+	s.half = [2]modulus{newModulus(r.power(s.u)), newModulus(r.power(s.v))}
 	return s
 }
 
 // p returns the block P of algorithm 7, step 5, for tweaks of t bytes.
 func (s *shape) p(t int) [lanes.BlockSize]byte {
 	return [lanes.BlockSize]byte{1, 2, 1,
-		byte(s.radix >> 16), byte(s.radix >> 8), byte(s.radix),
+		byte(s.radix.r >> 16), byte(s.radix.r >> 8), byte(s.radix.r),
 		rounds, byte(s.u),
 		byte(s.n >> 24), byte(s.n >> 16), byte(s.n >> 8), byte(s.n),
 		byte(t >> 24), byte(t >> 16), byte(t >> 8), byte(t)}
-}
-
-func power(radix uint64, n int) uint64 {
-	p := uint64(1)
-	for range n {
-		p *= radix
-	}
-	return p
-}
-
-// powerBits returns ceil(n·log2(radix)), the bits of radix^n - 1, exactly.
-func powerBits(radix uint64, n int) int {
-	var limbs [MaxLength/2*16/64 + 1]uint64 // little end first
-	limbs[0] = 1
-	for range n {
-		var carry uint64
-		for i := range limbs {
-			hi, lo := bits.Mul64(limbs[i], radix)
-			var c uint64
-			limbs[i], c = bits.Add64(lo, carry, 0)
-			carry = hi + c
-		}
-	}
-	var borrow uint64 = 1
-	total := 0
-	for i := range limbs {
-		limbs[i], borrow = bits.Sub64(limbs[i], 0, borrow)
-		if limbs[i] != 0 {
-			total = 64*i + bits.Len64(limbs[i])
-		}
-	}
-	return total
-}
-
-// modulus is a number with its reciprocals.
-type modulus struct {
-	m       uint64
-	inverse uint64 // floor(2^64 / m)
-	scale   uint64 // ceil(2^64 / m)
-}
-
-func newModulus(m uint64) modulus {
-	inverse, rest := bits.Div64(1, 0, m) // m > 1
-	scale := inverse
-	if rest > 0 {
-		scale++
-	}
-	return modulus{m, inverse, scale}
 }
 
 // domainError reports a domain of too few values.

@@ -1,6 +1,7 @@
 package ff1
 
 import (
+	"crypto/subtle"
 	"encoding/binary"
 	"math/bits"
 
@@ -21,8 +22,8 @@ const (
 // longWork is the further memory for such values.
 type longWork struct {
 	numerals [chunk][MaxLength]uint16
-	q        [maxQ][width * blockSize]byte
-	s        [maxS][width * blockSize]byte
+	q        [maxQ][width]block
+	s        [maxS][width]block
 }
 
 // words is a number of more than 64 bits, its least word first.
@@ -40,7 +41,6 @@ func (w *work) runLong(c *lanes.Cipher, s *shape, t Tweaks, values, group []int3
 	rest := t.Width % blockSize
 	qBlocks := (rest + 1 + s.b + blockSize - 1) / blockSize
 	sBlocks := (s.d + blockSize - 1) / blockSize
-	size := len(group) * blockSize
 	for range rounds {
 		// A and B change places in every round, here in name only: the numerals at
 		// the end are fed in even rounds and changed in odd ones, whichever way.
@@ -49,19 +49,19 @@ func (w *work) runLong(c *lanes.Cipher, s *shape, t Tweaks, values, group []int3
 			feed := w.long.half(i, s, even)
 			w.long.putQ(s, lane, qBlocks, t.of(values[lane])[t.Width-rest:], round, feed)
 		}
-		state := w.long.s[0][:size]
-		copy(state, w.start[:size])
+		state := w.long.s[0][:len(group)]
+		copy(state, w.start[:])
 		for k := range qBlocks {
-			xor(state, w.long.q[k][:size])
-			c.Blocks(state, state)
+			subtle.XORBytes(bytes(state), bytes(state), bytes(w.long.q[k][:len(group)]))
+			c.Blocks(bytes(state), bytes(state))
 		}
 		for j := 1; j < sBlocks; j++ { // step 6.iii
-			next := w.long.s[j][:size]
+			next := w.long.s[j][:len(group)]
 			copy(next, state)
-			for at := blockSize - 1; at < size; at += blockSize {
-				next[at] ^= byte(j)
+			for lane := range next {
+				next[lane][blockSize-1] ^= byte(j)
 			}
-			c.Blocks(next, next)
+			c.Blocks(bytes(next), bytes(next))
 		}
 		for lane, i := range group {
 			change := w.long.half(i, s, !even)
@@ -91,21 +91,21 @@ func (l *longWork) putQ(s *shape, lane, qBlocks int, rest []byte, round int, fee
 		q[end-1-k] = byte(x[k/8] >> (8 * (k % 8)))
 	}
 	for k := range qBlocks {
-		copy(l.q[k][lane*blockSize:], q[k*blockSize:][:blockSize])
+		l.q[k][lane] = block(q[k*blockSize:])
 	}
 }
 
-// number returns NUM of numerals, whose value has up to 64·maxNumber bits.
+// number returns NUM of numerals in words, of which the first b bytes are not 0.
 func (s *shape) number(numerals []uint16) words {
 	var x words
 	for len(numerals) > 0 {
-		n := min(s.chunk, len(numerals))
-		factor := s.chunkPower
-		if n < s.chunk {
-			factor = power(s.radix, n)
+		n := min(s.radix.chunk, len(numerals))
+		factor := s.radix.chunkPower
+		if n < s.radix.chunk {
+			factor = s.radix.power(n)
 		}
-		carry := number(numerals[:n], s.radix)
-		for k := range x {
+		carry := s.radix.number(numerals[:n])
+		for k := range (s.b + 7) / 8 {
 			hi, lo := bits.Mul64(x[k], factor)
 			var c uint64
 			x[k], c = bits.Add64(lo, carry, 0)
@@ -123,32 +123,36 @@ func (l *longWork) add(s *shape, lane int, half []uint16, inverse bool) {
 	var y words
 	for k := range words32 {
 		at := 4 * (words32 - 1 - k)
-		word := binary.BigEndian.Uint32(l.s[at/blockSize][lane*blockSize+at%blockSize:])
+		word := binary.BigEndian.Uint32(l.s[at/blockSize][lane][at%blockSize:])
 		y[k/2] |= uint64(word) << (32 * (k % 2))
 	}
 	top := (words32 + 1) / 2
-	carry := 0
+	var last [MaxLength]uint16 // of y
 	for end := len(half); end > 0; {
-		var chunk uint64 // the last numerals of what is left of y
+		var rest uint64
 		for k := top - 1; k >= 0; k-- {
-			y[k], chunk = bits.Div64(chunk, y[k], s.chunkPower)
+			y[k], rest = bits.Div64(rest, y[k], s.radix.chunkPower)
 		}
-		for range min(s.chunk, end) {
-			end--
-			d := int(chunk % s.radix)
-			chunk /= s.radix
-			sum := int(half[end]) + d + carry
-			if inverse {
-				sum = int(half[end]) - d - carry
-			}
-			carry = 0
-			switch {
-			case sum >= int(s.radix):
-				sum, carry = sum-int(s.radix), 1
-			case sum < 0:
-				sum, carry = sum+int(s.radix), 1
-			}
-			half[end] = uint16(sum)
+		n := min(s.radix.chunk, end)
+		if n < s.radix.chunk {
+			rest %= s.radix.power(n)
 		}
+		s.radix.put(last[end-n:end], rest)
+		end -= n
+	}
+	radix, carry := int(s.radix.r), 0
+	for i := len(half) - 1; i >= 0; i-- {
+		sum := int(half[i]) + int(last[i]) + carry
+		if inverse {
+			sum = int(half[i]) - int(last[i]) - carry
+		}
+		carry = 0
+		switch {
+		case sum >= radix:
+			sum, carry = sum-radix, 1
+		case sum < 0:
+			sum, carry = sum+radix, 1
+		}
+		half[i] = uint16(sum)
 	}
 }

@@ -30,19 +30,24 @@ func NewPermutation(blocks *lanes.Cipher, size uint64) (*Permutation, error) {
 	if size > 1<<32 {
 		n = 4
 	}
-	radix := uint64(math.Pow(float64(size), 1/float64(n)))
-	for radix > 2 && holds(radix-1, n, size) {
-		radix--
+	r := uint64(math.Pow(float64(size), 1/float64(n)))
+	for holds(r-1, n, size) {
+		r--
 	}
-	for !holds(radix, n, size) {
-		radix++
+	for !holds(r, n, size) {
+		r++
 	}
-	return &Permutation{blocks, size, newShape(radix, n)}, nil
+	return &Permutation{blocks, size, newShape(newRadix(r), n)}, nil
 }
 
-// holds tells whether n numerals of radix write every number below size.
-func holds(radix uint64, n int, size uint64) bool {
-	return powerBits(radix, n) > 64 || power(radix, n)-1 >= size-1
+// holds tells whether n numerals in base r, 2^16 at most, write every number
+// below size.
+func holds(r uint64, n int, size uint64) bool {
+	most := uint64(0)
+	for range n {
+		most = most*r + r - 1
+	}
+	return most >= size-1
 }
 
 // Size returns the bound.

@@ -1,9 +1,11 @@
 package ff1
 
 import (
+	"crypto/subtle"
 	"encoding/binary"
 	"math/bits"
 	"sync"
+	"unsafe"
 
 	"zonebox/masking/lanes"
 )
@@ -54,15 +56,15 @@ type work struct {
 	// Of the values in the cipher. A round enciphers P ‖ Q by CBC-MAC (algorithm 7,
 	// steps 5 and 6.i), and only the end of Q differs from round to round: start is
 	// the state before it.
-	start   [width * blockSize]byte
-	in, out [width * blockSize]byte
-	base    [width]uint64
+	start   [width]block
+	in, out [width]block
+	base    [width]uint64 // second half of start
 	x, y    [width]uint64
 
 	// The state of the MAC after P, and after the whole blocks of a tweak that all
 	// values share, for each length that the call has met.
 	known    [MaxLength + 1]bool
-	prefixes [MaxLength + 1][blockSize]byte
+	prefixes [MaxLength + 1]block
 
 	long *longWork
 }
@@ -75,51 +77,50 @@ func newWork() *work {
 	return w
 }
 
-// begin sets start for some values: the state after P and after all blocks of Q
-// before the last one that i and NUM(B) are in. What the tweak has in that block
-// is added to it; a value whose halves are long does that in every round.
+type block = [blockSize]byte
+
+// bytes returns the memory of blocks.
+func bytes(b []block) []byte { return unsafe.Slice(&b[0][0], len(b)*blockSize) }
+
+// begin sets start for some values, one at least: the state after P and after all
+// blocks of Q before the last one that i and NUM(B) are in. What the tweak has in
+// that block is added to it; a value whose halves are long does so in every round.
 func (w *work) begin(c *lanes.Cipher, s *shape, t Tweaks, values []int32) {
 	if !w.known[s.n] {
-		p := &w.prefixes[s.n]
-		*p = s.p(t.Width)
-		c.Blocks(p[:], p[:])
+		p := w.prefixes[s.n : s.n+1]
+		p[0] = s.p(t.Width)
+		c.Blocks(bytes(p), bytes(p))
 		if !t.each() {
-			macBlocks(c, p[:], t, values[:1])
+			macBlocks(c, p, t, values[:1])
 		}
 		w.known[s.n] = true
 	}
-	state := w.start[:len(values)*blockSize]
-	for at := 0; at < len(state); at += blockSize {
-		copy(state[at:], w.prefixes[s.n][:])
+	start := w.start[:len(values)]
+	for lane := range start {
+		start[lane] = w.prefixes[s.n]
 	}
 	if t.each() {
-		macBlocks(c, state, t, values)
+		macBlocks(c, start, t, values)
 	}
 	if s.size == long || t.Width%blockSize == 0 {
 		return
 	}
 	end := t.Width / blockSize * blockSize
 	for lane, v := range values {
-		xor(state[lane*blockSize:], t.of(v)[end:])
+		subtle.XORBytes(start[lane][:], start[lane][:], t.of(v)[end:])
 	}
 	if t.Width%blockSize+1+s.b > blockSize { // i and NUM(B) begin another block
-		c.Blocks(state, state)
+		c.Blocks(bytes(start), bytes(start))
 	}
 }
 
 // macBlocks takes the whole blocks of the values' tweaks into their states.
-func macBlocks(c *lanes.Cipher, state []byte, t Tweaks, values []int32) {
+func macBlocks(c *lanes.Cipher, states []block, t Tweaks, values []int32) {
 	for from := 0; from+blockSize <= t.Width; from += blockSize {
 		for lane, v := range values {
-			xor(state[lane*blockSize:], t.of(v)[from:from+blockSize])
+			subtle.XORBytes(states[lane][:], states[lane][:], t.of(v)[from:from+blockSize])
 		}
-		c.Blocks(state, state)
-	}
-}
-
-func xor(dst, src []byte) {
-	for i, b := range src {
-		dst[i] ^= b
+		c.Blocks(bytes(states), bytes(states))
 	}
 }
 
@@ -130,61 +131,57 @@ func xor(dst, src []byte) {
 // change places. Enciphering feeds B first, and goes from round 0 to 9;
 // deciphering feeds A, and goes back.
 func (w *work) run(c *lanes.Cipher, s *shape, a, b []uint64, inverse bool) {
-	n := len(a) * blockSize
-	in, out := w.in[:n], w.out[:n]
-	copy(in, w.start[:n])
-	for lane := range a {
-		w.base[lane] = binary.BigEndian.Uint64(in[lane*blockSize+8:])
+	in, out := w.in[:len(a)], w.out[:len(a)]
+	copy(in, w.start[:])
+	for lane := range in {
+		w.base[lane] = binary.BigEndian.Uint64(in[lane][8:])
 	}
 	feed, change, round, step := b, a, 0, 1
 	if inverse {
 		feed, change, round, step = a, b, rounds-1, -1
 	}
-	w.feed(s, in, feed, round)
+	w.feed(s, feed, round)
 	for range rounds {
-		c.Blocks(out, in)
+		c.Blocks(bytes(out), bytes(in))
 		m := &s.half[round&1]
 		round += step
 		if s.size == narrow {
-			w.narrow(in, out, change, m, uint64(round)<<(8*s.b), inverse)
+			w.narrow(change, m, uint64(round)<<(8*s.b), inverse)
 		} else {
-			w.medium(out, change, m, inverse)
-			w.feed(s, in, change, round)
+			w.medium(change, m, inverse)
+			w.feed(s, change, round)
 		}
 		feed, change = change, feed
 	}
 }
 
 // feed writes the round number and the half that the round feeds.
-func (w *work) feed(s *shape, in []byte, half []uint64, round int) {
+func (w *work) feed(s *shape, half []uint64, round int) {
 	number := uint64(round) << (8 * s.b) // 0 if b is 8
 	for lane, x := range half {
-		block := in[lane*blockSize:][:blockSize]
-		binary.BigEndian.PutUint64(block[8:], w.base[lane]^number^x)
+		binary.BigEndian.PutUint64(w.in[lane][8:], w.base[lane]^number^x)
 		if s.b == 8 {
-			block[7] = w.start[lane*blockSize+7] ^ byte(round)
+			w.in[lane][7] = w.start[lane][7] ^ byte(round)
 		}
 	}
 }
 
-// narrow changes halves below 2^32 by y, 64 bits of out, and feeds them to the
-// round of the given number at once.
+// narrow changes halves below 2^32 by y, the first 64 bits of out, and feeds them
+// to the round of the given number at once.
 //
-// y mod m is y - q·m with q from the reciprocal: y·floor(2^64/m)/2^64 is less
-// than y/m by less than 1, so that its floor is right or one too small, and what
-// is left, r, is below 2m. Enciphering takes c + r, deciphering c + 2m - r; both
-// are below 3m.
-func (w *work) narrow(in, out []byte, change []uint64, m *modulus, number uint64, inverse bool) {
+// With r congruent to y and below 2m, enciphering takes c + r and deciphering
+// c + 2m - r; both are below 3m.
+func (w *work) narrow(change []uint64, m *modulus, number uint64, inverse bool) {
 	var flip, plus uint64
 	if inverse {
 		flip, plus = ^uint64(0), 2*m.m+1 // ^r + 1 is -r
 	}
-	mod, reciprocal := m.m, m.inverse
-	base := w.base[:len(change)]
+	mod := m.m
+	change = change[:min(len(change), width)]
+	in, out, base := w.in[:len(change)], w.out[:len(change)], w.base[:len(change)]
 	for lane, c := range change {
-		y := binary.BigEndian.Uint64(out[lane*blockSize:])
-		q, _ := bits.Mul64(y, reciprocal)
-		c += (y - q*mod) ^ flip + plus
+		y := binary.BigEndian.Uint64(out[lane][:])
+		c += m.below2m(y) ^ flip + plus
 		if c >= mod {
 			c -= mod
 		}
@@ -192,15 +189,15 @@ func (w *work) narrow(in, out []byte, change []uint64, m *modulus, number uint64
 			c -= mod
 		}
 		change[lane] = c
-		binary.BigEndian.PutUint64(in[lane*blockSize+8:], base[lane]^number^c)
+		binary.BigEndian.PutUint64(in[lane][8:], base[lane]^number^c)
 	}
 }
 
-// medium changes halves below 2^64 by y, 96 bits of out.
-func (w *work) medium(out []byte, change []uint64, m *modulus, inverse bool) {
+// medium changes halves below 2^64 by y, the first 96 bits of out.
+func (w *work) medium(change []uint64, m *modulus, inverse bool) {
 	for lane, c := range change {
-		y := out[lane*blockSize:][:12]
-		r := bits.Rem64(uint64(binary.BigEndian.Uint32(y)), binary.BigEndian.Uint64(y[4:]), m.m)
+		y := &w.out[lane]
+		r := m.rem(uint64(binary.BigEndian.Uint32(y[:])), binary.BigEndian.Uint64(y[4:]))
 		if inverse {
 			r = m.m - r // not 0, and at most m
 		}
