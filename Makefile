@@ -41,7 +41,8 @@ race: build
 lint:
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt'; exit 1; }
 	CGO_ENABLED=0 $(GO) vet $(PURE)
-	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./sandbox ./sandbox/internal/...
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./sandbox ./sandbox/internal/... ./masking/...
+	CGO_ENABLED=0 $(GO) vet -tags purego ./masking/...
 	CGO_ENABLED=1 $(GO) vet -tags $(CGOTAGS) $(WORKER)
 	CGO_ENABLED=0 $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PURE)
 	CGO_ENABLED=1 $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags $(CGOTAGS) $(WORKER)
@@ -60,7 +61,9 @@ FUZZTIME ?= 60s
 fuzz: fuzz-gate fuzz-worker
 
 fuzz-gate:
-	@set -e; for t in query/ast:FuzzParse query/ast:FuzzDecode query/analysis:FuzzAnalyze sandbox/internal/wire:FuzzRead sandbox:FuzzDecode sandbox:FuzzMessages release:FuzzCounts masking/china:FuzzEverything masking/detect:FuzzScan; do \
+	@set -e; for t in query/ast:FuzzParse query/ast:FuzzDecode query/analysis:FuzzAnalyze sandbox/internal/wire:FuzzRead sandbox:FuzzDecode sandbox:FuzzMessages release:FuzzCounts \
+		masking/china:FuzzEverything masking/detect:FuzzScan \
+		masking/lanes:FuzzBlocks masking/prf:FuzzTags masking/ff1:FuzzReference masking/ff1:FuzzValues masking/identifier:FuzzIdentifiers; do \
 		CGO_ENABLED=0 $(GO) test ./$${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; done
 
 fuzz-worker:

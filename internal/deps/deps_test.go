@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"masking/detect":        {"masking/china"},
 	"masking/effect":        {},
 	"masking/ff1":           {"masking/lanes"},
+	"masking/identifier":    {"masking/ff1", "masking/lanes"},
 	"masking/lanes":         {},
 	"masking/prf":           {"masking/lanes"},
 	"zone":                  {"internal/raw", "masking"},
@@ -50,18 +51,19 @@ var allowed = map[string][]string{
 
 // alsoInTests lists what only the test files of a package may import besides.
 var alsoInTests = map[string][]string{
-	"masking/ff1":    {"internal/interleave"},
-	"masking/lanes":  {"internal/interleave"},
-	"masking/prf":    {"internal/interleave"},
-	"query":          {"internal/city", "query/ast/asttest", "query/querytest"},
-	"query/ast":      {"query/ast/asttest"},
-	"query/analysis": {"query/ast/asttest"},
-	"sandbox":        {"query/ast"},
-	"masking/detect": {"internal/city"}, // invented people to be found
-	"release":        {"keys"},
-	"api":            {"keys", "query/querytest", "registry"},
-	"bench":          {"bench/registers", "query", "query/analysis", "query/ast", "query/querytest", "registry", "sandbox"}, // a rewrite beside its statement, each in a worker
-	"cmd/zonebox":    {"masking", "query/querytest", "zone"},
+	"masking/ff1":        {"internal/interleave"},
+	"masking/lanes":      {"internal/interleave"},
+	"masking/prf":        {"internal/interleave"},
+	"query":              {"internal/city", "query/ast/asttest", "query/querytest"},
+	"query/ast":          {"query/ast/asttest"},
+	"query/analysis":     {"query/ast/asttest"},
+	"sandbox":            {"query/ast"},
+	"masking/detect":     {"internal/city"}, // invented people to be found
+	"release":            {"keys"},
+	"api":                {"keys", "query/querytest", "registry"},
+	"bench":              {"bench/registers", "query", "query/analysis", "query/ast", "query/querytest", "registry", "sandbox"}, // a rewrite beside its statement, each in a worker
+	"cmd/zonebox":        {"masking", "query/querytest", "zone"},
+	"masking/identifier": {"internal/interleave"},
 }
 
 // owners names the only packages that may import a big dependency.
