@@ -111,17 +111,17 @@ func (x *radix) putLetters(dst []byte, pairs [][2]byte, n uint64) {
 
 func (x *radix) putShortLetters(dst []byte, pairs [][2]byte, n uint64) {
 	n *= x.scales[len(dst)]
+	r, square := x.r, x.r*x.r
+	i := len(dst) & 1
 	var d uint64
-	if len(dst)&1 == 1 {
-		d, n = bits.Mul64(n, x.r)
+	if i == 1 {
+		d, n = bits.Mul64(n, r)
 		dst[0] = pairs[d][1] // of zero and d
-		dst = dst[1:]
 	}
-	square := x.r * x.r
-	for ; len(dst) >= 2; dst = dst[2:] {
+	for ; i < len(dst)-1; i += 2 {
 		d, n = bits.Mul64(n, square)
-		pair := &pairs[d]
-		dst[0], dst[1] = pair[0], pair[1]
+		pair := pairs[d]
+		dst[i], dst[i+1] = pair[0], pair[1]
 	}
 }
 
@@ -146,16 +146,17 @@ func newModulus(m uint64) modulus {
 	return modulus{m, inverse, shift, normal, reciprocal}
 }
 
-// below2m returns a number congruent to y and below 2m. y·floor(2^64/m)/2^64 is
-// less than y/m by less than 1, so its floor is right or one too small.
-func (m *modulus) below2m(y uint64) uint64 {
-	q, _ := bits.Mul64(y, m.inverse)
-	return y - q*m.m
+// below2m returns a number congruent to y modulo m and below 2m, by inverse =
+// floor(2^64/m). y·inverse/2^64 is less than y/m by less than 1, so its floor is
+// right or one too small.
+func below2m(y, m, inverse uint64) uint64 {
+	q, _ := bits.Mul64(y, inverse)
+	return y - q*m
 }
 
 // rem returns hi·2^64 + lo modulo m.
 func (m *modulus) rem(hi, lo uint64) uint64 {
-	hi = m.below2m(hi)
+	hi = below2m(hi, m.m, m.inverse)
 	if hi >= m.m {
 		hi -= m.m
 	}

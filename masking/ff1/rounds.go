@@ -176,12 +176,12 @@ func (w *work) narrow(change []uint64, m *modulus, number uint64, inverse bool) 
 	if inverse {
 		flip, plus = ^uint64(0), 2*m.m+1 // ^r + 1 is -r
 	}
-	mod := m.m
+	mod, inv := m.m, m.inverse
 	change = change[:min(len(change), width)]
 	in, out, base := w.in[:len(change)], w.out[:len(change)], w.base[:len(change)]
 	for lane, c := range change {
 		y := binary.BigEndian.Uint64(out[lane][:])
-		c += m.below2m(y) ^ flip + plus
+		c += below2m(y, mod, inv) ^ flip + plus
 		if c >= mod {
 			c -= mod
 		}

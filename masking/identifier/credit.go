@@ -15,7 +15,11 @@ const creditLetters = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 // class of organization and region: the first eight characters, which stay. The
 // organization code follows, eight characters and their check (GB 11714-1997),
 // and the check of the whole (GB 32100-2015).
-type credit struct{ numeral [256]byte }
+type credit struct {
+	numeral [256]byte // of each letter, or noLetter
+	letter  [256]byte // its number in GB 11714, where letters count 10 to 35
+	weights [17]int   // of the check of the whole: the powers of 3 modulo 31
+}
 
 const noLetter = 0xff
 
@@ -29,6 +33,17 @@ func NewSocialCredit(blocks *lanes.Cipher) (*Identifier, error) {
 	}
 	for i := range len(creditLetters) {
 		c.numeral[creditLetters[i]] = byte(i)
+	}
+	for i := range 10 {
+		c.letter['0'+i] = byte(i)
+	}
+	for i := range 26 {
+		c.letter['A'+i] = byte(10 + i)
+	}
+	weight := 1
+	for i := range c.weights {
+		c.weights[i] = weight
+		weight = weight * 3 % 31
 	}
 	size := uint64(1)
 	for range 8 {
@@ -52,7 +67,7 @@ func (c *credit) rank(v []byte, kept *[maxKept]byte) (int, uint64, bool) {
 			return 0, 0, false
 		}
 	}
-	if _, ok := digits(v[2:8]); !ok || v[16] != organizationCheck(v[8:16]) || v[17] != c.check(v) {
+	if _, ok := digits(v[2:8]); !ok || v[16] != c.organizationCheck(v[8:16]) || v[17] != c.check(v) {
 		return 0, 0, false
 	}
 	copy(kept[:], v[:8])
@@ -68,32 +83,25 @@ func (c *credit) put(v []byte, _ int, rank uint64) {
 		v[i] = creditLetters[rank%uint64(len(creditLetters))]
 		rank /= uint64(len(creditLetters))
 	}
-	v[16] = organizationCheck(v[8:16])
+	v[16] = c.organizationCheck(v[8:16])
 	v[17] = c.check(v)
 }
 
 // organizationCheck returns the check character of the eight of an organization
-// code (GB 11714-1997): letters count 10 to 35.
-func organizationCheck(v []byte) byte {
-	weights := [8]int{3, 7, 9, 10, 5, 8, 4, 2}
+// code (GB 11714-1997).
+func (c *credit) organizationCheck(v []byte) byte {
 	sum := 0
-	for i, w := range weights {
-		d := int(v[i] - '0')
-		if d > 9 {
-			d = int(v[i]-'A') + 10
-		}
-		sum += d * w
+	for i, w := range [8]int{3, 7, 9, 10, 5, 8, 4, 2} {
+		sum += int(c.letter[v[i]]) * w
 	}
 	return "0X987654321"[sum%11]
 }
 
-// check returns the check character of the first 17, whose weights are the powers
-// of 3 modulo 31.
+// check returns the check character of the first 17.
 func (c *credit) check(v []byte) byte {
-	sum, weight := 0, 1
-	for _, x := range v[:17] {
-		sum += int(c.numeral[x]) * weight
-		weight = weight * 3 % 31
+	sum := 0
+	for i, w := range c.weights {
+		sum += int(c.numeral[v[i]]) * w
 	}
 	return creditLetters[(31-sum%31)%31]
 }

@@ -6,16 +6,21 @@ package identifier
 
 // dayOf returns the number of a day and whether there is such a day.
 func dayOf(year, month, day int) (int, bool) {
-	if year < 1 || month < 1 || month > 12 || day < 1 || day > 31 {
+	if year < 1 || month < 1 || month > 12 || day < 1 || day > daysOf(year, month) {
 		return 0, false
 	}
 	y, m := year, month-3
 	if m < 0 {
 		y, m = y-1, m+12
 	}
-	n := 365*y + y/4 - y/100 + y/400 + (153*m+2)/5 + day - 1
-	ry, rm, rd := dateOf(n)
-	return n, ry == year && rm == month && rd == day
+	return 365*y + y/4 - y/100 + y/400 + (153*m+2)/5 + day - 1, true
+}
+
+func daysOf(year, month int) int {
+	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		return 29
+	}
+	return int([...]uint8{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1])
 }
 
 // dateOf is the inverse of dayOf.
