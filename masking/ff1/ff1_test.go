@@ -297,6 +297,7 @@ func TestLongColumns(t *testing.T) {
 func TestMisfits(t *testing.T) {
 	digits := ff1.New(blocks(t, false, make([]byte, 16)), alphabet(t, "0123456789"))
 	hanzi := ff1.New(blocks(t, false, make([]byte, 16)), alphabet(t, letters(20902)))
+	marks := ff1.New(blocks(t, false, make([]byte, 16)), alphabet(t, letters(1000)+"\uFFFD"))
 	for _, c := range []struct {
 		name   string
 		cipher *ff1.Cipher
@@ -305,6 +306,7 @@ func TestMisfits(t *testing.T) {
 	}{
 		{"digits", digits, "13800138000", []string{"", "1", "12345", strings.Repeat("1", 65), "1380013800x", "13800 138000", "-13800138000",
 			"１３８００１３８０００", "1380013800\xff", "\xff\xff\xff\xff\xff\xff\xff", "1380013800\x00", strings.Repeat("1", 40) + "x", "x" + strings.Repeat("1", 40)}},
+		{"replacement character", marks, "\uFFFD\uFFFD", []string{"\xff\xfe", "\uFFFD\xff", "\xef\xbf\uFFFD"}},
 		{"hanzi", hanzi, "欧阳娜娜", []string{"", "王", "王a", "王\xe7\x8e", "\xff王王", "王\u3000五", "👤王", strings.Repeat("王", 65)}},
 	} {
 		want := encrypt(t, c.cipher, ff1.Tweaks{}, c.fit)[0]

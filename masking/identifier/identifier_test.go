@@ -194,6 +194,21 @@ func TestWhatDoesNotFit(t *testing.T) {
 	}
 }
 
+// The check of the whole is right, but the organization code's is not; and a
+// letter that the alphabet does not have, with whatever check.
+func TestCreditCodesOfWhichOnlyOneCheckIsRight(t *testing.T) {
+	const letters = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+	var values []string
+	for _, first := range []string{"91350100M000100Y", "91350100I000100Y", "91350100M0001OOY", "9S350100M000100Y", "91350100V00Z100Y"} {
+		for i := range letters {
+			for j := range letters {
+				values = append(values, first+letters[i:i+1]+letters[j:j+1])
+			}
+		}
+	}
+	check(t, "social credit", kinds(t)["social credit"], values)
+}
+
 func TestOptionsThatAreRefused(t *testing.T) {
 	years := func(o identifier.ResidentOptions, first, last int) identifier.ResidentOptions {
 		o.FirstYear, o.LastYear = first, last

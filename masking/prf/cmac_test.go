@@ -10,6 +10,7 @@ import (
 	"errors"
 	"hash"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -251,6 +252,30 @@ func TestOffsetsBesideTheDataPanic(t *testing.T) {
 		}
 		k.ours.Sum(nil, nil, nil)
 		k.ours.Sum(nil, nil, []int32{0})
+	}
+}
+
+// A call that panics leaves nothing behind for the next.
+func TestAfterAPanic(t *testing.T) {
+	messages := make([][]byte, 40)
+	for i := range messages {
+		messages[i] = make([]byte, 100)
+	}
+	data, offsets := column(messages)
+	for range 10 { // the pool may hold several
+		for name, k := range kinds(t, make([]byte, 32)) {
+			func() {
+				defer func() { recover() }()
+				far := append(slices.Clone(offsets), make([]int32, 300)...)
+				for i := range 300 {
+					far[len(offsets)+i] = offsets[len(offsets)-1]
+				}
+				far[len(far)-1] += 1000
+				k.ours.Sum(make([]byte, 16*(len(far)-1)), data, far)
+				t.Errorf("%s: no panic", name)
+			}()
+		}
+		check(t, make([]byte, 32), messages[:1])
 	}
 }
 

@@ -35,9 +35,17 @@ func TestRenderingIsTheScaledTag(t *testing.T) {
 		r := rendering(t, v.alphabet, v.length)
 		tags := append(make([]byte, 16), random(rng, 16*20)...)
 		tags = append(tags, strings.Repeat("\xff", 16)...)
+		radix := big.NewInt(int64(len(v.alphabet)))
+		for k := range int64(len(v.alphabet)) { // the first tag of each first letter, and the last of the one before
+			first := new(big.Int).Lsh(big.NewInt(k), 128)
+			first.Add(first, new(big.Int).Sub(radix, big.NewInt(1))).Div(first, radix)
+			tags = append(tags, first.FillBytes(make([]byte, 16))...)
+			if k > 0 {
+				tags = append(tags, first.Sub(first, big.NewInt(1)).FillBytes(make([]byte, 16))...)
+			}
+		}
 		got := make([]byte, len(tags)/16*r.Len())
 		r.Render(got, tags)
-		radix := big.NewInt(int64(len(v.alphabet)))
 		for i := range len(tags) / 16 {
 			x := new(big.Int).SetBytes(tags[i*16:][:16])
 			x.Mul(x, new(big.Int).Exp(radix, big.NewInt(int64(v.length)), nil)).Rsh(x, 128)
