@@ -167,9 +167,8 @@ func (m *modulus) rem(hi, lo uint64) uint64 {
 	q1, _ = bits.Add64(q1, u1, carry)
 	q1++
 	r := u0 - q1*m.normal
-	if r > q0 {
-		r += m.normal
-	}
+	_, above := bits.Sub64(q0, r, 0)
+	r += m.normal & -above
 	if r >= m.normal {
 		r -= m.normal
 	}

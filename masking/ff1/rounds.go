@@ -195,16 +195,18 @@ func (w *work) narrow(change []uint64, m *modulus, number uint64, inverse bool) 
 
 // medium changes halves below 2^64 by y, the first 96 bits of out.
 func (w *work) medium(change []uint64, m *modulus, inverse bool) {
+	mod := *m
+	change = change[:min(len(change), width)]
+	out := w.out[:len(change)]
 	for lane, c := range change {
-		y := &w.out[lane]
-		r := m.rem(uint64(binary.BigEndian.Uint32(y[:])), binary.BigEndian.Uint64(y[4:]))
+		y := &out[lane]
+		r := mod.rem(uint64(binary.BigEndian.Uint32(y[:])), binary.BigEndian.Uint64(y[4:]))
 		if inverse {
-			r = m.m - r // not 0, and at most m
+			r = mod.m - r // not 0, and at most m
 		}
+		// Less m, but where that is below 0: which is even, and no branch to guess.
 		sum, carry := bits.Add64(c, r, 0)
-		if carry != 0 || sum >= m.m {
-			sum -= m.m
-		}
-		change[lane] = sum
+		less, borrow := bits.Sub64(sum, mod.m, 0)
+		change[lane] = less + mod.m&-(borrow&^carry)
 	}
 }

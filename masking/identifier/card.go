@@ -21,9 +21,9 @@ func NewCard(blocks *lanes.Cipher, keepIssuer bool) (*Identifier, error) {
 	c := card{keepIssuer}
 	f := &Identifier{kind: c}
 	for length := minCard; length <= maxCard; length++ {
-		size := 9 * power10(length-2)
+		size := 9 * powers[length-2]
 		if keepIssuer {
-			size = power10(length - 7)
+			size = powers[length-7]
 		}
 		p, err := ff1.NewPermutation(blocks, size)
 		if err != nil {
@@ -48,9 +48,9 @@ func (c card) rank(v []byte, kept *[maxKept]byte) (int, uint64, bool) {
 	x /= 10
 	if c.keepIssuer {
 		copy(kept[:], v[:6])
-		return n - minCard, x % power10(n-7), true
+		return n - minCard, x % powers[n-7], true
 	}
-	return n - minCard, x - power10(n-2), true
+	return n - minCard, x - powers[n-2], true
 }
 
 func (c card) put(v []byte, _ int, rank uint64) {
@@ -58,7 +58,7 @@ func (c card) put(v []byte, _ int, rank uint64) {
 	if c.keepIssuer {
 		putDigits(v[6:n-1], rank)
 	} else {
-		putDigits(v[:n-1], power10(n-2)+rank)
+		putDigits(v[:n-1], powers[n-2]+rank)
 	}
 	v[n-1] = luhn(v[:n-1])
 }

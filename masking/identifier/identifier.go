@@ -92,7 +92,8 @@ var workPool = sync.Pool{New: func() any { return new(work) }}
 // which has a place for each value; the caller masks them whole. All others keep
 // their length.
 //
-// Encrypt allocates nothing but the room that dst lacks. It panics if fits does
+// dst does not share memory with src. Encrypt allocates nothing but the room that
+// dst lacks. It panics if fits does
 // not fit src, or if dst grew beyond what its offsets can say.
 func (f *Identifier) Encrypt(dst *ff1.Column, src ff1.Column, fits []bool) int {
 	return f.crypt(dst, src, fits, (*ff1.Permutation).Encrypt)
@@ -194,10 +195,11 @@ func putDigits(dst []byte, x uint64) {
 	}
 }
 
-func power10(n int) uint64 {
-	x := uint64(1)
-	for range n {
-		x *= 10
+// powers are those of 10 that 64 bits hold.
+var powers = func() (p [20]uint64) {
+	p[0] = 1
+	for i := range len(p) - 1 {
+		p[i+1] = 10 * p[i]
 	}
-	return x
-}
+	return p
+}()

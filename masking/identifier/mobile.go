@@ -7,6 +7,8 @@ import (
 	"zonebox/masking/lanes"
 )
 
+const firstMobile, pastMobile = 13_000_000_000, 20_000_000_000
+
 // mobile numbers the mobile numbers of China: eleven digits, 1, then 3 to 9.
 // Which prefixes are given out changes from year to year, so no list is kept.
 type mobile struct{ keepPrefix bool }
@@ -14,9 +16,9 @@ type mobile struct{ keepPrefix bool }
 // NewMobile returns the kind of mobile numbers of eleven digits, 13000000000 to
 // 19999999999. If keepPrefix, the first three digits stay.
 func NewMobile(blocks *lanes.Cipher, keepPrefix bool) (*Identifier, error) {
-	size := 7 * power10(9)
+	size := uint64(pastMobile - firstMobile)
 	if keepPrefix {
-		size = power10(8)
+		size = powers[8]
 	}
 	p, err := ff1.NewPermutation(blocks, size)
 	if err != nil {
@@ -32,14 +34,14 @@ func (m mobile) rank(v []byte, kept *[maxKept]byte) (int, uint64, bool) {
 		return 0, 0, false
 	}
 	x, ok := digits(v)
-	if !ok || x < 13*power10(9) || x >= 20*power10(9) {
+	if !ok || x < firstMobile || x >= pastMobile {
 		return 0, 0, false
 	}
 	if m.keepPrefix {
 		copy(kept[:], v[:3])
-		return 0, x % power10(8), true
+		return 0, x % powers[8], true
 	}
-	return 0, x - 13*power10(9), true
+	return 0, x - firstMobile, true
 }
 
 func (m mobile) put(v []byte, _ int, rank uint64) {
@@ -47,5 +49,5 @@ func (m mobile) put(v []byte, _ int, rank uint64) {
 		putDigits(v[3:], rank)
 		return
 	}
-	putDigits(v, 13*power10(9)+rank)
+	putDigits(v, firstMobile+rank)
 }

@@ -87,8 +87,8 @@ const done = -1
 var chainsPool = sync.Pool{New: func() any { return new(chains) }}
 
 // Sum writes into dst the tags of the messages data[offsets[i]:offsets[i+1]], 16
-// bytes each, in order. It panics if dst has another size or offsets do not fit
-// data. It allocates nothing.
+// bytes each, in order. dst does not overlap data. Sum panics if dst has another
+// size or offsets do not fit data. It allocates nothing.
 //
 // First blocks are enciphered where the tags will stand, 256 in one call. The
 // messages that go on gather until there are 64; one block of each is enciphered

@@ -74,8 +74,8 @@ func newHMAC(newHash func() digest, key []byte) (*HMAC, error) {
 }
 
 // Sum writes into dst the tags of the messages data[offsets[i]:offsets[i+1]], 16
-// bytes each, in order. It panics if dst has another size or offsets do not fit
-// data. It allocates nothing.
+// bytes each, in order. dst does not overlap data. Sum panics if dst has another
+// size or offsets do not fit data. It allocates nothing.
 func (m *HMAC) Sum(dst, data []byte, offsets []int32) {
 	n := messages(dst, offsets)
 	w := m.pool.Get().(*hashing)
