@@ -25,8 +25,8 @@ func (c Column) Len() int { return max(len(c.Offsets)-1, 0) }
 // letters, and in bytes if all letters have as many.
 //
 // dst does not share memory with src or tweaks. Encrypt allocates nothing but the
-// room that dst lacks. It panics if fits or
-// tweaks do not fit src, or if dst grew beyond what its offsets can say.
+// room that dst lacks. It panics if fits or tweaks do not fit src, or if dst grew
+// beyond what its offsets can say.
 func (c *Cipher) Encrypt(dst *Column, src Column, tweaks Tweaks, fits []bool) int {
 	return c.crypt(dst, src, tweaks, fits, false)
 }

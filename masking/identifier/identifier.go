@@ -93,8 +93,8 @@ var workPool = sync.Pool{New: func() any { return new(work) }}
 // their length.
 //
 // dst does not share memory with src. Encrypt allocates nothing but the room that
-// dst lacks. It panics if fits does
-// not fit src, or if dst grew beyond what its offsets can say.
+// dst lacks. It panics if fits does not fit src, or if dst grew beyond what its
+// offsets can say.
 func (f *Identifier) Encrypt(dst *ff1.Column, src ff1.Column, fits []bool) int {
 	return f.crypt(dst, src, fits, (*ff1.Permutation).Encrypt)
 }
