@@ -80,7 +80,6 @@ type work struct {
 	kept   [chunk][maxKept]byte
 	number [chunk]uint64 // those of one class, together
 	tweaks [chunk * width]byte
-	value  []byte
 }
 
 const none = -1
