@@ -5,7 +5,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
@@ -48,7 +47,7 @@ func Compact(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
 		if out := recode(alloc, a, values); out != nil {
 			return out, nil
 		}
-		return gather(alloc, a, values)
+		return expand(alloc, a)
 	}
 	return nil, fmt.Errorf("masking: compact %s: %w", arr.DataType(), ErrInput)
 }
@@ -64,7 +63,7 @@ func recode(alloc memory.Allocator, dict *array.Dictionary, values *array.String
 		}
 		at := dict.GetValueIndex(i)
 		if values.IsNull(at) {
-			return nil // gather refuses it
+			return nil // expand refuses it
 		}
 		if c := known[at]; c > 0 {
 			codes.index[i] = uint16(c - 1)
@@ -134,16 +133,4 @@ func (c *coder) finish(arr arrow.Array) arrow.Array {
 func (c *coder) release() {
 	c.buffer.Release()
 	c.values.Release()
-}
-
-// nulls returns a copy of the null positions of arr, nil if it has none.
-func nulls(alloc memory.Allocator, arr arrow.Array) *memory.Buffer {
-	if arr.NullN() == 0 {
-		return nil
-	}
-	validity := memory.NewResizableBuffer(alloc)
-	validity.Resize(int(bitutil.BytesForBits(int64(arr.Len()))))
-	clear(validity.Bytes())
-	bitutil.CopyBitmap(arr.NullBitmapBytes(), arr.Data().Offset(), arr.Len(), validity.Bytes(), 0)
-	return validity
 }

@@ -4,24 +4,31 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 )
+
+const clearKind = "clear"
 
 // versions count the changes of what each kind of recipe gives: whoever keeps
 // masked columns keeps them by Column.Identity, so a kernel that gives other
 // bytes must give another version. testdata/kernels.txt holds the digest of
 // each version's output.
 var versions = map[string]int{
-	"clear": 1, "redact": 1, "partial": 1, "token": 1, "date": 1, "number": 1, "region": 1,
+	clearKind: 1, "redact": 1, "partial": 1, "token": 1, "date": 1, "number": 1, "region": 1,
+	"fixed": 1, "pattern": 1, "display": 1, "map": 1, "geohash": 1,
+	"nullify": 1, "top_bottom": 1, "shift": 1, "noise": 1, "shuffle": 1,
 }
 
 // Identity returns text that two columns share only if they turn equal raw rows
-// into equal bytes: the kind with its version, every parameter, and for tokens
-// the key's domain and a fingerprint of the key. It holds no key.
+// into equal bytes: the kind with its version, every parameter, and for keyed
+// kinds the key's domain, its scope and a fingerprint of the key. It holds no
+// key.
 func (c Column) Identity() string {
 	if c.Kernel == nil {
-		return fmt.Sprintf("clear v%d", versions["clear"])
+		return fmt.Sprintf("%s v%d", clearKind, versions[clearKind])
 	}
 	return c.Kernel.identity
 }
@@ -29,7 +36,20 @@ func (c Column) Identity() string {
 func (r Recipe) identity(columnType string, k Keys) (string, error) {
 	text := fmt.Sprintf("%s v%d of %s keep %d,%d part %q width %016x digits %d", r.Kind, versions[r.Kind], columnType,
 		r.KeepFirst, r.KeepLast, r.Part, math.Float64bits(r.Width), r.Digits)
-	if r.Kind != "token" {
+	rest := r
+	rest.Kind, rest.KeepFirst, rest.KeepLast, rest.Part, rest.Width, rest.Digits = "", 0, 0, "", 0, 0
+	if !reflect.ValueOf(rest).IsZero() {
+		more, err := json.Marshal(rest) // maps by key
+		if err != nil {
+			return "", fmt.Errorf("masking: identify %s: %w: %w", r.Kind, ErrRecipe, err)
+		}
+		text += " and " + string(more)
+	}
+	switch r.Kind {
+	case "token":
+	case "shift", "noise", "shuffle":
+		text += fmt.Sprintf(" scope %q", k.Scope)
+	default:
 		return text, nil
 	}
 	mark, err := k.fingerprint()

@@ -7,29 +7,25 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-
-	"zonebox/internal/raw"
 )
 
 // A Kernel masks arrays of one column type by one recipe. Compile makes it.
 type Kernel struct {
-	input arrow.DataType
-	bind  binder
-	width int // bytes a masked value usually has
-
+	input    arrow.DataType
+	maker    // the zero Kernel has none
 	identity string
 }
 
-// A binder returns the function that appends the masked text of value i of
-// arr to dst, for one goroutine. The zero Kernel has none.
-type binder func(arr arrow.Array) writer
-
-// A writer appends at most headroom bytes more than the raw value holds.
-type writer func(dst []byte, i int) []byte
-
-// headroom is what a writer may append beyond the length of a raw string: a
-// token has 32 bytes, the widest number label 2 × 21 digits and 3 signs.
-const headroom = 64
+// A maker is what Compile makes of a recipe: text, or typed for kinds that keep
+// the type of the column.
+type maker struct {
+	text  binder
+	typed typed
+	// entities says that typed needs them.
+	entities bool
+	// whole says that typed works on a column, not on its values one by one.
+	whole bool
+}
 
 // Compile returns the kernel of r for columns of the catalogue type
 // columnType, or an error wrapping ErrRecipe or ErrKey.
@@ -38,172 +34,138 @@ func Compile(columnType string, r Recipe, k Keys) (Kernel, error) {
 		return Kernel{}, err
 	}
 	t := mustType(columnType)
-	var bind binder
-	switch r.Kind {
-	case "redact":
-		bind = redact
-	case "partial":
-		bind = partial(r.KeepFirst, r.KeepLast)
-	case "token":
-		tokens, err := newTokens(k.Token, t)
-		if err != nil {
-			return Kernel{}, fmt.Errorf("masking: compile %s on %s: %w", r, columnType, err)
-		}
-		bind = tokens.bind
-	case "date":
-		bind = date(r.Part)
-	case "number":
-		g, _ := newGrid(r.Width) // Validate has judged the width
-		bind = g.bind
-	case "region":
-		bind = region(r.Digits)
-	}
-	width := 12
-	if r.Kind == "token" {
-		width = tokenLength
+	m, err := r.compile(t, k)
+	if err != nil {
+		return Kernel{}, fmt.Errorf("masking: compile %s on %s: %w", r, columnType, err)
 	}
 	identity, err := r.identity(columnType, k)
 	if err != nil {
 		return Kernel{}, err
 	}
-	return Kernel{input: t, bind: bind, width: width, identity: identity}, nil
+	return Kernel{t, m, identity}, nil
 }
 
-// Apply returns the masked form of arr, an *array.String of the same length
-// with the same null positions. The caller releases it.
+// compile has a case for each of Kinds, and parameters that Validate judged.
+func (r Recipe) compile(t arrow.DataType, k Keys) (maker, error) {
+	switch r.Kind {
+	case "redact":
+		return maker{text: constant(Redacted)}, nil
+	case "fixed":
+		return maker{text: constant(r.Text)}, nil
+	case "partial":
+		return maker{text: bytewise(newWindow(r.KeepFirst, r.KeepLast).mask)}, nil
+	case "pattern":
+		return maker{text: bytewise(mustShape(r.Pattern).mask)}, nil
+	case "display":
+		return maker{text: bytewise(display(r.Field))}, nil
+	case "map":
+		return maker{text: bytewise(lookup(r.Values).mask)}, nil
+	case "region":
+		return maker{text: bytewise(region(r.Digits).mask)}, nil
+	case "geohash":
+		return maker{text: bytewise(geohash(r.Digits).mask)}, nil
+	case "date":
+		return maker{text: date(r.Part)}, nil
+	case "number":
+		g, _ := newGrid(r.Width) // Validate has judged the width
+		return maker{text: g.bind}, nil
+	case "token":
+		tokens, err := newTokens(k.Token, t)
+		return maker{text: tokens.bind}, err
+	case "nullify":
+		return maker{typed: nullify}, nil
+	case "top_bottom":
+		return maker{typed: edges(r.Low, r.High, t)}, nil
+	case "shift":
+		draw, err := newDraws(k, "shift")
+		return maker{typed: shift(r.Days, draw), entities: true}, err
+	case "noise":
+		draw, err := newDraws(k, "noise")
+		return maker{typed: noise(r.Spread, t, draw), entities: true}, err
+	case "shuffle":
+		draw, err := newDraws(k, "shuffle")
+		return maker{typed: shuffle(draw), whole: true}, err
+	}
+	panic("masking: no kernel for " + r.Kind)
+}
+
+// PerEntity reports whether masks depend on whom a row is about, so that the
+// kernel takes ApplyBy.
+func (k Kernel) PerEntity() bool { return k.entities }
+
+// Apply returns the masked form of arr, of the same length with the same null
+// positions, and the number of values outside the shape that the recipe is made
+// for: those became Redacted, or null if the kind keeps the column's type. Of a
+// kind that does not, the result is an *array.String. The caller releases it.
 //
-// arr has the compiled type, or is a dictionary of it, of which each distinct
-// value is masked once. It may be a slice of a longer array. Buffers come from
-// alloc.
+// arr has the compiled type. Where that is string, any layout of byte strings
+// will do; a dictionary of it is masked by distinct value, and lists, maps and
+// structs of it by their leaves, each leaf in its place: the result is nested
+// alike. arr may be a slice of a longer array. Buffers come from alloc; nothing
+// is allocated per value.
 //
-// Apply returns an error wrapping ErrInput for any other type, and ErrSize if
-// the masked text does not fit one Arrow string array. It is safe for
-// concurrent use.
-func (k Kernel) Apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
-	masked, err := k.mask(alloc, arr)
+// Apply returns an error wrapping ErrInput for any other type, at any leaf, and
+// for a kernel per entity, and ErrSize if the masked text does not fit one
+// Arrow string array. It is safe for concurrent use.
+func (k Kernel) Apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, int64, error) {
+	if k.entities {
+		return nil, 0, fmt.Errorf("masking: apply without entities: %w", ErrInput)
+	}
+	masked, misfits, err := k.mask(alloc, arr)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	dict, ok := masked.(*array.Dictionary)
 	if !ok {
-		return masked, nil
+		return masked, misfits, nil
 	}
 	defer dict.Release()
-	return gather(alloc, dict, dict.Dictionary().(*array.String))
+	plain, err := expand(alloc, dict)
+	return plain, misfits, err
+}
+
+// ApplyBy is Apply for a kernel per entity: entities has the length of arr and
+// any catalogue type, plain, and says whom each value is about. Equal entities
+// get equal draws. A value without entity is outside the shape.
+func (k Kernel) ApplyBy(alloc memory.Allocator, arr, entities arrow.Array) (arrow.Array, int64, error) {
+	if k.typed == nil || !k.entities || !arrow.TypeEqual(arr.DataType(), k.input) {
+		return nil, 0, fmt.Errorf("masking: apply to %s by entity: %w", arr.DataType(), ErrInput)
+	}
+	if entities.Len() != arr.Len() || !hasCanonical(entities.DataType()) {
+		return nil, 0, fmt.Errorf("masking: %d values of %d entities, %s: %w", arr.Len(), entities.Len(), entities.DataType(), ErrInput)
+	}
+	return k.typed(alloc, arr, entities)
 }
 
 // mask is Apply, but leaves a dictionary one: entry i of the result is the mask
 // of entry i of arr, so that entries may be equal and need not be used.
-func (k Kernel) mask(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
-	if k.bind == nil {
+func (k Kernel) mask(alloc memory.Allocator, arr arrow.Array) (arrow.Array, int64, error) {
+	if k.text == nil && k.typed == nil {
 		panic("masking: Apply on the zero Kernel")
 	}
-	if dict, ok := arr.(*array.Dictionary); ok && arrow.TypeEqual(dict.Dictionary().DataType(), k.input) {
-		masked, err := write(alloc, dict.Dictionary(), k.bind(dict.Dictionary()), k.width)
-		if err != nil {
-			return nil, err
-		}
-		defer masked.Release()
-		t := &arrow.DictionaryType{IndexType: dict.Indices().DataType(), ValueType: masked.DataType()}
-		return array.NewDictionaryArray(t, dict.Indices(), masked), nil
+	switch a := arr.(type) {
+	case *array.Dictionary:
+		return k.dictionary(alloc, a)
+	case array.ListLike, *array.Struct:
+		return k.nested(alloc, a)
 	}
-	if !arrow.TypeEqual(arr.DataType(), k.input) {
-		return nil, fmt.Errorf("masking: apply to %s: %w", arr.DataType(), ErrInput)
+	if err := k.check(arr); err != nil {
+		return nil, 0, err
 	}
-	return write(alloc, arr, k.bind(arr), k.width)
+	if k.typed != nil {
+		return k.typed(alloc, arr, nil)
+	}
+	return build(alloc, arr, k.text(arr), nil)
 }
 
-// write builds the string array whose value i is what w appends for it, about
-// width bytes.
-func write(alloc memory.Allocator, arr arrow.Array, w writer, width int) (arrow.Array, error) {
-	length := func(int) int { return 0 }
-	if s, ok := arr.(*array.String); ok {
-		length = s.ValueLen
+// check returns an error unless arr is of a layout of the compiled type and
+// offsets of 32 bits can tell its values apart.
+func (k Kernel) check(arr arrow.Array) error {
+	if !arrow.TypeEqual(arr.DataType(), k.input) && (k.input.ID() != arrow.STRING || !isText(arr.DataType())) {
+		return fmt.Errorf("masking: apply to %s: %w", arr.DataType(), ErrInput)
 	}
-	return build(alloc, arr, width, func(dst *text, i int) {
-		dst.reserve(headroom + length(i))
-		dst.bytes = w(dst.bytes, i)
-	})
-}
-
-// gather expands a dictionary of strings to one string per row, taking the
-// text from values instead of the dictionary itself.
-func gather(alloc memory.Allocator, dict *array.Dictionary, values *array.String) (arrow.Array, error) {
-	if values.NullN() > 0 {
-		return nil, fmt.Errorf("masking: dictionary with a null value: %w", ErrInput)
+	if size(arr) > math.MaxInt32 {
+		return fmt.Errorf("masking: apply to %s: %w", arr.DataType(), ErrSize)
 	}
-	width := 1
-	if n := values.Len(); n > 0 { // an empty array may have no offsets
-		width += len(values.ValueBytes()) / n
-	}
-	return build(alloc, dict, width, func(dst *text, i int) {
-		v := values.Value(dict.GetValueIndex(i))
-		dst.reserve(len(v))
-		dst.bytes = append(dst.bytes, v...)
-	})
-}
-
-// text is the data of a string array under construction, in memory of the
-// allocator.
-type text struct {
-	buffer *memory.Buffer
-	bytes  []byte
-}
-
-// reserve makes room for n more bytes, so that append stays in the buffer.
-func (t *text) reserve(n int) {
-	if cap(t.bytes)-len(t.bytes) >= n {
-		return
-	}
-	used := len(t.bytes)
-	t.buffer.Resize(max(2*used, used+n))
-	all := t.buffer.Buf()
-	t.bytes = all[:used:len(all)]
-}
-
-// build returns a string array of the length and null positions of arr, with
-// the text that add appends for each value that is not null.
-func build(alloc memory.Allocator, arr arrow.Array, width int, add func(dst *text, i int)) (arrow.Array, error) {
-	n := arr.Len()
-	offsets := memory.NewResizableBuffer(alloc)
-	defer offsets.Release()
-	offsets.Resize(arrow.Int32Traits.BytesRequired(n + 1))
-	ends := arrow.Int32Traits.CastFromBytes(offsets.Bytes())
-	out := text{buffer: memory.NewResizableBuffer(alloc)}
-	defer out.buffer.Release()
-
-	out.reserve(width*n + headroom)
-	ends[0] = 0
-	for i := range n {
-		if !arr.IsNull(i) {
-			add(&out, i)
-			if len(out.bytes) > math.MaxInt32 {
-				return nil, fmt.Errorf("masking: build: %w", ErrSize)
-			}
-		}
-		ends[i+1] = int32(len(out.bytes))
-	}
-	out.buffer.Resize(len(out.bytes))
-
-	validity := nulls(alloc, arr)
-	if validity != nil {
-		defer validity.Release()
-	}
-	data := array.NewData(arrow.BinaryTypes.String, n, []*memory.Buffer{validity, offsets, out.buffer}, nil, arr.NullN(), 0)
-	defer data.Release()
-	return array.NewStringData(data), nil
-}
-
-// redact shows nothing of any value.
-func redact(arrow.Array) writer {
-	return func(dst []byte, _ int) []byte { return append(dst, Redacted...) }
-}
-
-// mustType is raw.Type for a column type that Validate has accepted.
-func mustType(columnType string) arrow.DataType {
-	t, err := raw.Type(columnType)
-	if err != nil {
-		panic("masking: " + err.Error())
-	}
-	return t
+	return nil
 }

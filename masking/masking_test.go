@@ -44,7 +44,7 @@ func apply(t testing.TB, alloc memory.Allocator, columnType string, r masking.Re
 	if err != nil {
 		t.Fatalf("Compile(%s, %s): %v", columnType, r, err)
 	}
-	out, err := k.Apply(alloc, arr)
+	out, _, err := k.Apply(alloc, arr)
 	if err != nil {
 		t.Fatalf("Apply(%s): %v", r, err)
 	}
@@ -244,7 +244,7 @@ func TestAKernelTakesOnlyItsOwnType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := k.Apply(alloc, column(t, alloc, arrow.PrimitiveTypes.Int64, `[1]`)); !errors.Is(err, masking.ErrInput) {
+	if _, _, err := k.Apply(alloc, column(t, alloc, arrow.PrimitiveTypes.Int64, `[1]`)); !errors.Is(err, masking.ErrInput) {
 		t.Errorf("Apply(int64) of a string kernel = %v, want ErrInput", err)
 	}
 	d, err := masking.Compile("decimal(10,2)", masking.Recipe{Kind: "redact"}, masking.Keys{})
@@ -256,7 +256,7 @@ func TestAKernelTakesOnlyItsOwnType(t *testing.T) {
 	b.Append(decimal128.FromI64(1))
 	arr := b.NewArray()
 	defer arr.Release()
-	if _, err := d.Apply(alloc, arr); !errors.Is(err, masking.ErrInput) {
+	if _, _, err := d.Apply(alloc, arr); !errors.Is(err, masking.ErrInput) {
 		t.Errorf("Apply(decimal(10,3)) of a decimal(10,2) kernel = %v, want ErrInput", err)
 	}
 }

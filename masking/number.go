@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
 
 // A grid divides the number line into half-open buckets [k·width, (k+1)·width),
@@ -37,47 +38,65 @@ func newGrid(width float64) (grid, error) {
 	return grid{step: step, places: len(fraction)}, nil
 }
 
-// bind returns the writer of bucket labels: 10-19 over whole numbers, whose
-// last value belongs to the bucket, and [10,20) over float64 and decimal.
+// labelLimit bounds a bucket label: two edges of 21 digits at most, and 3 signs.
+const labelLimit = 64
+
+// bind returns the fill of bucket labels: 10-19 over whole numbers, whose last
+// value belongs to the bucket, and [10,20) over float64 and decimal.
 //
 // Redacted as a whole: NaN, infinities, float64 with more than 2^53 steps from
 // zero (edges would no longer be exact), and numbers whose bucket does not fit
 // 64 bits.
-func (g grid) bind(arr arrow.Array) writer {
+func (g grid) bind(arr arrow.Array) fill {
 	switch a := arr.(type) {
 	case *array.Int64:
-		return func(dst []byte, i int) []byte { return g.whole(dst, a.Value(i)) }
+		return labels(a.Int64Values(), func(w *work) []int64 { return w.ints[:] }, g.whole)
 	case *array.Float64:
-		return func(dst []byte, i int) []byte { return g.float(dst, a.Value(i)) }
+		return labels(a.Float64Values(), func(w *work) []float64 { return w.floats[:] }, g.float)
 	case *array.Decimal128:
 		scale := int(a.DataType().(*arrow.Decimal128Type).Scale)
-		return func(dst []byte, i int) []byte {
-			v := a.Value(i)
+		return labels(a.Values(), func(w *work) []decimal128.Num { return w.decimals[:] }, func(dst []byte, v decimal128.Num) ([]byte, bool) {
 			if (v.HighBits() != 0 || v.LowBits() > math.MaxInt64) && (v.HighBits() != -1 || v.LowBits() <= math.MaxInt64) {
-				return append(dst, Redacted...)
+				return dst, false
 			}
 			return g.decimal(dst, int64(v.LowBits()), scale)
-		}
+		})
 	}
 	panic("masking: number bound to " + arr.DataType().Name())
 }
 
-func (g grid) whole(dst []byte, v int64) []byte {
+// labels fills in the label of each value, and Redacted where there is none.
+func labels[T any](all []T, scratch func(w *work) []T, label func(dst []byte, v T) ([]byte, bool)) fill {
+	return func(w *work, b block, out *text) {
+		dst := out.room(b.values() * labelLimit)
+		for i, v := range pick(b, all, scratch(w)) {
+			labeled, ok := label(dst, v)
+			if !ok {
+				labeled = out.redact(dst, i)
+			}
+			dst = labeled
+			out.ends[i] = int32(len(dst))
+		}
+		out.took(dst)
+	}
+}
+
+func (g grid) whole(dst []byte, v int64) ([]byte, bool) {
 	low := v - mod(v, g.step) // below the smallest int64 it wraps to above v
 	high := low + g.step - 1
 	if low > v || high < v {
-		return append(dst, Redacted...)
+		return dst, false
 	}
 	dst = strconv.AppendInt(dst, low, 10)
 	dst = append(dst, '-')
-	return strconv.AppendInt(dst, high, 10)
+	return strconv.AppendInt(dst, high, 10), true
 }
 
-func (g grid) float(dst []byte, v float64) []byte {
+func (g grid) float(dst []byte, v float64) ([]byte, bool) {
 	unit := math.Pow10(g.places)
 	k := math.Floor(v / (float64(g.step) / unit))
 	if !(math.Abs(k) < exact/float64(g.step)-1) {
-		return append(dst, Redacted...)
+		return dst, false
 	}
 	// The quotient may be one off; edges are correctly rounded decimals, as
 	// both numbers divided are exact integers.
@@ -88,11 +107,11 @@ func (g grid) float(dst []byte, v float64) []byte {
 	} else if v >= edge(low+g.step) {
 		low += g.step
 	}
-	return g.interval(dst, low)
+	return g.interval(dst, low), true
 }
 
 // decimal writes the bucket of v / 10^scale.
-func (g grid) decimal(dst []byte, v int64, scale int) []byte {
+func (g grid) decimal(dst []byte, v int64, scale int) ([]byte, bool) {
 	step := g.step
 	var ok bool
 	if scale > g.places {
@@ -101,16 +120,16 @@ func (g grid) decimal(dst []byte, v int64, scale int) []byte {
 		v, ok = times10(v, g.places-scale)
 	}
 	if !ok {
-		return append(dst, Redacted...)
+		return dst, false
 	}
 	k := (v - mod(v, step)) / step
 	if v < 0 && v-mod(v, step) > v {
-		return append(dst, Redacted...)
+		return dst, false
 	}
 	if hi, lo := bits.Mul64(uint64(max(k, -k))+1, uint64(g.step)); hi != 0 || lo > math.MaxInt64 {
-		return append(dst, Redacted...)
+		return dst, false
 	}
-	return g.interval(dst, k*g.step)
+	return g.interval(dst, k*g.step), true
 }
 
 // interval writes [low, low+step) in units of 10^-places.
@@ -133,8 +152,11 @@ func (g grid) point(dst []byte, n int64) []byte {
 	unit := int64(math.Pow10(g.places))
 	dst = strconv.AppendInt(dst, n/unit, 10)
 	dst = append(dst, '.')
-	fraction := strconv.Itoa(int(n%unit + unit)) // 1 and the padded fraction
-	return append(dst, fraction[1:]...)
+	fraction := n % unit
+	for unit /= 10; unit > 0; unit /= 10 {
+		dst = append(dst, digit(int(fraction/unit)))
+	}
+	return dst
 }
 
 // mod returns the remainder of v over m > 0 that is not negative.
@@ -155,4 +177,17 @@ func times10(v int64, n int) (int64, bool) {
 		v *= 10
 	}
 	return v, true
+}
+
+func numberProblem(width float64, t arrow.DataType) string {
+	_, err := newGrid(width)
+	switch {
+	case !isNumber(t):
+		return "needs a numeric column"
+	case err != nil:
+		return err.Error()
+	case t.ID() == arrow.INT64 && (width != math.Trunc(width) || width < 2):
+		return "width over whole numbers must be a whole number of at least 2"
+	}
+	return ""
 }

@@ -28,7 +28,8 @@ type Column struct {
 // them. The caller releases the batch it returns, and still owns b.
 //
 // Apply returns an error wrapping ErrInput unless plan and batch have the same
-// columns in the same order.
+// columns in the same order, and for a kernel per entity: a plan does not know
+// whom a row is about.
 func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, error) {
 	rec := b.Open()
 	if rec.NumCols() != int64(len(p)) {
@@ -66,10 +67,16 @@ func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, err
 }
 
 func (c Column) apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
-	if c.Kernel != nil {
-		masked, err := c.Kernel.mask(alloc, arr)
+	if k := c.Kernel; k != nil {
+		if k.entities {
+			return nil, fmt.Errorf("masking: plan column %q without entities: %w", c.Name, ErrInput)
+		}
+		masked, _, err := k.mask(alloc, arr)
 		if err != nil {
 			return nil, err
+		}
+		if masked.DataType().ID() != arrow.STRING && masked.DataType().ID() != arrow.DICTIONARY {
+			return masked, nil
 		}
 		defer masked.Release()
 		return Compact(alloc, masked)

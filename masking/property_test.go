@@ -73,7 +73,7 @@ func TestAMaskShowsNothingBeyondItsWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := k.Apply(memory.DefaultAllocator, arr)
+		out, _, err := k.Apply(memory.DefaultAllocator, arr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestEqualValuesMaskAlikeHoweverTheyAreStored(t *testing.T) {
 		}
 		mask := func(arr arrow.Array) []string {
 			defer arr.Release()
-			out, err := k.Apply(alloc, arr)
+			out, _, err := k.Apply(alloc, arr)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +192,7 @@ func TestTokensAreEqualExactlyWhenValuesAre(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := k.Apply(memory.DefaultAllocator, stringArray(memory.DefaultAllocator, in))
+		out, _, err := k.Apply(memory.DefaultAllocator, stringArray(memory.DefaultAllocator, in))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestANumberLiesInTheBucketItIsPutIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := k.Apply(memory.DefaultAllocator, b.NewArray())
+		out, _, err := k.Apply(memory.DefaultAllocator, b.NewArray())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +251,7 @@ func TestAWholeNumberLiesInTheBucketItIsPutIn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := k.Apply(memory.DefaultAllocator, b.NewArray())
+		out, _, err := k.Apply(memory.DefaultAllocator, b.NewArray())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,21 +3,15 @@ package masking
 import (
 	"crypto/hkdf"
 	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"math"
-	"strconv"
-	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-)
 
-// KeySize is the size of a token key in bytes.
-const KeySize = 32
+	"zonebox/masking/lanes"
+	"zonebox/masking/prf"
+)
 
 // tokenLength is the length of a rendered token.
 const tokenLength = 32
@@ -41,112 +35,60 @@ const tokenLength = 32
 //
 // Each family has its own key, HKDF-SHA256(zone token key, family): a token of
 // one family never equals one of another, whatever the bytes.
-type tokens struct{ mac *cmac }
+//
+// Blocks of values are in the cipher at once (masking/prf).
+type tokens struct {
+	mac *prf.CMAC
+	hex *prf.Rendering
+}
 
 func newTokens(key []byte, t arrow.DataType) (tokens, error) {
 	return deriveTokens(key, "zonebox token v1 "+family(t))
 }
 
 func deriveTokens(key []byte, info string) (tokens, error) {
+	mac, err := deriveMAC(key, info)
+	if err != nil {
+		return tokens{}, err
+	}
+	hex, err := prf.NewRendering(prf.Hex, tokenLength)
+	if err != nil {
+		return tokens{}, fmt.Errorf("token form: %w", err)
+	}
+	return tokens{mac, hex}, nil
+}
+
+// deriveMAC returns AES-256-CMAC under HKDF-SHA256(key, info).
+func deriveMAC(key []byte, info string) (*prf.CMAC, error) {
 	if len(key) != KeySize {
-		return tokens{}, fmt.Errorf("token key of %d bytes: %w", len(key), ErrKey)
+		return nil, fmt.Errorf("token key of %d bytes: %w", len(key), ErrKey)
 	}
 	derived, err := hkdf.Key(sha256.New, key, nil, info, KeySize)
 	if err != nil {
-		return tokens{}, fmt.Errorf("derive token key: %v: %w", err, ErrKey)
+		return nil, fmt.Errorf("derive token key: %v: %w", err, ErrKey)
 	}
-	mac, err := newCMAC(derived)
+	cipher, err := lanes.NewAES(derived)
 	if err != nil {
-		return tokens{}, fmt.Errorf("token key: %v: %w", err, ErrKey)
+		return nil, fmt.Errorf("token key: %v: %w", err, ErrKey)
 	}
-	return tokens{mac}, nil
+	return prf.NewCMAC(cipher), nil
 }
 
-func family(t arrow.DataType) string {
-	switch t.ID() {
-	case arrow.STRING:
-		return "string"
-	case arrow.INT64, arrow.DECIMAL128:
-		return "number"
-	case arrow.FLOAT64:
-		return "float"
-	case arrow.BOOL:
-		return "bool"
-	case arrow.DATE32:
-		return "date"
-	case arrow.TIMESTAMP:
-		return "timestamp"
-	}
-	panic("masking: no canonical bytes for " + t.Name())
-}
-
-func (t tokens) bind(arr arrow.Array) writer {
-	canonical := Canonical(arr)
-	mac := t.mac.clone()
-	scratch := make([]byte, 0, 48) // the longest number: sign, 38 digits, point
-	return func(dst []byte, i int) []byte {
-		return hex.AppendEncode(dst, mac.compute(canonical(scratch, i)))
-	}
-}
-
-// Canonical returns the function that gives the canonical bytes of value i of
-// arr, which must be of a catalogue type and not null at i. The function may
-// use scratch or return bytes of arr itself: the result is read-only and valid
-// until scratch is used again or arr is released.
-func Canonical(arr arrow.Array) func(scratch []byte, i int) []byte {
-	switch a := arr.(type) {
-	case *array.String:
-		return func(_ []byte, i int) []byte {
-			v := a.Value(i)
-			return unsafe.Slice(unsafe.StringData(v), len(v)) // a view; PRF and map lookups only read
+func (t tokens) bind(arr arrow.Array) fill {
+	read := canonicalReader(arr)
+	return func(w *work, b block, out *text) {
+		v := read(w, b)
+		tags := w.tags[:v.len()*prf.TagSize]
+		t.mac.Sum(tags, v.data, v.offsets)
+		dst := out.room(v.len() * tokenLength)
+		start := len(dst)
+		dst = dst[:start+v.len()*tokenLength]
+		t.hex.Render(dst[start:], tags)
+		for i := range out.ends {
+			out.ends[i] = int32(start + (i+1)*tokenLength)
 		}
-	case *array.Int64:
-		return func(s []byte, i int) []byte { return strconv.AppendInt(s, a.Value(i), 10) }
-	case *array.Decimal128:
-		scale := a.DataType().(*arrow.Decimal128Type).Scale
-		return func(s []byte, i int) []byte { return appendDecimal(s, a.Value(i), scale) }
-	case *array.Float64:
-		return func(s []byte, i int) []byte {
-			v := a.Value(i)
-			switch {
-			case v == 0:
-				v = 0 // -0 compares equal to 0
-			case v != v:
-				v = math.NaN()
-			}
-			return binary.BigEndian.AppendUint64(s, math.Float64bits(v))
-		}
-	case *array.Boolean:
-		return func(s []byte, i int) []byte {
-			if a.Value(i) {
-				return append(s, 1)
-			}
-			return append(s, 0)
-		}
-	case *array.Date32:
-		return func(s []byte, i int) []byte { return binary.BigEndian.AppendUint32(s, uint32(a.Value(i))) }
-	case *array.Timestamp:
-		return func(s []byte, i int) []byte { return binary.BigEndian.AppendUint64(s, uint64(a.Value(i))) }
+		out.took(dst)
 	}
-	panic("masking: no canonical bytes for " + arr.DataType().Name())
-}
-
-// appendDecimal appends v / 10^scale without trailing zeros of the fraction.
-func appendDecimal(s []byte, v decimal128.Num, scale int32) []byte {
-	start := len(s)
-	s = append(s, v.ToString(scale)...)
-	if scale > 0 {
-		for s[len(s)-1] == '0' {
-			s = s[:len(s)-1]
-		}
-		if s[len(s)-1] == '.' {
-			s = s[:len(s)-1]
-		}
-	}
-	if string(s[start:]) == "-0" {
-		s = append(s[:start], '0')
-	}
-	return s
 }
 
 // Rekey returns the tokens of arr, an array of strings, under the release key:
@@ -171,7 +113,8 @@ func Rekey(alloc memory.Allocator, arr arrow.Array, key []byte) (arrow.Array, er
 			return nil, fmt.Errorf("masking: rekey row %d: %w", i, ErrToken)
 		}
 	}
-	return write(alloc, a, t.bind(a), tokenLength)
+	out, _, err := build(alloc, a, t.bind(a), nil)
+	return out, err
 }
 
 func isToken(s string) bool {

@@ -63,7 +63,7 @@ func TestTokensOfAnotherZoneAreUnlinkable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := k.Apply(alloc, arr)
+	other, _, err := k.Apply(alloc, arr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,14 +89,14 @@ func TestOneKernelMasksManyColumnsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := k.Apply(memory.DefaultAllocator, arr)
+	want, _, err := k.Apply(memory.DefaultAllocator, arr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if got, err := k.Apply(memory.DefaultAllocator, arr); err != nil || !array.Equal(got, want) {
+			if got, _, err := k.Apply(memory.DefaultAllocator, arr); err != nil || !array.Equal(got, want) {
 				t.Errorf("tokens made at the same time differ: %v", err)
 			}
 		})
