@@ -121,7 +121,7 @@ func (m *CMAC) Sum(dst, data []byte, offsets []int32) {
 			l := &c.lanes[c.active]
 			*l = lane{i, offsets[i] + lanes.BlockSize, offsets[i+1]}
 			m.absorb(l, load(dst[i*TagSize:]), data).store(c.blocks[c.active*lanes.BlockSize:])
-			if c.active++; c.active == width {
+			for c.active++; c.active == width; {
 				m.turn(c, dst, data)
 			}
 		}

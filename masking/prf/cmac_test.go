@@ -221,6 +221,28 @@ func random(rng *rand.Rand, n int) []byte {
 	return b
 }
 
+// As many long messages as are in the cipher at a time, and more: none is
+// through when the next one comes.
+func TestManyLongMessages(t *testing.T) {
+	for _, size := range []int{33, 48, 100, 1000} {
+		const n = 300
+		data, offsets := make([]byte, n*size), []int32{0}
+		for i := range n {
+			data[i*size] = byte(i)
+			offsets = append(offsets, int32((i+1)*size))
+		}
+		m := aesCMAC(t, make([]byte, 32))
+		tags, one := make([]byte, n*prf.TagSize), make([]byte, prf.TagSize)
+		m.Sum(tags, data, offsets)
+		for i := range n {
+			m.Sum(one, data[i*size:(i+1)*size], []int32{0, int32(size)})
+			if !bytes.Equal(one, tags[i*prf.TagSize:][:prf.TagSize]) {
+				t.Fatalf("message %d of %d bytes: tag %x among others, %x alone", i, size, tags[i*prf.TagSize:][:prf.TagSize], one)
+			}
+		}
+	}
+}
+
 func TestKeysOfHMAC(t *testing.T) {
 	for name, make := range map[string]func([]byte) (*prf.HMAC, error){"SHA256": prf.NewHMACSHA256, "SM3": prf.NewHMACSM3} {
 		if _, err := make(bytes.Repeat([]byte{1}, 15)); !errors.Is(err, prf.ErrKey) {
