@@ -145,11 +145,11 @@ const slack = 32
 // it, or write at its length.
 func (t *text) room(n int) []byte {
 	if need := t.used + n + slack; need > t.buffer.Cap() {
-		whole := need
+		grown := t.buffer.Cap() + t.buffer.Cap()/4
 		if t.done > 0 { // as wide as the rows so far, and a little
-			whole = max(need, int(float64(t.used)/float64(t.done)*1.03*float64(t.rows))+n+slack)
+			grown = max(grown, int(float64(t.used)/float64(t.done)*1.03*float64(t.rows))+n+slack)
 		}
-		t.buffer.Reserve(whole)
+		t.buffer.Reserve(max(need, grown))
 	}
 	all := t.buffer.Buf()
 	return all[:t.used:len(all)]

@@ -101,7 +101,7 @@ func showCard(dst, v []byte) ([]byte, bool) {
 
 func showAddress(dst, v []byte) ([]byte, bool) {
 	a, ok := china.ParseAddress(v)
-	if !ok || !utf8.Valid(v) {
+	if !ok || !a.Full || !utf8.Valid(v) { // the short name of a city may be a street's: 中山路
 		return nil, false
 	}
 	return append(append(dst, v[:a.End]...), Redacted...), true

@@ -16,7 +16,7 @@ import (
 	"zonebox/masking"
 )
 
-var zoneKeys = masking.Keys{Token: bytes.Repeat([]byte{7}, 32)}
+var zoneKeys = masking.Keys{Token: bytes.Repeat([]byte{7}, 32), Scope: "a release"}
 
 // checked returns an allocator that fails the test if memory is left.
 func checked(t testing.TB) *memory.CheckedAllocator {
@@ -37,14 +37,27 @@ func column(t testing.TB, alloc memory.Allocator, typ arrow.DataType, values str
 	return arr
 }
 
-// apply masks arr and prints the result, nulls as (null).
+// apply masks arr and prints the result, nulls as (null). Of three subjects in
+// turns the rows are about, a kernel per entity is told.
 func apply(t testing.TB, alloc memory.Allocator, columnType string, r masking.Recipe, arr arrow.Array) []string {
 	t.Helper()
 	k, err := masking.Compile(columnType, r, zoneKeys)
 	if err != nil {
 		t.Fatalf("Compile(%s, %s): %v", columnType, r, err)
 	}
-	out, _, err := k.Apply(alloc, arr)
+	var out arrow.Array
+	if k.PerEntity() {
+		b := array.NewInt64Builder(alloc)
+		defer b.Release()
+		for i := range arr.Len() {
+			b.Append(int64(i % 3))
+		}
+		subjects := b.NewArray()
+		defer subjects.Release()
+		out, _, err = k.ApplyBy(alloc, arr, subjects)
+	} else {
+		out, _, err = k.Apply(alloc, arr)
+	}
 	if err != nil {
 		t.Fatalf("Apply(%s): %v", r, err)
 	}
@@ -56,13 +69,9 @@ func apply(t testing.TB, alloc memory.Allocator, columnType string, r masking.Re
 }
 
 func texts(arr arrow.Array) []string {
-	s := arr.(*array.String)
-	out := make([]string, s.Len())
+	out := make([]string, arr.Len())
 	for i := range out {
-		out[i] = "(null)"
-		if !s.IsNull(i) {
-			out[i] = strings.Clone(s.Value(i))
-		}
+		out[i] = strings.Clone(arr.ValueStr(i))
 	}
 	return out
 }
@@ -82,6 +91,12 @@ func TestWhatEachRecipeShows(t *testing.T) {
 	number := func(w float64) masking.Recipe { return masking.Recipe{Kind: "number", Width: w} }
 	date := func(part string) masking.Recipe { return masking.Recipe{Kind: "date", Part: part} }
 	region := func(d int) masking.Recipe { return masking.Recipe{Kind: "region", Digits: d} }
+	display := func(field string) masking.Recipe { return masking.Recipe{Kind: "display", Field: field} }
+	pattern := func(p string) masking.Recipe { return masking.Recipe{Kind: "pattern", Pattern: p} }
+	geohash := func(d int) masking.Recipe { return masking.Recipe{Kind: "geohash", Digits: d} }
+	edges := func(low, high *float64) masking.Recipe {
+		return masking.Recipe{Kind: "top_bottom", Low: low, High: high}
+	}
 	for _, c := range []struct {
 		name, column string
 		recipe       masking.Recipe
@@ -116,6 +131,38 @@ func TestWhatEachRecipeShows(t *testing.T) {
 		{"a district becomes its city", "string", region(4), `["320106", "110101", null]`, `320100 110100 (null)`},
 		{"a district becomes its province", "string", region(2), `["320106"]`, `320000`},
 		{"a village becomes its district", "string", region(6), `["320106001002", "320106001", "320106"]`, `320106000000 320106000 ****`},
+		{"a given text", "int64", masking.Recipe{Kind: "fixed", Text: "保密"}, `[1, null, 2]`, `保密 (null) 保密`},
+		{"nothing at all", "int64", masking.Recipe{Kind: "nullify"}, `[1, null]`, `(null) (null)`},
+		{"a table", "string", masking.Recipe{Kind: "map", Values: map[string]string{"汉族": "多数", "": "无"}}, `["汉族", "回族", "", null]`, `多数 **** 无 (null)`},
+
+		{"a shape of digits", "string", pattern(`###0000####`), `["13812345678", "1381234567a", "1381234567", "138123456789", "１３８12345678"]`, `138****5678 **** **** **** ****`},
+		{"a shape of anything", "string", pattern(`?**`), `["欧阳锋", "abc", "😀😁😂", "ab"]`, `欧** a** 😀** ****`},
+		{"a shape of letters", "string", pattern(`@A-0#`), `["苏A-12", "xy-99", "1a-12", "xy 99"]`, `苏*-*2 x*-*9 **** ****`},
+		{"a shape with signs for themselves", "string", pattern(`\#0\0#0`), `["#1023", "#1123", "11023"]`, `#*02* **** ****`},
+
+		{"surnames, compound ones too", "string", display("name"), `["张三", "欧阳娜娜", "诸葛亮", "张", "Alice", "桌子"]`, `张* 欧阳** 诸葛* **** **** ****`},
+		{"identity numbers show their region", "string", display("id"), `["11010519491231002X", "110105491231002", "110105199913310021", "11010519491231002Y"]`, `110105************ 110105********* **** ****`},
+		{"mobile numbers", "string", display("phone"), `["13812345678", "12812345678", "138123456789"]`, `138****5678 **** ****`},
+		{"bank cards", "string", display("card"), `["6222021234567890128", "4111111111111111", "1234567890123456"]`, `****0128 ****1111 ****`},
+		{"addresses down to the county", "string", display("address"), `["江苏省南京市鼓楼区中山北路1号", "北京市海淀区中关村", "中山路8号", "江苏南京鼓楼区中山路"]`, `江苏省南京市鼓楼区**** 北京市海淀区**** **** 江苏南京鼓楼区****`},
+		{"plates of either kind", "string", display("plate"), `["苏A12345", "粤BD12345", "京A·1234学", "苏A1234"]`, `苏A****5 粤B*****5 京A****学 ****`},
+		{"mail addresses", "string", display("email"), `["zhang.san@example.com", "z@example.cn", "a@b", "@example.cn"]`, `z****@example.com ****@example.cn **** ****`},
+		{"passports", "string", display("passport"), `["E12345678", "EA1234567", "12345678"]`, `E******78 E******67 ****`},
+		{"credit codes", "string", display("uscc"), `["91350100M000100Y43", "91350100I000100Y43"]`, `91************0Y43 ****`},
+		{"network addresses", "string", display("ip"), `["10.1.2.3", "2001:db8::1", "::1", "256.1.1.1", "fe80::1%eth0"]`, `10.1.*.* 2001:db8:*:*:*:*:*:* 0:0:*:*:*:*:*:* **** ****`},
+
+		{"places", "string", geohash(5), `["10.40744,57.64911", "116.4074, 39.9042", "181,0", "1e1,2", "1,2,3", "116.4"]`, `u4pru wx4g0 **** **** **** ****`},
+		{"corners of the map", "string", geohash(2), `["-180,-90", "180,90", "0,0"]`, `00 zz s0`},
+
+		{"decades", "date", date("decade"), `["1999-12-31", "2000-01-01"]`, `1990s 2000s`},
+		{"quarters", "date", date("quarter"), `["2024-03-31", "2024-04-01", "2024-12-31"]`, `2024-Q1 2024-Q2 2024-Q4`},
+		{"weeks begin on Monday, the first with its Thursday", "date", date("week"), `["2024-12-29", "2024-12-30", "2027-01-03", "0001-01-01"]`, `2024-W52 2025-W01 2026-W53 0001-W01`},
+		{"days of a timestamp", "timestamp", date("day"), `["2024-02-29 23:59:59.999999", "1969-12-31 23:59:59"]`, `2024-02-29 1969-12-31`},
+
+		{"top coding", "int64", edges(nil, new(90.0)), `[90, 91, -5, null]`, `90 90 -5 (null)`},
+		{"top and bottom coding", "float64", edges(new(0.5), new(9.0)), `[0.4, 0.5, 9.5]`, `0.5 0.5 9`},
+		{"bottom coding of decimals", "decimal(10,2)", edges(new(1.25), nil), `["1.24", "1.26", "-9.00"]`, `1.25 1.26 1.25`},
+
 		{"what is no region code", "string", region(4), `["", "3201", "32010a", "３２０１０６", "32010619700101000X", "3201060", " 320106"]`, `**** **** **** **** **** **** ****`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -173,7 +220,53 @@ func TestRecipesThatDoNotFitAreRefused(t *testing.T) {
 		{"float64", `{"kind":"number","width":0.5}`, true},
 		{"string", `{"kind":"region","digits":4}`, true},
 
+		{"bool", `{"kind":"nullify"}`, true},
+		{"int64", `{"kind":"fixed","text":"x"}`, true},
+		{"string", `{"kind":"pattern","pattern":"#0"}`, true},
+		{"string", `{"kind":"display","field":"phone"}`, true},
+		{"string", `{"kind":"map","values":{"a":"b"}}`, true},
+		{"string", `{"kind":"geohash","digits":6}`, true},
+		{"timestamp", `{"kind":"date","part":"day"}`, true},
+		{"int64", `{"kind":"top_bottom","low":0}`, true},
+		{"decimal(10,2)", `{"kind":"top_bottom","low":-0.25,"high":10}`, true},
+		{"date", `{"kind":"shift","days":30}`, true},
+		{"int64", `{"kind":"noise","spread":5}`, true},
+		{"decimal(10,2)", `{"kind":"noise","spread":0.05}`, true},
+		{"bool", `{"kind":"shuffle"}`, true},
+
 		{"string", `{}`, false},
+		{"string", `{"kind":"nullify","text":"x"}`, false},
+		{"string", `{"kind":"fixed"}`, false},
+		{"string", `{"kind":"fixed","text":"a\u0000b"}`, false},
+		{"string", `{"kind":"pattern"}`, false},
+		{"string", `{"kind":"pattern","pattern":"####*"}`, false},
+		{"string", `{"kind":"pattern","pattern":"**"}`, false},
+		{"string", `{"kind":"pattern","pattern":"#0\\"}`, false},
+		{"int64", `{"kind":"pattern","pattern":"#0"}`, false},
+		{"string", `{"kind":"display"}`, false},
+		{"string", `{"kind":"display","field":"name id"}`, false},
+		{"int64", `{"kind":"display","field":"phone"}`, false},
+		{"string", `{"kind":"map"}`, false},
+		{"string", `{"kind":"map","values":{"a":"a"}}`, false},
+		{"string", `{"kind":"map","values":{"a":""}}`, false},
+		{"int64", `{"kind":"map","values":{"1":"b"}}`, false},
+		{"string", `{"kind":"geohash"}`, false},
+		{"string", `{"kind":"geohash","digits":7}`, false},
+		{"int64", `{"kind":"geohash","digits":5}`, false},
+		{"string", `{"kind":"top_bottom","low":0}`, false},
+		{"int64", `{"kind":"top_bottom"}`, false},
+		{"int64", `{"kind":"top_bottom","low":1,"high":1}`, false},
+		{"int64", `{"kind":"top_bottom","low":0.5}`, false},
+		{"decimal(10,2)", `{"kind":"top_bottom","low":0.125}`, false},
+		{"decimal(10,2)", `{"kind":"top_bottom","high":1e9}`, false},
+		{"int64", `{"kind":"shift","days":30}`, false},
+		{"date", `{"kind":"shift"}`, false},
+		{"date", `{"kind":"shift","days":4000}`, false},
+		{"date", `{"kind":"noise","spread":5}`, false},
+		{"int64", `{"kind":"noise"}`, false},
+		{"int64", `{"kind":"noise","spread":0.5}`, false},
+		{"decimal(10,2)", `{"kind":"noise","spread":0.001}`, false},
+		{"float64", `{"kind":"noise","spread":1e16}`, false},
 		{"string", `{"kind":"REDACT"}`, false},
 		{"string", `{"kind":"hash"}`, false},
 		{"varchar", `{"kind":"redact"}`, false},
@@ -187,6 +280,7 @@ func TestRecipesThatDoNotFitAreRefused(t *testing.T) {
 		{"string", `{"kind":"date","part":"year"}`, false},
 		{"date", `{"kind":"date"}`, false},
 		{"date", `{"kind":"date","part":"day"}`, false},
+		{"date", `{"kind":"date","part":"hour"}`, false},
 		{"string", `{"kind":"number","width":10}`, false},
 		{"int64", `{"kind":"number"}`, false},
 		{"int64", `{"kind":"number","width":1}`, false},
@@ -208,7 +302,11 @@ func TestRecipesThatDoNotFitAreRefused(t *testing.T) {
 			t.Errorf("Validate(%s) of %s = %v, want allowed %v", c.column, c.recipe, err, c.ok)
 		}
 		out, err := r.OutputType(c.column)
-		if c.ok && (err != nil || out != "string") || !c.ok && err == nil {
+		want := "string"
+		if r.Typed() {
+			want = c.column
+		}
+		if c.ok && (err != nil || out != want) || !c.ok && err == nil {
 			t.Errorf("OutputType(%s) of %s = %q, %v", c.column, c.recipe, out, err)
 		}
 		if _, err := masking.Compile(c.column, r, zoneKeys); c.ok != (err == nil) {
@@ -231,6 +329,11 @@ func TestRecipesPrintAsCataloguesSpellThem(t *testing.T) {
 		"number(10)":   {Kind: "number", Width: 10},
 		"number(0.5)":  {Kind: "number", Width: 0.5},
 		"region(4)":    {Kind: "region", Digits: 4},
+
+		"nullify": {Kind: "nullify"}, "shuffle": {Kind: "shuffle"}, "shift(30)": {Kind: "shift", Days: 30}, "noise(0.5)": {Kind: "noise", Spread: 0.5},
+		`fixed("a b")`: {Kind: "fixed", Text: "a b"}, `pattern("#0")`: {Kind: "pattern", Pattern: "#0"}, "display(id)": {Kind: "display", Field: "id"},
+		"geohash(5)": {Kind: "geohash", Digits: 5}, "top_bottom(0,)": {Kind: "top_bottom", Low: new(0.0)}, "top_bottom(,0)": {Kind: "top_bottom", High: new(0.0)},
+		"map(1 values, db4a7ecb114bc66c623a06c4ff6fe8daa2f49cc270ebbf7a1f81e22ab061c837)": {Kind: "map", Values: map[string]string{"a": "b"}},
 	} {
 		if got := r.String(); got != want {
 			t.Errorf("String() = %s, want %s", got, want)

@@ -1,0 +1,185 @@
+package maskingtest
+
+import (
+	"net/netip"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"zonebox/masking"
+)
+
+// A Sample is a recipe and what the suite has to know of it.
+type Sample struct {
+	Recipe masking.Recipe
+	// Keyed masks differ under other keys.
+	Keyed bool
+	// Whole kernels mask a column and not its values one by one.
+	Whole bool
+	// Total recipes have no values outside their shape.
+	Total bool
+	// Shows reports whether mask, which is not Redacted, is a form that the text
+	// v may be shown in. It is written apart from the kernels. Nil for recipes
+	// that no text column takes.
+	Shows func(v, mask string) bool
+}
+
+func edge(v float64) *float64 { return &v }
+
+// Samples are recipes of every kind. On every type that takes one it is a
+// subject of the suite.
+var Samples = []Sample{
+	{Recipe: masking.Recipe{Kind: "redact"}, Total: true, Shows: exactly("****")},
+	{Recipe: masking.Recipe{Kind: "fixed", Text: "保密"}, Total: true, Shows: exactly("保密")},
+	{Recipe: masking.Recipe{Kind: "nullify"}, Total: true},
+	{Recipe: masking.Recipe{Kind: "token"}, Keyed: true, Total: true, Shows: token},
+
+	partial(1, 0), partial(0, 1), partial(3, 4), partial(6, 4), partial(8, 8), partial(9, 0), partial(16, 16),
+	pattern(`###****####`), pattern(`###0000####`), pattern(`@*`), pattern(`?**`), pattern(`AA#0-0`), pattern(`\#0##`),
+
+	display("name", func(v, mask string) bool {
+		for surname := 1; surname <= 4; surname++ {
+			if window(surname, 0)(v, mask) {
+				return true
+			}
+		}
+		return false
+	}),
+	display("id", window(6, 0)), display("phone", window(3, 4)), display("card", window(0, 4)), display("address", address),
+	display("plate", window(2, 1)), display("email", email), display("passport", window(1, 2)), display("uscc", window(2, 4)),
+	display("ip", ip),
+
+	{Recipe: masking.Recipe{Kind: "map", Values: map[string]string{"320106": "江苏", "张三": "一人", "": "空"}}, Shows: func(v, mask string) bool {
+		return v == "320106" && mask == "江苏" || v == "张三" && mask == "一人" || v == "" && mask == "空"
+	}},
+	region(2), region(4), region(6), region(9),
+	geohash(1), geohash(5), geohash(6),
+
+	date("decade"), date("year"), date("quarter"), date("month"), date("week"), date("day"),
+	{Recipe: masking.Recipe{Kind: "number", Width: 10}}, {Recipe: masking.Recipe{Kind: "number", Width: 0.125}},
+	{Recipe: masking.Recipe{Kind: "top_bottom", Low: edge(0), High: edge(100)}},
+	{Recipe: masking.Recipe{Kind: "top_bottom", High: edge(9)}},
+
+	{Recipe: masking.Recipe{Kind: "shift", Days: 30}, Keyed: true},
+	{Recipe: masking.Recipe{Kind: "noise", Spread: 5}, Keyed: true},
+	{Recipe: masking.Recipe{Kind: "noise", Spread: 0.5}, Keyed: true},
+	{Recipe: masking.Recipe{Kind: "shuffle"}, Keyed: true, Whole: true, Total: true},
+}
+
+func exactly(text string) func(v, mask string) bool {
+	return func(_, mask string) bool { return mask == text }
+}
+
+func token(_, mask string) bool {
+	return len(mask) == 32 && strings.Trim(mask, "0123456789abcdef") == ""
+}
+
+// window allows so many characters at the ends, and stars between them.
+func window(first, last int) func(v, mask string) bool {
+	return func(v, mask string) bool {
+		r := []rune(v)
+		if !utf8.ValidString(v) || len(r) <= first+last {
+			return false
+		}
+		head, tail := string(r[:first]), string(r[len(r)-last:])
+		return strings.HasPrefix(mask, head) && strings.HasSuffix(mask, tail) && len(mask) > len(head)+len(tail) &&
+			strings.Trim(mask[len(head):len(mask)-len(tail)], "*") == ""
+	}
+}
+
+func partial(first, last int) Sample {
+	return Sample{Recipe: masking.Recipe{Kind: "partial", KeepFirst: first, KeepLast: last}, Shows: func(v, mask string) bool {
+		n := utf8.RuneCountInString(v)
+		return (n-first-last)*3 >= n && window(first, last)(v, mask)
+	}}
+}
+
+func pattern(p string) Sample {
+	shape := strings.NewReplacer(`\#`, "\uE000").Replace(p) // the only escape of the samples
+	return Sample{Recipe: masking.Recipe{Kind: "pattern", Pattern: p}, Shows: func(v, mask string) bool {
+		value, shown, signs := []rune(v), []rune(mask), []rune(shape)
+		if !utf8.ValidString(v) || len(value) != len(signs) || len(shown) != len(signs) {
+			return false
+		}
+		for i, sign := range signs {
+			fits := true
+			switch sign {
+			case '#', '0':
+				fits = value[i] >= '0' && value[i] <= '9'
+			case '@', 'A':
+				fits = unicode.IsLetter(value[i])
+			case '?', '*':
+			case '\uE000':
+				fits = value[i] == '#'
+			default:
+				fits = value[i] == sign
+			}
+			hidden := sign == '0' || sign == 'A' || sign == '*'
+			if !fits || hidden && shown[i] != '*' || !hidden && shown[i] != value[i] {
+				return false
+			}
+		}
+		return true
+	}}
+}
+
+func display(field string, shows func(v, mask string) bool) Sample {
+	return Sample{Recipe: masking.Recipe{Kind: "display", Field: field}, Shows: shows}
+}
+
+// address allows names of divisions: Chinese characters that end as such names
+// do, and at most 40 of them.
+func address(v, mask string) bool {
+	names, ok := strings.CutSuffix(mask, "****")
+	if !ok || names == "" || !strings.HasPrefix(v, names) || utf8.RuneCountInString(names) > 40 {
+		return false
+	}
+	for _, r := range names {
+		if !unicode.Is(unicode.Han, r) && r != ' ' && r != ',' {
+			return false
+		}
+	}
+	return true
+}
+
+func email(v, mask string) bool {
+	local, domain, ok := strings.Cut(v, "@")
+	if !ok || strings.Contains(domain, "@") || local == "" {
+		return false
+	}
+	if len(local) == 1 {
+		return mask == "****@"+domain
+	}
+	return mask == local[:1]+"****@"+domain
+}
+
+func ip(v, mask string) bool {
+	a, err := netip.ParseAddr(v)
+	if err != nil || a.Zone() != "" {
+		return false
+	}
+	if a.Is4() {
+		groups := strings.Split(v, ".")
+		return mask == groups[0]+"."+groups[1]+".*.*"
+	}
+	shown, err := netip.ParseAddr(strings.Replace(mask, "*:*:*:*:*:*", ":", 1))
+	if err != nil {
+		return false
+	}
+	prefix, err := a.Prefix(32)
+	return err == nil && shown == prefix.Addr() || err == nil && shown.StringExpanded() == prefix.Addr().StringExpanded()
+}
+
+func region(digits int) Sample {
+	return Sample{Recipe: masking.Recipe{Kind: "region", Digits: digits}, Shows: func(v, mask string) bool {
+		return len(v) > digits && strings.Trim(v, "0123456789") == "" && mask == v[:digits]+strings.Repeat("0", len(v)-digits)
+	}}
+}
+
+func geohash(digits int) Sample {
+	return Sample{Recipe: masking.Recipe{Kind: "geohash", Digits: digits}, Shows: func(v, mask string) bool {
+		return strings.Count(v, ",") == 1 && len(mask) == digits && strings.Trim(mask, "0123456789bcdefghjkmnpqrstuvwxyz") == ""
+	}}
+}
+
+func date(part string) Sample { return Sample{Recipe: masking.Recipe{Kind: "date", Part: part}} }
