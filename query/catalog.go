@@ -37,7 +37,8 @@ func recipeOf(r *registry.Recipe) *masking.Recipe {
 	if r == nil {
 		return nil
 	}
-	return &masking.Recipe{Kind: r.Kind, KeepFirst: r.KeepFirst, KeepLast: r.KeepLast, Part: r.Part, Width: r.Width, Digits: r.Digits}
+	return &masking.Recipe{Kind: r.Kind, KeepFirst: r.KeepFirst, KeepLast: r.KeepLast, Part: r.Part, Width: r.Width, Digits: r.Digits,
+		Text: r.Text, Pattern: r.Pattern, Field: r.Field, Values: r.Values}
 }
 
 // catalog is what one run may see of its zone: the tables as the analysis
@@ -108,6 +109,7 @@ func newTable(d registry.DatasetFacts, grant registry.Grant, pack policy.Pack) (
 					return t, err
 				}
 				out.Recipe, out.Token = r.String(), r.Kind == "token"
+				out.Nullable = out.Nullable || r.Typed()
 			}
 		}
 		t.Columns = append(t.Columns, out)

@@ -66,7 +66,9 @@ func (s *rawScan) count(ref analysis.Ref, values []string) (int64, error) {
 	if col < 0 || granted < 0 || d.Spec.Columns[col].Type != "string" || grant.Columns[granted].Recipe == nil {
 		return 0, nil
 	}
-	if kind := grant.Columns[granted].Recipe.Kind; kind != "partial" && kind != "token" && kind != "redact" {
+	switch grant.Columns[granted].Recipe.Kind {
+	case "partial", "pattern", "display", "token", "redact":
+	default:
 		return 0, nil
 	}
 	n, err := s.engine.store.Count(s.ctx, zone.Projection{Zone: d.Spec.Zone, Dataset: d.Name, Version: d.Data.Version,

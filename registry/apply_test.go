@@ -3,6 +3,7 @@ package registry_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -593,6 +594,29 @@ func TestGrantLiesInsideScenarioLicenseAndCatalogue(t *testing.T) {
 	second.Name = "flu-visits-too"
 	w.clock.tick()
 	w.refused(registry.CodeScope, "zoe", w.signed(second, "zoe", "paul"))
+}
+
+// What a mask leaves readable, or somebody could undo, is no mask to grant.
+func TestRecipesThatHideNothingForGoodAreNotGranted(t *testing.T) {
+	w := licensed(t)
+	w.must("paul", visits())
+	w.clock.tick()
+	for _, recipe := range []map[string]any{
+		{"kind": "ff1"}, {"kind": "encrypt"}, {"kind": "identifier"}, {"kind": "shuffle"},
+		{"kind": "top_bottom", "low": 0}, {"kind": "shift", "days": 30}, {"kind": "noise", "spread": 5},
+	} {
+		f := w.refused(registry.CodeSchema, "zoe", w.signed(grant(set("columns.0.recipe", recipe)), "zoe", "paul"))
+		if !strings.HasPrefix(f.Path, "/spec/columns/0/recipe") {
+			t.Errorf("%v: fault at %s", recipe, f.Path)
+		}
+	}
+	for _, recipe := range []map[string]any{
+		{"kind": "nullify"}, {"kind": "fixed", "text": "保密"}, {"kind": "pattern", "pattern": "###****####"}, {"kind": "display", "field": "phone"},
+		{"kind": "map", "values": map[string]string{"a": "b"}}, {"kind": "geohash", "digits": 5}, {"kind": "date", "part": "quarter"},
+	} {
+		w.must("zoe", w.signed(grant(set("columns.0.recipe", recipe)), "zoe", "paul"))
+		w.clock.tick()
+	}
 }
 
 func TestGrantForAnotherZonesDatasetIsRefused(t *testing.T) {

@@ -277,14 +277,22 @@ type Pattern struct {
 	MaxLength  int    `json:"max_length"` // characters
 }
 
-// Recipe is a masking recipe as documents spell it.
+// Recipe is a masking recipe as documents spell it. Its kinds are those that
+// hide a value for good and give text or nothing: what leaves real values in
+// their places or in others (top_bottom, shuffle), moves them by draws that a
+// projection cannot make (shift, noise), or could be undone has no place in a
+// grant.
 type Recipe struct {
-	Kind      string  `json:"kind"`
-	KeepFirst int     `json:"keep_first,omitempty"`
-	KeepLast  int     `json:"keep_last,omitempty"`
-	Part      string  `json:"part,omitempty"`
-	Width     float64 `json:"width,omitempty"`
-	Digits    int     `json:"digits,omitempty"`
+	Kind      string            `json:"kind"`
+	KeepFirst int               `json:"keep_first,omitempty"`
+	KeepLast  int               `json:"keep_last,omitempty"`
+	Part      string            `json:"part,omitempty"`
+	Width     float64           `json:"width,omitempty"`
+	Digits    int               `json:"digits,omitempty"`
+	Text      string            `json:"text,omitempty"`
+	Pattern   string            `json:"pattern,omitempty"`
+	Field     string            `json:"field,omitempty"`
+	Values    map[string]string `json:"values,omitempty"`
 }
 
 // Condition cuts rows: only those whose column holds one of the values.

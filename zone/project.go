@@ -73,8 +73,9 @@ type Column struct {
 //
 // Every byte is checked before it is used: the sequence ends with an
 // *IntegrityError at the first file that is not what was committed. Other errors
-// wrap ErrNotFound, ErrProjection, ErrKey, masking.ErrRecipe, or are those of
-// ctx. After an error the sequence ends.
+// wrap ErrNotFound, ErrProjection, ErrKey, masking.ErrRecipe, masking.ErrKey (of
+// shift, noise and shuffle always: a projection has no release scope), or are
+// those of ctx. After an error the sequence ends.
 func (s *Store) Project(ctx context.Context, p Projection) iter.Seq2[*Piece, error] {
 	return func(yield func(*Piece, error) bool) {
 		v, err := s.view(p)
@@ -176,7 +177,8 @@ type view struct {
 type planned struct {
 	masking.Column
 	chunk    int
-	sortable bool // its bounds tell something
+	typ      string // catalogue type of the delivered values
+	sortable bool   // its bounds tell something
 }
 
 func (s *Store) view(p Projection) (*view, error) {
@@ -226,9 +228,12 @@ func (v *view) project(c Project, keys masking.Keys) error {
 			return fmt.Errorf("zone: project column %q: named twice: %w", c.Name, ErrProjection)
 		}
 	}
-	out := planned{Column: masking.Column{Name: c.Name}, chunk: at, sortable: true}
+	out := planned{Column: masking.Column{Name: c.Name}, chunk: at, typ: v.Columns[at].Type, sortable: true}
 	if c.Recipe != nil {
-		kernel, err := masking.Compile(v.Columns[at].Type, *c.Recipe, keys)
+		kernel, err := masking.Compile(out.typ, *c.Recipe, keys)
+		if err == nil {
+			out.typ, err = c.Recipe.OutputType(out.typ)
+		}
 		if err != nil {
 			return fmt.Errorf("zone: project column %q: %w", c.Name, err)
 		}

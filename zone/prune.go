@@ -30,7 +30,7 @@ func (v *view) bind(list []Need) []need {
 	out := []need{}
 	for _, n := range list {
 		at := slices.IndexFunc(v.plan, func(p planned) bool { return p.Name == n.Column })
-		if at < 0 || !v.plan[at].sortable || n.Type != v.delivered(at) {
+		if at < 0 || !v.plan[at].sortable || n.Type != v.plan[at].typ {
 			continue
 		}
 		values, err := constants(memory.DefaultAllocator, n.Type, n.Values)
@@ -43,14 +43,6 @@ func (v *view) bind(list []Need) []need {
 		values.Release()
 	}
 	return out
-}
-
-// delivered returns the catalogue type of a column of the plan.
-func (v *view) delivered(at int) string {
-	if v.plan[at].Kernel != nil {
-		return "string"
-	}
-	return v.Columns[v.plan[at].chunk].Type
 }
 
 // sortKeys returns the sort keys of arr, which has no nulls; nil if its type has

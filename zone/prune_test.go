@@ -1,6 +1,7 @@
 package zone_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -111,6 +112,40 @@ func TestMaskedColumnsAreJudgedByTheirMasks(t *testing.T) {
 	q.Needs = month("=", "1800-01")
 	if got := given(t, s, q); got != "3 3 2" {
 		t.Errorf("after forgetting: pieces of %s rows, want all", got)
+	}
+}
+
+// So it is where the mask keeps the type: the raw greatest, 100, is nobody's.
+func TestTypedMasksAreJudgedByTheirMasks(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, visits) // visits 7 12 - | 40 0 -1 | 100 19
+	p := projection(info, zone.Project{Name: "visits", Recipe: &masking.Recipe{Kind: "top_bottom", High: new(30.0)}},
+		zone.Project{Name: "paid", Recipe: &masking.Recipe{Kind: "nullify"}})
+	if got := mustRead(t, s, p); got != "7|-\n12|-\n-|-\n30|-\n0|-\n-1|-\n30|-\n19|-\n" {
+		t.Fatalf("rows = %q", got)
+	}
+	for _, tt := range []struct{ typ, op, value, want string }{
+		{"int64", ">", "30", ""}, {"int64", "=", "30", "3 2"}, {"int64", "=", "100", ""}, {"string", "=", "100", "3 3 2"},
+	} {
+		p.Needs = [][]zone.Need{{{Column: "visits", Type: tt.typ, Op: tt.op, Values: []string{tt.value}}}}
+		if got := given(t, s, p); got != tt.want {
+			t.Errorf("visits %s %s %s: pieces of %s rows, want %s", tt.typ, tt.op, tt.value, got, tt.want)
+		}
+	}
+}
+
+// A projection has no release scope and no subjects for a draw.
+func TestMasksByDrawsAreRefused(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, visits)
+	for column, recipe := range map[string]masking.Recipe{
+		"visit_date": {Kind: "shift", Days: 30}, "visits": {Kind: "noise", Spread: 5}, "district": {Kind: "shuffle"},
+	} {
+		for _, err := range s.Project(t.Context(), projection(info, zone.Project{Name: column, Recipe: &recipe})) {
+			if !errors.Is(err, masking.ErrKey) {
+				t.Errorf("%s: Project = %v, want ErrKey", recipe, err)
+			}
+		}
 	}
 }
 
