@@ -2,8 +2,10 @@ package masking
 
 import (
 	"encoding/binary"
+	"math"
 	"strconv"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 )
@@ -22,7 +24,7 @@ const keepLimit = 16
 // digit): such a value is redacted as a whole, as is one that is not UTF-8.
 type window struct {
 	first, last int
-	least       int32 // characters, of which a third stays hidden
+	least       int // characters, of which a third stays hidden
 
 	// Of an ASCII value of 8 bytes or more, and at most 8 kept at each end: what
 	// is kept of the first 8 bytes, and how far the last 8 are shifted to leave
@@ -36,7 +38,7 @@ func newWindow(first, last int) *window {
 	p := &window{first: first, last: last, ascii: first <= 8 && last <= 8}
 	for n := first + last; ; n++ {
 		if hidden := n - first - last; hidden > 0 && 3*hidden >= n {
-			p.least = int32(n)
+			p.least = n
 			break
 		}
 	}
@@ -44,40 +46,55 @@ func newWindow(first, last int) *window {
 	return p
 }
 
-const (
-	stars    = 0x2a2a2a2a         // Redacted as a little-endian word
-	highBits = 0x8080808080808080 // set in bytes that are not ASCII
-)
+const highBits = 0x8080808080808080 // set in bytes that are not ASCII
 
 func (p *window) mask(_ *work, v span, out *text) {
 	dst := out.room(v.size() + v.len()*len(Redacted))
 	at, width := len(dst), p.first+len(Redacted)+p.last
 	dst = dst[:cap(dst)]
-	data, from := v.data, v.offsets[0]
-	ends := out.ends[:len(v.offsets)-1]
-	for i, to := range v.offsets[1:] {
-		if p.ascii && to-from >= 8 {
-			head, tail := binary.LittleEndian.Uint64(data[from:]), binary.LittleEndian.Uint64(data[to-8:])
-			seen := head | tail
-			for j := from + 8; j < to-8; j += 8 {
-				seen |= binary.LittleEndian.Uint64(data[j:])
+	data, from, last := v.data, v.offsets[0], v.offsets[v.len()]
+	least, first, head, tail := max(p.least, 8), p.first, p.head, p.tail
+	if !p.ascii || from < 0 || int(last) > len(data) {
+		least = math.MaxInt // every value the long way
+	}
+	// What is read lies in [from, to) and so in data. What is written stays in
+	// the room, which is that of all bytes up to last and 4 a value, and slack;
+	// where offsets fall, the slices below panic.
+	in, to := unsafe.Pointer(unsafe.SliceData(data)), unsafe.Pointer(unsafe.SliceData(dst))
+	ends := out.ends
+	offsets := v.offsets[1:][:len(ends)]
+	for i, end := range offsets {
+		if n := int(end) - int(from); n >= least && end <= last {
+			value := unsafe.Add(in, from)
+			begin, rest := word(value, 0), word(value, n-8)
+			seen := begin | rest
+			for j := 8; j < n-8; j += 8 {
+				seen |= word(value, j)
 			}
-			if seen&highBits == 0 && to-from >= p.least {
-				d := dst[at : at+slack]
-				binary.LittleEndian.PutUint64(d, head&p.head)
-				binary.LittleEndian.PutUint32(d[p.first&15:], stars)
-				binary.LittleEndian.PutUint64(d[(p.first+len(Redacted))&15:], tail>>p.tail)
+			if seen&highBits == 0 {
+				d := unsafe.Add(to, at)
+				setWord(d, 0, begin&head)
+				copy((*[4]byte)(unsafe.Add(d, first))[:], Redacted)
+				setWord(d, first+len(Redacted), rest>>tail)
 				at += width
 				ends[i] = int32(at)
-				from = to
+				from = end
 				continue
 			}
 		}
-		at += p.characters(dst[at:at], data[from:to:to], out, i)
+		at += p.characters(dst[at:at], data[from:end:end], out, i)
 		ends[i] = int32(at)
-		from = to
+		from = end
 	}
 	out.took(dst[:at])
+}
+
+func word(p unsafe.Pointer, at int) uint64 {
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(p, at))[:])
+}
+
+func setWord(p unsafe.Pointer, at int, w uint64) {
+	binary.LittleEndian.PutUint64((*[8]byte)(unsafe.Add(p, at))[:], w)
 }
 
 // characters writes the mask of one value of any bytes and returns its length.
@@ -87,17 +104,15 @@ func (p *window) characters(dst, v []byte, out *text, i int) int {
 		if n == p.first {
 			head = at
 		}
-		if v[at] < utf8.RuneSelf {
-			at++
-			continue
-		}
-		r, size := utf8.DecodeRune(v[at:])
-		if r == utf8.RuneError && size == 1 {
-			return len(out.redact(dst, i))
+		size := 1
+		if v[at] >= utf8.RuneSelf {
+			if size = wide(v[at:]); size == 0 {
+				return len(out.redact(dst, i))
+			}
 		}
 		at += size
 	}
-	if n < int(p.least) {
+	if n < p.least {
 		return len(out.redact(dst, i))
 	}
 	tail := len(v)
@@ -107,9 +122,26 @@ func (p *window) characters(dst, v []byte, out *text, i int) int {
 			tail--
 		}
 	}
-	dst = append(dst, v[:head]...)
+	for _, c := range v[:head] { // a few bytes: a call of memmove costs more
+		dst = append(dst, c)
+	}
 	dst = append(dst, Redacted...)
-	return len(append(dst, v[tail:]...))
+	for _, c := range v[tail:] {
+		dst = append(dst, c)
+	}
+	return len(dst)
+}
+
+// wide returns the size of the character that v begins with, which is not ASCII,
+// or 0 if it is none. Chinese ones, of three bytes, come first.
+func wide(v []byte) int {
+	if len(v) >= 3 && v[0] >= 0xE1 && v[0] <= 0xEC && v[1]&0xC0 == 0x80 && v[2]&0xC0 == 0x80 {
+		return 3
+	}
+	if r, size := utf8.DecodeRune(v); r != utf8.RuneError || size > 1 {
+		return size
+	}
+	return 0
 }
 
 func partialProblem(r Recipe, t arrow.DataType) string {

@@ -52,7 +52,7 @@ var allowed = map[string][]string{
 
 // alsoInTests lists what only the test files of a package may import besides.
 var alsoInTests = map[string][]string{
-	"masking":            {"masking/maskingtest"},
+	"masking":            {"internal/interleave", "masking/maskingtest"},
 	"masking/ff1":        {"internal/interleave"},
 	"masking/lanes":      {"internal/interleave"},
 	"masking/prf":        {"internal/interleave"},

@@ -38,6 +38,7 @@ type Rendering struct {
 	shift   int // bits a letter holds, if radix is a power of two; else 0
 
 	pairs [256][2]byte // of 16 letters, the two for a byte
+	hex   bool         // they are those of Hex
 }
 
 // NewRendering returns the rendering of length letters of alphabet, which has 2
@@ -67,6 +68,7 @@ func NewRendering(alphabet string, length int) (*Rendering, error) {
 	if length < 1 || length > most {
 		return nil, fmt.Errorf("%w: %d letters of %d", ErrRendering, length, r.radix)
 	}
+	r.hex = alphabet == Hex
 	if r.radix == 16 {
 		for i := range r.pairs {
 			r.pairs[i] = [2]byte{alphabet[i>>4], alphabet[i&15]}
@@ -122,6 +124,10 @@ func (r *Rendering) Render(dst, tags []byte) {
 }
 
 func (r *Rendering) hexadecimal(out, tag []byte) {
+	for r.hex && len(out) >= 8 {
+		binary.LittleEndian.PutUint64(out, hexOf(binary.LittleEndian.Uint32(tag)))
+		out, tag = out[8:], tag[4:]
+	}
 	for len(out) >= 2 {
 		pair := &r.pairs[tag[0]]
 		out[0], out[1] = pair[0], pair[1]
@@ -130,6 +136,19 @@ func (r *Rendering) hexadecimal(out, tag []byte) {
 	if len(out) == 1 {
 		out[0] = r.pairs[tag[0]][0]
 	}
+}
+
+// hexOf returns the eight letters for four bytes, the first lowest: each nibble
+// on a byte of its own, plus '0', plus what lies between '9' and 'a' if it is
+// above 9.
+func hexOf(four uint32) uint64 {
+	const ones = 0x0101010101010101
+	n := uint64(four)
+	n = (n | n<<16) & 0x0000FFFF0000FFFF
+	n = (n | n<<8) & 0x00FF00FF00FF00FF
+	n = n>>4&0x000F000F000F000F | n&0x000F000F000F000F<<8
+	above := (n + 6*ones) >> 4 & ones
+	return n + '0'*ones + above*('a'-'9'-1)
 }
 
 func (r *Rendering) powerOfTwo(out []byte, hi, lo uint64) {
