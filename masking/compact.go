@@ -57,11 +57,20 @@ func recode(alloc memory.Allocator, dict *array.Dictionary, values *array.String
 	codes := newCoder(alloc, dict.Len())
 	defer codes.release()
 	known := make([]int32, values.Len()) // code + 1 by old index
+	var whole []uint16                   // old indices of a column without nulls
+	if u, ok := dict.Indices().(*array.Uint16); ok && dict.NullN() == 0 {
+		whole = u.Uint16Values()
+	}
 	for i := range dict.Len() {
-		if dict.IsNull(i) {
+		var at int
+		switch {
+		case whole != nil:
+			at = int(whole[i])
+		case dict.IsNull(i):
 			continue
+		default:
+			at = dict.GetValueIndex(i)
 		}
-		at := dict.GetValueIndex(i)
 		if values.IsNull(at) {
 			return nil // expand refuses it
 		}

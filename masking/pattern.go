@@ -1,6 +1,7 @@
 package masking
 
 import (
+	"encoding/binary"
 	"errors"
 	"unicode"
 	"unicode/utf8"
@@ -27,7 +28,16 @@ import (
 type shape struct {
 	slots []slot
 	width int // bytes of the longest mask
+
+	// Of a shape of 8 to 16 ASCII characters without letters: what its first and
+	// its last 8 bytes are like.
+	words       bool
+	first, last wordShape
 }
+
+// A wordShape is the slots of eight bytes, the first lowest: which of them hold
+// digits, which stand for themselves and as what, and which are kept.
+type wordShape struct{ digits, itself, self, keep uint64 }
 
 // A slot is the place of one character.
 type slot struct {
@@ -87,7 +97,39 @@ func newShape(pattern string) (*shape, error) {
 	if !utf8.ValidString(pattern) || escaped || len(s.slots) > slotLimit || kept == 0 || hidden == 0 || 3*hidden < open {
 		return nil, errShape
 	}
+	s.words = len(s.slots) >= 8 && len(s.slots) <= 16
+	for _, p := range s.slots {
+		s.words = s.words && p.class != aLetter && p.self < utf8.RuneSelf
+	}
+	if s.words {
+		s.first, s.last = wordOf(s.slots[:8]), wordOf(s.slots[len(s.slots)-8:])
+	}
 	return s, nil
+}
+
+func wordOf(slots []slot) (w wordShape) {
+	for i, p := range slots {
+		whole := uint64(0xFF) << (8 * i)
+		switch p.class {
+		case aDigit:
+			w.digits |= whole
+		case itself:
+			w.itself |= whole
+			w.self |= uint64(p.self) << (8 * i)
+		}
+		if p.keep {
+			w.keep |= whole
+		}
+	}
+	return w
+}
+
+// mask returns the mask of eight ASCII bytes, and whether they have the shape.
+func (w *wordShape) mask(v uint64) (uint64, bool) {
+	const zeros, sixes, high, allStars = 0x3030303030303030, 0x0606060606060606, 0xF0F0F0F0F0F0F0F0, 0x2A2A2A2A2A2A2A2A
+	wrong := (v ^ zeros | (v + sixes) ^ zeros) & high & w.digits // no carry: v is ASCII
+	wrong |= (v ^ w.self) & w.itself
+	return v&w.keep | allStars&^w.keep, wrong == 0
 }
 
 // mustShape is newShape of a pattern that Validate has accepted.
@@ -113,7 +155,21 @@ func (p *slot) takes(r rune) bool {
 
 func (s *shape) mask(_ *work, v span, out *text) {
 	dst := out.room(v.len() * s.width)
+	n := len(s.slots)
 	for i := range v.len() {
+		if value := v.value(i); s.words && len(value) == n {
+			first, last := binary.LittleEndian.Uint64(value), binary.LittleEndian.Uint64(value[n-8:])
+			begin, fits := s.first.mask(first)
+			end, fit := s.last.mask(last)
+			if (first|last)&highBits == 0 && fits && fit {
+				masked := dst[len(dst) : len(dst)+n]
+				binary.LittleEndian.PutUint64(masked, begin)
+				binary.LittleEndian.PutUint64(masked[n-8:], end)
+				dst = dst[:len(dst)+n]
+				out.ends[i] = int32(len(dst))
+				continue
+			}
+		}
 		masked, ok := s.one(dst, v.value(i))
 		if !ok {
 			masked = out.redact(dst, i)

@@ -38,7 +38,7 @@ type Rendering struct {
 	shift   int // bits a letter holds, if radix is a power of two; else 0
 
 	pairs [256][2]byte // of 16 letters, the two for a byte
-	hex   bool         // they are those of Hex
+	hex   bool         // they are Hex
 }
 
 // NewRendering returns the rendering of length letters of alphabet, which has 2
@@ -108,6 +108,16 @@ func (r *Rendering) Render(dst, tags []byte) {
 	if len(tags)%TagSize != 0 || len(dst) != n*r.length {
 		panic("prf: the result has not the size of the renderings")
 	}
+	if r.hex && r.length == 2*TagSize {
+		for i := range n {
+			tag, out := (*[TagSize]byte)(tags[i*TagSize:]), (*[2 * TagSize]byte)(dst[i*2*TagSize:])
+			binary.LittleEndian.PutUint64(out[0:], hexOf(binary.LittleEndian.Uint32(tag[0:])))
+			binary.LittleEndian.PutUint64(out[8:], hexOf(binary.LittleEndian.Uint32(tag[4:])))
+			binary.LittleEndian.PutUint64(out[16:], hexOf(binary.LittleEndian.Uint32(tag[8:])))
+			binary.LittleEndian.PutUint64(out[24:], hexOf(binary.LittleEndian.Uint32(tag[12:])))
+		}
+		return
+	}
 	for i := range n {
 		tag := tags[i*TagSize:][:TagSize]
 		hi, lo := binary.BigEndian.Uint64(tag), binary.BigEndian.Uint64(tag[8:])
@@ -124,10 +134,6 @@ func (r *Rendering) Render(dst, tags []byte) {
 }
 
 func (r *Rendering) hexadecimal(out, tag []byte) {
-	for r.hex && len(out) >= 8 {
-		binary.LittleEndian.PutUint64(out, hexOf(binary.LittleEndian.Uint32(tag)))
-		out, tag = out[8:], tag[4:]
-	}
 	for len(out) >= 2 {
 		pair := &r.pairs[tag[0]]
 		out[0], out[1] = pair[0], pair[1]
