@@ -200,7 +200,8 @@ func allocations(t *testing.T, s Subject) {
 			out.Release()
 		})
 	}
-	if few, many := count(1000), count(41_000); many > few+32 {
+	// A block of 2048 may find a pool empty, as the race detector has it.
+	if few, many := count(1000), count(41_000); many > few+4*40_000/2048 {
 		t.Errorf("%v allocations for 1,000 values, %v for 41,000", few, many)
 	}
 }
