@@ -75,9 +75,8 @@ type work struct {
 
 var workPool = sync.Pool{New: func() any { return new(work) }}
 
-// done gives the memory back, without the raw values that were gathered in it.
+// done gives the memory back for the next call, unless long values made it large.
 func (w *work) done() {
-	clear(w.data[:cap(w.data)])
 	if cap(w.data) > 1<<20 {
 		w.data = nil
 	}

@@ -194,6 +194,22 @@ func TestDatesThatCannotBeShiftedAreNull(t *testing.T) {
 	arr := column(t, memory.DefaultAllocator, types["date"], `["0001-01-01", "9999-12-31", "2024-05-01"]`)
 	b := array.NewDate32Builder(memory.DefaultAllocator)
 	b.AppendValues([]arrow.Date32{math.MaxInt32, -math.MaxInt32, 0}, nil) // infinity, as DuckDB writes it
+	outside := array.NewDate32Builder(memory.DefaultAllocator)
+	outside.AppendValues([]arrow.Date32{-719163, 2932897}, nil) // the day before the first, and after the last
+	stamps := array.NewTimestampBuilder(memory.DefaultAllocator, &arrow.TimestampType{Unit: arrow.Microsecond})
+	stamps.AppendValues([]arrow.Timestamp{-719162*86_400_000_000 - 1, 2932897 * 86_400_000_000, math.MaxInt64, math.MinInt64}, nil)
+	for columnType, beyond := range map[string]arrow.Array{"date": outside.NewArray(), "timestamp": stamps.NewArray()} {
+		for entity := range 30 {
+			out, misfits := by(t, columnType, masking.Recipe{Kind: "shift", Days: 3}, "s", beyond, repeated(fmt.Sprint(entity), beyond.Len()))
+			if out.NullN() != beyond.Len() || misfits != int64(beyond.Len()) {
+				t.Errorf("shift(3) outside the calendar = %v, %d misfits", out, misfits)
+			}
+		}
+	}
+	edge := column(t, memory.DefaultAllocator, types["timestamp"], `["9999-12-31 23:00:00"]`)
+	if out, _ := by(t, "timestamp", masking.Recipe{Kind: "shift", Days: 3653}, "s", edge, repeated(later(t), 1)); out.NullN() != 1 {
+		t.Errorf("a shift out of the calendar = %v", out)
+	}
 	for _, dates := range []arrow.Array{arr, b.NewArray()} {
 		for entity := range 30 {
 			out, misfits := by(t, "date", masking.Recipe{Kind: "shift", Days: 3}, "s", dates, repeated(fmt.Sprint(entity), 3))
@@ -202,6 +218,19 @@ func TestDatesThatCannotBeShiftedAreNull(t *testing.T) {
 			}
 		}
 	}
+}
+
+// later returns an entity whose dates move on.
+func later(t *testing.T) string {
+	arr := column(t, memory.DefaultAllocator, types["timestamp"], `["2024-05-01 00:00:00"]`)
+	for entity := range 100 {
+		out, _ := by(t, "timestamp", masking.Recipe{Kind: "shift", Days: 3653}, "s", arr, repeated(fmt.Sprint(entity), 1))
+		if out.(*array.Timestamp).Value(0) > arr.(*array.Timestamp).Value(0) {
+			return fmt.Sprint(entity)
+		}
+	}
+	t.Fatal("of 100 entities none moves on")
+	return ""
 }
 
 func TestAShuffleDealsOutTheSameValues(t *testing.T) {

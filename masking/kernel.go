@@ -108,9 +108,6 @@ func (k Kernel) PerEntity() bool { return k.entities }
 // for a kernel per entity, and ErrSize if the masked text does not fit one
 // Arrow string array. It is safe for concurrent use.
 func (k Kernel) Apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, int64, error) {
-	if k.entities {
-		return nil, 0, fmt.Errorf("masking: apply without entities: %w", ErrInput)
-	}
 	masked, misfits, err := k.mask(alloc, arr)
 	if err != nil {
 		return nil, 0, err
@@ -128,7 +125,7 @@ func (k Kernel) Apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, int
 // any catalogue type, plain, and says whom each value is about. Equal entities
 // get equal draws. A value without entity is outside the shape.
 func (k Kernel) ApplyBy(alloc memory.Allocator, arr, entities arrow.Array) (arrow.Array, int64, error) {
-	if k.typed == nil || !k.entities || !arrow.TypeEqual(arr.DataType(), k.input) {
+	if !k.entities || !arrow.TypeEqual(arr.DataType(), k.input) {
 		return nil, 0, fmt.Errorf("masking: apply to %s by entity: %w", arr.DataType(), ErrInput)
 	}
 	if entities.Len() != arr.Len() || !hasCanonical(entities.DataType()) {
@@ -142,6 +139,9 @@ func (k Kernel) ApplyBy(alloc memory.Allocator, arr, entities arrow.Array) (arro
 func (k Kernel) mask(alloc memory.Allocator, arr arrow.Array) (arrow.Array, int64, error) {
 	if k.text == nil && k.typed == nil {
 		panic("masking: Apply on the zero Kernel")
+	}
+	if k.entities {
+		return nil, 0, fmt.Errorf("masking: apply without entities: %w", ErrInput)
 	}
 	switch a := arr.(type) {
 	case *array.Dictionary:

@@ -68,9 +68,6 @@ func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, err
 
 func (c Column) apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
 	if k := c.Kernel; k != nil {
-		if k.entities {
-			return nil, fmt.Errorf("masking: plan column %q without entities: %w", c.Name, ErrInput)
-		}
 		masked, _, err := k.mask(alloc, arr)
 		if err != nil {
 			return nil, err

@@ -192,11 +192,16 @@ func TestAPlanIsTheWayOutOfABatch(t *testing.T) {
 		t.Errorf("Plan.Apply = %s", got)
 	}
 
+	perEntity, err := masking.Compile("date", masking.Recipe{Kind: "shift", Days: 3}, zoneKeys)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for why, p := range map[string]masking.Plan{
-		"a column missing":   {{Name: "name", Kernel: &k}},
-		"columns exchanged":  {{Name: "district"}, {Name: "name", Kernel: &k}},
-		"a column too many":  {{Name: "name", Kernel: &k}, {Name: "district"}, {Name: "x"}},
-		"nothing for a name": {},
+		"a kernel per entity": {{Name: "name", Kernel: &perEntity}, {Name: "district"}},
+		"a column missing":    {{Name: "name", Kernel: &k}},
+		"columns exchanged":   {{Name: "district"}, {Name: "name", Kernel: &k}},
+		"a column too many":   {{Name: "name", Kernel: &k}, {Name: "district"}, {Name: "x"}},
+		"nothing for a name":  {},
 	} {
 		if rec, err := p.Apply(alloc, batch); err == nil {
 			rec.Release()

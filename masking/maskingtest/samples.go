@@ -35,7 +35,7 @@ var Samples = []Sample{
 	{Recipe: masking.Recipe{Kind: "token"}, Keyed: true, Total: true, Shows: token},
 
 	partial(1, 0), partial(0, 1), partial(3, 4), partial(6, 4), partial(8, 8), partial(9, 0), partial(16, 16),
-	pattern(`###****####`), pattern(`###0000####`), pattern(`@*`), pattern(`?**`), pattern(`AA#0-0`), pattern(`\#0##`),
+	pattern(`###****####`), pattern(`+86 ###0000####`), pattern(`###0000####`), pattern(`@*`), pattern(`?**`), pattern(`AA#0-0`), pattern(`\#0##`),
 
 	display("name", func(v, mask string) bool {
 		for surname := 1; surname <= 4; surname++ {
