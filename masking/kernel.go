@@ -59,7 +59,7 @@ func (r Recipe) compile(t arrow.DataType, k Keys) (maker, error) {
 	case "display":
 		return maker{text: bytewise(display(r.Field))}, nil
 	case "map":
-		return maker{text: bytewise(lookup(r.Values).mask)}, nil
+		return maker{text: bytewise(newLookup(r.Values).mask)}, nil
 	case "region":
 		return maker{text: bytewise(region(r.Digits).mask)}, nil
 	case "geohash":

@@ -1,6 +1,7 @@
 package masking
 
 import (
+	"maps"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -12,12 +13,23 @@ const lookupLimit = 1024
 // A lookup replaces each value by the one that the recipe's table gives for it,
 // a domain generalization hierarchy of one step (Sweeney 2002). Values that are
 // not in the table are redacted.
-type lookup map[string]string
+type lookup struct {
+	table   map[string]string
+	longest int // bytes of a replacement, or of Redacted
+}
 
-func (table lookup) mask(_ *work, v span, out *text) {
-	dst := out.room(v.len() * replacementLimit)
+func newLookup(table map[string]string) *lookup {
+	l := &lookup{maps.Clone(table), len(Redacted)}
+	for _, to := range table {
+		l.longest = max(l.longest, len(to))
+	}
+	return l
+}
+
+func (l *lookup) mask(_ *work, v span, out *text) {
+	dst := out.room(v.len() * l.longest)
 	for i := range v.len() {
-		if to, known := table[string(v.value(i))]; known {
+		if to, known := l.table[string(v.value(i))]; known {
 			dst = append(dst, to...)
 		} else {
 			dst = out.redact(dst, i)
