@@ -131,6 +131,9 @@ func (k Kernel) ApplyBy(alloc memory.Allocator, arr, entities arrow.Array) (arro
 	if entities.Len() != arr.Len() || !hasCanonical(entities.DataType()) {
 		return nil, 0, fmt.Errorf("masking: %d values of %d entities, %s: %w", arr.Len(), entities.Len(), entities.DataType(), ErrInput)
 	}
+	if size(entities) > math.MaxInt32 {
+		return nil, 0, fmt.Errorf("masking: entities, %s: %w", entities.DataType(), ErrSize)
+	}
 	return k.typed(alloc, arr, entities)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"zonebox/query/querytest"
 )
@@ -64,10 +65,11 @@ func newRandomWorld(seed, n uint64) *randomWorld {
 		return `mode: COMPUTE_ONLY, permissions: ["` + strings.Join(permissions[:1+w.IntN(len(permissions))], `", "`) + `"]`
 	}
 	w.forms["persons.id_number"], w.forms["visits.id_number"] = masked("kind: token"), masked("kind: token")
-	w.forms["persons.name"] = masked("", "kind: redact", "kind: partial, keep_first: 1")
-	w.forms["persons.phone"] = masked("", "kind: redact", "kind: partial, keep_first: 3", "kind: partial, keep_first: 3, keep_last: 4")
-	w.forms["persons.address"] = masked("", "", "kind: redact")
-	w.forms["persons.birth_date"] = masked("", "kind: date, part: year", "kind: date, part: month")
+	w.forms["persons.name"] = masked("", "kind: redact", "kind: partial, keep_first: 1", "kind: display, field: name")
+	w.forms["persons.phone"] = masked("", "kind: redact", "kind: partial, keep_first: 3", "kind: partial, keep_first: 3, keep_last: 4",
+		`kind: pattern, pattern: "###********"`, "kind: display, field: phone")
+	w.forms["persons.address"] = masked("", "", "kind: redact", "kind: nullify", "kind: fixed, text: 保密")
+	w.forms["persons.birth_date"] = masked("", "kind: date, part: year", "kind: date, part: month", "kind: date, part: decade", "kind: date, part: quarter")
 	w.forms["persons.income"] = secret("agg:avg", "agg:count", "agg:sum", "cmp_lit:<")
 	w.forms["persons.district"], w.forms["visits.district"] = "mode: CLEAR", "mode: CLEAR"
 	w.forms["visits.visit_id"] = masked("", "kind: redact")
@@ -135,13 +137,15 @@ func (w *randomWorld) hidden(column, old string, small bool) string {
 		switch {
 		case strings.Contains(form, "partial"):
 			return string([]rune(old)[:1]) + w.pick("某", "某某", "另有其人")
+		case strings.Contains(form, "display"): // shows how many there are
+			return string([]rune(old)[:1]) + strings.Repeat(w.pick("某", "另"), utf8.RuneCountInString(old)-1)
 		}
 		return w.name()
 	case "persons.phone":
 		switch {
-		case strings.Contains(form, "keep_last"):
+		case strings.Contains(form, "keep_last"), strings.Contains(form, "display"):
 			return old[:3] + fmt.Sprintf("%04d", w.IntN(10000)) + old[7:]
-		case strings.Contains(form, "keep_first"):
+		case strings.Contains(form, "keep_first"), strings.Contains(form, "pattern"):
 			return old[:3] + fmt.Sprintf("%08d", w.IntN(100000000))
 		}
 		return w.phone()
@@ -153,6 +157,10 @@ func (w *randomWorld) hidden(column, old string, small bool) string {
 			return w.date(old[:4], w.pick("02", "11"))
 		case strings.Contains(form, "month"):
 			return w.date(old[:4], old[5:7])
+		case strings.Contains(form, "decade"):
+			return w.date(old[:3]+w.pick("3", "8"), w.pick("02", "11"))
+		case strings.Contains(form, "quarter"):
+			return w.date(old[:4], map[string]string{"01": "02", "02": "03", "03": "01", "06": "05"}[old[5:7]])
 		}
 		return w.date("2001", "09")
 	case "persons.income":
