@@ -174,7 +174,7 @@ func BenchmarkMaskDictionary(b *testing.B) {
 	})
 	b.Run("dictionary", func(b *testing.B) { // a plan leaves it one, in goroutines of its own
 		for b.Loop() {
-			out, err := masking.Plan{{Name: "d", Kernel: &k}}.Apply(memory.DefaultAllocator, batch)
+			out, _, err := masking.Plan{{Name: "d", Kernel: &k}}.Apply(memory.DefaultAllocator, batch)
 			if err != nil {
 				b.Fatal(err)
 			}

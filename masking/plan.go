@@ -23,17 +23,18 @@ type Column struct {
 	Stored bool    // the batch has all rows that Compact saw when they were stored
 }
 
-// Apply returns the rows of b in the form the plan gives each column. It is
+// Apply returns the rows of b in the form the plan gives each column, and how
+// many values were outside the shapes of their recipes (see Kernel.Apply). It is
 // the only way out of a raw.Batch. Columns of strings leave as Compact makes
 // them. The caller releases the batch it returns, and still owns b.
 //
 // Apply returns an error wrapping ErrInput unless plan and batch have the same
 // columns in the same order, and for a kernel per entity: a plan does not know
 // whom a row is about.
-func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, error) {
+func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, int64, error) {
 	rec := b.Open()
 	if rec.NumCols() != int64(len(p)) {
-		return nil, fmt.Errorf("masking: plan of %d columns on a batch of %d: %w", len(p), rec.NumCols(), ErrInput)
+		return nil, 0, fmt.Errorf("masking: plan of %d columns on a batch of %d: %w", len(p), rec.NumCols(), ErrInput)
 	}
 	columns := make([]arrow.Array, len(p))
 	defer func() {
@@ -43,51 +44,59 @@ func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, err
 			}
 		}
 	}()
+	misfits := make([]int64, len(p))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, c := range p {
 		if rec.ColumnName(i) != c.Name {
-			return nil, fmt.Errorf("masking: plan column %q differs from the batch: %w", c.Name, ErrInput)
+			return nil, 0, fmt.Errorf("masking: plan column %q differs from the batch: %w", c.Name, ErrInput)
 		}
 	}
 	for i, c := range p {
 		group.Go(func() (err error) {
-			columns[i], err = c.apply(alloc, rec.Column(i))
+			columns[i], misfits[i], err = c.apply(alloc, rec.Column(i))
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return nil, 0, err
+	}
+	sum := int64(0)
+	for _, n := range misfits {
+		sum += n
 	}
 	fields := make([]arrow.Field, len(p))
 	for i, c := range p {
 		fields[i] = arrow.Field{Name: c.Name, Type: columns[i].DataType(), Nullable: true}
 	}
-	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, rec.NumRows()), nil
+	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, rec.NumRows()), sum, nil
 }
 
-func (c Column) apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
+func (c Column) apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, int64, error) {
 	if k := c.Kernel; k != nil {
-		masked, _, err := k.mask(alloc, arr)
+		masked, misfits, err := k.mask(alloc, arr)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if masked.DataType().ID() != arrow.STRING && masked.DataType().ID() != arrow.DICTIONARY {
-			return masked, nil
+			return masked, misfits, nil
 		}
 		defer masked.Release()
-		return Compact(alloc, masked)
+		compact, err := Compact(alloc, masked)
+		return compact, misfits, err
 	}
 	switch a := arr.(type) {
 	case *array.Dictionary:
 		if !c.Stored || a.Dictionary().Len() == 0 {
-			return Compact(alloc, arr)
+			compact, err := Compact(alloc, arr)
+			return compact, 0, err
 		}
 	case *array.String:
 		if !c.Stored {
-			return Compact(alloc, arr)
+			compact, err := Compact(alloc, arr)
+			return compact, 0, err
 		}
 	}
 	arr.Retain()
-	return arr, nil
+	return arr, 0, nil
 }

@@ -59,7 +59,7 @@ func (e *Engine) Status(ctx context.Context, s Subject) (*Status, error) {
 	if out.Epoch, err = e.registry.Epoch(ctx); err != nil {
 		return nil, asError(err)
 	}
-	out.Figures = Figures{Cache: e.cache.Stats(), Pruned: e.store.Pruned()}
+	out.Figures = Figures{Cache: e.cache.Stats(), Pruned: e.store.Pruned(), Misfits: e.store.Misfits()}
 	if e.pool == nil {
 		return out, nil
 	}

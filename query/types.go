@@ -273,5 +273,6 @@ type Status struct {
 type Figures struct {
 	Cache   sandbox.CacheStats `json:"cache"`
 	Pruned  int64              `json:"segments_pruned"` // segments that statements did not need
+	Misfits int64              `json:"mask_misfits"`    // values masked whole, being outside the shape of their recipe
 	Workers *sandbox.Stats     `json:"workers,omitempty"`
 }

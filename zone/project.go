@@ -152,10 +152,11 @@ func (c Column) Array() (arrow.Array, error) {
 	batch := raw.Seal(array.NewRecordBatch(schema, []arrow.Array{arr}, int64(arr.Len())))
 	arr.Release()
 	defer batch.Release()
-	rec, err := masking.Plan{column}.Apply(v.store.alloc, batch)
+	rec, misfits, err := masking.Plan{column}.Apply(v.store.alloc, batch)
 	if err != nil {
 		return nil, err
 	}
+	v.store.misfits.Add(misfits)
 	defer rec.Release()
 	out := rec.Column(0)
 	out.Retain()

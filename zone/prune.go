@@ -119,5 +119,10 @@ func (c Column) bound(arr arrow.Array) {
 	}
 }
 
+// Misfits returns how many values columns have shown nothing of because they are
+// outside the shape that their recipe is made for: wrong data, or a wrong recipe.
+// Columns count each time they are made.
+func (s *Store) Misfits() int64 { return s.misfits.Load() }
+
 // Pruned returns how many segments projections have left out by their needs.
 func (s *Store) Pruned() int64 { return s.pruned.Load() }

@@ -134,6 +134,15 @@ func TestTypedMasksAreJudgedByTheirMasks(t *testing.T) {
 	}
 }
 
+func TestValuesOutsideTheShapeOfTheirRecipeAreCounted(t *testing.T) {
+	s := open(t, t.TempDir())
+	info := load(t, s, spec, visits)
+	p := projection(info, zone.Project{Name: "district", Recipe: &masking.Recipe{Kind: "map", Values: map[string]string{"320106": "鼓楼"}}})
+	if got := mustRead(t, s, p); got != "鼓楼\n鼓楼\n****\n****\n-\n鼓楼\n****\n鼓楼\n" || s.Misfits() != 3 {
+		t.Errorf("rows = %q, %d misfits, want 3", got, s.Misfits())
+	}
+}
+
 // A projection has no release scope and no subjects for a draw.
 func TestMasksByDrawsAreRefused(t *testing.T) {
 	s := open(t, t.TempDir())

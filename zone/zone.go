@@ -108,6 +108,7 @@ type Store struct {
 	selections *memo[*selection]
 	bounds     *memo[*bounds]
 	pruned     atomic.Int64
+	misfits    atomic.Int64
 }
 
 // What a store may remember of projections, bytes: rows in scope, a bit each,
