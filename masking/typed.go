@@ -40,9 +40,10 @@ func revalue[T any](alloc memory.Allocator, arr arrow.Array, all []T, f revaluer
 	defer w.done()
 
 	misfits := 0
+	var odd marks
 	for start := 0; start < n; start += blockRows {
 		end := min(start+blockRows, n)
-		var odd marks
+		odd = marks{}
 		f(w, start, dst[start:end], all[start:end], &odd)
 		for row := start; row < end; row++ {
 			switch {
