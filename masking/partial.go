@@ -2,7 +2,6 @@ package masking
 
 import (
 	"encoding/binary"
-	"math"
 	"strconv"
 	"unicode/utf8"
 	"unsafe"
@@ -50,43 +49,60 @@ const highBits = 0x8080808080808080 // set in bytes that are not ASCII
 
 func (p *window) mask(_ *work, v span, out *text) {
 	dst := out.room(v.size() + v.len()*len(Redacted))
-	at, width := len(dst), p.first+len(Redacted)+p.last
+	at := len(dst)
 	dst = dst[:cap(dst)]
-	data, from, last := v.data, v.offsets[0], v.offsets[v.len()]
-	least, first, head, tail := max(p.least, 8), p.first, p.head, p.tail
-	if !p.ascii || from < 0 || int(last) > len(data) {
-		least = math.MaxInt // every value the long way
-	}
-	// What is read lies in [from, to) and so in data. What is written stays in
-	// the room, which is that of all bytes up to last and 4 a value, and slack;
-	// where offsets fall, the slices below panic.
-	in, to := unsafe.Pointer(unsafe.SliceData(data)), unsafe.Pointer(unsafe.SliceData(dst))
-	ends := out.ends
-	offsets := v.offsets[1:][:len(ends)]
-	for i, end := range offsets {
-		if n := int(end) - int(from); n >= least && end <= last {
-			value := unsafe.Add(in, from)
-			begin, rest := word(value, 0), word(value, n-8)
-			seen := begin | rest
-			for j := 8; j < n-8; j += 8 {
-				seen |= word(value, j)
+	safe := p.ascii && v.offsets[0] >= 0 && int(v.offsets[v.len()]) <= len(v.data)
+	for i := 0; i < v.len(); i++ {
+		value := v.value(i)
+		if safe && len(value) >= 8 && value[0] < utf8.RuneSelf {
+			if i, at = p.run(dst, v, out.ends, i, at); i == v.len() {
+				break
 			}
-			if seen&highBits == 0 {
-				d := unsafe.Add(to, at)
-				setWord(d, 0, begin&head)
-				copy((*[4]byte)(unsafe.Add(d, first))[:], Redacted)
-				setWord(d, first+len(Redacted), rest>>tail)
-				at += width
-				ends[i] = int32(at)
-				from = end
-				continue
-			}
+			value = v.value(i)
 		}
-		at += p.characters(dst[at:at], data[from:end:end], out, i)
+		at += p.characters(dst[at:at], value, out, i)
+		out.ends[i] = int32(at)
+	}
+	out.took(dst[:at])
+}
+
+// run writes the masks of the values from i on as long as they are of ASCII, 8
+// bytes or more, and of the shape. It returns where it stopped. The offsets of
+// the values before i rise, and none is below 0.
+//
+// A value is read between its own offsets, of which the last of all bounds every
+// one, so in data. Its mask is at most 4 bytes longer than it; so all are in the
+// room that mask asked for, and what is written beyond them in the slack.
+func (p *window) run(dst []byte, v span, ends []int32, i, at int) (int, int) {
+	in, to := unsafe.Pointer(unsafe.SliceData(v.data)), unsafe.Pointer(unsafe.SliceData(dst))
+	ends = ends[:len(v.offsets)-1]
+	from, last := int(v.offsets[i]), int(v.offsets[len(ends)])
+	least, width, first := max(p.least, 8), p.first+len(Redacted)+p.last, p.first
+	offsets := v.offsets[1:][:len(ends)]
+	for ; i < len(ends); i++ {
+		end := int(offsets[i])
+		n := end - from
+		if n < least || end > last {
+			break
+		}
+		value := unsafe.Add(in, from)
+		begin, rest := word(value, 0), word(value, n-8)
+		seen := begin | rest
+		for j := 8; j < n-8; j += 8 {
+			seen |= word(value, j)
+		}
+		if seen&highBits != 0 {
+			break
+		}
+		d := unsafe.Add(to, at)
+		setWord(d, 0, begin&p.head)
+		copy((*[4]byte)(unsafe.Add(d, first))[:], Redacted)
+		setWord(d, first+len(Redacted), rest>>p.tail)
+		at += width
 		ends[i] = int32(at)
 		from = end
 	}
-	out.took(dst[:at])
+	return i, at
 }
 
 func word(p unsafe.Pointer, at int) uint64 {
