@@ -54,6 +54,9 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/reviews/:run", s.signed(s.review))
 	v1.POST("/reviews/:run", s.signed(s.settle))
 	v1.GET("/audit", s.signed(s.audit))
+	v1.GET("/keys", s.signed(s.keys))
+	v1.POST("/keys/rotate", s.signed(s.rotateKey))
+	v1.POST("/keys/destroy", s.signed(s.destroyKey))
 	v1.GET("/domain", s.signed(s.domain))
 	v1.GET("/status", s.signed(s.status))
 	return r
@@ -229,6 +232,24 @@ func (s *server) audit(c call) (any, error) {
 		return nil, query.BadRequest("from 或 limit 无效", "from or limit is invalid")
 	}
 	return s.engine.Audit(c.Request.Context(), c.subject, from, limit)
+}
+
+func (s *server) keys(c call) (any, error) { return s.engine.Keys(c.Request.Context(), c.subject) }
+
+func (s *server) rotateKey(c call) (any, error) {
+	var in query.KeyOrder
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.RotateKey(c.Request.Context(), c.subject, in)
+}
+
+func (s *server) destroyKey(c call) (any, error) {
+	var in query.KeyOrder
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.DestroyKey(c.Request.Context(), c.subject, in)
 }
 
 func (s *server) domain(call) (any, error) { return s.engine.Domain(), nil }

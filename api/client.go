@@ -100,6 +100,21 @@ func (c *Client) Settle(ctx context.Context, run string, s Settlement) (*query.R
 	return get[*query.ReviewItem](ctx, c, http.MethodPost, "/v1/reviews/"+url.PathEscape(run), s)
 }
 
+// Keys returns the inventory of the domain's keys.
+func (c *Client) Keys(ctx context.Context) (*query.KeyReport, error) {
+	return get[*query.KeyReport](ctx, c, http.MethodGet, "/v1/keys", nil)
+}
+
+// RotateKey gives a zone a new version of a key.
+func (c *Client) RotateKey(ctx context.Context, o query.KeyOrder) (*query.KeyChange, error) {
+	return get[*query.KeyChange](ctx, c, http.MethodPost, "/v1/keys/rotate", o)
+}
+
+// DestroyKey destroys the keys of a zone, or an earlier version of one.
+func (c *Client) DestroyKey(ctx context.Context, o query.KeyOrder) (*query.KeyChange, error) {
+	return get[*query.KeyChange](ctx, c, http.MethodPost, "/v1/keys/destroy", o)
+}
+
 // Audit returns audit entries from index from on, at most limit.
 func (c *Client) Audit(ctx context.Context, from uint64, limit int) ([]query.AuditEntry, error) {
 	return get[[]query.AuditEntry](ctx, c, http.MethodGet, fmt.Sprintf("/v1/audit?from=%d&limit=%d", from, limit), nil)

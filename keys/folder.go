@@ -95,6 +95,37 @@ func writeFile(path string, data []byte) error {
 	return err
 }
 
+// replaceFile is writeFile for a key that another one follows: the blocks of the
+// earlier file are overwritten once the new one is durable.
+func replaceFile(path string, data []byte) error {
+	old, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return noKey(err)
+	}
+	defer old.Close()
+	info, err := old.Stat()
+	if err != nil {
+		return err
+	}
+	if err := writeFile(path, data); err != nil {
+		return err
+	}
+	// The new key stands whether or not this succeeds: what would stay is ciphertext
+	// under the root, in blocks that no file has any more.
+	_ = overwrite(old, info.Size())
+	return nil
+}
+
+// overwrite puts random bytes in place of what a file holds.
+func overwrite(f *os.File, size int64) error {
+	noise := make([]byte, size)
+	rand.Read(noise)
+	if _, err := f.WriteAt(noise, 0); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
 // destroyFile overwrites the file with random bytes, removes it, and returns
 // when both are durable. ErrNoKey if it is not there.
 func destroyFile(path string) error {
@@ -107,12 +138,7 @@ func destroyFile(path string) error {
 	if err != nil {
 		return err
 	}
-	noise := make([]byte, info.Size())
-	rand.Read(noise)
-	if _, err := f.WriteAt(noise, 0); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
+	if err := overwrite(f, info.Size()); err != nil {
 		return err
 	}
 	if err := os.Remove(path); err != nil {

@@ -10,84 +10,84 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// HoldKey encrypts one held result. It asks the Provider at every use, so it
+// HoldKey encrypts one held result. It asks the Folder at every use, so it
 // stops working the moment its key is destroyed, wherever it is kept.
 type HoldKey struct {
-	provider *Provider
-	id       string
+	folder *Folder
+	id     string
 }
 
 // NewHold makes the key of the hold id, in memory until Save; ErrExists if it
 // has one. A result that leaves at once never needs it on disk.
-func (p *Provider) NewHold(id string) (*HoldKey, error) {
-	if err := p.newHold(id); err != nil {
+func (f *Folder) NewHold(id string) (*HoldKey, error) {
+	if err := f.newHold(id); err != nil {
 		return nil, fmt.Errorf("keys: create hold key: %w", err)
 	}
-	return &HoldKey{p, id}, nil
+	return &HoldKey{f, id}, nil
 }
 
-func (p *Provider) newHold(id string) error {
+func (f *Folder) newHold(id string) error {
 	if err := checkName(id); err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	name := member(holdFolder, id)
-	if _, err := os.Lstat(filepath.Join(p.dir, name)); err == nil || p.unsaved[id] != nil {
+	if _, err := os.Lstat(filepath.Join(f.dir, name)); err == nil || f.unsaved[id] != nil {
 		return ErrExists
 	}
-	data, err := newKeyset(aead.AES256GCMKeyTemplate(), p.root, name)
+	data, err := newKeyset(aead.AES256GCMKeyTemplate(), f.root, name)
 	if err != nil {
 		return err
 	}
-	if p.holds[id], err = openAEAD(data, p.root, name); err != nil {
+	if f.holds[id], err = openAEAD(data, f.root, name); err != nil {
 		return err
 	}
-	p.unsaved[id] = data
+	f.unsaved[id] = data
 	return nil
 }
 
 // Save writes the key to the key folder and returns once it is durable; the key
 // of a hold that is saved already stays as it is. ErrNoKey once it is destroyed.
 func (h *HoldKey) Save() error {
-	p := h.provider
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	data, ok := p.unsaved[h.id]
+	f := h.folder
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	data, ok := f.unsaved[h.id]
 	if !ok {
-		if p.holds[h.id] == nil {
+		if f.holds[h.id] == nil {
 			return fmt.Errorf("keys: save hold key: %w", ErrNoKey)
 		}
 		return nil
 	}
-	if err := writeFile(filepath.Join(p.dir, member(holdFolder, h.id)), data); err != nil {
+	if err := writeFile(filepath.Join(f.dir, member(holdFolder, h.id)), data); err != nil {
 		return fmt.Errorf("keys: save hold key: %w", err)
 	}
-	delete(p.unsaved, h.id)
+	delete(f.unsaved, h.id)
 	return nil
 }
 
 // Hold returns the key of the hold id; ErrNoKey if it has none.
-func (p *Provider) Hold(id string) (*HoldKey, error) {
-	if _, err := p.hold(id); err != nil {
+func (f *Folder) Hold(id string) (*HoldKey, error) {
+	if _, err := f.hold(id); err != nil {
 		return nil, fmt.Errorf("keys: open hold key: %w", err)
 	}
-	return &HoldKey{p, id}, nil
+	return &HoldKey{f, id}, nil
 }
 
 // DestroyHold destroys the key of the hold id for good: no copy of the held
 // result can be read again. ErrNoKey if there is none; a key that an interrupted
 // DestroyHold left behind overwritten is removed by the next call.
-func (p *Provider) DestroyHold(id string) error {
+func (f *Folder) DestroyHold(id string) error {
 	if err := checkName(id); err != nil {
 		return fmt.Errorf("keys: destroy hold key: %w", err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	unsaved := p.unsaved[id] != nil
-	delete(p.holds, id)
-	delete(p.unsaved, id)
-	err := destroyFile(filepath.Join(p.dir, member(holdFolder, id)))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	unsaved := f.unsaved[id] != nil
+	delete(f.holds, id)
+	delete(f.unsaved, id)
+	err := destroyFile(filepath.Join(f.dir, member(holdFolder, id)))
 	if unsaved && errors.Is(err, ErrNoKey) {
 		return nil // but for a Save that failed late, it never was on disk
 	}
@@ -99,7 +99,7 @@ func (p *Provider) DestroyHold(id string) error {
 
 // Encrypt encrypts plaintext and binds it to associatedData and to the hold.
 func (h *HoldKey) Encrypt(plaintext, associatedData []byte) ([]byte, error) {
-	a, err := h.provider.hold(h.id)
+	a, err := h.folder.hold(h.id)
 	if err != nil {
 		return nil, fmt.Errorf("keys: encrypt hold: %w", err)
 	}
@@ -109,7 +109,7 @@ func (h *HoldKey) Encrypt(plaintext, associatedData []byte) ([]byte, error) {
 // Decrypt returns what Encrypt was given. ErrNoKey once the key is destroyed,
 // ErrDamaged if ciphertext was not made by this key for associatedData.
 func (h *HoldKey) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
-	a, err := h.provider.hold(h.id)
+	a, err := h.folder.hold(h.id)
 	if err != nil {
 		return nil, fmt.Errorf("keys: decrypt hold: %w", err)
 	}
@@ -120,19 +120,19 @@ func (h *HoldKey) Decrypt(ciphertext, associatedData []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-func (p *Provider) hold(id string) (tink.AEAD, error) {
+func (f *Folder) hold(id string) (tink.AEAD, error) {
 	if err := checkName(id); err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if a, ok := p.holds[id]; ok {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if a, ok := f.holds[id]; ok {
 		return a, nil
 	}
-	a, err := p.readAEAD(member(holdFolder, id))
+	a, err := f.readAEAD(member(holdFolder, id))
 	if err != nil {
 		return nil, err
 	}
-	p.holds[id] = a
+	f.holds[id] = a
 	return a, nil
 }

@@ -1,27 +1,29 @@
-// Package keys keeps the secrets of a domain in a passphrase-protected folder
-// that stands outside the domain folder, and the private key of one user in one
-// file.
+// Package keys keeps the secrets of a domain in a folder that stands outside the
+// domain folder, and the private key of one user in one file.
 //
-// What it guarantees. Nothing in the folder can be used without the passphrase:
-// a key derived from it with Argon2id (RFC 9106) opens one root keyset, the root
-// keyset wraps every other key, and each wrapped key is bound to its place in
-// the folder, so that two files cannot be swapped. The folder has mode 0700 and
+// What it guarantees. Nothing in the folder can be used without its KeyProvider,
+// a passphrase or a server: that one unwraps one root keyset, the root keyset
+// wraps every other key, and each wrapped key is bound to its place in the
+// folder, so that two files cannot be swapped. The folder has mode 0700 and
 // its files 0600; Open refuses anything wider. One process holds a folder at a
 // time. A file is replaced as a whole or not at all: it is written under a
 // temporary name, synced, renamed, and the folder is synced. A destroyed zone or
-// hold key is gone from the memory of the Provider and from the folder, and what
-// it wrapped stays closed.
+// hold key is gone from the memory of the Folder and from its files, and what it
+// wrapped stays closed. With a provider that keeps separate keys (Vault) it stays
+// closed for copies of the folder as well.
 //
-// What it does not guarantee. A copy of this folder taken before a key was
-// destroyed still holds that key for whoever knows the passphrase: never back
+// What it does not guarantee. A copy of a passphrase folder taken before a key
+// was destroyed still holds that key for whoever knows the passphrase: never back
 // it up together with the domain folder. Overwriting reaches the old blocks only
-// on a file system that writes in place. Keys are plain in the memory of the
-// process, which therefore must not be dumpable.
+// on a file system that writes in place. Keys in use are plain in the memory of
+// the process, which therefore must not be dumpable.
 //
-// Read Open and Provider first; Generate and LoadUser are the user's side.
+// Read Open, Folder and KeyProvider first; Generate and LoadUser are the user's
+// side.
 package keys
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
@@ -30,8 +32,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -69,12 +73,14 @@ const (
 	holdFolder   = "holds"
 )
 
-// Provider holds an open key folder. It is safe for concurrent use. Close it to
-// let another process open the folder.
-type Provider struct {
-	dir  string
-	lock *os.File
-	root tink.AEAD
+// Folder is an open key folder. It is safe for concurrent use. Close it to let
+// another process open it.
+type Folder struct {
+	dir      string
+	provider KeyProvider
+	lock     *os.File
+	root     tink.AEAD
+	now      func() time.Time
 
 	registry tink.AEAD
 	derive   *prf.Set
@@ -82,21 +88,22 @@ type Provider struct {
 	audit    []byte // Ed25519 seed
 
 	mu      sync.Mutex
-	zones   map[string]zoneKeys // what has been read from the folder so far
+	zones   map[string]zoneVersions // what has been read from the folder so far
+	ended   int                     // how often something in zones ended
 	holds   map[string]tink.AEAD
 	unsaved map[string][]byte // files of hold keys that no Save has written
 }
 
-// Create makes a key folder at dir, protected by passphrase, and opens it. The
-// folder appears complete or not at all; ErrExists if dir holds anything.
-func Create(dir string, passphrase []byte) (*Provider, error) {
-	if err := create(filepath.Clean(dir), passphrase); err != nil {
+// Create makes a key folder at dir whose keys p wraps, and opens it. The folder
+// appears complete or not at all; ErrExists if dir holds anything.
+func Create(dir string, p KeyProvider) (*Folder, error) {
+	if err := create(filepath.Clean(dir), p); err != nil {
 		return nil, fmt.Errorf("keys: create folder: %w", err)
 	}
-	return Open(dir, passphrase)
+	return Open(dir, p)
 }
 
-func create(dir string, passphrase []byte) error {
+func create(dir string, p KeyProvider) error {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return err
@@ -106,7 +113,7 @@ func create(dir string, passphrase []byte) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := fill(tmp, passphrase); err != nil {
+	if err := fill(tmp, p); err != nil {
 		return err
 	}
 	// An empty folder may stand there already; anything else stays untouched.
@@ -122,12 +129,21 @@ func create(dir string, passphrase []byte) error {
 }
 
 // fill writes every fixed member of a new folder.
-func fill(dir string, passphrase []byte) error {
+func fill(dir string, p KeyProvider) error {
 	rootSet, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
 		return err
 	}
-	if err := writeRoot(dir, passphrase, rootSet); err != nil {
+	secret, err := serialize(rootSet)
+	if err != nil {
+		return err
+	}
+	defer clear(secret)
+	wrapped, err := p.Wrap(secret, place(rootFile))
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, rootFile), wrapped); err != nil {
 		return err
 	}
 	root, err := aead.New(rootSet)
@@ -169,16 +185,17 @@ func fill(dir string, passphrase []byte) error {
 //
 // It returns ErrNoKey if there is no folder, ErrPermission if others can reach
 // it, ErrLocked if another process holds it, ErrPassphrase if the passphrase
-// does not open it, and ErrDamaged if a file was altered or moved.
-func Open(dir string, passphrase []byte) (*Provider, error) {
-	p, err := open(filepath.Clean(dir), passphrase)
+// does not open it, ErrOther if it is not this provider's, and ErrDamaged if a
+// file was altered or moved. ErrAway and ErrForbidden come from the provider.
+func Open(dir string, p KeyProvider) (*Folder, error) {
+	f, err := open(filepath.Clean(dir), p)
 	if err != nil {
 		return nil, fmt.Errorf("keys: open folder: %w", err)
 	}
-	return p, nil
+	return f, nil
 }
 
-func open(dir string, passphrase []byte) (_ *Provider, err error) {
+func open(dir string, p KeyProvider) (_ *Folder, err error) {
 	for _, d := range []string{dir, filepath.Join(dir, zoneFolder), filepath.Join(dir, holdFolder)} {
 		if err := checkDir(d); err != nil {
 			return nil, err
@@ -188,72 +205,98 @@ func open(dir string, passphrase []byte) (_ *Provider, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{dir: dir, lock: lock, zones: map[string]zoneKeys{}, holds: map[string]tink.AEAD{}, unsaved: map[string][]byte{}}
+	f := &Folder{dir: dir, provider: p, lock: lock, now: time.Now,
+		zones: map[string]zoneVersions{}, holds: map[string]tink.AEAD{}, unsaved: map[string][]byte{}}
 	defer func() {
 		if err != nil {
-			unlockFolder(p.lock)
+			unlockFolder(f.lock)
 		}
 	}()
 
-	if p.root, err = readRoot(dir, passphrase); err != nil {
+	if err := f.openRoot(); err != nil {
 		return nil, err
 	}
-	if p.registry, err = p.readAEAD(registryFile); err != nil {
+	if _, ok := p.(passphrase); ok {
+		f.provider = passphrase{} // it has told all there is to know
+	}
+	if f.registry, err = f.readAEAD(registryFile); err != nil {
 		return nil, err
 	}
 	data, err := readPrivate(filepath.Join(dir, deriveFile))
 	if err != nil {
 		return nil, err
 	}
-	if p.derive, err = openPRF(data, p.root, deriveFile); err != nil {
+	if f.derive, err = openPRF(data, f.root, deriveFile); err != nil {
 		return nil, err
 	}
-	seed, err := p.readSeed(releaseFile)
-	if err != nil {
+	if f.release, err = f.readSigner(); err != nil {
 		return nil, err
 	}
-	p.release = &Signer{key: ed25519.NewKeyFromSeed(seed)}
-	p.audit, err = p.readSeed(auditFile)
-	return p, err
+	if f.audit, err = f.readWrapped(auditFile); err != nil {
+		return nil, err
+	}
+	if len(f.audit) != ed25519.SeedSize {
+		return nil, fmt.Errorf("%s: %w", auditFile, ErrDamaged)
+	}
+	return f, nil
 }
 
-// Close lets go of the folder. The Provider must not be used afterwards.
-func (p *Provider) Close() error { return unlockFolder(p.lock) }
+func (f *Folder) openRoot() error {
+	data, err := readPrivate(filepath.Join(f.dir, rootFile))
+	if err != nil {
+		return err
+	}
+	secret, err := f.provider.Unwrap(data, place(rootFile))
+	if err != nil {
+		return err
+	}
+	defer clear(secret)
+	root, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(secret)))
+	if err != nil {
+		return fmt.Errorf("%s: %w", rootFile, ErrDamaged)
+	}
+	f.root, err = aead.New(root)
+	return err
+}
+
+// Close lets go of the folder. The Folder must not be used afterwards.
+func (f *Folder) Close() error { return unlockFolder(f.lock) }
 
 // RegistryAEAD returns the encryption of the registry's personal and large
 // contents. It lives as long as the folder.
-func (p *Provider) RegistryAEAD() tink.AEAD { return p.registry }
+func (f *Folder) RegistryAEAD() tink.AEAD { return f.registry }
 
 // ReleaseKey returns the 32-byte key under which tokens leave in the given
 // scope: the license, followed by the release id where the license does not
 // grant linkage over time. The same scope always gives the same key, and
 // different scopes give unrelated ones.
-func (p *Provider) ReleaseKey(license string, scope ...string) ([]byte, error) {
-	key, err := p.derive.ComputePrimaryPRF(bind("release", append([]string{license}, scope...)...), derivedSize)
+func (f *Folder) ReleaseKey(license string, scope ...string) ([]byte, error) {
+	key, err := f.derive.ComputePrimaryPRF(bind("release", append([]string{license}, scope...)...), derivedSize)
 	if err != nil {
 		return nil, fmt.Errorf("keys: derive release key: %w", err)
 	}
 	return key, nil
 }
 
-func (p *Provider) readAEAD(name string) (tink.AEAD, error) {
-	data, err := readPrivate(filepath.Join(p.dir, filepath.FromSlash(name)))
+func (f *Folder) readAEAD(name string) (tink.AEAD, error) {
+	data, err := readPrivate(filepath.Join(f.dir, filepath.FromSlash(name)))
 	if err != nil {
 		return nil, err
 	}
-	return openAEAD(data, p.root, name)
+	return openAEAD(data, f.root, name)
 }
 
-func (p *Provider) readSeed(name string) ([]byte, error) {
-	data, err := readPrivate(filepath.Join(p.dir, name))
+// readWrapped reads a member that the root encrypts.
+func (f *Folder) readWrapped(name string) ([]byte, error) {
+	data, err := readPrivate(filepath.Join(f.dir, name))
 	if err != nil {
 		return nil, err
 	}
-	seed, err := p.root.Decrypt(data, place(name))
-	if err != nil || len(seed) != ed25519.SeedSize {
+	plain, err := f.root.Decrypt(data, place(name))
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, ErrDamaged)
 	}
-	return seed, nil
+	return plain, nil
 }
 
 // noKey turns a missing file into ErrNoKey.

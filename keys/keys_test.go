@@ -22,10 +22,10 @@ func TestMain(m *testing.M) {
 }
 
 // create returns an open folder and its path.
-func create(t *testing.T) (*keys.Provider, string) {
+func create(t *testing.T) (*keys.Folder, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "keys")
-	p, err := keys.Create(dir, []byte("correct horse"))
+	p, err := keys.Create(dir, keys.Passphrase([]byte("correct horse")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,10 +34,10 @@ func create(t *testing.T) (*keys.Provider, string) {
 }
 
 // reopen closes p and opens its folder again.
-func reopen(t *testing.T, p *keys.Provider, dir string) *keys.Provider {
+func reopen(t *testing.T, p *keys.Folder, dir string) *keys.Folder {
 	t.Helper()
 	p.Close()
-	q, err := keys.Open(dir, []byte("correct horse"))
+	q, err := keys.Open(dir, keys.Passphrase([]byte("correct horse")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +110,11 @@ func TestWrongPassphraseIsRefused(t *testing.T) {
 	p, dir := create(t)
 	p.Close()
 	for _, wrong := range []string{"", "correct hors", "correct horse ", "Correct horse"} {
-		_, err := keys.Open(dir, []byte(wrong))
+		_, err := keys.Open(dir, keys.Passphrase([]byte(wrong)))
 		wantErr(t, "Open("+wrong+")", err, keys.ErrPassphrase)
 	}
 	// The allowed twin, and proof that a refused Open lets go of the folder.
-	q, err := keys.Open(dir, []byte("correct horse"))
+	q, err := keys.Open(dir, keys.Passphrase([]byte("correct horse")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestWrongPassphraseIsRefused(t *testing.T) {
 
 func TestEmptyPassphraseMakesNoFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
-	_, err := keys.Create(dir, nil)
+	_, err := keys.Create(dir, keys.Passphrase(nil))
 	wantErr(t, "Create(nil)", err, keys.ErrPassphrase)
 	left, _ := os.ReadDir(filepath.Dir(dir))
 	if len(left) != 0 {
@@ -165,7 +165,7 @@ func TestParametersCannotBeAltered(t *testing.T) {
 		if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := keys.Open(dir, []byte("correct horse"))
+		_, err := keys.Open(dir, keys.Passphrase([]byte("correct horse")))
 		wantErr(t, c.name, err, c.want)
 	}
 }
@@ -208,7 +208,7 @@ func TestFolderIsReachableByItsOwnerAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		os.Chmod(path, info.Mode().Perm()|0o040)
-		_, err = keys.Open(dir, []byte("correct horse"))
+		_, err = keys.Open(dir, keys.Passphrase([]byte("correct horse")))
 		wantErr(t, "Open with "+name+" open to the group", err, keys.ErrPermission)
 		os.Chmod(path, info.Mode().Perm())
 	}
@@ -216,7 +216,7 @@ func TestFolderIsReachableByItsOwnerAlone(t *testing.T) {
 
 func TestOneProcessHoldsAFolder(t *testing.T) {
 	p, dir := create(t)
-	_, err := keys.Open(dir, []byte("correct horse"))
+	_, err := keys.Open(dir, keys.Passphrase([]byte("correct horse")))
 	wantErr(t, "second Open", err, keys.ErrLocked)
 	reopen(t, p, dir)
 }
@@ -224,15 +224,15 @@ func TestOneProcessHoldsAFolder(t *testing.T) {
 func TestCreateNeverReplaces(t *testing.T) {
 	p, dir := create(t)
 	p.Close()
-	_, err := keys.Create(dir, []byte("other"))
+	_, err := keys.Create(dir, keys.Passphrase([]byte("other")))
 	wantErr(t, "Create over a folder", err, keys.ErrExists)
-	if q, err := keys.Open(dir, []byte("correct horse")); err != nil {
+	if q, err := keys.Open(dir, keys.Passphrase([]byte("correct horse"))); err != nil {
 		t.Errorf("Open after refused Create = %v", err)
 	} else {
 		q.Close()
 	}
 	empty := t.TempDir()
-	q, err := keys.Create(empty, []byte("other"))
+	q, err := keys.Create(empty, keys.Passphrase([]byte("other")))
 	if err != nil {
 		t.Fatalf("Create over an empty folder = %v", err)
 	}
@@ -240,7 +240,7 @@ func TestCreateNeverReplaces(t *testing.T) {
 }
 
 func TestMissingFolderIsNoKey(t *testing.T) {
-	_, err := keys.Open(filepath.Join(t.TempDir(), "none"), []byte("x"))
+	_, err := keys.Open(filepath.Join(t.TempDir(), "none"), keys.Passphrase([]byte("x")))
 	wantErr(t, "Open", err, keys.ErrNoKey)
 }
 
@@ -276,7 +276,7 @@ func TestKeyFilesCannotBeSwapped(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "release.key"), data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = keys.Open(dir, []byte("correct horse"))
+	_, err = keys.Open(dir, keys.Passphrase([]byte("correct horse")))
 	wantErr(t, "Open with the audit key as release key", err, keys.ErrDamaged)
 }
 

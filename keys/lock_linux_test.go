@@ -15,7 +15,7 @@ import (
 // The folder is free once it is closed all the same.
 func TestACloseFreesTheFolderWhateverCopiesThereAre(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
-	p, err := keys.Create(dir, []byte("a passphrase"))
+	p, err := keys.Create(dir, keys.Passphrase([]byte("a passphrase")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func TestACloseFreesTheFolderWhateverCopiesThereAre(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := keys.Open(dir, []byte("a passphrase"))
+	again, err := keys.Open(dir, keys.Passphrase([]byte("a passphrase")))
 	if err != nil {
 		t.Fatalf("open after close = %v", err)
 	}

@@ -7,17 +7,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 
-	"github.com/tink-crypto/tink-go/v2/aead"
 	aeadsubtle "github.com/tink-crypto/tink-go/v2/aead/subtle"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 	"golang.org/x/crypto/argon2"
 )
 
-// rootFormat names the version of root.json.
+// rootFormat names the version of a root.json that a passphrase opens.
 const rootFormat = "zonebox-keys-1"
+
+// passphrase is the KeyProvider that folders have unless they ask for another.
+type passphrase struct{ text []byte }
+
+// Passphrase returns the KeyProvider whose key is derived from text with Argon2id
+// (RFC 9106). It keeps text, wraps the root of a folder alone and can destroy
+// nothing: a copy of the folder opens for whoever knows text.
+func Passphrase(text []byte) KeyProvider { return passphrase{text} }
+
+// Describe implements KeyProvider.
+func (passphrase) Describe() Description {
+	return Description{Kind: KindPassphrase, Place: "key folder", Algorithm: "Argon2id, AES-256-GCM"}
+}
+
+// Destroy refuses: the key is in somebody's head.
+func (passphrase) Destroy(_, _ []byte) error {
+	return fmt.Errorf("keys: destroy the key of a passphrase: %w", errors.ErrUnsupported)
+}
 
 // cost is the work of one passphrase guess.
 type cost struct {
@@ -72,29 +89,35 @@ func (d rootDocument) derive(passphrase []byte) (tink.AEAD, error) {
 	return aeadsubtle.NewAESGCM(key)
 }
 
-func writeRoot(dir string, passphrase []byte, root *keyset.Handle) error {
+// Wrap implements KeyProvider for a serialized keyset, the root of a folder. It
+// stands at one place only, so that aad adds nothing.
+func (p passphrase) Wrap(secret, _ []byte) ([]byte, error) {
+	root, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(secret)))
+	if err != nil {
+		return nil, err
+	}
 	d := rootDocument{Format: rootFormat, KDF: "argon2id", Cost: newCost, Salt: make([]byte, 16)}
 	rand.Read(d.Salt)
-	kek, err := d.derive(passphrase)
+	kek, err := d.derive(p.text)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var buf bytes.Buffer
 	if err := root.WriteWithAssociatedData(keyset.NewBinaryWriter(&buf), kek, d.associatedData()); err != nil {
-		return err
+		return nil, err
 	}
 	d.Keyset = buf.Bytes()
 	data, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return writeFile(filepath.Join(dir, rootFile), append(data, '\n'))
+	return append(data, '\n'), nil
 }
 
-func readRoot(dir string, passphrase []byte) (tink.AEAD, error) {
-	data, err := readPrivate(filepath.Join(dir, rootFile))
-	if err != nil {
-		return nil, err
+// Unwrap implements KeyProvider.
+func (p passphrase) Unwrap(data, _ []byte) ([]byte, error) {
+	if isVault(data) {
+		return nil, ErrOther
 	}
 	var d rootDocument
 	if err := decodeStrict(data, &d); err != nil {
@@ -103,15 +126,15 @@ func readRoot(dir string, passphrase []byte) (tink.AEAD, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	kek, err := d.derive(passphrase)
+	kek, err := d.derive(p.text)
 	if err != nil {
 		return nil, err
 	}
-	h, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(d.Keyset)), kek, d.associatedData())
+	root, err := keyset.ReadWithAssociatedData(keyset.NewBinaryReader(bytes.NewReader(d.Keyset)), kek, d.associatedData())
 	if err != nil {
 		return nil, ErrPassphrase
 	}
-	return aead.New(h)
+	return serialize(root)
 }
 
 // decodeStrict reads exactly one JSON value without unknown members.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
 	tinkpb "github.com/tink-crypto/tink-go/v2/proto/tink_go_proto"
@@ -30,12 +31,25 @@ func bind(purpose string, parts ...string) []byte {
 // file inside the folder.
 func place(name string) []byte { return bind("file", name) }
 
+// serialize returns the bytes of a keyset, keys included.
+func serialize(h *keyset.Handle) ([]byte, error) {
+	var buf bytes.Buffer
+	if err := insecurecleartextkeyset.Write(h, keyset.NewBinaryWriter(&buf)); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}
+
 // newKeyset makes a keyset and returns it wrapped by root for the given place.
 func newKeyset(template *tinkpb.KeyTemplate, root tink.AEAD, name string) ([]byte, error) {
 	h, err := keyset.NewHandle(template)
 	if err != nil {
 		return nil, err
 	}
+	return wrapKeyset(h, root, name)
+}
+
+func wrapKeyset(h *keyset.Handle, root tink.AEAD, name string) ([]byte, error) {
 	var buf bytes.Buffer
 	if err := h.WriteWithAssociatedData(keyset.NewBinaryWriter(&buf), root, place(name)); err != nil {
 		return nil, err

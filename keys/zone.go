@@ -1,145 +1,217 @@
 package keys
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-
-	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/prf"
-	"github.com/tink-crypto/tink-go/v2/tink"
+	"slices"
 )
 
-// zoneKeys are the two secrets of a zone: one wraps the data keys of its
-// datasets, the other derives what its tokens are made with. They stand in one
-// file and end together.
-type zoneKeys struct {
-	wrap   tink.AEAD
-	derive *prf.Set
-}
-
-type zoneDocument struct {
-	Wrap   []byte `json:"wrap"`   // Tink encrypted keyset, AES-256-GCM
-	Derive []byte `json:"derive"` // Tink encrypted keyset, HKDF-SHA256
-}
-
-// CreateZone makes the keys of a zone; ErrExists if it has some.
-func (p *Provider) CreateZone(zone string) error {
-	if err := p.createZone(zone); err != nil {
+// CreateZone makes the keys of a zone; ErrExists if it has some. A zone whose
+// keys were destroyed gets others, which open nothing of before.
+func (f *Folder) CreateZone(zone string) error {
+	if err := checkName(zone); err != nil {
+		return fmt.Errorf("keys: create zone key: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, err := f.versionsOf(zone)
+	if err != nil {
+		return fmt.Errorf("keys: create zone key: %w", err)
+	}
+	if slices.ContainsFunc(all, zoneFile.live) {
+		return fmt.Errorf("keys: create zone key: %w", ErrExists)
+	}
+	if err := f.writeVersion(zone, next(all), nil); err != nil {
 		return fmt.Errorf("keys: create zone key: %w", err)
 	}
 	return nil
 }
 
-func (p *Provider) createZone(zone string) error {
-	if err := checkName(zone); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	name := member(zoneFolder, zone)
-	path := filepath.Join(p.dir, name)
-	if _, err := os.Lstat(path); err == nil {
-		return ErrExists
-	}
-	wrap, err := newKeyset(aead.AES256GCMKeyTemplate(), p.root, name+"#wrap")
+// RotateZone gives a zone a new version of its key and returns its number: data
+// keys are wrapped by it from now on, what earlier versions wrapped still opens.
+// Tokens stay as they are. ErrNoKey if the zone has no keys.
+func (f *Folder) RotateZone(zone string) (version int, err error) { return f.rotate(zone, 0) }
+
+// RotateTokens gives a zone a new version of its token key, which changes every
+// token: those of before and after cannot be linked. The version is that of the
+// zone's key as well, since both stand in one file. Earlier token keys can still
+// be derived.
+func (f *Folder) RotateTokens(zone string) (version int, err error) { return f.rotate(zone, 1) }
+
+func (f *Folder) rotate(zone string, tokens int) (int, error) {
+	z, err := f.zone(zone)
 	if err != nil {
-		return err
+		return 0, fmt.Errorf("keys: rotate zone key: %w", err)
 	}
-	derive, err := newKeyset(prf.HKDFSHA256PRFKeyTemplate(), p.root, name+"#derive")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, err := f.versionsOf(zone)
 	if err != nil {
-		return err
+		return 0, fmt.Errorf("keys: rotate zone key: %w", err)
 	}
-	data, err := json.Marshal(zoneDocument{Wrap: wrap, Derive: derive})
-	if err != nil {
-		return err
+	newest := z[0]
+	if i := slices.IndexFunc(all, zoneFile.live); i < 0 || all[i].number != newest.number {
+		return 0, fmt.Errorf("keys: rotate zone key: %w", ErrChanged)
 	}
-	return writeFile(path, data)
+	newest.token += tokens
+	n := next(all)
+	if err := f.writeVersion(zone, n, &newest); err != nil {
+		return 0, fmt.Errorf("keys: rotate zone key: %w", err)
+	}
+	delete(f.zones, zone)
+	f.ended++
+	return n, nil
 }
 
-// DestroyZone destroys the keys of a zone for good: every data key they wrapped
-// stays closed, also after CreateZone gives the zone new ones. ErrNoKey if the
-// zone has none.
-func (p *Provider) DestroyZone(zone string) error {
+// DestroyZone destroys every version of the keys of a zone for good: every data
+// key they wrapped stays closed, also after CreateZone gives the zone new ones.
+// ErrNoKey if the zone has none. A call that was interrupted is finished by the
+// next one.
+func (f *Folder) DestroyZone(zone string) error {
 	if err := checkName(zone); err != nil {
 		return fmt.Errorf("keys: destroy zone key: %w", err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.zones, zone)
-	if err := destroyFile(filepath.Join(p.dir, member(zoneFolder, zone))); err != nil {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forgetZone(zone)
+	all, err := f.versionsOf(zone)
+	if err != nil {
 		return fmt.Errorf("keys: destroy zone key: %w", err)
+	}
+	destroyed := false
+	for _, v := range all {
+		if !v.file {
+			continue
+		}
+		if err := f.endVersion(zone, v); err != nil {
+			return fmt.Errorf("keys: destroy zone key version %d: %w", v.number, err)
+		}
+		destroyed = true
+	}
+	if !destroyed {
+		return fmt.Errorf("keys: destroy zone key: %w", ErrNoKey)
 	}
 	return nil
 }
 
-// Wrap encrypts a data key of the zone. Unwrap needs the same zone and aad.
-func (p *Provider) Wrap(zone string, dek, aad []byte) ([]byte, error) {
-	k, err := p.zone(zone)
+// DestroyZoneVersion destroys one version of a zone's key for good: the data
+// keys it wrapped stay closed, those of other versions still open. ErrNewest if
+// it is the one that wraps, ErrNoKey if there is none.
+func (f *Folder) DestroyZoneVersion(zone string, version int) error {
+	if err := checkName(zone); err != nil {
+		return fmt.Errorf("keys: destroy zone key version: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all, err := f.versionsOf(zone)
+	if err != nil {
+		return fmt.Errorf("keys: destroy zone key version: %w", err)
+	}
+	i := slices.IndexFunc(all, func(v zoneFile) bool { return v.number == version && v.file })
+	if i < 0 {
+		return fmt.Errorf("keys: destroy zone key version %d: %w", version, ErrNoKey)
+	}
+	if all[i].live() && slices.IndexFunc(all, zoneFile.live) == i {
+		return fmt.Errorf("keys: destroy zone key version %d: %w", version, ErrNewest)
+	}
+	f.forgetZone(zone)
+	if err := f.endVersion(zone, all[i]); err != nil {
+		return fmt.Errorf("keys: destroy zone key version %d: %w", version, err)
+	}
+	return nil
+}
+
+// Wrap encrypts a data key of the zone under the newest version of its key.
+// Unwrap needs the same zone and aad.
+func (f *Folder) Wrap(zone string, dek, aad []byte) ([]byte, error) {
+	z, err := f.zone(zone)
 	if err != nil {
 		return nil, fmt.Errorf("keys: wrap data key: %w", err)
 	}
-	wrapped, err := k.wrap.Encrypt(dek, bind("dek", zone, string(aad)))
+	wrapped, err := z[0].wrap.Encrypt(dek, bind("dek", zone, string(aad)))
 	if err != nil {
 		return nil, fmt.Errorf("keys: wrap data key: %w", err)
 	}
 	return wrapped, nil
 }
 
-// Unwrap returns the data key that Wrap was given. ErrNoKey if the zone has no
-// keys, ErrDamaged if wrapped was not made by them for this zone and aad.
-func (p *Provider) Unwrap(zone string, wrapped, aad []byte) ([]byte, error) {
-	k, err := p.zone(zone)
+// Unwrap returns the data key that Wrap was given under any version there is.
+// ErrNoKey if the zone has no keys, ErrDamaged if wrapped was not made by them
+// for this zone and aad.
+func (f *Folder) Unwrap(zone string, wrapped, aad []byte) ([]byte, error) {
+	dek, _, err := f.unwrap(zone, wrapped, aad)
 	if err != nil {
 		return nil, fmt.Errorf("keys: unwrap data key: %w", err)
-	}
-	dek, err := k.wrap.Decrypt(wrapped, bind("dek", zone, string(aad)))
-	if err != nil {
-		return nil, fmt.Errorf("keys: unwrap data key: %w", ErrDamaged)
 	}
 	return dek, nil
 }
 
-// TokenKey returns the 32-byte key of the zone's tokens. It is the same for the
-// life of the zone's keys.
-func (p *Provider) TokenKey(zone string) ([]byte, error) {
-	k, err := p.zone(zone)
+// WrappedBy returns which version of the zone's key wrapped a data key; errors
+// as of Unwrap.
+func (f *Folder) WrappedBy(zone string, wrapped, aad []byte) (version int, err error) {
+	dek, version, err := f.unwrap(zone, wrapped, aad)
+	clear(dek)
 	if err != nil {
-		return nil, fmt.Errorf("keys: derive token key: %w", err)
+		return 0, fmt.Errorf("keys: find version: %w", err)
 	}
-	key, err := k.derive.ComputePrimaryPRF(bind("token", zone), derivedSize)
-	if err != nil {
-		return nil, fmt.Errorf("keys: derive token key: %w", err)
-	}
-	return key, nil
+	return version, nil
 }
 
-func (p *Provider) zone(zone string) (zoneKeys, error) {
-	if err := checkName(zone); err != nil {
-		return zoneKeys{}, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if k, ok := p.zones[zone]; ok {
-		return k, nil
-	}
-	name := member(zoneFolder, zone)
-	data, err := readPrivate(filepath.Join(p.dir, name))
+func (f *Folder) unwrap(zone string, wrapped, aad []byte) (dek []byte, version int, err error) {
+	z, err := f.zone(zone)
 	if err != nil {
-		return zoneKeys{}, err
+		return nil, 0, err
 	}
-	var d zoneDocument
-	if err := decodeStrict(data, &d); err != nil {
-		return zoneKeys{}, fmt.Errorf("%s: %w", name, ErrDamaged)
+	for _, v := range z {
+		// What another version wrapped is told apart by the five bytes Tink begins
+		// with, before anything is decrypted.
+		if dek, err := v.wrap.Decrypt(wrapped, bind("dek", zone, string(aad))); err == nil {
+			return dek, v.number, nil
+		}
 	}
-	var k zoneKeys
-	if k.wrap, err = openAEAD(d.Wrap, p.root, name+"#wrap"); err != nil {
-		return zoneKeys{}, err
-	}
-	if k.derive, err = openPRF(d.Derive, p.root, name+"#derive"); err != nil {
-		return zoneKeys{}, err
-	}
-	p.zones[zone] = k
-	return k, nil
+	return nil, 0, ErrDamaged
 }
+
+// zone returns the live versions of a zone's keys, the newest first and at least
+// one. The provider is asked without the lock: a server that does not answer
+// stops nobody who needs nothing of it.
+func (f *Folder) zone(zone string) ([]zoneVersion, error) {
+	if err := checkName(zone); err != nil {
+		return nil, err
+	}
+	for {
+		f.mu.Lock()
+		z, known := f.zones[zone]
+		ended, now := f.ended, f.now()
+		f.mu.Unlock()
+		if known && (z.until.IsZero() || now.Before(z.until)) {
+			return z.live, nil
+		}
+		z, err := f.readZone(zone)
+		f.mu.Lock()
+		if f.ended != ended { // something was destroyed or rotated meanwhile
+			f.mu.Unlock()
+			continue
+		}
+		if err == nil {
+			f.zones[zone] = z
+		} else {
+			delete(f.zones, zone)
+		}
+		f.mu.Unlock()
+		return z.live, err
+	}
+}
+
+func (f *Folder) forgetZone(zone string) {
+	delete(f.zones, zone)
+	f.ended++
+}
+
+// Causes of the rotation and the destruction of zone keys.
+var (
+	// ErrNewest says that a version wraps what is loaded now: rotate first.
+	ErrNewest = errors.New("newest version of the key")
+	// ErrChanged says that the keys of the zone changed meanwhile.
+	ErrChanged = errors.New("keys changed meanwhile")
+)

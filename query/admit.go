@@ -208,6 +208,13 @@ func (a *admission) next() {
 	}
 }
 
+// busy reports whether something of the zone runs.
+func (a *admission) busy(zone string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.zones[zone] > 0
+}
+
 // close sends away whoever waits and lets nobody in any more.
 func (a *admission) close() {
 	a.mu.Lock()

@@ -73,7 +73,7 @@ func Init(ctx context.Context, cfg Config, f Founder) (err error) {
 			return fmt.Errorf("query: make domain: %w", err)
 		}
 	}
-	p, err := keys.Create(cfg.Keys, cfg.Passphrase)
+	p, err := keys.Create(cfg.Keys, cfg.provider())
 	if err != nil {
 		return fmt.Errorf("query: make domain: %w", err)
 	}
@@ -82,16 +82,12 @@ func Init(ctx context.Context, cfg Config, f Founder) (err error) {
 	if err != nil {
 		return errors.Join(err, p.Close())
 	}
-	info := DomainInfo{ID: id, GateKey: base64.StdEncoding.EncodeToString(p.Signer().Public()), AuditKey: verifier}
+	info := DomainInfo{ID: id, AuditKey: verifier}.signedBy(p.Signer())
 	if err := p.Close(); err != nil {
 		return fmt.Errorf("query: make domain: %w", err)
 	}
-	text, err := json.MarshalIndent(info, "", "  ")
-	if err != nil {
-		return fmt.Errorf("query: make domain: %w", err)
-	}
 	identity := filepath.Join(cfg.Domain, identityFile)
-	if err := os.WriteFile(identity, append(text, '\n'), 0o600); err != nil {
+	if err := writeIdentity(identity, info); err != nil {
 		return fmt.Errorf("query: make domain: %w", err)
 	}
 	e, err := Open(ctx, cfg)
@@ -132,6 +128,29 @@ func founding(f Founder, at time.Time) ([]registry.Document, error) {
 	return docs, nil
 }
 
+// signedBy returns d with the signing keys of the gate.
+func (d DomainInfo) signedBy(s *keys.Signer) DomainInfo {
+	d.GateKey, d.Former = base64.StdEncoding.EncodeToString(s.Public()), s.Former()
+	return d
+}
+
+func writeIdentity(path string, d DomainInfo) error {
+	text, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeDurable(path, append(text, '\n'))
+}
+
+// identify writes the signing key into the identity file, should a rotation have
+// been interrupted before that.
+func (e *Engine) identify() error {
+	if now := e.Domain(); now.GateKey != e.info.GateKey {
+		return writeIdentity(filepath.Join(e.cfg.Domain, identityFile), now)
+	}
+	return nil
+}
+
 // keysOutside refuses a key folder inside the domain folder: a copy of the
 // domain must not carry its keys.
 func keysOutside(cfg Config) error {
@@ -150,7 +169,7 @@ func keysOutside(cfg Config) error {
 }
 
 // openAudit opens the audit log of a domain under the key of its provider.
-func openAudit(ctx context.Context, cfg Config, id string, p *keys.Provider) (*audit.Log, error) {
+func openAudit(ctx context.Context, cfg Config, id string, p *keys.Folder) (*audit.Log, error) {
 	signing, verifier, err := p.AuditSigner(id)
 	if err != nil {
 		return nil, err
@@ -162,6 +181,6 @@ func openAudit(ctx context.Context, cfg Config, id string, p *keys.Provider) (*a
 	return audit.Open(ctx, AuditDir(cfg.Domain), signer, audit.Config{Verifier: verifier})
 }
 
-func openRegistry(ctx context.Context, cfg Config, p *keys.Provider) (*registry.Registry, error) {
+func openRegistry(ctx context.Context, cfg Config, p *keys.Folder) (*registry.Registry, error) {
 	return registry.Open(ctx, filepath.Join(cfg.Domain, registryFile), registry.Config{AEAD: p.RegistryAEAD(), Now: cfg.Now}, workflow.Migrations)
 }

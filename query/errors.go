@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"zonebox/keys"
 )
 
 // Class tells what kind of answer an Error is. api maps it to an HTTP status,
@@ -123,6 +125,10 @@ var codes = map[string]code{
 		"按原因更正交付后重新装载", "mend the delivery and load again", []string{"NJ24-15"}},
 	"DATA_DAMAGED": {ClassFailure, "数据完整性校验未通过,已拒绝读取", "stored data failed its integrity check and was not read",
 		"由数据中心核查并重新装载", "the data centre must check the store and load again", []string{"NJ24-21"}},
+	"KEY_IN_USE": {ClassDenied, "密钥仍在使用,未作更改", "the key is in use; nothing changed",
+		"按原因处理后重试", "settle what is named and try again", []string{"YC22-40", "NJ24-22"}},
+	"KEYS_UNAVAILABLE": {ClassFailure, "密钥服务不可用,操作未执行", "the keys cannot be had; the action did not happen",
+		"由数据中心检查密钥服务及其凭据", "the data centre must check the key provider and its credentials", []string{"JM19-36"}},
 	"AUDIT_UNAVAILABLE": {ClassFailure, "审计记录无法写入,操作未执行", "the audit log cannot be written; the action did not happen",
 		"释放磁盘空间后重试", "free disk space and try again", []string{"YC22-34"}},
 	"DISK_FULL": {ClassFailure, "磁盘已满,操作未执行", "the disk is full; the action did not happen",
@@ -173,8 +179,8 @@ func denied(details []Detail) *Error {
 	return e
 }
 
-// asError returns err as an *Error; anything else is DISK_FULL or INTERNAL with err
-// as cause.
+// asError returns err as an *Error; anything else is DISK_FULL, KEYS_UNAVAILABLE or
+// INTERNAL with err as cause.
 func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
@@ -182,6 +188,9 @@ func asError(err error) *Error {
 	}
 	if noRoom(err) {
 		return fail("DISK_FULL", fmt.Errorf("query: %w", err))
+	}
+	if errors.Is(err, keys.ErrAway) || errors.Is(err, keys.ErrForbidden) {
+		return fail("KEYS_UNAVAILABLE", fmt.Errorf("query: %w", err))
 	}
 	return fail("INTERNAL", fmt.Errorf("query: %w", err))
 }

@@ -37,9 +37,10 @@ import (
 
 // Config says where a domain lives and what its gate may use.
 type Config struct {
-	Domain     string        // domain folder
-	Keys       string        // key folder, outside the domain folder
-	Passphrase []byte        // opens the key folder
+	Domain     string // domain folder
+	Keys       string // key folder, outside the domain folder
+	Passphrase []byte // opens the key folder, unless Provider does
+	Provider   keys.KeyProvider
 	Worker     string        // path of zonebox-worker
 	Memory     int64         // bytes a worker may use beyond its input; 0 is the sandbox's default
 	Spill      int64         // bytes a worker may overflow into; 0 is the sandbox's default, below 0 none
@@ -55,12 +56,20 @@ type Config struct {
 	unpruned bool // tests compare with what pruning gives
 }
 
+// provider returns what opens the key folder.
+func (c Config) provider() keys.KeyProvider {
+	if c.Provider != nil {
+		return c.Provider
+	}
+	return keys.Passphrase(c.Passphrase)
+}
+
 // Engine owns one open domain. It is safe for concurrent use.
 type Engine struct {
 	cfg      Config
 	info     DomainInfo
 	lock     *os.File
-	keys     *keys.Provider
+	keys     *keys.Folder
 	registry *registry.Registry
 	store    *zone.Store
 	audit    *audit.Log
@@ -128,10 +137,13 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if e.lock, err = lockDomain(cfg.Domain); err != nil {
 		return nil, err
 	}
-	if e.keys, err = keys.Open(cfg.Keys, cfg.Passphrase); err != nil {
+	if e.keys, err = keys.Open(cfg.Keys, cfg.provider()); err != nil {
 		return nil, err
 	}
-	e.cfg.Passphrase = nil
+	e.cfg.Passphrase, e.cfg.Provider = nil, nil
+	if err = e.identify(); err != nil {
+		return nil, err
+	}
 	if e.audit, err = openAudit(ctx, cfg, e.info.ID, e.keys); err != nil {
 		return nil, err
 	}
@@ -201,8 +213,8 @@ func (e *Engine) Close() error {
 	return errors.Join(errs...)
 }
 
-// Domain returns the identity of the domain.
-func (e *Engine) Domain() DomainInfo { return e.info }
+// Domain returns the identity of the domain, with the signing key of now.
+func (e *Engine) Domain() DomainInfo { return e.info.signedBy(e.keys.Signer()) }
 
 var errStopped = errors.New("query: the gate is stopping")
 

@@ -164,7 +164,7 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 	in := e.policyFacts(policy.ActionRelease, o.facts)
 	in.Template = o.templateFacts()
 	in.Query, in.Masking, in.Output = o.record.Query, o.record.Masking, o.record.Output
-	in.Output.SignatureKey = e.info.GateKey
+	in.Output.SignatureKey = e.Domain().GateKey
 	in.Output.Label = &policy.Label{License: c.label.License, Scenario: c.label.Scenario, Zone: c.label.Zone}
 	for _, s := range c.label.Sources {
 		in.Output.Label.Sources = append(in.Output.Label.Sources, policy.Source{Dataset: s.Dataset, Provider: s.Provider, Version: s.Version, Acquired: s.Acquired})
@@ -313,7 +313,7 @@ func (e *Engine) collect(o *output) (*Answer, error) {
 	if err != nil {
 		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
 	}
-	artifact, err := release.Reload(file, e.keys.Signer().Public())
+	artifact, err := e.reload(file)
 	if err != nil {
 		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
 	}
@@ -327,6 +327,17 @@ func (e *Engine) collect(o *output) (*Answer, error) {
 		return nil, asError(err).of(o.id)
 	}
 	return &Answer{Run: o.id, Artifact: artifact}, nil
+}
+
+// reload returns an artifact that was signed by the gate's key of now or by one
+// that it followed.
+func (e *Engine) reload(file []byte) (artifact *release.Artifact, err error) {
+	for _, key := range e.keys.Signer().Publics() {
+		if artifact, err = release.Reload(file, key); !errors.Is(err, release.ErrSignature) {
+			break
+		}
+	}
+	return artifact, err
 }
 
 // writeDurable writes a file that is there as a whole or not at all.

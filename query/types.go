@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"zonebox/keys"
 	"zonebox/policy"
 	"zonebox/registry"
 	"zonebox/release"
@@ -255,7 +256,14 @@ type DomainInfo struct {
 	ID       string `json:"id"`
 	GateKey  string `json:"gate_key"`  // Ed25519 public key, base64: signs artifacts
 	AuditKey string `json:"audit_key"` // verifier key of the audit log
+
+	// Former are the keys that GateKey followed, each with its word for the next,
+	// the oldest first.
+	Former []GateKeySuccession `json:"former_gate_keys,omitempty"`
 }
+
+// GateKeySuccession says that one key of the gate followed another.
+type GateKeySuccession = keys.Succession
 
 // Status is the gate's state as doctor shows it.
 type Status struct {

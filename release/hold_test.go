@@ -180,7 +180,7 @@ func TestHoldIdsStayInTheFolder(t *testing.T) {
 
 // Destroying the key of a hold ends every copy of the file, wherever it lies.
 func TestDestroyedHoldKeyClosesEveryCopy(t *testing.T) {
-	p, err := keys.Create(filepath.Join(t.TempDir(), "keys"), []byte("correct horse"))
+	p, err := keys.Create(filepath.Join(t.TempDir(), "keys"), keys.Passphrase([]byte("correct horse")))
 	if err != nil {
 		t.Fatal(err)
 	}

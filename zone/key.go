@@ -3,7 +3,9 @@ package zone
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 )
 
@@ -68,4 +70,30 @@ func (k dataKey) seal(plain []byte, n int, aad []byte) []byte {
 // open decrypts sealed in place.
 func (k dataKey) open(sealed []byte, n int, aad []byte) ([]byte, error) {
 	return k.aead.Open(sealed[:0], k.nonce(n), sealed, aad)
+}
+
+// WrappedKey is a data key as it lies in a manifest, and what it is bound to.
+type WrappedKey struct{ Key, Binding []byte }
+
+// WrappedKeys returns every data key of a version, wrapped. manifest is the digest
+// the registry holds.
+func (s *Store) WrappedKeys(zone, dataset, version, manifest string) ([]WrappedKey, error) {
+	m, file, err := s.readManifest(zone, dataset, version)
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(file); manifest != hex.EncodeToString(sum[:]) {
+		return nil, m.corrupt(manifestFile)
+	}
+	if err := s.openManifest(m, file); err != nil {
+		return nil, err
+	}
+	// openManifest found both blocks where they must be.
+	_, signed, _ := cutBlock(file[len(manifestMagic):])
+	wrapped, _, _ := cutBlock(signed)
+	out := []WrappedKey{{wrapped, binding("manifest", zone, dataset, version)}}
+	for _, c := range m.Columns {
+		out = append(out, WrappedKey{c.Key, m.keyBinding(c.Name)})
+	}
+	return out, nil
 }

@@ -26,8 +26,8 @@ first organization and person. --as names that person; the key is made if absent
 			if a.domain == "" || a.user == "" {
 				return usageError{errors.New(a.say("缺少 --domain 或 --as", "--domain or --as is missing"))}
 			}
-			pass, err := s.passphrase(a, true)
-			if err != nil {
+			cfg := query.Config{Domain: a.domain, Keys: s.folder(a)}
+			if err := s.open(a, &cfg, true); err != nil {
 				return err
 			}
 			key, err := a.userKey()
@@ -37,7 +37,7 @@ first organization and person. --as names that person; the key is made if absent
 			if err != nil {
 				return err
 			}
-			err = query.Init(c.Context(), query.Config{Domain: a.domain, Keys: s.folder(a), Passphrase: pass}, query.Founder{
+			err = query.Init(c.Context(), cfg, query.Founder{
 				Organization: org, Title: title, User: a.user, RealName: name, Key: key,
 			})
 			if err != nil {

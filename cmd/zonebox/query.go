@@ -230,7 +230,12 @@ func (a *app) open(file []byte, output string) error {
 	if err != nil {
 		return err
 	}
-	content, err := release.Open(file, key.Recipient(), gate)
+	var content *release.Opened
+	for _, public := range gate {
+		if content, err = release.Open(file, key.Recipient(), public); !errors.Is(err, release.ErrSignature) {
+			break
+		}
+	}
 	if err != nil {
 		return err
 	}

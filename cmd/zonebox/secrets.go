@@ -10,14 +10,38 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+	"sigs.k8s.io/yaml"
+
+	"zonebox/keys"
+	"zonebox/query"
 )
 
 // secrets are the flags of the verbs that open a domain folder.
-type secrets struct{ keys, passphraseFile string }
+type secrets struct{ keys, passphraseFile, vault string }
 
 func (s *secrets) flags(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&s.keys, "keys", env("ZONEBOX_KEYS", ""), a.say("密钥目录,须在域目录之外,缺省为 域目录.keys (ZONEBOX_KEYS)", "key folder outside the domain folder, DOMAIN.keys by default (ZONEBOX_KEYS)"))
 	c.Flags().StringVar(&s.passphraseFile, "passphrase-file", env("ZONEBOX_PASSPHRASE_FILE", ""), a.say("口令文件,缺省则提示输入 (ZONEBOX_PASSPHRASE_FILE)", "passphrase file, else it is asked for (ZONEBOX_PASSPHRASE_FILE)"))
+	c.Flags().StringVar(&s.vault, "vault", env("ZONEBOX_VAULT", ""), a.say("Vault 配置文件 (YAML):密钥由其 transit 引擎保管,不用口令 (ZONEBOX_VAULT)", "YAML file that says which Vault keeps the keys, instead of a passphrase (ZONEBOX_VAULT)"))
+}
+
+// open puts what opens the key folder into cfg: Vault, or a passphrase, asked for
+// twice if it is a new one.
+func (s *secrets) open(a *app, cfg *query.Config, isNew bool) (err error) {
+	if s.vault == "" {
+		cfg.Passphrase, err = s.passphrase(a, isNew)
+		return err
+	}
+	text, err := os.ReadFile(s.vault)
+	if err != nil {
+		return fmt.Errorf("zonebox: read vault configuration: %w", err)
+	}
+	c := keys.VaultConfig{Getenv: os.Getenv}
+	if err := yaml.UnmarshalStrict(text, &c); err != nil {
+		return usageError{fmt.Errorf("vault configuration %s: %v", s.vault, err)}
+	}
+	cfg.Provider, err = keys.Vault(c)
+	return err
 }
 
 func (s *secrets) folder(a *app) string {

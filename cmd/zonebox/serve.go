@@ -31,19 +31,20 @@ func (a *app) serveCmd() *cobra.Command {
 			if a.domain == "" {
 				return usageError{errors.New(a.say("缺少 --domain", "--domain is missing"))}
 			}
-			pass, err := s.passphrase(a, false)
+			cfg := query.Config{
+				Domain: a.domain, Keys: s.folder(a), Memory: memory << 20, Spill: spill << 20, Attached: attached << 20, Cache: cache << 20,
+				Wall: wall, Log: slog.New(slog.NewJSONHandler(a.stderr, nil)),
+			}
+			err := s.open(a, &cfg, false)
 			if err != nil {
 				return err
 			}
-			if worker, err = workerPath(worker); err != nil {
+			if cfg.Worker, err = workerPath(worker); err != nil {
 				return err
 			}
 			limits.ZoneMemory <<= 20
-			g, err := startGate(c.Context(), a.gateSocket(), query.Config{
-				Domain: a.domain, Keys: s.folder(a), Passphrase: pass, Worker: worker, Memory: memory << 20, Spill: spill << 20, Attached: attached << 20, Cache: cache << 20,
-				Wall: wall, Limits: limits,
-				Log: slog.New(slog.NewJSONHandler(a.stderr, nil)),
-			})
+			cfg.Limits = limits
+			g, err := startGate(c.Context(), a.gateSocket(), cfg)
 			if err != nil {
 				return err
 			}

@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"registry":              {},
 	"workflow":              {},
 	"keys":                  {},
+	"keys/keystest":         {"keys"},
 	"release":               {},
 	"audit":                 {},
 	"query/ast":             {},
@@ -56,7 +57,7 @@ var alsoInTests = map[string][]string{
 	"masking/ff1":        {"internal/interleave"},
 	"masking/lanes":      {"internal/interleave"},
 	"masking/prf":        {"internal/interleave"},
-	"query":              {"internal/city", "query/ast/asttest", "query/querytest"},
+	"query":              {"internal/city", "keys/keystest", "query/ast/asttest", "query/querytest"},
 	"query/ast":          {"query/ast/asttest"},
 	"query/analysis":     {"query/ast/asttest"},
 	"sandbox":            {"query/ast"},
@@ -64,8 +65,9 @@ var alsoInTests = map[string][]string{
 	"release":            {"keys"},
 	"api":                {"keys", "query/querytest", "registry"},
 	"bench":              {"bench/registers", "query", "query/analysis", "query/ast", "query/querytest", "registry", "sandbox"}, // a rewrite beside its statement, each in a worker
-	"cmd/zonebox":        {"masking", "query/querytest", "zone"},
+	"cmd/zonebox":        {"keys/keystest", "masking", "query/querytest", "zone"},
 	"masking/identifier": {"internal/interleave"},
+	"keys":               {"keys/keystest"},
 }
 
 // owners names the only packages that may import a big dependency.

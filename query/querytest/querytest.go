@@ -43,6 +43,8 @@ type Options struct {
 	Wall   time.Duration // time a statement may take
 	Timed  bool          // the clock runs as fast as the machine's
 	Limits query.Limits  // what runs at once
+
+	Provider keys.KeyProvider // nil: a passphrase
 }
 
 // Domain is an open domain and everything a test does to it. Its methods fail
@@ -83,6 +85,9 @@ func New(t testing.TB, o Options) *Domain {
 		Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"),
 		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Limits: o.Limits, Now: d.clock.now,
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	if o.Provider != nil {
+		d.Config.Provider, d.Config.Passphrase = o.Provider, nil
 	}
 	founding := d.Config
 	founding.Worker = "" // nothing is asked of one yet

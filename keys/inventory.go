@@ -1,0 +1,233 @@
+package keys
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Entry is one key, or several alike, as an assessment of cryptography (密评)
+// lists them. It holds no secret.
+type Entry struct {
+	Purpose   string    // one of the Purposes below
+	Zone      string    // "" if it is not a zone's
+	Version   int       // from 1
+	State     string    // StateCurrent, StateEarlier, StateDestroyed or StateUnfinished
+	Algorithm string    // what the key is for
+	Created   time.Time // of keys that do not say it, the time of their file
+	Destroyed time.Time // zero unless it was
+	// WrappedBy is PurposeRoot, or "provider" if the provider wraps it itself.
+	WrappedBy string
+	Count     int // keys in the entry; 1 but for holds
+	// Module is the software that computes with the key, Certificate the number of
+	// its commercial cryptography product certificate: empty, for none has one.
+	Module, Certificate string
+}
+
+// What keys are for.
+const (
+	PurposeRoot          = "root"           // wraps the other keys of the folder
+	PurposeRegistry      = "registry"       // encrypts contents of the registry
+	PurposeReleaseTokens = "release-tokens" // tokens that leave are made with what it derives
+	PurposeReleaseSign   = "release-sign"   // signs artifacts and manifests
+	PurposeAuditSign     = "audit-sign"     // signs the audit log
+	PurposeZoneData      = "zone-data"      // wraps the data keys of a zone
+	PurposeZoneTokens    = "zone-tokens"    // tokens inside a zone are made with what it derives
+	PurposeHold          = "hold"           // encrypts one held result each
+)
+
+// The states of a key.
+const (
+	StateCurrent    = "current"    // in use for what is new
+	StateEarlier    = "earlier"    // opens what was made with it
+	StateDestroyed  = "destroyed"  // opens nothing any more
+	StateUnfinished = "unfinished" // its destruction was interrupted: repeat it
+)
+
+const softwareModule = "tink-go, Go crypto"
+
+// Provider describes what wraps the keys of the folder.
+func (f *Folder) Provider() Description { return f.provider.Describe() }
+
+// Inventory lists every key of the folder. It asks the provider for keys of zones
+// that are not in memory, and fails if it does not answer.
+func (f *Folder) Inventory() ([]Entry, error) {
+	out, err := f.fixedEntries()
+	if err != nil {
+		return nil, fmt.Errorf("keys: inventory: %w", err)
+	}
+	f.mu.Lock()
+	all, err := f.allVersions()
+	f.mu.Unlock()
+	if err != nil {
+		return nil, fmt.Errorf("keys: inventory: %w", err)
+	}
+	for _, zone := range slices.Sorted(maps.Keys(all)) {
+		entries, err := f.zoneEntries(zone, all[zone])
+		if err != nil {
+			return nil, fmt.Errorf("keys: inventory: zone %s: %w", zone, err)
+		}
+		out = append(out, entries...)
+	}
+	holds, err := f.holdEntry()
+	if err != nil {
+		return nil, fmt.Errorf("keys: inventory: %w", err)
+	}
+	return append(out, holds...), nil
+}
+
+// fixedEntries lists the members that every folder has.
+func (f *Folder) fixedEntries() ([]Entry, error) {
+	var out []Entry
+	for _, m := range []struct{ file, purpose, algorithm, by string }{
+		{rootFile, PurposeRoot, "AES-256-GCM", "provider"},
+		{registryFile, PurposeRegistry, "AES-256-GCM", PurposeRoot},
+		{deriveFile, PurposeReleaseTokens, KDFSHA256, PurposeRoot},
+		{releaseFile, PurposeReleaseSign, "Ed25519", PurposeRoot},
+		{auditFile, PurposeAuditSign, "Ed25519", PurposeRoot},
+	} {
+		created, err := modified(filepath.Join(f.dir, m.file))
+		if err != nil {
+			return nil, err
+		}
+		e := Entry{Purpose: m.purpose, Version: 1, State: StateCurrent, Algorithm: m.algorithm, Created: created,
+			WrappedBy: m.by, Count: 1, Module: softwareModule}
+		if m.purpose == PurposeReleaseSign {
+			out = append(out, f.signerEntries(e)...)
+			continue
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// signerEntries lists the signing key and those it followed, whose private halves
+// are destroyed; e is what its file says of it.
+func (f *Folder) signerEntries(e Entry) []Entry {
+	former := f.release.Former()
+	e.Version = len(former) + 1
+	out := []Entry{e}
+	for i, s := range slices.Backward(former) {
+		e.Version, e.State, e.Created, e.Destroyed = i+1, StateDestroyed, s.Created, s.At
+		out = append(out, e)
+	}
+	return out
+}
+
+// zoneEntries lists the versions of a zone's wrapping key and of its token key,
+// the newest first.
+func (f *Folder) zoneEntries(zone string, files []zoneFile) ([]Entry, error) {
+	by := PurposeRoot
+	if f.provider.Describe().Separate {
+		by = "provider"
+	}
+	data := Entry{Purpose: PurposeZoneData, Zone: zone, Algorithm: "AES-256-GCM", WrappedBy: by, Count: 1, Module: softwareModule}
+	var out []Entry
+	var live []zoneVersion
+	if slices.ContainsFunc(files, zoneFile.live) {
+		var err error
+		if live, err = f.zone(zone); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range files {
+		e := data
+		e.Version = v.number
+		if i := slices.IndexFunc(live, func(l zoneVersion) bool { return l.number == v.number }); i >= 0 {
+			e.Created, e.State = live[i].created, StateEarlier
+			if i == 0 {
+				e.State = StateCurrent
+			}
+			out = append(out, e)
+			continue
+		}
+		e.State = StateDestroyed // by its word, or by the provider
+		if v.gone {
+			if err := f.readGone(zone, v.number, &e); err != nil {
+				return nil, err
+			}
+			if v.file {
+				e.State = StateUnfinished
+			}
+		}
+		out = append(out, e)
+	}
+	return append(out, tokenEntries(data, live)...), nil
+}
+
+// tokenEntries lists the versions of a zone's token key that can be derived. Each
+// began with the first version of the zone's key that has it; where that one is
+// destroyed, the date is of the first that is left.
+func tokenEntries(e Entry, live []zoneVersion) []Entry {
+	if len(live) == 0 {
+		return nil
+	}
+	e.Purpose, e.Algorithm = PurposeZoneTokens, KDFSHA256
+	if live[0].sm3 != nil {
+		e.Algorithm += ", " + KDFSM3
+		e.Module += ", gmsm"
+	}
+	var out []Entry
+	for n := live[0].token; n >= 1; n-- {
+		e.Version, e.State = n, StateEarlier
+		if n == live[0].token {
+			e.State = StateCurrent
+		}
+		for _, v := range live { // the newest first
+			if v.token >= n {
+				e.Created = v.created
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func (f *Folder) readGone(zone string, number int, e *Entry) error {
+	data, err := readPrivate(filepath.Join(f.dir, versionName(zone, number)+goneSuffix))
+	if err != nil {
+		return err
+	}
+	var d goneDocument
+	if err := json.Unmarshal(data, &d); err != nil {
+		return ErrDamaged
+	}
+	if e.Created, err = time.Parse(time.RFC3339, d.Created); err != nil {
+		return ErrDamaged
+	}
+	if e.Destroyed, err = time.Parse(time.RFC3339, d.Destroyed); err != nil {
+		return ErrDamaged
+	}
+	return nil
+}
+
+// holdEntry counts the keys of held results; created is that of the oldest.
+func (f *Folder) holdEntry() ([]Entry, error) {
+	files, err := os.ReadDir(filepath.Join(f.dir, holdFolder))
+	if err != nil {
+		return nil, err
+	}
+	e := Entry{Purpose: PurposeHold, Version: 1, State: StateCurrent, Algorithm: "AES-256-GCM", WrappedBy: PurposeRoot, Module: softwareModule}
+	for _, file := range files {
+		if !strings.HasSuffix(file.Name(), ".key") {
+			continue
+		}
+		info, err := file.Info()
+		if err != nil {
+			continue // it was destroyed meanwhile
+		}
+		if at := info.ModTime(); e.Count == 0 || at.Before(e.Created) {
+			e.Created = at
+		}
+		e.Count++
+	}
+	if e.Count == 0 {
+		return nil, nil
+	}
+	return []Entry{e}, nil
+}

@@ -1,0 +1,78 @@
+package keys_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"zonebox/keys"
+)
+
+func entryOf(t *testing.T, h *house, purpose, zone string, version int) keys.Entry {
+	t.Helper()
+	all := must(h.Inventory())(t)
+	i := slices.IndexFunc(all, func(e keys.Entry) bool { return e.Purpose == purpose && e.Zone == zone && e.Version == version })
+	if i < 0 {
+		t.Fatalf("no entry %s %s %d among %v", purpose, zone, version, all)
+	}
+	return all[i]
+}
+
+func TestTheInventoryListsEveryKeyAndItsState(t *testing.T) {
+	eachProvider(t, func(t *testing.T, h *house) {
+		at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+		keys.SetNow(h.Folder, func() time.Time { return at })
+		h.create(t, "医疗", "b")
+		at = at.Add(24 * time.Hour)
+		must(h.RotateZone("医疗"))(t)
+		at = at.Add(24 * time.Hour)
+		must(h.RotateTokens("医疗"))(t)
+		if err := h.DestroyZoneVersion("医疗", 1); err != nil {
+			t.Fatal(err)
+		}
+		saved(h.NewHold("run-1"))(t)
+		saved(h.NewHold("run-2"))(t)
+
+		by := "root"
+		if h.provider.Describe().Separate {
+			by = "provider"
+		}
+		var got []string
+		for _, e := range must(h.Inventory())(t) {
+			line := fmt.Sprintf("%s %s %d %s %s by %s x%d", e.Purpose, e.Zone, e.Version, e.State, e.Algorithm, e.WrappedBy, e.Count)
+			if e.Zone != "" && e.State != keys.StateDestroyed {
+				line += " " + e.Created.Format("01-02")
+			}
+			if e.Certificate != "" {
+				t.Errorf("%s claims certificate %s", line, e.Certificate)
+			}
+			if e.Created.IsZero() || e.State == keys.StateDestroyed != !e.Destroyed.IsZero() {
+				t.Errorf("%s: created %v, destroyed %v", line, e.Created, e.Destroyed)
+			}
+			got = append(got, line)
+		}
+		want := []string{
+			"root  1 current AES-256-GCM by provider x1",
+			"registry  1 current AES-256-GCM by root x1",
+			"release-tokens  1 current HKDF-SHA256 by root x1",
+			"release-sign  1 current Ed25519 by root x1",
+			"audit-sign  1 current Ed25519 by root x1",
+			"zone-data b 1 current AES-256-GCM by " + by + " x1 11-22",
+			"zone-tokens b 1 current HKDF-SHA256, SM3-KDF by " + by + " x1 11-22",
+			"zone-data 医疗 3 current AES-256-GCM by " + by + " x1 11-24",
+			"zone-data 医疗 2 earlier AES-256-GCM by " + by + " x1 11-23",
+			"zone-data 医疗 1 destroyed AES-256-GCM by " + by + " x1",
+			"zone-tokens 医疗 2 current HKDF-SHA256, SM3-KDF by " + by + " x1 11-24",
+			"zone-tokens 医疗 1 earlier HKDF-SHA256, SM3-KDF by " + by + " x1 11-23",
+			"hold  1 current AES-256-GCM by root x2",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("inventory:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		if d := h.Provider(); d.Certificate != "" || d.Kind == "" || d.Place == "" || d.Algorithm == "" {
+			t.Errorf("provider = %+v", d)
+		}
+	})
+}

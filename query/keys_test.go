@@ -1,0 +1,363 @@
+package query_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"zonebox/audit"
+	"zonebox/keys"
+	"zonebox/keys/keystest"
+	"zonebox/query"
+	"zonebox/query/querytest"
+	"zonebox/registry"
+	"zonebox/zone"
+)
+
+const (
+	perDistrict  = "SELECT district, count(*) AS n FROM persons GROUP BY district ORDER BY district"
+	acrossTokens = "SELECT count(*) AS n FROM persons p JOIN visits v ON p.id_number = v.id_number"
+)
+
+// answers asks both questions and returns what came.
+func answers(t *testing.T, d *querytest.Domain) string {
+	t.Helper()
+	var out string
+	for _, sql := range []string{perDistrict, acrossTokens} {
+		a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, sql)
+		if err != nil {
+			t.Fatalf("ask: %v", err)
+		}
+		out += d.Open("li.op", a).String()
+	}
+	return out
+}
+
+func rotate(t *testing.T, d *querytest.Domain, purpose string) int {
+	t.Helper()
+	done, err := d.Engine.RotateKey(t.Context(), d.Subject("wu.dc"), query.KeyOrder{Purpose: purpose, Zone: "medical"})
+	if err != nil {
+		t.Fatalf("rotate %s: %v", purpose, err)
+	}
+	return done.Version
+}
+
+func destroy(t *testing.T, d *querytest.Domain, user string, version int) error {
+	t.Helper()
+	_, err := d.Engine.DestroyKey(t.Context(), d.Subject(user), query.KeyOrder{Purpose: keys.PurposeZoneData, Zone: "medical", Version: version})
+	return err
+}
+
+func inventory(t *testing.T, d *querytest.Domain) *query.KeyReport {
+	t.Helper()
+	r, err := d.Engine.Keys(t.Context(), d.Subject("wu.dc"))
+	if err != nil {
+		t.Fatalf("keys: %v", err)
+	}
+	return r
+}
+
+// keyEntries returns what the log says of keys, in short.
+func keyEntries(t *testing.T, d *querytest.Domain) (out []string) {
+	t.Helper()
+	for _, e := range d.Audit("feng.audit") {
+		if strings.HasPrefix(e.Kind, "key.") {
+			out = append(out, strings.TrimSpace(fmt.Sprint(e.Kind, " ", e.Actor, " ", e.Zone, " ", e.Fields["purpose"], " ", e.Fields["version"], " ", e.Fields["reasons"])))
+		}
+	}
+	return out
+}
+
+func reload(d *querytest.Domain) {
+	data := querytest.Registers()
+	d.LoadTable("persons", data.Persons)
+	d.LoadTable("visits", data.Visits)
+	d.LoadTable("beds", data.Beds)
+}
+
+// Data written before a rotation answer as they did, beside data written after.
+func TestARotationChangesNoAnswer(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	want := answers(t, d)
+	if n := rotate(t, d, keys.PurposeZoneData); n != 2 {
+		t.Errorf("rotated to version %d, want 2", n)
+	}
+	check := func(when string) {
+		t.Helper()
+		if got := answers(t, d); got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", when, got, want)
+		}
+	}
+	check("after a rotation of the zone's key")
+	d.LoadTable("visits", querytest.Registers().Visits)
+	check("with one dataset under each version")
+	rotate(t, d, keys.PurposeZoneTokens)
+	check("after a rotation of its tokens")
+	d.Reopen()
+	check("after a restart")
+
+	got := keyEntries(t, d)
+	wantEntries := []string{
+		"key.rotating wu.dc medical zone-data", "key.rotated wu.dc medical zone-data 2",
+		"key.rotating wu.dc medical zone-tokens", "key.rotated wu.dc medical zone-tokens 3",
+	}
+	if !slices.Equal(got, wantEntries) {
+		t.Errorf("audit:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(wantEntries, "\n"))
+	}
+}
+
+func TestAVersionIsDestroyedOnceNoCurrentDataNeedIt(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	want := answers(t, d)
+	refused := func(what, user string, version int, code string) {
+		t.Helper()
+		if err := destroy(t, d, user, version); querytest.Code(err) != code {
+			t.Errorf("destroy %s = %v, want %s", what, err, code)
+		}
+	}
+	refused("the only version", "wu.dc", 1, "KEY_IN_USE")
+	rotate(t, d, keys.PurposeZoneData)
+	refused("a version with data", "wu.dc", 1, "KEY_IN_USE")
+	d.LoadTable("visits", querytest.Registers().Visits)
+	d.LoadTable("beds", querytest.Registers().Beds)
+	refused("a version with some data", "wu.dc", 1, "KEY_IN_USE")
+	copied := filepath.Join(t.TempDir(), "zones")
+	if err := os.CopyFS(copied, os.DirFS(filepath.Join(d.Config.Domain, "zones"))); err != nil {
+		t.Fatal(err)
+	}
+	reload(d)
+	refused("the newest version", "wu.dc", 2, "KEY_IN_USE")
+	refused("a version there is not", "wu.dc", 7, "NOT_FOUND")
+	refused("a version below zero", "wu.dc", -1, "BAD_REQUEST")
+	if got := answers(t, d); got != want {
+		t.Errorf("before the destruction:\n%s\nwant\n%s", got, want)
+	}
+	if err := destroy(t, d, "wu.dc", 1); err != nil {
+		t.Fatalf("destroy: %v", err)
+	}
+	refused("it again", "wu.dc", 1, "NOT_FOUND")
+	d.Reopen()
+	if got := answers(t, d); got != want {
+		t.Errorf("after the destruction:\n%s\nwant\n%s", got, want)
+	}
+	r := inventory(t, d)
+	i := slices.IndexFunc(r.Keys, func(k query.KeyView) bool { return k.Purpose == keys.PurposeZoneData && k.Version == 1 })
+	if i < 0 || r.Keys[i].State != keys.StateDestroyed || r.Keys[i].Destroyed == nil {
+		t.Errorf("the inventory says %+v, want version 1 destroyed", r.Keys)
+	}
+	entries := keyEntries(t, d)
+	for _, want := range []string{"key.destroying wu.dc medical zone-data 1", "key.destroyed wu.dc medical zone-data 1",
+		"key.failed wu.dc medical zone-data 7 NOT_FOUND"} {
+		if !slices.Contains(entries, want) {
+			t.Errorf("the log lacks %q:\n%s", want, strings.Join(entries, "\n"))
+		}
+	}
+
+	// Data wrapped by it stay closed, should a copy of them come back.
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for dataset, opens := range copies(t, d, copied) {
+		if opens != (dataset != "persons") {
+			t.Errorf("the copy of %s opens: %t", dataset, opens)
+		}
+	}
+}
+
+// copies tells of each dataset in a copy of the zone store whether some of it
+// opens with the keys that the closed domain has now.
+func copies(t *testing.T, d *querytest.Domain, dir string) map[string]bool {
+	t.Helper()
+	f, err := keys.Open(d.Config.Keys, keys.Passphrase(d.Config.Passphrase))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	store, err := zone.Open(dir, f, f.Signer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	versions, err := filepath.Glob(filepath.Join(dir, "*", "*", "v*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{}
+	for _, path := range versions {
+		dataset := filepath.Base(filepath.Dir(path))
+		_, err := store.Stats("medical", dataset, filepath.Base(path))
+		if err != nil && !errors.Is(err, zone.ErrKey) {
+			t.Errorf("%s = %v, want ErrKey", dataset, err)
+		}
+		out[dataset] = out[dataset] || err == nil
+	}
+	if len(out) != 3 {
+		t.Fatalf("the copy has %v, want three datasets", out)
+	}
+	return out
+}
+
+// The keys of a zone end by the word of the right person, once nothing may use
+// them, and everything of the zone is closed for good.
+func TestTheKeysOfAZoneAreDestroyedByTheRules(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	answers(t, d)
+	refused := func(what, user, code string) {
+		t.Helper()
+		if err := destroy(t, d, user, 0); querytest.Code(err) != code {
+			t.Errorf("destroy %s = %v, want %s", what, err, code)
+		}
+	}
+	for _, user := range []string{"li.op", "wu.dc", "feng.audit", "qian.hospital"} {
+		refused("by "+user, user, "ROLE_REQUIRED")
+	}
+	refused("an active zone", querytest.Founder, "KEY_IN_USE")
+	d.Apply("sun.health", changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"SUSPENDED"`))
+	refused("a zone with a license", querytest.Founder, "KEY_IN_USE")
+	d.Apply(querytest.Founder, changed(t, d, registry.KindLicense, "medical-2026", `"status":"ACTIVE"`, `"status":"TERMINATED","status_reason":"第九条"`),
+		querytest.Founder, "sun.health")
+	refused("by who suspended the zone", "sun.health", "KEY_IN_USE")
+	if got := keyEntries(t, d); len(got) != 0 {
+		t.Errorf("what the rules refuse was ordered: %v", got)
+	}
+
+	if err := destroy(t, d, querytest.Founder, 0); err != nil {
+		t.Fatalf("destroy: %v", err)
+	}
+	refused("again", querytest.Founder, "NOT_FOUND")
+	d.Reopen()
+	for _, k := range inventory(t, d).Keys {
+		if k.Zone == "medical" && k.State != keys.StateDestroyed {
+			t.Errorf("%+v lives", k)
+		}
+	}
+	// Whoever takes the zone up again gets other keys, which open nothing of before.
+	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `"status":"SUSPENDED"`, `"status":"ACTIVE"`))
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for dataset, opens := range copies(t, d, filepath.Join(d.Config.Domain, "zones")) {
+		if opens {
+			t.Errorf("%s opens with the new keys", dataset)
+		}
+	}
+	if _, err := audit.Verify(query.AuditDir(d.Config.Domain), d.Engine.Domain().AuditKey); err != nil {
+		t.Errorf("the audit log: %v", err)
+	}
+}
+
+func TestKeysAreListedAndRotatedByTheirRoles(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	for user, may := range map[string][2]bool{
+		"wu.dc": {true, true}, "feng.audit": {true, false}, querytest.Founder: {true, false},
+		"li.op": {}, "sun.health": {}, "qian.hospital": {},
+	} {
+		_, listed := d.Engine.Keys(t.Context(), d.Subject(user))
+		_, rotated := d.Engine.RotateKey(t.Context(), d.Subject(user), query.KeyOrder{Purpose: keys.PurposeZoneData, Zone: "medical"})
+		for i, err := range []error{listed, rotated} {
+			if want := map[bool]string{true: "", false: "ROLE_REQUIRED"}[may[i]]; querytest.Code(err) != want {
+				t.Errorf("%s, list and rotate %d = %v, want %q", user, i, err, want)
+			}
+		}
+	}
+	for _, o := range []query.KeyOrder{{Purpose: "root", Zone: "medical"}, {Zone: "medical"}, {Purpose: "audit-sign"}, {Purpose: keys.PurposeReleaseSign, Zone: "medical"}} {
+		if _, err := d.Engine.RotateKey(t.Context(), d.Subject("wu.dc"), o); querytest.Code(err) != "BAD_REQUEST" {
+			t.Errorf("rotate %+v = %v, want BAD_REQUEST", o, err)
+		}
+	}
+	if _, err := d.Engine.RotateKey(t.Context(), d.Subject("wu.dc"), query.KeyOrder{Purpose: keys.PurposeZoneData, Zone: "none"}); querytest.Code(err) != "NOT_FOUND" {
+		t.Errorf("rotate no zone = %v, want NOT_FOUND", err)
+	}
+}
+
+// Nothing secret is in the inventory: neither a file of the key folder nor a
+// derived key, in any common spelling, is a part of it.
+func TestTheInventoryHoldsNoSecret(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	r := inventory(t, d)
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Keys) != 7 || r.Provider.Kind != keys.KindPassphrase {
+		t.Errorf("inventory %s, want 7 keys of a passphrase", text)
+	}
+	for _, k := range r.Keys {
+		if k.Certified || k.Certificate != "" || k.Module == "" {
+			t.Errorf("%+v claims a certificate, or names no module", k)
+		}
+	}
+	if strings.Contains(string(text), string(d.Config.Passphrase)) {
+		t.Error("the inventory holds the passphrase")
+	}
+	allowed := map[string]bool{}
+	for _, word := range strings.FieldsFunc(string(text), func(c rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", c) }) {
+		if len(word) >= 16 {
+			allowed[word] = true
+		}
+	}
+	if len(allowed) != 0 {
+		t.Errorf("the inventory holds what may be a key: %v", allowed)
+	}
+}
+
+// A gate whose keys Vault keeps works as any other; when Vault is away nothing is
+// answered, loaded or opened, and when it is back everything is.
+func TestAGateUnderVaultStopsWithoutIt(t *testing.T) {
+	s := keystest.NewTransit(t)
+	config := s.Config()
+	config.LeaseSeconds, config.Timeout = 1, 300*time.Millisecond
+	p, err := keys.Vault(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := querytest.City(t, querytest.Options{Idle: 1, Provider: p})
+	want := answers(t, d)
+	rotate(t, d, keys.PurposeZoneData)
+	if r := inventory(t, d); r.Provider.Kind != keys.KindVault || !slices.ContainsFunc(r.Keys, func(k query.KeyView) bool { return k.WrappedBy == "provider" && k.Zone == "medical" }) {
+		t.Errorf("inventory %+v, want keys of vault", r)
+	}
+
+	s.Set(keystest.Sealed)
+	time.Sleep(1100 * time.Millisecond)
+	if _, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, perDistrict); err == nil {
+		t.Error("a gate without its keys answered")
+	}
+	beds := querytest.Registers().Beds
+	if _, err := d.TryLoad("wu.dc", querytest.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows)), beds.CSV()); err == nil {
+		t.Error("a gate without its keys took a delivery")
+	}
+	if _, err := d.Engine.Keys(t.Context(), d.Subject("wu.dc")); querytest.Code(err) != "KEYS_UNAVAILABLE" {
+		t.Errorf("keys = %v, want KEYS_UNAVAILABLE", err)
+	}
+	if _, err := d.Engine.RotateKey(t.Context(), d.Subject("wu.dc"), query.KeyOrder{Purpose: keys.PurposeZoneData, Zone: "medical"}); querytest.Code(err) != "KEYS_UNAVAILABLE" {
+		t.Errorf("rotate = %v, want KEYS_UNAVAILABLE", err)
+	}
+	s.Set(keystest.None)
+	if got := answers(t, d); got != want {
+		t.Errorf("with Vault again:\n%s\nwant\n%s", got, want)
+	}
+	d.Reopen()
+	if got := answers(t, d); got != want {
+		t.Errorf("after a restart:\n%s\nwant\n%s", got, want)
+	}
+	if entries := keyEntries(t, d); !slices.Contains(entries, "key.failed wu.dc medical zone-data  KEYS_UNAVAILABLE") {
+		t.Errorf("the log says %q, want a failed rotation", entries)
+	}
+
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.Set(keystest.Refusing)
+	if e, err := query.Open(t.Context(), d.Config); err == nil {
+		t.Errorf("a gate that Vault refuses opened: %v", e.Close())
+	}
+	if strings.Contains(d.Log.String(), "hvs.") {
+		t.Error("the log holds a token")
+	}
+}
