@@ -41,3 +41,15 @@ func TestTheSM3KDFIsThatOfTheStandard(t *testing.T) {
 		t.Errorf("SM3(abc) = %s", got)
 	}
 }
+
+func TestAnOpenFolderDoesNotKeepThePassphrase(t *testing.T) {
+	defer Cheap()()
+	f, err := Create(filepath.Join(t.TempDir(), "keys"), Passphrase([]byte("x")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if p, ok := f.provider.(passphrase); !ok || p.text != nil {
+		t.Errorf("the folder keeps %v", f.provider)
+	}
+}

@@ -176,6 +176,7 @@ func TestAServerThatFailsClosesTheDoor(t *testing.T) {
 	} {
 		t.Run(string(c.fault), func(t *testing.T) {
 			s := keystest.NewTransit(t)
+			s.Elsewhere = keystest.NewTransit(t)
 			config := s.Config()
 			config.Timeout = 300 * time.Millisecond
 			p := must(keys.Vault(config))(t)
@@ -205,6 +206,9 @@ func TestAServerThatFailsClosesTheDoor(t *testing.T) {
 			got, err = p.Unwrap(wrapped, []byte("x"))
 			check("Unwrap", got, err, c.unwrap)
 			check("Destroy", nil, p.Destroy(wrapped, []byte("x")), c.destroy)
+			if asked := s.Elsewhere.Requests(); len(asked) != 0 {
+				t.Errorf("another server was asked %v", asked)
+			}
 		})
 	}
 }
@@ -395,5 +399,45 @@ func TestTheServerIsAskedForTheRootAndForEachVersion(t *testing.T) {
 	}
 	if errors.Is(f.DestroyZone("a"), keys.ErrAway) {
 		t.Error("a destroyed zone asks the server")
+	}
+}
+
+// interrupting is a provider whose keys are separate, and that does something
+// while it is asked.
+type interrupting struct {
+	keys.KeyProvider
+	meanwhile func()
+}
+
+func (p *interrupting) Unwrap(wrapped, aad []byte) ([]byte, error) {
+	secret, err := p.KeyProvider.Unwrap(wrapped, aad)
+	if p.meanwhile != nil {
+		do := p.meanwhile
+		p.meanwhile = nil
+		do()
+	}
+	return secret, err
+}
+
+// A key that is destroyed while it is on its way from the provider is not kept.
+func TestAKeyThatIsDestroyedWhileItIsReadIsGone(t *testing.T) {
+	p := &interrupting{KeyProvider: must(keys.Vault(keystest.NewTransit(t).Config()))(t)}
+	dir := filepath.Join(t.TempDir(), "keys")
+	f := must(keys.Create(dir, p))(t)
+	if err := f.CreateZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	wrapped := must(f.Wrap("a", []byte("dek"), nil))(t)
+	f.Close()
+	f = must(keys.Open(dir, p))(t)
+	defer f.Close()
+	p.meanwhile = func() {
+		if err := f.DestroyZone("a"); err != nil {
+			t.Error(err)
+		}
+	}
+	for range 2 {
+		_, err := f.Unwrap("a", wrapped, nil)
+		wantErr(t, "Unwrap", err, keys.ErrNoKey)
 	}
 }

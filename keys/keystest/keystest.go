@@ -37,7 +37,7 @@ const (
 	None            Fault = ""
 	Sealed          Fault = "sealed"           // 503 to everything
 	Refusing        Fault = "refusing"         // 403 to everything
-	Redirecting     Fault = "redirecting"      // 307 to another host
+	Redirecting     Fault = "redirecting"      // 307 to Elsewhere
 	Unbound         Fault = "unbound"          // ignores associated data, as before Vault 1.9
 	Exportable      Fault = "exportable"       // makes keys that can be exported
 	Garbled         Fault = "garbled"          // answers no JSON
@@ -50,6 +50,10 @@ const (
 
 // Transit is a server that keeps keys. It is safe for concurrent use.
 type Transit struct {
+	// Elsewhere is a server that has the trusted certificate as well, and that
+	// nothing secret may reach. It is nil unless a test sets it.
+	Elsewhere *Transit
+
 	server *httptest.Server
 	dir    string
 
@@ -154,7 +158,7 @@ func (s *Transit) answer(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "permission denied")
 		return
 	case Redirecting:
-		http.Redirect(w, r, "https://vault.invalid"+r.URL.Path, http.StatusTemporaryRedirect)
+		http.Redirect(w, r, s.Elsewhere.server.URL+r.URL.Path, http.StatusTemporaryRedirect)
 		return
 	case Garbled:
 		fmt.Fprint(w, "<html>")
