@@ -1,9 +1,11 @@
 package query_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -170,6 +172,49 @@ func TestAVersionIsDestroyedOnceNoCurrentDataNeedIt(t *testing.T) {
 	}
 }
 
+// A load that a rotation meets has columns under the earlier version and its
+// manifest under the later one: both are needed.
+func TestAVersionThatALoadBeganWithIsNeeded(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	want := answers(t, d)
+	beds := querytest.Registers().Beds
+	file := &meanwhile{r: bytes.NewReader(beds.CSV()), do: func() {
+		rotate(t, d, keys.PurposeZoneData)
+		if err := destroy(t, d, "wu.dc", 1); querytest.Code(err) != "KEY_IN_USE" || !strings.Contains(querytest.Text(err), "loads of the zone are under way") {
+			t.Errorf("destroy during a load = %v, want KEY_IN_USE", err)
+		}
+	}}
+	if _, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), querytest.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows)), file); err != nil {
+		t.Fatal(err)
+	}
+	d.LoadTable("persons", querytest.Registers().Persons)
+	d.LoadTable("visits", querytest.Registers().Visits)
+	if err := destroy(t, d, "wu.dc", 1); querytest.Code(err) != "KEY_IN_USE" || !strings.Contains(querytest.Text(err), "dataset beds") {
+		t.Errorf("destroy what columns need = %v, want KEY_IN_USE", err)
+	}
+	d.LoadTable("beds", beds)
+	if err := destroy(t, d, "wu.dc", 1); err != nil {
+		t.Errorf("destroy what nothing needs = %v", err)
+	}
+	if got := answers(t, d); got != want {
+		t.Errorf("answers\n%s\nwant\n%s", got, want)
+	}
+}
+
+// meanwhile does something before its first byte is read.
+type meanwhile struct {
+	r  io.Reader
+	do func()
+}
+
+func (m *meanwhile) Read(p []byte) (int, error) {
+	if m.do != nil {
+		m.do()
+		m.do = nil
+	}
+	return m.r.Read(p)
+}
+
 // copies tells of each dataset in a copy of the zone store whether some of it
 // opens with the keys that the closed domain has now.
 func copies(t *testing.T, d *querytest.Domain, dir string) map[string]bool {
@@ -207,21 +252,21 @@ func copies(t *testing.T, d *querytest.Domain, dir string) map[string]bool {
 func TestTheKeysOfAZoneAreDestroyedByTheRules(t *testing.T) {
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	answers(t, d)
-	refused := func(what, user, code string) {
+	refused := func(what, user, code, why string) {
 		t.Helper()
-		if err := destroy(t, d, user, 0); querytest.Code(err) != code {
-			t.Errorf("destroy %s = %v, want %s", what, err, code)
+		if err := destroy(t, d, user, 0); querytest.Code(err) != code || !strings.Contains(querytest.Text(err), why) {
+			t.Errorf("destroy %s = %v, want %s: %s", what, err, code, why)
 		}
 	}
 	for _, user := range []string{"li.op", "wu.dc", "feng.audit", "qian.hospital"} {
-		refused("by "+user, user, "ROLE_REQUIRED")
+		refused("by "+user, user, "ROLE_REQUIRED", "")
 	}
-	refused("an active zone", querytest.Founder, "KEY_IN_USE")
+	refused("an active zone", querytest.Founder, "KEY_IN_USE", "the zone is not suspended")
 	d.Apply("sun.health", changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"SUSPENDED"`))
-	refused("a zone with a license", querytest.Founder, "KEY_IN_USE")
+	refused("a zone with a license", querytest.Founder, "KEY_IN_USE", "license medical-2026 is not terminated")
 	d.Apply(querytest.Founder, changed(t, d, registry.KindLicense, "medical-2026", `"status":"ACTIVE"`, `"status":"TERMINATED","status_reason":"第九条"`),
 		querytest.Founder, "sun.health")
-	refused("by who suspended the zone", "sun.health", "KEY_IN_USE")
+	refused("by who suspended the zone", "sun.health", "KEY_IN_USE", "who suspended the zone does not destroy its keys")
 	if got := keyEntries(t, d); len(got) != 0 {
 		t.Errorf("what the rules refuse was ordered: %v", got)
 	}
@@ -229,7 +274,7 @@ func TestTheKeysOfAZoneAreDestroyedByTheRules(t *testing.T) {
 	if err := destroy(t, d, querytest.Founder, 0); err != nil {
 		t.Fatalf("destroy: %v", err)
 	}
-	refused("again", querytest.Founder, "NOT_FOUND")
+	refused("again", querytest.Founder, "NOT_FOUND", "")
 	d.Reopen()
 	for _, k := range inventory(t, d).Keys {
 		if k.Zone == "medical" && k.State != keys.StateDestroyed {
