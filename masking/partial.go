@@ -138,10 +138,12 @@ func (p *window) characters(dst, v []byte, out *text, i int) int {
 			tail--
 		}
 	}
-	for _, c := range v[:head] { // a few bytes: a call of memmove costs more
+	//lint:ignore S1011 a few bytes: a call of memmove costs more
+	for _, c := range v[:head] {
 		dst = append(dst, c)
 	}
 	dst = append(dst, Redacted...)
+	//lint:ignore S1011 as above
 	for _, c := range v[tail:] {
 		dst = append(dst, c)
 	}
