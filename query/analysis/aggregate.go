@@ -180,17 +180,15 @@ func (b *block) fixes(l live) (fixed, shared bool) {
 		return false, false
 	}
 	key := origin{l.ref, c}
-	same := map[origin]bool{key: true}
-	for grown := true; grown; {
-		grown = false
+	same := reach([]origin{key}, func(o origin) (next []origin) {
 		for _, k := range b.links {
 			lo, ro := k.left.val.origin, k.right.val.origin
-			if !k.holds || lo == nil || ro == nil || lo.column.Type != ro.column.Type || same[*lo] == same[*ro] {
-				continue
+			if k.holds && lo != nil && ro != nil && lo.column.Type == ro.column.Type && (*lo == o || *ro == o) {
+				next = append(next, *lo, *ro)
 			}
-			same[*lo], same[*ro], grown = true, true, true
 		}
-	}
+		return next
+	})
 	for _, k := range b.keys {
 		if k.val.origin != nil && same[*k.val.origin] {
 			return true, false

@@ -36,7 +36,7 @@ type link struct {
 
 // nowhere stands for a part of a FROM clause that was refused. Nothing runs it, but
 // what holds it is printed and compared, which needs something with a print.
-var nowhere = &ast.Table{Location: ast.NoLocation, Name: "__nowhere"}
+func nowhere() *ast.Table { return &ast.Table{Location: ast.NoLocation, Name: "__nowhere"} }
 
 // from lowers a FROM clause into relations of b and returns its rewrite.
 func (b *block) from(f ast.From, e *env) (ast.From, scope) {
@@ -52,19 +52,19 @@ func (b *block) from(f ast.From, e *env) (ast.From, scope) {
 		return b.join(f, e)
 	}
 	b.a.fault(UnsupportedSyntax, f, "FROM", "")
-	return nowhere, scope{}
+	return nowhere(), scope{}
 }
 
 func (b *block) table(t *ast.Table, e *env) (ast.From, scope) {
 	a := b.a
 	if !a.step(t) {
-		return nowhere, scope{}
+		return nowhere(), scope{}
 	}
 	name := t.Name
 	if t.Schema != "" || t.Catalog != "" {
 		name = strings.TrimPrefix(t.Catalog+"."+t.Schema+"."+t.Name, ".")
 		a.fault(UnknownName, t, name, "")
-		return nowhere, scope{}
+		return nowhere(), scope{}
 	}
 	alias := t.Alias
 	if alias == "" {
@@ -78,7 +78,7 @@ func (b *block) table(t *ast.Table, e *env) (ast.From, scope) {
 	base := a.tables[fold(t.Name)]
 	if base == nil {
 		a.fault(UnknownName, t, name, "")
-		return nowhere, scope{}
+		return nowhere(), scope{}
 	}
 	ref := &reference{id: len(a.references) + 1, table: base, alias: alias}
 	a.references = append(a.references, ref)

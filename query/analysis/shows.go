@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"iter"
 	"slices"
 
 	"zonebox/query/ast"
@@ -34,60 +35,77 @@ func (b *block) shows(v value) []value {
 
 // told finds the tellers among the joins of b, each pair of columns once.
 func (b *block) told() []teller {
+	joined := map[origin][]value{} // what a column is joined with
+	tables := map[*reference][]value{}
+	for from, to := range b.sides() {
+		if from.origin != nil {
+			joined[*from.origin] = append(joined[*from.origin], to)
+		}
+		tables[from.refs[0]] = append(tables[from.refs[0]], to)
+	}
+	alike := func(o origin) (next []origin) { // columns, not compute-only, that equal o
+		for _, to := range joined[o] {
+			if len(to.secret) == 0 && to.origin != nil {
+				next = append(next, *to.origin)
+			}
+		}
+		return next
+	}
+	plain := func(found []value) (next []*reference) {
+		for _, to := range found {
+			if !to.live {
+				next = append(next, to.refs[0])
+			}
+		}
+		return next
+	}
 	var out []teller
 	been := map[[2]origin]bool{}
-	for _, start := range b.links {
-		for _, s := range [][2]value{{start.left.val, start.right.val}, {start.right.val, start.left.val}} {
-			secret, other := s[0], s[1]
-			if len(secret.secret) == 0 || secret.origin == nil || len(other.secret) > 0 {
+	for secret, other := range b.sides() {
+		if len(secret.secret) == 0 || secret.origin == nil || len(other.secret) > 0 {
+			continue
+		}
+		t, looked := teller{secret: secret}, plain([]value{other})
+		if other.origin != nil {
+			pair := [2]origin{*secret.origin, *other.origin}
+			if been[pair] {
 				continue
 			}
-			if other.origin != nil {
-				pair := [2]origin{*secret.origin, *other.origin}
-				if been[pair] {
-					continue
-				}
-				been[pair] = true
-			}
-			equal, looked := b.equals(other), map[*reference]bool{}
-			if !other.live {
-				looked[other.refs[0]] = true
-			}
-			for grown := true; grown; {
-				grown = false
-				for _, l := range b.links {
-					for _, p := range [][2]value{{l.left.val, l.right.val}, {l.right.val, l.left.val}} {
-						from := looked[p[0].refs[0]] || p[0].origin != nil && equal[*p[0].origin]
-						if !p[1].live && from && !looked[p[1].refs[0]] {
-							looked[p[1].refs[0]], grown = true, true
-						}
-					}
-				}
-			}
-			out = append(out, teller{secret, equal, looked})
+			been[pair] = true
+			t.equal = reach([]origin{*other.origin}, alike)
 		}
+		for o := range t.equal {
+			looked = append(looked, plain(joined[o])...)
+		}
+		t.looked = reach(looked, func(r *reference) []*reference { return plain(tables[r]) })
+		out = append(out, t)
 	}
 	return out
 }
 
-// equals returns the columns that the joins make equal to v, none of which is
-// compute-only.
-func (b *block) equals(v value) map[origin]bool {
-	equal := map[origin]bool{}
-	if v.origin != nil {
-		equal[*v.origin] = true
-	}
-	for grown := true; grown; {
-		grown = false
+// sides gives both directions of every link.
+func (b *block) sides() iter.Seq2[value, value] {
+	return func(yield func(from, to value) bool) {
 		for _, l := range b.links {
-			for _, p := range [][2]value{{l.left.val, l.right.val}, {l.right.val, l.left.val}} {
-				if p[0].origin != nil && equal[*p[0].origin] && len(p[1].secret) == 0 && p[1].origin != nil && !equal[*p[1].origin] {
-					equal[*p[1].origin], grown = true, true
-				}
+			if !yield(l.left.val, l.right.val) || !yield(l.right.val, l.left.val) {
+				return
 			}
 		}
 	}
-	return equal
+}
+
+// reach returns starts and all that steps lead to from there.
+func reach[K comparable](starts []K, step func(K) []K) map[K]bool {
+	been := map[K]bool{}
+	for ahead := starts; len(ahead) > 0; {
+		k := ahead[len(ahead)-1]
+		ahead = ahead[:len(ahead)-1]
+		if !been[k] {
+			been[k] = true
+			ahead = append(ahead, step(k)...)
+		}
+	}
+	return been
 }
 
 // asked is a condition other than that two columns are equal.
