@@ -44,44 +44,46 @@ const givenCharacters = "伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛明�
 	"钊钦钱铃铎铠银锡锴镜长闻阔阿陆陈陵隆隽雄雁雅集霏青靖静非韦韬韶项顺颂颜风飒香驹骁骅骞高魁鲁鲲鸣鸽鸿鹂麒麟麦黎默鼎齐龄" +
 	"芯桦毅奕弈翊楷杨蕾茗宣沅汐沫玫"
 
-// runeSet is a set of characters of the basic plane.
-type runeSet [1 << 16 / 64]uint64
+// A RuneSet is a set of characters of the basic plane.
+type RuneSet [1 << 16 / 64]uint64
 
-func newRuneSet(text string) *runeSet {
-	s := new(runeSet)
+// NewRuneSet returns the set of the characters of text, each below U+10000.
+func NewRuneSet(text string) *RuneSet {
+	s := new(RuneSet)
 	for _, r := range text {
 		s[r/64] |= 1 << (r % 64)
 	}
 	return s
 }
 
-func (s *runeSet) has(r rune) bool { return uint32(r) < 1<<16 && s[r/64]>>(r%64)&1 == 1 }
+// Has reports whether r is in s.
+func (s *RuneSet) Has(r rune) bool { return uint32(r) < 1<<16 && s[r/64]>>(r%64)&1 == 1 }
 
 var (
-	surnameSet       = newRuneSet(singleSurnames + commonSurnames)
-	commonSurnameSet = newRuneSet(commonSurnames)
-	givenSet         = newRuneSet(givenCharacters)
+	surnameSet       = NewRuneSet(singleSurnames + commonSurnames)
+	commonSurnameSet = NewRuneSet(commonSurnames)
+	givenSet         = NewRuneSet(givenCharacters)
 
-	compoundFirst, compoundSecond = func() (first, second *runeSet) {
+	compoundFirst, compoundSecond = func() (first, second *RuneSet) {
 		var a, b []rune
 		for _, s := range strings.Fields(compoundSurnames) {
 			r := []rune(s)
 			a, b = append(a, r[0]), append(b, r[1])
 		}
-		return newRuneSet(string(a)), newRuneSet(string(b))
+		return NewRuneSet(string(a)), NewRuneSet(string(b))
 	}()
 )
 
 // SingleSurname reports whether r is a surname of one character, and whether it
 // is one of the hundred most frequent.
-func SingleSurname(r rune) (known, common bool) { return surnameSet.has(r), commonSurnameSet.has(r) }
+func SingleSurname(r rune) (known, common bool) { return surnameSet.Has(r), commonSurnameSet.Has(r) }
 
 // BeginsCompound reports whether a surname of more than one character begins with
 // r.
-func BeginsCompound(r rune) bool { return compoundFirst.has(r) }
+func BeginsCompound(r rune) bool { return compoundFirst.Has(r) }
 
 // GivenCharacter reports whether names given lately often have r in them.
-func GivenCharacter(r rune) bool { return givenSet.has(r) }
+func GivenCharacter(r rune) bool { return givenSet.Has(r) }
 
 // Surname returns the length in bytes of the surname that s starts with, the
 // longest that is known: 诸葛 of 诸葛亮. It returns 0 if there is none.
@@ -93,7 +95,7 @@ func Surname[T Text](s T) int {
 	b := append(buf[:0], s[:min(len(s), len(buf))]...)
 	first, size := utf8.DecodeRune(b)
 	second, _ := utf8.DecodeRune(b[size:])
-	if compoundFirst.has(first) && compoundSecond.has(second) {
+	if compoundFirst.Has(first) && compoundSecond.Has(second) {
 		longest := 0
 		for i := 0; i < len(compoundSurnames); {
 			n := strings.IndexByte(compoundSurnames[i:], ' ')
@@ -106,7 +108,7 @@ func Surname[T Text](s T) int {
 			return longest
 		}
 	}
-	if surnameSet.has(first) {
+	if surnameSet.Has(first) {
 		return size
 	}
 	return 0
@@ -152,7 +154,7 @@ func ParseName[T Text](s T) (Name, bool) {
 		default:
 			if i >= n.Surname {
 				n.Rest++
-				if givenSet.has(r) {
+				if givenSet.Has(r) {
 					n.Given++
 				}
 			}
@@ -167,7 +169,7 @@ func ParseName[T Text](s T) (Name, bool) {
 		return Name{Rest: n.Rest}, true
 	}
 	first, _ := utf8.DecodeRune(b)
-	n.Common = n.Surname > 3 || commonSurnameSet.has(first)
+	n.Common = n.Surname > 3 || commonSurnameSet.Has(first)
 	return n, n.Surname > 0 && n.Rest >= 1 && n.Rest <= 2
 }
 

@@ -15,25 +15,25 @@ const (
 )
 
 var (
-	roadEnds   = runesOf("路街道巷弄里镇乡村庄屯区园苑城场厦桥湾寨")
-	houseEnds  = runesOf("楼幢栋座室层户院")
-	numberEnds = runesOf("号组队元")
+	roadEnds   = china.NewRuneSet("路街道巷弄里镇乡村庄屯区园苑城场厦桥湾寨")
+	houseEnds  = china.NewRuneSet("楼幢栋座室层户院")
+	numberEnds = china.NewRuneSet("号组队元")
 )
 
 func addressPart(r rune) int {
 	switch {
-	case roadEnds.has(r):
+	case roadEnds.Has(r):
 		return roadPart
-	case houseEnds.has(r):
+	case houseEnds.Has(r):
 		return housePart
-	case numberEnds.has(r):
+	case numberEnds.Has(r):
 		return numberPart
 	}
 	return noPart
 }
 
 // addressStops are characters that no address goes on over.
-var addressStops = runesOf("的是有和与了在从等于为被将把对向说及或但因而并")
+var addressStops = china.NewRuneSet("的是有和与了在从等于为被将把对向说及或但因而并")
 
 // How far an address may run, in characters: to its end, and from one part to
 // the next.
@@ -75,7 +75,7 @@ func (w *walk) street(start, end int) {
 	from := start - 3
 	for n := 0; n < 6 && from >= 3; n++ {
 		r, size := utf8.DecodeLastRune(text[:from])
-		if !china.Hanzi(r) || size != 3 || addressStops.has(r) || r == '址' || r == '住' || r == '到' || r == '路' || r == '号' {
+		if !china.Hanzi(r) || size != 3 || addressStops.Has(r) || r == '址' || r == '住' || r == '到' || r == '路' || r == '号' {
 			break
 		}
 		from -= 3
@@ -124,7 +124,7 @@ func (w *walk) detail(i int) (end, score int) {
 			return w.trail(end), total(road, number, house)
 		}
 		r, size := utf8.DecodeRune(text[at:])
-		if !china.Hanzi(r) || addressStops.has(r) && !w.peaceful(r, at+size) {
+		if !china.Hanzi(r) || addressStops.Has(r) && !w.peaceful(r, at+size) {
 			break
 		}
 		part := addressPart(r)

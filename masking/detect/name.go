@@ -32,8 +32,8 @@ var (
 	nameWords = indexWords(strongNameWords, weakNameWords)
 	titleSet  = indexWords(courtesies, titles)
 	notNames  = indexWords(noNames, "")
-	placeEnds = runesOf("省市区县旗盟镇乡街道路巷局院厅处所部委办店厂校站馆寺港湾")
-	nameTail  = runesOf("诉称开说变担于在的是与和及对为向因已将被等到男女住电手身联号从有说把就也都又还曾系经收持出交至按由以")
+	placeEnds = china.NewRuneSet("省市区县旗盟镇乡街道路巷局院厅处所部委办店厂校站馆寺港湾")
+	nameTail  = china.NewRuneSet("诉称开说变担于在的是与和及对为向因已将被等到男女住电手身联号从有说把就也都又还曾系经收持出交至按由以")
 )
 
 // indexWords lists words of Chinese characters; true are those of the first list.
@@ -48,24 +48,11 @@ func indexWords(first, second string) map[string]bool {
 	return m
 }
 
-// A runeSet is a set of characters of the basic plane.
-type runeSet [1 << 16 / 64]uint64
-
-func runesOf(text string) *runeSet {
-	s := new(runeSet)
-	for _, r := range text {
-		s[r/64] |= 1 << (r % 64)
-	}
-	return s
-}
-
-func (s *runeSet) has(r rune) bool { return uint32(r) < 1<<16 && s[r/64]>>(r%64)&1 == 1 }
-
 // leadEnds are the last characters of captions and of what may stand between a
 // caption and a name; nameFollows the first of what may follow one.
 var (
-	leadEnds    = runesOf("：　为是“（【】）、" + edge(strongNameWords+weakNameWords, utf8.DecodeLastRuneInString))
-	nameFollows = runesOf(edge(courtesies+titles+strings.Join(descriptions, " "), utf8.DecodeRuneInString))
+	leadEnds    = china.NewRuneSet("：　为是“（【】）、" + edge(strongNameWords+weakNameWords, utf8.DecodeLastRuneInString))
+	nameFollows = china.NewRuneSet(edge(courtesies+titles+strings.Join(descriptions, " "), utf8.DecodeRuneInString))
 )
 
 // edge returns the first or the last characters of words.
@@ -116,7 +103,7 @@ func (w *walk) name(i int, first rune) int {
 		// 兹有刘林同志, 法定代表人由刘林担任: 有 and 由 are surnames too, and not
 		// the ones that are meant.
 		next, _ := utf8.DecodeRune(text[n.surname:])
-		if known, better := china.SingleSurname(next); better && l < strongLead || known && nameTail.has(first) {
+		if known, better := china.SingleSurname(next); better && l < strongLead || known && nameTail.Has(first) {
 			return 0
 		}
 	}
@@ -143,7 +130,7 @@ func noName(text []byte) bool {
 	if _, word := notNames[string(text)]; word {
 		return true
 	}
-	if last, _ := utf8.DecodeLastRune(text); placeEnds.has(last) {
+	if last, _ := utf8.DecodeLastRune(text); placeEnds.Has(last) {
 		return true
 	}
 	a, ok := china.ParseAddress(text)
@@ -188,7 +175,7 @@ func (w *walk) given(n *person, l lead) bool {
 			} else if !n.alone && !n.titled && !n.described && !w.tailAt(n.end) {
 				continue
 			}
-			if titled, _ := w.title(n.surname + one); !titled && !nameTail.has(b) {
+			if titled, _ := w.title(n.surname + one); !titled && !nameTail.Has(b) {
 				return true
 			}
 			continue
@@ -206,12 +193,12 @@ func (w *walk) worth(i int) bool {
 	if i == 0 || text[i-1] < utf8.RuneSelf {
 		return true
 	}
-	if r, _ := utf8.DecodeLastRune(text[:i]); leadEnds.has(r) {
+	if r, _ := utf8.DecodeLastRune(text[:i]); leadEnds.Has(r) {
 		return true
 	}
 	for n, at := 0, i+6; n < 3 && at+3 <= len(text); n++ { // after one, two and three characters
 		r, size := utf8.DecodeRune(text[at:])
-		if nameFollows.has(r) {
+		if nameFollows.Has(r) {
 			return true
 		}
 		at += size
@@ -340,7 +327,7 @@ func (w *walk) described(end int) bool {
 // name.
 func (w *walk) tailAt(end int) bool {
 	r, _ := utf8.DecodeRune(w.text[end:])
-	return nameTail.has(r)
+	return nameTail.Has(r)
 }
 
 // dottedName looks for a name of groups joined by a dot, 阿卜杜拉·买买提, around
