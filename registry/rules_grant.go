@@ -33,6 +33,7 @@ func (c *change) grant() {
 		return
 	}
 	c.grantMover(lic, zone, data)
+	c.during(now.From, now.Until, now.Scenario, scenario, lic)
 	c.grantScope(now, scenario, lic, data)
 	c.grantColumns(now, data)
 	c.grantAlone(now)
@@ -65,8 +66,6 @@ func (c *change) grantMover(lic License, zone Zone, data Dataset) {
 
 func (c *change) grantScope(g Grant, s Scenario, lic License, d Dataset) {
 	switch {
-	case lic.Status == StatusTerminated:
-		c.fault(CodeScope, "/spec/scenario", "NJ24-12", say("license %s is terminated", "协议 %s 已终止", s.License))
 	case d.Zone != lic.Zone:
 		c.fault(CodeScope, "/spec/dataset", "NJ24-05", say("dataset %s does not belong to zone %s", "数据集 %s 不属于专区 %s", g.Dataset, lic.Zone))
 	case d.OpenType == openProhibited:
@@ -77,8 +76,16 @@ func (c *change) grantScope(g Grant, s Scenario, lic License, d Dataset) {
 	if scope, err := scopeOf(lic); err != nil || len(scope.Datasets) > 0 && !slices.Contains(scope.Datasets, g.Dataset) {
 		c.fault(CodeScope, "/spec/dataset", "NJ24-11", say("is not among the datasets of license %s", "不在协议 %s 约定的数据范围之内", s.License))
 	}
-	c.inside("/spec/from", g.From, g.Until, s.Period.From, s.Period.Until, "scenario "+g.Scenario)
-	c.inside("/spec/from", g.From, g.Until, lic.Start, lic.End, "license "+s.License)
+}
+
+// during checks that a scenario's license is not terminated and that the days of
+// what belongs to the scenario lie within the days of both.
+func (c *change) during(from, until, scenario string, s Scenario, lic License) {
+	if lic.Status == StatusTerminated {
+		c.fault(CodeScope, "/spec/scenario", "NJ24-12", say("license %s is terminated", "协议 %s 已终止", s.License))
+	}
+	c.inside("/spec/from", from, until, s.Period.From, s.Period.Until, "scenario "+scenario)
+	c.inside("/spec/from", from, until, lic.Start, lic.End, "license "+s.License)
 }
 
 // scenarioOf returns the scenario that the document belongs to, and its license,

@@ -30,14 +30,10 @@ func (c *change) request() {
 			c.fault(CodeImmutable, "/spec/status", "NJ24-15", say("a filed request never changes; draw up a new one", "已提交的数据申请不得变更,请另行申请"))
 		}
 	}
-	if lic.Status == StatusTerminated {
-		c.fault(CodeScope, "/spec/scenario", "NJ24-12", say("license %s is terminated", "协议 %s 已终止", scenario.License))
-	}
+	c.during(now.From, now.Until, now.Scenario, scenario, lic)
 	if now.PurposeCode != scenario.PurposeCode {
 		c.fault(CodeScope, "/spec/purpose_code", "NJ24-13", say("is not the purpose of scenario %s", "与场景 %s 的用途代码不符", now.Scenario))
 	}
-	c.inside("/spec/from", now.From, now.Until, scenario.Period.From, scenario.Period.Until, "scenario "+now.Scenario)
-	c.inside("/spec/from", now.From, now.Until, lic.Start, lic.End, "license "+scenario.License)
 	seen := make(map[string]bool)
 	for i, d := range now.Datasets {
 		path := fmt.Sprintf("/spec/datasets/%d", i)

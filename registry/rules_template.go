@@ -35,11 +35,7 @@ func (c *change) template() {
 		}
 		return
 	}
-	if lic.Status == StatusTerminated {
-		c.fault(CodeScope, "/spec/scenario", "NJ24-12", say("license %s is terminated", "协议 %s 已终止", scenario.License))
-	}
-	c.inside("/spec/from", now.From, now.Until, scenario.Period.From, scenario.Period.Until, "scenario "+now.Scenario)
-	c.inside("/spec/from", now.From, now.Until, lic.Start, lic.End, "license "+scenario.License)
+	c.during(now.From, now.Until, now.Scenario, scenario, lic)
 	c.parameters(now)
 	c.needSignatures(CodeSignature, "NJ24-13", []party{operator, regulator})
 }
