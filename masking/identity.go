@@ -47,6 +47,9 @@ func (r Recipe) identity(columnType string, k Keys) (string, error) {
 	}
 	switch r.Kind {
 	case "token":
+		if k.Algorithm != "" && k.Algorithm != AESCMAC { // the default goes without saying, as it did when it was the only one
+			text += " by " + string(k.Algorithm)
+		}
 	case "shift", "noise", "shuffle":
 		text += fmt.Sprintf(" scope %q", k.Scope)
 	default:

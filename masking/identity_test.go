@@ -78,6 +78,12 @@ func TestAKernelThatGivesOtherBytesHasAnotherVersion(t *testing.T) {
 			note(masking.Column{Kernel: &k}.Identity(), s.later, apply(t, memory.DefaultAllocator, s.column, r, arr))
 		}
 	}
+	for _, a := range masking.Algorithms()[1:] {
+		keys := zoneKeys
+		keys.Algorithm = a
+		arr := column(t, memory.DefaultAllocator, arrow.BinaryTypes.String, `["320106197001010015", "张三", "", null]`)
+		note(identity(t, "string", token, keys), " by "+string(a), applyKeys(t, "string", token, keys, arr))
+	}
 	many := column(t, memory.DefaultAllocator, arrow.BinaryTypes.String, `["b", "a", null, "b", "b", "a", "b", "", "b", "b", "b", "b"]`)
 	compact, err := masking.Compact(memory.DefaultAllocator, many)
 	if err != nil {
@@ -140,12 +146,14 @@ func TestIdentitiesTellColumnsApart(t *testing.T) {
 			add(r.String()+" of "+s.column, s.column, r, zoneKeys)
 		}
 	}
-	token := masking.Recipe{Kind: "token"}
 	shift := masking.Recipe{Kind: "shift", Days: 30}
 	add("shift under another scope", "date", shift, masking.Keys{Token: zoneKeys.Token, Scope: "elsewhere"})
 	add("another table", "string", masking.Recipe{Kind: "map", Values: map[string]string{"张三": "二人", "": "空"}}, zoneKeys)
 	add("token under another key", "string", token, other)
 	add("token under the key of another domain", "string", token, elsewhere)
+	for _, a := range masking.Algorithms()[1:] {
+		add("token by "+string(a), "string", token, masking.Keys{Token: zoneKeys.Token, Algorithm: a})
+	}
 	add("partial(1,2)", "string", masking.Recipe{Kind: "partial", KeepFirst: 1, KeepLast: 2}, zoneKeys)
 	add("partial(2,1)", "string", masking.Recipe{Kind: "partial", KeepFirst: 2, KeepLast: 1}, zoneKeys)
 }

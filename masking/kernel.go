@@ -70,7 +70,7 @@ func (r Recipe) compile(t arrow.DataType, k Keys) (maker, error) {
 		g, _ := newGrid(r.Width) // Validate has judged the width
 		return maker{text: g.bind}, nil
 	case "token":
-		tokens, err := newTokens(k.Token, t)
+		tokens, err := newTokens(k, t)
 		return maker{text: tokens.bind}, err
 	case "nullify":
 		return maker{typed: nullify}, nil

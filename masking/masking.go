@@ -30,11 +30,12 @@ const Redacted = "****"
 
 // Errors of this package. None holds a cell value or a key.
 var (
-	ErrRecipe = errors.New("recipe not valid for this column")
-	ErrKey    = errors.New("key missing or of wrong size")
-	ErrInput  = errors.New("array is not of the compiled type")
-	ErrToken  = errors.New("value is not a token")
-	ErrSize   = errors.New("masked column exceeds 2 GiB")
+	ErrRecipe    = errors.New("recipe not valid for this column")
+	ErrKey       = errors.New("key missing or of wrong size")
+	ErrAlgorithm = errors.New("token algorithm not known")
+	ErrInput     = errors.New("array is not of the compiled type")
+	ErrToken     = errors.New("value is not a token")
+	ErrSize      = errors.New("masked column exceeds 2 GiB")
 )
 
 // KeySize is the size of a token key in bytes.
@@ -46,6 +47,8 @@ type Keys struct {
 	// Token is the 32-byte token key of the zone: equal values get equal
 	// tokens under one key, unlinkable ones under different keys.
 	Token []byte
+	// Algorithm is what the zone's tokens are made with.
+	Algorithm Algorithm
 	// Domain names what the keys belong to, the zone. It enters no mask, only
 	// Column.Identity.
 	Domain string

@@ -1,27 +1,21 @@
 package masking
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"zonebox/masking/lanes"
 	"zonebox/masking/prf"
 )
 
 // tokenLength is the length of a rendered token.
 const tokenLength = 32
 
-// tokens computes 128-bit tokens: AES-256-CMAC of the value's canonical bytes
-// (NIST SP 800-38B, RFC 4493), rendered as 32 lowercase hexadecimal digits.
-// CMAC is a pseudorandom function (Iwata and Kurosawa, OMAC, FSE 2003), so
-// without the key a token tells nothing but equality, and 128 bits keep a
-// billion values apart with probability 1 - 2^-69. HMAC-SHA256 would do as
-// well, several times slower on values of one or two blocks.
+// tokens computes 128-bit tokens: the zone's Algorithm over the value's canonical
+// bytes, rendered as 32 lowercase hexadecimal digits. 128 bits keep a billion
+// values apart with probability 1 - 2^-69.
 //
 // Equal values of columns of one family get equal tokens in every dataset of a
 // zone, so tokens join. Canonical bytes by family:
@@ -33,21 +27,22 @@ const tokenLength = 32
 //	date       days since 1970-01-01, int32 big endian
 //	timestamp  microseconds since 1970-01-01, int64 big endian
 //
-// Each family has its own key, HKDF-SHA256(zone token key, family): a token of
-// one family never equals one of another, whatever the bytes.
+// Each family has its own key, HKDF(zone token key, algorithm, family): a token
+// of one family never equals one of another, whatever the bytes.
 //
 // Blocks of values are in the cipher at once (masking/prf).
 type tokens struct {
-	mac *prf.CMAC
+	mac mac
 	hex *prf.Rendering
 }
 
-func newTokens(key []byte, t arrow.DataType) (tokens, error) {
-	return deriveTokens(key, "zonebox token v1 "+family(t))
+func newTokens(k Keys, t arrow.DataType) (tokens, error) {
+	return k.tokens("token", " "+family(t))
 }
 
-func deriveTokens(key []byte, info string) (tokens, error) {
-	mac, err := deriveMAC(key, info)
+// tokens returns what makes tokens under a key for one use of one family.
+func (k Keys) tokens(use, family string) (tokens, error) {
+	mac, err := k.Algorithm.mac(k.Token, use, family)
 	if err != nil {
 		return tokens{}, err
 	}
@@ -56,22 +51,6 @@ func deriveTokens(key []byte, info string) (tokens, error) {
 		return tokens{}, fmt.Errorf("token form: %w", err)
 	}
 	return tokens{mac, hex}, nil
-}
-
-// deriveMAC returns AES-256-CMAC under HKDF-SHA256(key, info).
-func deriveMAC(key []byte, info string) (*prf.CMAC, error) {
-	if len(key) != KeySize {
-		return nil, fmt.Errorf("token key of %d bytes: %w", len(key), ErrKey)
-	}
-	derived, err := hkdf.Key(sha256.New, key, nil, info, KeySize)
-	if err != nil {
-		return nil, fmt.Errorf("derive token key: %v: %w", err, ErrKey)
-	}
-	cipher, err := lanes.NewAES(derived)
-	if err != nil {
-		return nil, fmt.Errorf("token key: %v: %w", err, ErrKey)
-	}
-	return prf.NewCMAC(cipher), nil
 }
 
 func (t tokens) bind(arr arrow.Array) fill {
@@ -98,13 +77,13 @@ func (t tokens) bind(arr arrow.Array) fill {
 //
 // Rekey returns an error wrapping ErrToken if any value is not a token: what
 // the analysis said was a token column holds something else, and must not
-// leave. key has KeySize bytes.
-func Rekey(alloc memory.Allocator, arr arrow.Array, key []byte) (arrow.Array, error) {
+// leave. Of k it takes the release key as Token, and the Algorithm.
+func Rekey(alloc memory.Allocator, arr arrow.Array, k Keys) (arrow.Array, error) {
 	a, ok := arr.(*array.String)
 	if !ok {
 		return nil, fmt.Errorf("masking: rekey %s: %w", arr.DataType(), ErrInput)
 	}
-	t, err := deriveTokens(key, "zonebox release token v1")
+	t, err := k.tokens("release token", "")
 	if err != nil {
 		return nil, fmt.Errorf("masking: rekey: %w", err)
 	}

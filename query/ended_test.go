@@ -130,6 +130,7 @@ func TestAChangeEndsWhatStandsOnItAndIsNamed(t *testing.T) {
 		{registry.KindGrant, "persons-statistics", "sun.health", `"until":"2030-12-31"`, `"until":"2029-12-31"`, nil},
 		{registry.KindDataset, "beds", "qian.hospital", `"name":"beds","spec":{`, `"name":"beds","spec":{"change_reason":"更正",`, []string{"qian.hospital", "sun.health"}},
 		{registry.KindPerson, "li.op", querytest.Founder, "李运营", "李 运营", nil},
+		{registry.KindZone, "medical", querytest.Founder, `"title":`, `"token_algorithm":"sm4-cmac","title":`, nil},
 		{registry.KindZone, "medical", querytest.Founder, `"status":"ACTIVE"`, `"status":"SUSPENDED"`, nil},
 		{registry.KindZone, "medical", querytest.Founder, `"status":"SUSPENDED"`, `"status":"ACTIVE"`, nil},
 		{registry.KindLicense, "medical-2026", querytest.Founder, `"status":"ACTIVE"`, `"status":"SUSPENDED","status_reason":"NJ24-23"`, []string{querytest.Founder, "sun.health"}},

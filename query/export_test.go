@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"zonebox/masking"
+	"zonebox/registry"
 	"zonebox/sandbox"
 )
 
@@ -49,4 +51,9 @@ func BoundReaders(e *Engine, idle, age time.Duration, statements int) {
 	e.readers.mu.Lock()
 	defer e.readers.mu.Unlock()
 	e.readers.idle, e.readers.age, e.readers.statements = idle, age, statements
+}
+
+// TokenKeys are what the gate makes the tokens of a zone with.
+func TokenKeys(e *Engine, z registry.Versioned[registry.Zone]) (masking.Keys, error) {
+	return e.tokenKeys(z)
 }

@@ -345,7 +345,7 @@ func (e *Engine) asking(a *analyzed, tree [32]byte) func() *word {
 func (e *Engine) ask(a *analyzed, tree [32]byte) *word {
 	in := e.policyFacts(policy.ActionQuery, a.facts)
 	in.Query = queryFacts(a.request, a.Statement, tree)
-	_, keyErr := e.keys.TokenKey(a.facts.Zone.Name)
+	_, keyErr := e.tokenKeys(a.facts.Zone)
 	in.Masking = a.catalog.maskingFacts(a.Statement, keyErr == nil)
 	in.Runtime = runtimeFacts(a.session.Attestation())
 	in.Template = a.templateFacts()

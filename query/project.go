@@ -10,7 +10,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"golang.org/x/sync/errgroup"
 
-	"zonebox/masking"
 	"zonebox/query/analysis"
 	"zonebox/registry"
 	"zonebox/sandbox"
@@ -74,11 +73,14 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 	if d.Data == nil {
 		return zone.Projection{}, fail("DATA_DAMAGED", fmt.Errorf("query: dataset %s has no data", t.Name))
 	}
-	token, err := e.keys.TokenKey(d.Spec.Zone)
+	if d.Spec.Zone != w.facts.Zone.Name {
+		return zone.Projection{}, fmt.Errorf("query: dataset %s is not of the zone", t.Name)
+	}
+	keys, err := e.tokenKeys(w.facts.Zone)
 	if err != nil {
 		return zone.Projection{}, err
 	}
-	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: masking.Keys{Token: token}}
+	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: keys}
 	for _, c := range t.Columns {
 		if c.Name == zone.EntityColumn {
 			p.Entity = true

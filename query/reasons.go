@@ -70,7 +70,7 @@ func (e *Engine) objections(r *run) ([]policy.Reason, error) {
 	if in.Query == nil {
 		in.Query = knownFacts(r.request, analysis.Facts{}, false)
 	}
-	_, keyErr := e.keys.TokenKey(r.facts.Zone.Name)
+	_, keyErr := e.tokenKeys(r.facts.Zone)
 	in.Masking = &policy.Masking{Recipes: []policy.Recipe{}, KeysAvailable: keyErr == nil, Suite: suite}
 	var err error
 	if in.History, err = e.history(r.ctx, r.request.Subject.user); err != nil {

@@ -163,7 +163,7 @@ func (r *rows) judged(scan *rawScan) (*release.Checked, release.Report, error) {
 		Protected: r.Protected, RecordLevel: r.RecordLevel, Ordered: r.Ordered, Limit: r.count(r.Limit), Offset: r.count(r.Offset),
 		RowCap: int64(o.RowCap), RecordCap: int64(o.RecordCap),
 		RekeyToken: func(a memory.Allocator, tokens arrow.Array) (arrow.Array, error) {
-			return masking.Rekey(a, tokens, key)
+			return masking.Rekey(a, tokens, masking.Keys{Token: key, Algorithm: masking.Algorithm(r.facts.Zone.Spec.TokenAlgorithm)})
 		},
 	}
 	for i, c := range r.Outputs {

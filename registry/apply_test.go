@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"zonebox/masking"
 	"zonebox/registry"
 )
 
@@ -182,6 +183,23 @@ func TestZoneHasTheRegulatorOfItsKind(t *testing.T) {
 	all.Name = "all"
 	w.must("dave", all)
 	w.refused(registry.CodeImmutable, "carol", zone(set("kind", "COMPREHENSIVE"), set("regulator", "city")))
+}
+
+// What the tokens of a zone are made with is for the city authority to change.
+func TestTheTokenAlgorithmOfAZone(t *testing.T) {
+	w := peopled(t)
+	for _, a := range masking.Algorithms() {
+		w.must("carol", zone(set("token_algorithm", string(a))))
+	}
+	for _, by := range []string{"zoe", "dave", "olga"} {
+		w.refused(registry.CodeRole, by, zone(set("token_algorithm", "sm4-cmac")))
+	}
+	for _, a := range []string{"", "md5", "AES-CMAC"} {
+		f := w.refused(registry.CodeSchema, "carol", zone(set("token_algorithm", a)))
+		if f.Path != "/spec/token_algorithm" || f.Article != "NJ24-14" || !strings.Contains(f.EN, "must be one of") || !strings.Contains(f.ZH, "须为") {
+			t.Errorf("%q: fault = %+v", a, f)
+		}
+	}
 }
 
 func TestSuspendingAZone(t *testing.T) {

@@ -198,7 +198,7 @@ func nameAt(document any, location []string) string {
 var articles = map[string]map[string]string{
 	KindOrganization: {"/org_form": "NJ24-03", "/credit_code": "NJ24-03", "/security_officer": "NJ24-08", "/security_department": "NJ24-08"},
 	KindPerson:       {"/roles": "NJ24-04", "/organization": "NJ24-04"},
-	KindZone:         {"/kind": "NJ24-05", "/domain": "NJ24-05", "/regulator": "NJ24-06", "/responsible": "NJ24-22"},
+	KindZone:         {"/kind": "NJ24-05", "/domain": "NJ24-05", "/regulator": "NJ24-06", "/responsible": "NJ24-22", "/token_algorithm": "NJ24-14"},
 	KindDataset: {
 		"/level": "NJ24-14", "/class": "NJ24-14", "/secret_flag": "NJ24-02", "/personal_info": "NJ24-02",
 		"/open_type": "NJ24-02", "/public_safety": "NJ24-16", "/provider_type": "NJ24-03", "/acquired": "NJ19-27", "/source": "NJ19-27",

@@ -64,6 +64,8 @@ type Zone struct {
 	Status      string        `json:"status"`
 	Pack        string        `json:"pack"`
 	Responsible []Responsible `json:"responsible"`
+	// TokenAlgorithm is what the zone's tokens are made with; aes-cmac when empty.
+	TokenAlgorithm string `json:"token_algorithm,omitempty"`
 }
 
 // Responsible names the person answerable for one stage of the data's life.

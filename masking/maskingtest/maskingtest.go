@@ -12,6 +12,7 @@ package maskingtest
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -50,7 +51,9 @@ func Subjects() []Subject {
 }
 
 // Name names the subject as a subtest.
-func (s Subject) Name() string { return s.Recipe.String() + " of " + s.Column }
+func (s Subject) Name() string {
+	return strings.TrimSpace(s.Recipe.String()+" "+string(s.Algorithm)) + " of " + s.Column
+}
 
 // Run tests the subject.
 func Run(t *testing.T, s Subject) {
@@ -80,6 +83,7 @@ var theKeys = masking.Keys{Token: bytes.Repeat([]byte{7}, masking.KeySize), Scop
 
 func (s Subject) kernel(t testing.TB, k masking.Keys) masking.Kernel {
 	t.Helper()
+	k.Algorithm = s.Algorithm
 	kernel, err := masking.Compile(s.Column, s.Recipe, k)
 	if err != nil {
 		t.Fatalf("Compile: %v", err)

@@ -12,6 +12,8 @@ import (
 // A Sample is a recipe and what the suite has to know of it.
 type Sample struct {
 	Recipe masking.Recipe
+	// Algorithm is what tokens are made with.
+	Algorithm masking.Algorithm
 	// Keyed masks differ under other keys.
 	Keyed bool
 	// Whole kernels mask a column and not its values one by one.
@@ -33,6 +35,9 @@ var Samples = []Sample{
 	{Recipe: masking.Recipe{Kind: "fixed", Text: "保密"}, Total: true, Shows: exactly("保密")},
 	{Recipe: masking.Recipe{Kind: "nullify"}, Total: true},
 	{Recipe: masking.Recipe{Kind: "token"}, Keyed: true, Total: true, Shows: token},
+	{Recipe: masking.Recipe{Kind: "token"}, Algorithm: masking.SM4CMAC, Keyed: true, Total: true, Shows: token},
+	{Recipe: masking.Recipe{Kind: "token"}, Algorithm: masking.HMACSHA256, Keyed: true, Total: true, Shows: token},
+	{Recipe: masking.Recipe{Kind: "token"}, Algorithm: masking.HMACSM3, Keyed: true, Total: true, Shows: token},
 
 	partial(1, 0), partial(0, 1), partial(3, 4), partial(6, 4), partial(8, 8), partial(9, 0), partial(16, 16),
 	pattern(`###****####`), pattern(`+86 ###0000####`), pattern(`###0000####`), pattern(`@*`), pattern(`?**`), pattern(`AA#0-0`), pattern(`\#0##`),
