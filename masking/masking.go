@@ -19,7 +19,8 @@
 // month of birth and a region together single people out; the minimum group
 // must hold on the masked output. Null positions are visible. Recipes that keep
 // the type of their column (see Recipe.Typed) give numbers that look measured:
-// some of them are (top_bottom, shuffle), and no license may name them.
+// some of them are (top_bottom, shuffle), and no license may name those; noise
+// may draw 0 for an entity.
 package masking
 
 import "errors"

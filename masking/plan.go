@@ -29,9 +29,33 @@ type Column struct {
 // them. The caller releases the batch it returns, and still owns b.
 //
 // Apply returns an error wrapping ErrInput unless plan and batch have the same
-// columns in the same order, and for a kernel per entity: a plan does not know
-// whom a row is about.
+// columns in the same order, and for a kernel per entity: see ApplyBy.
 func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, int64, error) {
+	return p.apply(alloc, b, nil)
+}
+
+// ApplyBy is Apply for rows of which the one column of entities says whom they
+// are about; kernels per entity draw by it (see Kernel.ApplyBy). A dictionary
+// will do.
+func (p Plan) ApplyBy(alloc memory.Allocator, b, entities raw.Batch) (arrow.RecordBatch, int64, error) {
+	rec := entities.Open()
+	if rec.NumCols() != 1 {
+		return nil, 0, fmt.Errorf("masking: entities of %d columns: %w", rec.NumCols(), ErrInput)
+	}
+	dict, ok := rec.Column(0).(*array.Dictionary)
+	if !ok {
+		return p.apply(alloc, b, rec.Column(0))
+	}
+	plain, err := expand(alloc, dict)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer plain.Release()
+	return p.apply(alloc, b, plain)
+}
+
+// apply is Apply, and ApplyBy where there are entities.
+func (p Plan) apply(alloc memory.Allocator, b raw.Batch, entities arrow.Array) (arrow.RecordBatch, int64, error) {
 	rec := b.Open()
 	if rec.NumCols() != int64(len(p)) {
 		return nil, 0, fmt.Errorf("masking: plan of %d columns on a batch of %d: %w", len(p), rec.NumCols(), ErrInput)
@@ -54,7 +78,7 @@ func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, int
 	}
 	for i, c := range p {
 		group.Go(func() (err error) {
-			columns[i], misfits[i], err = c.apply(alloc, rec.Column(i))
+			columns[i], misfits[i], err = c.apply(alloc, rec.Column(i), entities)
 			return err
 		})
 	}
@@ -72,8 +96,11 @@ func (p Plan) Apply(alloc memory.Allocator, b raw.Batch) (arrow.RecordBatch, int
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, rec.NumRows()), sum, nil
 }
 
-func (c Column) apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, int64, error) {
+func (c Column) apply(alloc memory.Allocator, arr, entities arrow.Array) (arrow.Array, int64, error) {
 	if k := c.Kernel; k != nil {
+		if k.PerEntity() && entities != nil {
+			return k.ApplyBy(alloc, arr, entities)
+		}
 		masked, misfits, err := k.mask(alloc, arr)
 		if err != nil {
 			return nil, 0, err

@@ -125,6 +125,8 @@ var codes = map[string]code{
 		"按原因更正交付后重新装载", "mend the delivery and load again", []string{"NJ24-15"}},
 	"DATA_DAMAGED": {ClassFailure, "数据完整性校验未通过,已拒绝读取", "stored data failed its integrity check and was not read",
 		"由数据中心核查并重新装载", "the data centre must check the store and load again", []string{"NJ24-21"}},
+	"DATA_WITHOUT_ENTITY": {ClassDenied, "数据版本未载明主体标识列,按主体平移或加噪的列不能读取", "the data do not say whom a row is about, so that no column can be masked by it",
+		"由数据中心按现行目录条目重新装载该数据集", "have the data centre load the dataset again under its catalogue entry of today", []string{"NJ24-14"}},
 	"KEY_IN_USE": {ClassDenied, "密钥仍在使用,未作更改", "the key is in use; nothing changed",
 		"按原因处理后重试", "settle what is named and try again", []string{"YC22-40", "NJ24-22"}},
 	"KEYS_UNAVAILABLE": {ClassFailure, "密钥服务不可用,操作未执行", "the keys cannot be had; the action did not happen",

@@ -80,6 +80,7 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 	if err != nil {
 		return zone.Projection{}, err
 	}
+	keys.Scope = w.facts.License.Name
 	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: keys}
 	for _, c := range t.Columns {
 		if c.Name == zone.EntityColumn {

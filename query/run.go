@@ -74,6 +74,9 @@ func (e *Engine) storeError(err error) *Error {
 	if errors.As(err, &broken) {
 		return fail("DATA_DAMAGED", err).because(broken.Dataset+" "+broken.Version+" "+broken.File, broken.Dataset+" "+broken.Version+" "+broken.File)
 	}
+	if errors.Is(err, zone.ErrEntity) {
+		return fail("DATA_WITHOUT_ENTITY", err)
+	}
 	return asError(err)
 }
 

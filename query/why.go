@@ -63,7 +63,7 @@ func stands(by *registry.Ref, err error) error {
 //	PROTOCOL     the worker sent what no honest worker sends
 //	TREE         the worker read another statement than the approved one
 //	ISOLATION    a layer of isolation was not in force
-//	DATA         stored data failed its integrity check
+//	DATA         stored data failed its integrity check, or do not say what a mask goes by
 //	DISK         no room on a disk
 //	AUDIT        the audit log took nothing
 //	HOST         anything else
@@ -97,7 +97,7 @@ func causeOf(cause error) string {
 		return "ISOLATION"
 	case errors.Is(cause, sandbox.ErrKilled):
 		return "KILLED"
-	case errors.As(cause, &broken):
+	case errors.As(cause, &broken), errors.Is(cause, zone.ErrEntity):
 		return "DATA"
 	case noRoom(cause):
 		return "DISK"

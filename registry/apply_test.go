@@ -621,7 +621,8 @@ func TestRecipesThatHideNothingForGoodAreNotGranted(t *testing.T) {
 	w.clock.tick()
 	for _, recipe := range []map[string]any{
 		{"kind": "ff1"}, {"kind": "encrypt"}, {"kind": "identifier"}, {"kind": "shuffle"},
-		{"kind": "top_bottom", "low": 0}, {"kind": "shift", "days": 30}, {"kind": "noise", "spread": 5},
+		{"kind": "top_bottom", "low": 0}, {"kind": "shift"}, {"kind": "shift", "days": 0}, {"kind": "shift", "days": 3654},
+		{"kind": "noise"}, {"kind": "noise", "spread": 0}, {"kind": "noise", "spread": -1}, {"kind": "noise", "spread": 5, "days": 5},
 	} {
 		f := w.refused(registry.CodeSchema, "zoe", w.signed(grant(set("columns.0.recipe", recipe)), "zoe", "paul"))
 		if !strings.HasPrefix(f.Path, "/spec/columns/0/recipe") {
@@ -631,10 +632,28 @@ func TestRecipesThatHideNothingForGoodAreNotGranted(t *testing.T) {
 	for _, recipe := range []map[string]any{
 		{"kind": "nullify"}, {"kind": "fixed", "text": "保密"}, {"kind": "pattern", "pattern": "###****####"}, {"kind": "display", "field": "phone"},
 		{"kind": "map", "values": map[string]string{"a": "b"}}, {"kind": "geohash", "digits": 5}, {"kind": "date", "part": "quarter"},
+		{"kind": "shift", "days": 30}, {"kind": "noise", "spread": 2.5},
 	} {
 		w.must("zoe", w.signed(grant(set("columns.0.recipe", recipe)), "zoe", "paul"))
 		w.clock.tick()
 	}
+}
+
+// Who is masked by whom a row is about must be told whom.
+func TestAMaskByEntityNeedsAnEntity(t *testing.T) {
+	w := licensed(t)
+	nobody := visits(set("entity", nil), set("personal_info", false), set("columns.0.personal_info", false), set("columns.1.personal_info", false))
+	nobody.Name = "persons"
+	w.must("paul", nobody)
+	w.clock.tick()
+	of := set("dataset", "persons")
+	for _, recipe := range []map[string]any{{"kind": "shift", "days": 30}, {"kind": "noise", "spread": 5}} {
+		f := w.refused(registry.CodeScope, "zoe", w.signed(grant(of, set("columns.0.recipe", recipe)), "zoe", "paul"))
+		if f.Path != "/spec/columns/0/recipe/kind" || f.Article != "NJ24-14" || !strings.Contains(f.ZH, "主体标识列") || !strings.Contains(f.EN, "declare the entity") {
+			t.Errorf("%v: fault %+v", recipe, f)
+		}
+	}
+	w.must("zoe", w.signed(grant(of), "zoe", "paul"))
 }
 
 func TestGrantForAnotherZonesDatasetIsRefused(t *testing.T) {

@@ -77,8 +77,9 @@ func (c *change) requested(scenario string, lic License, r RequestedDataset, pat
 	}
 }
 
-// columnsOf faults columns that the dataset does not have, or that stand twice.
-// at is where their list stands.
+// columnsOf faults columns that the dataset does not have, that stand twice, or
+// that are masked by an entity of which the dataset names none. at is where their
+// list stands.
 func (c *change) columnsOf(dataset string, columns []GrantColumn, d Dataset, at string) {
 	seen := make(map[string]bool)
 	for i, col := range columns {
@@ -90,6 +91,11 @@ func (c *change) columnsOf(dataset string, columns []GrantColumn, d Dataset, at 
 			c.fault(CodeSchema, path, "NJ24-14", say("column %s stands twice", "列 %s 重复", col.Name))
 		}
 		seen[strings.ToLower(col.Name)] = true
+		if col.Recipe.perEntity() && d.Entity == nil {
+			c.fault(CodeScope, fmt.Sprintf("%s/%d/recipe/kind", at, i), "NJ24-14",
+				say("column %s: %s goes by whom a row is about, which dataset %s does not say; have its provider declare the entity, or name another recipe",
+					"列 %s:%s 须按主体计算,而数据集 %s 未声明主体标识列;请提供单位补充 entity,或改用其他方式", col.Name, col.Recipe.Kind, dataset))
+		}
 	}
 }
 

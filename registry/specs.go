@@ -280,10 +280,11 @@ type Pattern struct {
 }
 
 // Recipe is a masking recipe as documents spell it. Its kinds are those that
-// hide a value for good and give text or nothing: what leaves real values in
-// their places or in others (top_bottom, shuffle), moves them by draws that a
-// projection cannot make (shift, noise), or could be undone has no place in a
-// grant.
+// hide a value for good and give text or nothing, and those that move it by a
+// draw of its entity (shift, noise): what leaves real values in their places or
+// in others (top_bottom, shuffle) or could be undone has no place in a grant.
+// The schema holds the list. How far a draw must move a value, nobody can tell
+// who does not know the data: that is for those who sign the grant.
 type Recipe struct {
 	Kind      string            `json:"kind"`
 	KeepFirst int               `json:"keep_first,omitempty"`
@@ -295,7 +296,12 @@ type Recipe struct {
 	Pattern   string            `json:"pattern,omitempty"`
 	Field     string            `json:"field,omitempty"`
 	Values    map[string]string `json:"values,omitempty"`
+	Days      int               `json:"days,omitempty"`
+	Spread    float64           `json:"spread,omitempty"`
 }
+
+// perEntity reports whether the mask depends on whom a row is about.
+func (r *Recipe) perEntity() bool { return r != nil && (r.Kind == "shift" || r.Kind == "noise") }
 
 // Condition cuts rows: only those whose column holds one of the values.
 type Condition struct {

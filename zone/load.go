@@ -88,6 +88,7 @@ func (s *Store) Begin(spec Spec) (*Load, error) {
 	l.schema = arrow.NewSchema(fields, nil)
 	if spec.Entity != "" {
 		l.entity = newEntities(l.schema.FieldIndices(spec.Entity)[0])
+		l.manifest.Entity = spec.Entity
 		columns = append(columns[:len(columns):len(columns)], ColumnSpec{EntityColumn, "uint32"})
 	}
 	for _, c := range columns {

@@ -35,7 +35,11 @@ const (
 type manifestBody struct {
 	Columns  []columnBody `json:"columns"`  // as specified; then __entity, if the dataset has an entity
 	Segments []int        `json:"segments"` // rows of each
-	Stats    Stats        `json:"stats"`
+	// Entity names the column of the entity keys, "" if the dataset has none. A
+	// version without __entity has none; one written before the field was there
+	// has __entity and does not say.
+	Entity string `json:"entity,omitempty"`
+	Stats  Stats  `json:"stats"`
 }
 
 type columnBody struct {

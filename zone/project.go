@@ -23,7 +23,9 @@ type Projection struct {
 	Columns                []Project
 	Entity                 bool        // add EntityColumn, uint32, as the last column
 	Scope                  []Condition // rows must meet all
-	Keys                   masking.Keys
+	// Keys are those of the zone; their scope is the license, which all draws of
+	// shift and noise are of.
+	Keys masking.Keys
 
 	// Needs lets Project leave segments out: each list says what one reference
 	// of the statement needs of a row. A segment is left out if no row of it
@@ -56,8 +58,9 @@ type Piece struct {
 type Column struct {
 	Name string
 	// ID names the delivered values: SHA-256 over the digest of the encrypted
-	// chunk, of the rows in scope, and of the form they take, with the key and
-	// the version of its kernel. Columns of equal ID are equal to the byte.
+	// chunk, of the rows in scope, and of the form they take, with the key, the
+	// scope and the version of its kernel, and over the digest of the chunk of
+	// entity keys where those decide. Columns of equal ID are equal to the byte.
 	ID [sha256.Size]byte
 
 	view    *view
@@ -73,9 +76,10 @@ type Column struct {
 //
 // Every byte is checked before it is used: the sequence ends with an
 // *IntegrityError at the first file that is not what was committed. Other errors
-// wrap ErrNotFound, ErrProjection, ErrKey, masking.ErrRecipe, masking.ErrKey (of
-// shift, noise and shuffle always: a projection has no release scope), or are
-// those of ctx. After an error the sequence ends.
+// wrap ErrNotFound, ErrProjection, ErrEntity (of shift and noise, where the
+// version names no entity), ErrKey, masking.ErrRecipe, masking.ErrKey (of shuffle
+// always: a column has no scope to deal its values out in), or are those of ctx.
+// After an error the sequence ends.
 func (s *Store) Project(ctx context.Context, p Projection) iter.Seq2[*Piece, error] {
 	return func(yield func(*Piece, error) bool) {
 		v, err := s.view(p)
@@ -129,30 +133,19 @@ func (s *Store) Count(ctx context.Context, p Projection) (int64, error) {
 // masking.Compact makes them, the rest as plain Arrow types. The caller
 // releases it.
 //
-// It reads, checks and decrypts one chunk: *IntegrityError if the chunk is not
-// what was committed, ErrKey if the zone's key no longer opens it.
+// It reads, checks and decrypts one chunk, of a mask per entity that of the
+// entity keys as well: *IntegrityError if a chunk is not what was committed,
+// ErrKey if the zone's key no longer opens it.
 func (c Column) Array() (arrow.Array, error) {
 	v := c.view
-	arr, err := v.decode(v.plan[c.at].chunk, c.segment)
+	column := v.plan[c.at].Column
+	column.Stored = c.rows.bits == nil
+	batch, err := c.raw(v.plan[c.at].chunk)
 	if err != nil {
 		return nil, err
 	}
-	whole := c.rows.bits == nil
-	if !whole {
-		part, err := take(v.store.alloc, arr, c.rows.list())
-		arr.Release()
-		if err != nil {
-			return nil, err
-		}
-		arr = part
-	}
-	column := v.plan[c.at].Column
-	column.Stored = whole
-	schema := arrow.NewSchema([]arrow.Field{{Name: column.Name, Type: arr.DataType(), Nullable: true}}, nil)
-	batch := raw.Seal(array.NewRecordBatch(schema, []arrow.Array{arr}, int64(arr.Len())))
-	arr.Release()
 	defer batch.Release()
-	rec, misfits, err := masking.Plan{column}.Apply(v.store.alloc, batch)
+	rec, misfits, err := c.mask(column, batch)
 	if err != nil {
 		return nil, err
 	}
@@ -164,14 +157,49 @@ func (c Column) Array() (arrow.Array, error) {
 	return out, nil
 }
 
+// mask applies the plan of one column to its rows.
+func (c Column) mask(column masking.Column, batch raw.Batch) (arrow.RecordBatch, int64, error) {
+	v := c.view
+	if !v.perEntity(c.at) {
+		return masking.Plan{column}.Apply(v.store.alloc, batch)
+	}
+	entities, err := c.raw(v.entity)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer entities.Release()
+	return masking.Plan{column}.ApplyBy(v.store.alloc, batch, entities)
+}
+
+// raw returns the rows in scope of a column of the manifest.
+func (c Column) raw(chunk int) (raw.Batch, error) {
+	v := c.view
+	arr, err := v.decode(chunk, c.segment)
+	if err != nil {
+		return raw.Batch{}, err
+	}
+	if c.rows.bits != nil {
+		part, err := take(v.store.alloc, arr, c.rows.list())
+		arr.Release()
+		if err != nil {
+			return raw.Batch{}, err
+		}
+		arr = part
+	}
+	defer arr.Release()
+	schema := arrow.NewSchema([]arrow.Field{{Name: v.Columns[chunk].Name, Type: arr.DataType(), Nullable: true}}, nil)
+	return raw.Seal(array.NewRecordBatch(schema, []arrow.Array{arr}, int64(arr.Len()))), nil
+}
+
 // A view is a projection bound to a version: columns found, kernels compiled.
 type view struct {
 	*manifest
-	store *Store
-	keys  []func() (dataKey, error) // by column of the manifest
-	plan  []planned
-	scope []filter
-	needs [][]need
+	store  *Store
+	keys   []func() (dataKey, error) // by column of the manifest
+	entity int                       // column of the manifest with the entity keys, below 0 if it names none
+	plan   []planned
+	scope  []filter
+	needs  [][]need
 }
 
 // planned is a column of the output and the column of the manifest it is made of.
@@ -187,7 +215,7 @@ func (s *Store) view(p Projection) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{manifest: m, store: s}
+	v := &view{manifest: m, store: s, entity: m.column(m.Entity)}
 	for _, c := range m.Columns {
 		v.keys = append(v.keys, sync.OnceValues(func() (dataKey, error) {
 			return s.unwrap(m.zone, c.Key, m.keyBinding(c.Name))
@@ -231,6 +259,7 @@ func (v *view) project(c Project, keys masking.Keys) error {
 	}
 	out := planned{Column: masking.Column{Name: c.Name}, chunk: at, typ: v.Columns[at].Type, sortable: true}
 	if c.Recipe != nil {
+		keys.Scope = v.drawn(c, keys.Scope)
 		kernel, err := masking.Compile(out.typ, *c.Recipe, keys)
 		if err == nil {
 			out.typ, err = c.Recipe.OutputType(out.typ)
@@ -238,10 +267,35 @@ func (v *view) project(c Project, keys masking.Keys) error {
 		if err != nil {
 			return fmt.Errorf("zone: project column %q: %w", c.Name, err)
 		}
+		if kernel.PerEntity() && v.entity < 0 {
+			return fmt.Errorf("zone: project column %q of %s/%s: %w", c.Name, v.zone, v.dataset, ErrEntity)
+		}
 		out.Kernel, out.sortable = &kernel, c.Recipe.Kind != "token"
 	}
 	v.plan = append(v.plan, out)
 	return nil
+}
+
+// drawn returns the scope of the draws of a column under a license. Dates of a
+// subject move alike wherever the license shows them, so that the time between
+// them stays; a column has noise of its own. The recipe is part of it: of two
+// spreads drawn alike, the difference of the masks would tell the value.
+func (v *view) drawn(c Project, license string) string {
+	if license == "" {
+		return ""
+	}
+	switch c.Recipe.Kind {
+	case "shift":
+		return fmt.Sprintf("%s of %q", c.Recipe, license)
+	case "noise":
+		return fmt.Sprintf("%s of %q %q %q", c.Recipe, license, v.dataset, c.Name)
+	}
+	return ""
+}
+
+// perEntity reports whether masks of a column of the plan are by entity.
+func (v *view) perEntity(at int) bool {
+	return v.plan[at].Kernel != nil && v.plan[at].Kernel.PerEntity()
 }
 
 func (v *view) piece(segment int, rows *selection) *Piece {
@@ -255,7 +309,11 @@ func (v *view) piece(segment int, rows *selection) *Piece {
 // id is Column.ID.
 func (v *view) id(at, segment int, rows *selection) [sha256.Size]byte {
 	c := v.plan[at]
-	return sha256.Sum256(binding("column", string(v.Columns[c.chunk].Chunks[segment].SHA256), string(rows.digest[:]), c.Identity()))
+	parts := []string{"column", string(v.Columns[c.chunk].Chunks[segment].SHA256), string(rows.digest[:]), c.Identity()}
+	if v.perEntity(at) {
+		parts = append(parts, string(v.Columns[v.entity].Chunks[segment].SHA256))
+	}
+	return sha256.Sum256(binding(parts...))
 }
 
 // decode returns a chunk decrypted. The caller releases it.

@@ -1,7 +1,6 @@
 package zone_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -140,21 +139,6 @@ func TestValuesOutsideTheShapeOfTheirRecipeAreCounted(t *testing.T) {
 	p := projection(info, zone.Project{Name: "district", Recipe: &masking.Recipe{Kind: "map", Values: map[string]string{"320106": "鼓楼"}}})
 	if got := mustRead(t, s, p); got != "鼓楼\n鼓楼\n****\n****\n-\n鼓楼\n****\n鼓楼\n" || s.Misfits() != 3 {
 		t.Errorf("rows = %q, %d misfits, want 3", got, s.Misfits())
-	}
-}
-
-// A projection has no release scope and no subjects for a draw.
-func TestMasksByDrawsAreRefused(t *testing.T) {
-	s := open(t, t.TempDir())
-	info := load(t, s, spec, visits)
-	for column, recipe := range map[string]masking.Recipe{
-		"visit_date": {Kind: "shift", Days: 30}, "visits": {Kind: "noise", Spread: 5}, "district": {Kind: "shuffle"},
-	} {
-		for _, err := range s.Project(t.Context(), projection(info, zone.Project{Name: column, Recipe: &recipe})) {
-			if !errors.Is(err, masking.ErrKey) {
-				t.Errorf("%s: Project = %v, want ErrKey", recipe, err)
-			}
-		}
 	}
 }
 

@@ -55,6 +55,7 @@ var (
 	ErrSpec       = errors.New("dataset specification not valid")
 	ErrBatch      = errors.New("batch does not fit the specification")
 	ErrProjection = errors.New("projection not valid for this version")
+	ErrEntity     = errors.New("version does not say whom its rows are about")
 	ErrKey        = errors.New("data key cannot be wrapped or unwrapped")
 	ErrClosed     = errors.New("load is already committed or aborted")
 )

@@ -118,7 +118,7 @@ var texts = map[string]wording{
 		"在 FROM 的子查询中按该列分组聚合,再以等值条件连接", "aggregate by that column in a subquery of FROM, and join on it", both1416},
 	UnsupportedSyntax:  {"不支持的语法:%s", "unsupported syntax: %s", "改用受支持的写法", "write it in a supported way", domain16},
 	TooComplex:         {"语句过于复杂:%s", "the statement is too complex: %s", "请拆分语句", "split the statement", domain16},
-	TypeMismatch:       {"类型不一致,转换可能失败:%s", "types differ and the conversion could fail: %s", "两边写成同一类型(脱敏列是文本,常量须加引号),或用 TRY_CAST 写明转换", "give both sides one type (masked columns are text: quote the constant), or write the conversion with TRY_CAST", domain16},
+	TypeMismatch:       {"类型不一致,转换可能失败:%s", "types differ and the conversion could fail: %s", "两边写成同一类型(脱敏列多为文本,常量须加引号),或用 TRY_CAST 写明转换", "give both sides one type (most masked columns are text: quote the constant), or write the conversion with TRY_CAST", domain16},
 	MayRaise:           {"该表达式可能报错,而报错会泄露信息:%s", "the expression could raise an error, which would reveal a bit: %s", "请在子查询中聚合,在外层计算", "aggregate in a subquery and compute outside", both1416},
 	FunctionNotAllowed: {"许可清单不允许在此使用该函数:%s", "the reviewed list does not allow the function %s here", "改用清单许可的函数", "use a function that the list allows", domain16},
 	NotGrouped:         {"未分组的列只能出现在聚合函数中:%s", "%s must appear in GROUP BY or inside an aggregate", "加入 GROUP BY", "add it to GROUP BY", domain16},
