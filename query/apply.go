@@ -162,6 +162,9 @@ func (e *Engine) Documents(ctx context.Context, s Subject, kind, name string) ([
 			if v.Document, err = json.Marshal(doc); err != nil {
 				return nil, asError(err)
 			}
+			if v.Lookalikes, err = e.lookalikesOf(ctx, s, doc); err != nil {
+				return nil, asError(err)
+			}
 		}
 		out = append(out, v)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -177,6 +178,7 @@ func (l *loading) decide(found policy.Receipt) error {
 	in := e.policyFacts(policy.ActionLoad, l.facts)
 	in.Operator, in.License, in.Scenario, in.Consent = nil, nil, nil, nil
 	in.Grants = slices.DeleteFunc(in.Grants, func(g policy.Grant) bool { return g.ID != m.Grant })
+	// What looks alike warns and refuses nothing: no column is named to policy.
 	in.Load = &policy.Load{Dataset: m.Dataset, Unlabelled: []string{}, Lookalike: []string{}, Unlisted: []string{},
 		Manifest: &policy.Receipt{Grant: m.Grant, SchemaSHA256: l.schema(), Rows: m.Rows, Digest: m.SHA256}, Found: &found}
 	for _, c := range l.dataset.Spec.Columns {
@@ -200,7 +202,7 @@ func (l *loading) decide(found policy.Receipt) error {
 // read has a worker parse the file and stores what it yields, uncommitted.
 func (l *loading) read(w *sandbox.Session, data io.Reader) (*zone.Load, policy.Receipt, error) {
 	e, m := l.engine, l.manifest
-	spec := zone.Spec{Zone: m.Zone, Dataset: m.Dataset}
+	spec := zone.Spec{Zone: m.Zone, Dataset: m.Dataset, Titles: map[string]string{}}
 	if l.dataset.Spec.Entity != nil {
 		spec.Entity = l.dataset.Spec.Entity.Column
 	}
@@ -212,6 +214,7 @@ func (l *loading) read(w *sandbox.Session, data io.Reader) (*zone.Load, policy.R
 		}
 		columns = append(columns, sandbox.Column{Name: c.Name, Type: t})
 		spec.Columns = append(spec.Columns, zone.ColumnSpec{Name: c.Name, Type: c.Type})
+		spec.Titles[c.Name] = c.Title
 	}
 	stored, err := e.store.Begin(spec)
 	if err != nil {
@@ -307,23 +310,29 @@ func codeOf(col arrow.Array, r int) string {
 // commit makes the stored version the dataset's current one.
 func (l *loading) commit(info zone.Info) (*LoadReport, error) {
 	e, m := l.engine, l.manifest
-	err := e.update(l.ctx, func(tx *registry.Tx) error {
+	look := lookalikes(info.Stats, l.dataset.Spec)
+	meta, err := json.Marshal(loadRecord{look})
+	if err != nil {
+		return nil, asError(err)
+	}
+	err = e.update(l.ctx, func(tx *registry.Tx) error {
 		if err := stands(tx.Overtaken(l.facts)); err != nil {
 			return err
 		}
 		err := tx.SetVersion(registry.DataVersion{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest,
-			Rows: info.Rows, LoadedBy: l.facts.Subject.Name, Catalogue: l.dataset.Version})
+			Rows: info.Rows, LoadedBy: l.facts.Subject.Name, Catalogue: l.dataset.Version, Meta: meta})
 		if err != nil {
 			return err
 		}
-		return tx.Emit(l.event("load.committed", map[string]string{"version": info.Version, "manifest": info.Manifest, "rows": fmt.Sprint(info.Rows)}))
+		committed := l.event("load.committed", map[string]string{"version": info.Version, "manifest": info.Manifest, "rows": fmt.Sprint(info.Rows)})
+		return tx.Emit(noted(committed, look))
 	})
 	if err != nil {
 		return nil, documentError(err)
 	}
 	e.evict(sandbox.Tag{Zone: m.Zone, Dataset: m.Dataset}) // of the version before
 	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest, Rows: info.Rows,
-		Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats)}, nil
+		Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats), Lookalikes: look}, nil
 }
 
 // warnings names what the load profile shows about the recipes granted on the

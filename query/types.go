@@ -67,6 +67,8 @@ type LoadReport struct {
 	Rows     int64    `json:"rows"`
 	Columns  int      `json:"columns"`
 	Warnings []string `json:"warnings,omitempty"`
+
+	Lookalikes []Lookalike `json:"lookalikes,omitempty"`
 }
 
 // Applied tells what became of one document.
@@ -86,6 +88,10 @@ type DocumentView struct {
 	By       string          `json:"by"`
 	At       time.Time       `json:"at"`
 	Document json.RawMessage `json:"document,omitempty"`
+
+	// Lookalikes are of the data of a dataset that was asked for by name, for
+	// those who set, load or supervise levels.
+	Lookalikes []Lookalike `json:"lookalikes,omitempty"`
 }
 
 // VerdictDeny is the verdict of an Explanation that says why a statement is

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"zonebox/internal/raw"
+	"zonebox/masking/detect"
 )
 
 // EntityColumn is the name of the hidden column of dense entity codes. No
@@ -25,6 +26,9 @@ type Spec struct {
 	Zone, Dataset string
 	Columns       []ColumnSpec
 	Entity        string // column that names the person or enterprise; "" if none
+	// Titles are what the catalogue calls columns besides their names, by name.
+	// They say, with the names, what values may look like.
+	Titles map[string]string
 }
 
 // A ColumnSpec is one column, with its type as the catalogue spells it.
@@ -44,14 +48,15 @@ type Info struct {
 // Append rows, then Commit; Abort at any time, and after Commit without
 // effect. Nothing can be read before Commit. After an error only Abort helps.
 type Load struct {
-	store    *Store
-	schema   *arrow.Schema
-	name     string // of the version and of its temporary folder
-	dir      string
-	manifest manifest
-	keys     []dataKey // by column of the manifest
-	sketches []*sketch // by column of the schema
-	entity   *entities // nil if the dataset has none
+	store     *Store
+	schema    *arrow.Schema
+	name      string // of the version and of its temporary folder
+	dir       string
+	manifest  manifest
+	keys      []dataKey          // by column of the manifest
+	sketches  []*sketch          // by column of the schema
+	profilers []*detect.Profiler // the same; nil where there is nothing to be found
+	entity    *entities          // nil if the dataset has none
 
 	pending      []arrow.RecordBatch // rows of the next segment
 	pendingRows  int
@@ -84,6 +89,7 @@ func (s *Store) Begin(spec Spec) (*Load, error) {
 		t, _ := raw.Type(c.Type) // validate has judged it
 		fields = append(fields, arrow.Field{Name: c.Name, Type: t, Nullable: true})
 		l.sketches = append(l.sketches, newSketch())
+		l.profilers = append(l.profilers, newProfiler(c, spec.Titles[c.Name]))
 	}
 	l.schema = arrow.NewSchema(fields, nil)
 	if spec.Entity != "" {
@@ -248,6 +254,11 @@ func (l *Load) writeColumn(c, segment int) (chunk, error) {
 		arr = codes
 	} else {
 		l.sketches[c].add(arr)
+		if p := l.profilers[c]; p != nil {
+			if err := p.Add(arr); err != nil {
+				return chunk{}, err
+			}
+		}
 		low = boundsOf(arr)
 	}
 	file, err := encode(l.store.alloc, arr)

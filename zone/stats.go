@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"zonebox/internal/raw"
 	"zonebox/masking"
+	"zonebox/masking/detect"
 )
 
 // Stats are counts over all rows of a version. They hold no value of it.
@@ -33,6 +36,29 @@ type ColumnStats struct {
 	Nulls   int64   `json:"nulls"`
 	Entropy float64 `json:"entropy"` // Shannon entropy in bits; at most EntropyLimit and log2 of the rows
 	Top     float64 `json:"top"`     // share of the most frequent value, 0 to 1
+	Look    *Look   `json:"look,omitempty"`
+}
+
+// A Look says what a sample of a column's values looks like, by masking/detect.
+// A column has none if nothing was found, if its type is neither text nor a
+// number, or if its version was loaded before looks were taken.
+type Look struct {
+	Looked   int64   `json:"looked"`   // values, nulls aside
+	Distinct int64   `json:"distinct"` // of these, about
+	Classes  []Class `json:"classes"`  // the likeliest first
+}
+
+// Class is one class that a column is taken to hold.
+type Class struct {
+	Class  detect.Class `json:"class"`
+	Whole  int64        `json:"whole"`  // of the values looked at, that are one
+	Within int64        `json:"within"` // that hold one among other text
+	Header bool         `json:"header"` // the column's name or title says so
+}
+
+// Shows reports whether the column was taken to hold the class.
+func (c ColumnStats) Shows(class detect.Class) bool {
+	return c.Look != nil && slices.ContainsFunc(c.Look.Classes, func(k Class) bool { return k.Class == class })
 }
 
 // EntropyLimit is the largest Entropy that is told apart, in bits. A column of
@@ -52,7 +78,9 @@ func (s Stats) Column(name string) (ColumnStats, bool) {
 func (l *Load) stats() Stats {
 	s := Stats{Rows: l.rows}
 	for i, k := range l.sketches {
-		s.Columns = append(s.Columns, k.stats(l.schema.Field(i).Name))
+		c := k.stats(l.schema.Field(i).Name)
+		c.Look = lookOf(l.profilers[i])
+		s.Columns = append(s.Columns, c)
 	}
 	if l.entity != nil {
 		s.Entities, s.Unkeyed = int64(len(l.entity.rows)), l.entity.unkeyed
@@ -61,6 +89,41 @@ func (l *Load) stats() Stats {
 		}
 	}
 	return s
+}
+
+// lookSample is how many values of a column are looked at in each segment: shares
+// are told to a percent or two, and a load slows by less than that.
+const lookSample = 4096
+
+// newProfiler returns what looks at a column, nil if its type holds nothing to be
+// found.
+func newProfiler(c ColumnSpec, title string) *detect.Profiler {
+	t, _ := raw.Type(c.Type) // validate has judged it
+	decimal, fraction := t.(*arrow.Decimal128Type)
+	fraction = fraction && decimal.Scale > 0
+	switch id := t.ID(); {
+	case id == arrow.STRING, id == arrow.INT64, id == arrow.FLOAT64, id == arrow.DECIMAL128 && !fraction:
+		return detect.NewProfiler(c.Name+" "+title, detect.ProfileOptions{PerArray: lookSample})
+	}
+	return nil
+}
+
+// lookOf returns what p found, nil if that is nothing.
+func lookOf(p *detect.Profiler) *Look {
+	if p == nil {
+		return nil
+	}
+	found := p.Profile()
+	look := Look{Looked: found.Looked, Distinct: found.Distinct}
+	for _, f := range found.Findings {
+		if f.Proposed {
+			look.Classes = append(look.Classes, Class{f.Class, f.Whole, f.Within, f.Header})
+		}
+	}
+	if look.Classes == nil {
+		return nil
+	}
+	return &look
 }
 
 // A sketch counts the values of a column in 2^EntropyLimit cells, chosen by a

@@ -75,6 +75,7 @@ func schemaOf(spec zone.Spec) *arrow.Schema {
 		"string": arrow.BinaryTypes.String, "int64": arrow.PrimitiveTypes.Int64, "float64": arrow.PrimitiveTypes.Float64,
 		"bool": arrow.FixedWidthTypes.Boolean, "date": arrow.FixedWidthTypes.Date32,
 		"timestamp": &arrow.TimestampType{Unit: arrow.Microsecond}, "decimal(10,2)": &arrow.Decimal128Type{Precision: 10, Scale: 2},
+		"decimal(18,0)": &arrow.Decimal128Type{Precision: 18},
 	}
 	var fields []arrow.Field
 	for _, c := range spec.Columns {

@@ -81,8 +81,11 @@ func (a *app) getCmd() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("zonebox: print document: %w", err)
 				}
-				_, err = a.stdout.Write(text)
-				return err
+				if _, err = a.stdout.Write(text); err != nil {
+					return err
+				}
+				a.printLookalikes(a.stderr, docs[0].Lookalikes) // beside the document, which people keep
+				return nil
 			}
 			t := newTable(a.say("类别", "kind"), a.say("名称", "name"), a.say("标题", "title"), a.say("版本", "version"), a.say("登记人", "applied by"), a.say("时间", "at"))
 			for _, d := range docs {

@@ -29,6 +29,17 @@ func reader(arr arrow.Array) (func(dst []byte, i int) []byte, bool) {
 		return func(dst []byte, i int) []byte { return strconv.AppendUint(dst, a.Value(i), 10) }, true
 	case *array.Uint32:
 		return func(dst []byte, i int) []byte { return strconv.AppendUint(dst, uint64(a.Value(i)), 10) }, true
+	case *array.Decimal128:
+		if t, ok := a.DataType().(*arrow.Decimal128Type); !ok || t.Scale != 0 {
+			return nil, false
+		}
+		return func(dst []byte, i int) []byte {
+			v := a.Value(i)
+			if v.HighBits() != 0 { // below 0, or of more digits than any identifier
+				return append(dst, v.ToString(0)...)
+			}
+			return strconv.AppendUint(dst, v.LowBits(), 10)
+		}, true
 	case *array.Float64: // spreadsheets hold telephone numbers so
 		return func(dst []byte, i int) []byte {
 			if v := a.Value(i); v == math.Trunc(v) && math.Abs(v) < 1<<53 {

@@ -58,6 +58,30 @@ func (c Class) String() string {
 	return classNames[None]
 }
 
+// MarshalText returns the code of c.
+func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads a code. One it does not know, of a later list, is None.
+func (c *Class) UnmarshalText(code []byte) error {
+	*c = None
+	for i, name := range classNames {
+		if name == string(code) {
+			*c = Class(i)
+		}
+	}
+	return nil
+}
+
+// Personal reports whether what is of the class is about a person: all but the
+// codes of organizations.
+func (c Class) Personal() bool { return (All &^ Of(CreditCode, Organization)).Has(c) }
+
+// Checksummed reports whether one character of what is of the class checks the
+// others.
+func (c Class) Checksummed() bool {
+	return Of(ResidentID, CreditCode, BankCard, Organization).Has(c)
+}
+
 // Set is a set of classes.
 type Set uint32
 

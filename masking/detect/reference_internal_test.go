@@ -196,7 +196,7 @@ func (r *reference) whole(from, to int, e Evidence) {
 		if read[0] == '1' || len(read) == 8 {
 			base = 5
 		}
-		r.add(Passport, e, from, to, base-penalty, 60, 20)
+		r.add(Passport, e, from, to, base-penalty, 65, 20)
 	}
 	if m := mobileRE.FindStringSubmatch(read); m != nil {
 		base := map[string]int{"": 60, "86": 55, "0086": 55}[m[1]]

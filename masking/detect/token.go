@@ -251,7 +251,7 @@ func (w *walk) whole(read []byte, start, end int, e Evidence) {
 			if read[0] == '1' || n == 8 {
 				base = 5
 			}
-			add(Passport, e, base, 60, 20)
+			add(Passport, e, base, 65, 20)
 		}
 		if china.Permit(read) {
 			add(Permit, e, 20, 60, 20)
