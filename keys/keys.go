@@ -104,6 +104,10 @@ func Create(dir string, p KeyProvider) (*Folder, error) {
 }
 
 func create(dir string, p KeyProvider) error {
+	// Before the provider is asked for a key that nothing would need.
+	if err := vacant(dir); err != nil {
+		return err
+	}
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return err
@@ -116,16 +120,35 @@ func create(dir string, p KeyProvider) error {
 	if err := fill(tmp, p); err != nil {
 		return err
 	}
-	// An empty folder may stand there already; anything else stays untouched.
-	if _, err := os.Lstat(dir); err == nil {
-		if os.Remove(dir) != nil {
-			return ErrExists
-		}
+	if err := vacant(dir); err != nil {
+		return err
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	if err := os.Rename(tmp, dir); err != nil {
 		return err
 	}
 	return syncDir(parent)
+}
+
+// vacant returns ErrExists unless nothing or an empty folder is at dir.
+func vacant(dir string) error {
+	info, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return ErrExists
+	}
+	left, err := os.ReadDir(dir)
+	if err == nil && len(left) > 0 {
+		return ErrExists
+	}
+	return err
 }
 
 // fill writes every fixed member of a new folder.

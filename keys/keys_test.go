@@ -14,6 +14,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"zonebox/keys"
+	"zonebox/keys/keystest"
 )
 
 func TestMain(m *testing.M) {
@@ -237,6 +238,36 @@ func TestCreateNeverReplaces(t *testing.T) {
 		t.Fatalf("Create over an empty folder = %v", err)
 	}
 	q.Close()
+}
+
+// What is not an empty folder is not a key folder's place: a file or a link there
+// survives, and no server is asked for a key that nothing would need.
+func TestCreateTakesThePlaceOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	file, link, full, target := filepath.Join(dir, "file"), filepath.Join(dir, "link"), filepath.Join(dir, "full"), t.TempDir()
+	for _, err := range []error{os.WriteFile(file, []byte("a letter"), 0o600), os.Symlink(target, link), os.Mkdir(full, 0o700),
+		os.WriteFile(filepath.Join(full, "x"), nil, 0o600)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := keystest.NewTransit(t)
+	for _, place := range []string{file, link, full} {
+		_, err := keys.Create(place, must(keys.Vault(s.Config()))(t))
+		wantErr(t, "Create at "+filepath.Base(place), err, keys.ErrExists)
+	}
+	if text, err := os.ReadFile(file); string(text) != "a letter" {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
+	if to, err := os.Readlink(link); to != target {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+	if left := must(os.ReadDir(dir))(t); len(left) != 3 {
+		t.Errorf("refused Create left %v", left)
+	}
+	if asked := s.Requests(); len(asked) != 0 {
+		t.Errorf("the server was asked %v", asked)
+	}
 }
 
 func TestMissingFolderIsNoKey(t *testing.T) {
