@@ -135,17 +135,13 @@ func associated(key string, aad []byte) string {
 // Wrap implements KeyProvider.
 func (v *vault) Wrap(secret, aad []byte) ([]byte, error) {
 	d := vaultDocument{Format: vaultFormat, Key: v.prefix + strings.ToLower(rand.Text())}
-	err := v.make(d.Key)
-	if errors.Is(err, ErrNoKey) {
-		err = fmt.Errorf("there is no transit engine at %s: %w", v.c.mount, ErrAway)
-	}
-	if err != nil {
+	if err := v.make(d.Key); err != nil {
 		return nil, fmt.Errorf("keys: vault: make key: %w", err)
 	}
 	var out struct {
 		Ciphertext string `json:"ciphertext"`
 	}
-	err = v.c.call(http.MethodPost, v.c.mount+"/encrypt/"+d.Key, map[string]any{
+	err := v.c.call(http.MethodPost, v.c.mount+"/encrypt/"+d.Key, map[string]any{
 		"plaintext": base64.StdEncoding.EncodeToString(secret), "associated_data": associated(d.Key, aad),
 	}, &out)
 	if err != nil {
@@ -183,7 +179,11 @@ func (v *vault) make(key string) error {
 		Exportable bool   `json:"exportable"`
 		Backup     bool   `json:"allow_plaintext_backup"`
 	}
-	if err := v.c.call(http.MethodGet, path, nil, &made); err != nil {
+	err = v.c.call(http.MethodGet, path, nil, &made)
+	if errors.Is(err, ErrNoKey) {
+		return fmt.Errorf("the server made none: %w", ErrAway)
+	}
+	if err != nil {
 		return err
 	}
 	if made.Type != "aes256-gcm96" || made.Exportable || made.Backup {

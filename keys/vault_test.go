@@ -173,6 +173,10 @@ func TestAServerThatFailsClosesTheDoor(t *testing.T) {
 		{keystest.Unbound, keys.ErrAway, keys.ErrDamaged, keys.ErrDamaged},
 		{keystest.OtherCiphertext, keys.ErrAway, nil, nil},
 		{keystest.Undeleting, nil, nil, keys.ErrAway},
+		{keystest.Unmounted, keys.ErrAway, keys.ErrAway, keys.ErrAway},
+		{keystest.Absent, keys.ErrAway, keys.ErrAway, keys.ErrAway},
+		{keystest.Misleading, keys.ErrAway, keys.ErrAway, keys.ErrAway},
+		{keystest.Malformed, keys.ErrAway, keys.ErrAway, keys.ErrAway},
 	} {
 		t.Run(string(c.fault), func(t *testing.T) {
 			s := keystest.NewTransit(t)
@@ -212,6 +216,54 @@ func TestAServerThatFailsClosesTheDoor(t *testing.T) {
 		})
 	}
 }
+
+// An engine that is not where it was has destroyed nothing: no file goes, and no
+// key is listed as destroyed, until the server says so of the key itself.
+func TestAnEngineThatIsGoneHasDestroyedNothing(t *testing.T) {
+	elsewhere := func(c keys.VaultConfig) keys.VaultConfig {
+		c.Mount = "elsewhere"
+		return c
+	}
+	t.Run("as documented", func(t *testing.T) {
+		c := keystest.NewTransit(t).Config()
+		engineGone(t, c, elsewhere(c))
+	})
+	t.Run("the program", func(t *testing.T) {
+		c, _ := keystest.Server(t)
+		engineGone(t, c, elsewhere(c))
+	})
+}
+
+func engineGone(t *testing.T, config, gone keys.VaultConfig) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	p := &exchanged{KeyProvider: must(keys.Vault(config))(t)}
+	f := must(keys.Create(dir, p))(t)
+	defer f.Close()
+	at := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	keys.SetNow(f, func() time.Time { return at })
+	if err := f.CreateZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	wrapped := must(f.Wrap("a", []byte("dek"), nil))(t)
+	there := p.KeyProvider
+	p.KeyProvider = must(keys.Vault(gone))(t)
+	at = at.Add(time.Hour)
+	_, err := f.Unwrap("a", wrapped, nil)
+	wantErr(t, "Unwrap", err, keys.ErrAway)
+	_, err = f.Inventory()
+	wantErr(t, "Inventory", err, keys.ErrAway)
+	wantErr(t, "DestroyZone", f.DestroyZone("a"), keys.ErrAway)
+	if _, err := os.Lstat(filepath.Join(dir, "zones", "a.key")); err != nil {
+		t.Errorf("the file of the key: %v", err)
+	}
+	p.KeyProvider = there
+	if err := f.DestroyZone("a"); err != nil {
+		t.Errorf("DestroyZone with the engine back = %v", err)
+	}
+}
+
+// exchanged is a provider that a test puts another in place of.
+type exchanged struct{ keys.KeyProvider }
 
 // Keys of zones stay in memory for the lease and not longer; without the server
 // nothing opens then, and all does again once it is back.

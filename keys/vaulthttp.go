@@ -165,8 +165,8 @@ type envelope struct {
 	Auth any `json:"auth,omitempty"`
 }
 
-// send sends one request. Errors tell the status and the cause of a failed
-// connection, never a part of an answer or of the request.
+// send sends one request. Errors tell the status, or why there is no answer, and
+// never a part of an answer or of the request.
 func (c vaultClient) send(method, path, token string, in any, out envelope) error {
 	var body io.Reader
 	if in != nil {
@@ -189,11 +189,7 @@ func (c vaultClient) send(method, path, token string, in any, out envelope) erro
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		var failed *url.Error
-		if errors.As(err, &failed) {
-			err = failed.Err // without the address of the key
-		}
-		return fmt.Errorf("%w: %v", ErrAway, err)
+		return fmt.Errorf("%w: %s", ErrAway, c.whyNot(err))
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, vaultAnswer))
@@ -207,7 +203,13 @@ func (c vaultClient) send(method, path, token string, in any, out envelope) erro
 	case http.StatusForbidden:
 		return ErrForbidden
 	case http.StatusNotFound:
-		return ErrNoKey
+		// Of a key that it does not have, the server says no more than that; of a
+		// path that no engine serves, it says so.
+		var missing struct{ Errors []string }
+		if json.Unmarshal(answer, &missing) == nil && missing.Errors != nil && len(missing.Errors) == 0 {
+			return ErrNoKey
+		}
+		return fmt.Errorf("%w: status 404: no engine of Vault at this mount and namespace", ErrAway)
 	default:
 		return fmt.Errorf("%w: status %d", ErrAway, res.StatusCode)
 	}
@@ -218,4 +220,31 @@ func (c vaultClient) send(method, path, token string, in any, out envelope) erro
 		return fmt.Errorf("%w: not an answer of Vault", ErrAway)
 	}
 	return nil
+}
+
+// whyNot tells why a request has no answer. What net/http says may quote the
+// server, which knows the token and the request.
+func (c vaultClient) whyNot(err error) string {
+	var (
+		unknown x509.UnknownAuthorityError
+		name    x509.HostnameError
+		invalid x509.CertificateInvalidError
+		dial    *net.OpError
+		late    net.Error
+	)
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return "the server does not speak TLS"
+	case errors.As(err, &unknown):
+		return "the certificate is signed by an unknown authority"
+	case errors.As(err, &name):
+		return "the certificate is of another host"
+	case errors.As(err, &invalid):
+		return "the certificate is not valid"
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return dial.Error()
+	case errors.As(err, &late) && late.Timeout():
+		return fmt.Sprintf("no answer in %v", c.config.Timeout)
+	}
+	return "the connection failed"
 }

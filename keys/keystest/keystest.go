@@ -46,6 +46,10 @@ const (
 	Stalling        Fault = "stalling"         // does not answer
 	Chatty          Fault = "chatty"           // echoes requests in its errors
 	OtherCiphertext Fault = "other ciphertext" // encrypts something else
+	Unmounted       Fault = "unmounted"        // 404 to everything, as where no engine is mounted
+	Absent          Fault = "absent"           // 404 of something else that answers at the address
+	Misleading      Fault = "misleading"       // redirects to what echoes the request
+	Malformed       Fault = "malformed"        // answers no HTTP, but echoes the request
 )
 
 // Transit is a server that keeps keys. It is safe for concurrent use.
@@ -164,8 +168,24 @@ func (s *Transit) answer(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "<html>")
 		return
 	case Chatty:
-		text, _ := json.Marshal(in)
-		refuse(w, http.StatusInternalServerError, string(text)+" "+r.Header.Get("X-Vault-Token"))
+		refuse(w, http.StatusInternalServerError, echo(r, in))
+		return
+	case Unmounted:
+		refuse(w, http.StatusNotFound, "no handler for route "+r.URL.Path+". route entry not found.")
+		return
+	case Absent:
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, "{}")
+		return
+	case Misleading:
+		w.Header().Set("Location", "https://%zz/"+echo(r, in))
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		return
+	case Malformed:
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			fmt.Fprint(conn, echo(r, in), "\r\n\r\n")
+			conn.Close()
+		}
 		return
 	case Stalling:
 		s.mu.Unlock()
@@ -191,6 +211,12 @@ func (s *Transit) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.transit(w, r.Method, strings.Join(append([]string{part[1]}, part[3:]...), "/"), part[2], in)
+}
+
+// echo is all that a request told.
+func echo(r *http.Request, in map[string]any) string {
+	text, _ := json.Marshal(in)
+	return r.Header.Get("X-Vault-Token") + " " + string(text)
 }
 
 func (s *Transit) logIn(w http.ResponseWriter, in map[string]any) {
