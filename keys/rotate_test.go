@@ -191,6 +191,33 @@ func TestAnInterruptedDestructionIsDeadAndCanBeFinished(t *testing.T) {
 	})
 }
 
+// Whatever interrupts the destruction of a zone's keys, all of them are dead or
+// the newest is still the one in use: an earlier version, with an earlier key of
+// tokens, is never the zone's again.
+func TestAnInterruptedDestructionOfAZoneBringsNoEarlierVersionBack(t *testing.T) {
+	s := keystest.NewTransit(t)
+	f := must(keys.Create(filepath.Join(t.TempDir(), "keys"), must(keys.Vault(s.Config()))(t)))(t)
+	defer f.Close()
+	if err := f.CreateZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	wrapped := must(f.Wrap("a", []byte("dek"), nil))(t)
+	must(f.RotateTokens("a"))(t)
+	s.Set(keystest.Refusing)
+	wantErr(t, "DestroyZone", f.DestroyZone("a"), keys.ErrForbidden)
+	s.Set(keystest.None)
+	_, err := f.TokenKey("a")
+	wantErr(t, "TokenKey", err, keys.ErrNoKey)
+	_, err = f.Unwrap("a", wrapped, nil)
+	wantErr(t, "Unwrap", err, keys.ErrNoKey)
+	if err := f.DestroyZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.Keys(); len(left) != 1 {
+		t.Errorf("the server has %v, want the root's key alone", left)
+	}
+}
+
 // Versions are bound to their number, and what stands in the clear beside the
 // wrapped keys is bound to them.
 func TestVersionsCannotBeSwappedNorTheirClearMembersAltered(t *testing.T) {

@@ -268,25 +268,48 @@ type goneDocument struct {
 	Destroyed string `json:"destroyed"`
 }
 
-// endVersion destroys a version whose file is there: first its word, from which
-// on nobody uses it, then the provider's key, then the file. The date on which
-// it was made is that of its file, for it may not open any more.
+// sayGone writes the word that a version is destroyed, from which on nobody uses
+// it. The date on which it was made is that of its file, for it may not open any
+// more.
+func (f *Folder) sayGone(zone string, v zoneFile) error {
+	path := filepath.Join(f.dir, versionName(zone, v.number))
+	created, err := modified(path)
+	if err != nil {
+		return noKey(err)
+	}
+	word, err := json.Marshal(goneDocument{created.UTC().Format(time.RFC3339), f.now().UTC().Format(time.RFC3339)})
+	if err != nil {
+		return err
+	}
+	return writeFile(path+goneSuffix, word)
+}
+
+// endVersions destroys versions whose files are there, given the newest first:
+// first the word of each, then the provider's keys and the files. The words begin
+// with the oldest, so that whatever interrupts this, what lives on still has the
+// version that was in use.
+func (f *Folder) endVersions(zone string, versions ...zoneFile) error {
+	f.forgetZone(zone)
+	for _, v := range slices.Backward(versions) {
+		if v.gone {
+			continue
+		}
+		if err := f.sayGone(zone, v); err != nil {
+			return fmt.Errorf("version %d: %w", v.number, err)
+		}
+	}
+	for _, v := range versions {
+		if err := f.endVersion(zone, v); err != nil {
+			return fmt.Errorf("version %d: %w", v.number, err)
+		}
+	}
+	return nil
+}
+
+// endVersion destroys a version by whose word it is gone.
 func (f *Folder) endVersion(zone string, v zoneFile) error {
 	name := versionName(zone, v.number)
 	path := filepath.Join(f.dir, name)
-	if !v.gone {
-		created, err := modified(path)
-		if err != nil {
-			return noKey(err)
-		}
-		word, err := json.Marshal(goneDocument{created.UTC().Format(time.RFC3339), f.now().UTC().Format(time.RFC3339)})
-		if err != nil {
-			return err
-		}
-		if err := writeFile(path+goneSuffix, word); err != nil {
-			return err
-		}
-	}
 	if !f.provider.Describe().Separate {
 		return destroyFile(path)
 	}

@@ -73,23 +73,16 @@ func (f *Folder) DestroyZone(zone string) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.forgetZone(zone)
 	all, err := f.versionsOf(zone)
 	if err != nil {
 		return fmt.Errorf("keys: destroy zone key: %w", err)
 	}
-	destroyed := false
-	for _, v := range all {
-		if !v.file {
-			continue
-		}
-		if err := f.endVersion(zone, v); err != nil {
-			return fmt.Errorf("keys: destroy zone key version %d: %w", v.number, err)
-		}
-		destroyed = true
-	}
-	if !destroyed {
+	all = slices.DeleteFunc(all, func(v zoneFile) bool { return !v.file })
+	if len(all) == 0 {
 		return fmt.Errorf("keys: destroy zone key: %w", ErrNoKey)
+	}
+	if err := f.endVersions(zone, all...); err != nil {
+		return fmt.Errorf("keys: destroy zone key: %w", err)
 	}
 	return nil
 }
@@ -114,9 +107,8 @@ func (f *Folder) DestroyZoneVersion(zone string, version int) error {
 	if all[i].live() && slices.IndexFunc(all, zoneFile.live) == i {
 		return fmt.Errorf("keys: destroy zone key version %d: %w", version, ErrNewest)
 	}
-	f.forgetZone(zone)
-	if err := f.endVersion(zone, all[i]); err != nil {
-		return fmt.Errorf("keys: destroy zone key version %d: %w", version, err)
+	if err := f.endVersions(zone, all[i]); err != nil {
+		return fmt.Errorf("keys: destroy zone key: %w", err)
 	}
 	return nil
 }
