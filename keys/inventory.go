@@ -2,6 +2,7 @@ package keys
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -20,7 +21,7 @@ type Entry struct {
 	State     string    // StateCurrent, StateEarlier, StateDestroyed or StateUnfinished
 	Algorithm string    // what the key is for
 	Created   time.Time // of keys that do not say it, the time of their file
-	Destroyed time.Time // zero unless it was
+	Destroyed time.Time // zero unless it was by this folder
 	// WrappedBy is PurposeRoot, or "provider" if the provider wraps it itself.
 	WrappedBy string
 	Count     int // keys in the entry; 1 but for holds
@@ -131,7 +132,7 @@ func (f *Folder) zoneEntries(zone string, files []zoneFile) ([]Entry, error) {
 	var live []zoneVersion
 	if slices.ContainsFunc(files, zoneFile.live) {
 		var err error
-		if live, err = f.zone(zone); err != nil {
+		if live, err = f.zone(zone); err != nil && !errors.Is(err, ErrNoKey) {
 			return nil, err
 		}
 	}
@@ -146,14 +147,18 @@ func (f *Folder) zoneEntries(zone string, files []zoneFile) ([]Entry, error) {
 			out = append(out, e)
 			continue
 		}
-		e.State = StateDestroyed // by its word, or by the provider
-		if v.gone {
-			if err := f.readGone(zone, v.number, &e); err != nil {
-				return nil, err
-			}
-			if v.file {
-				e.State = StateUnfinished
-			}
+		var err error
+		switch e.State = StateDestroyed; {
+		case v.gone:
+			err = f.readGone(zone, v.number, &e)
+		default: // by the provider, which tells no date
+			e.Created, err = modified(filepath.Join(f.dir, versionName(zone, v.number)))
+		}
+		if err != nil {
+			return nil, err
+		}
+		if v.gone && v.file {
+			e.State = StateUnfinished
 		}
 		out = append(out, e)
 	}

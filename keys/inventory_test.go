@@ -2,12 +2,14 @@ package keys_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"zonebox/keys"
+	"zonebox/keys/keystest"
 )
 
 func entryOf(t *testing.T, h *house, purpose, zone string, version int) keys.Entry {
@@ -75,4 +77,51 @@ func TestTheInventoryListsEveryKeyAndItsState(t *testing.T) {
 			t.Errorf("provider = %+v", d)
 		}
 	})
+}
+
+// A key that ended on the server alone is listed as destroyed, with the date of
+// its file, and keeps no other from being listed.
+func TestTheInventoryListsWhatTheServerEnded(t *testing.T) {
+	s := keystest.NewTransit(t)
+	config := s.Config()
+	config.LeaseSeconds = 60
+	f := must(keys.Create(filepath.Join(t.TempDir(), "keys"), must(keys.Vault(config))(t)))(t)
+	defer f.Close()
+	at := time.Now()
+	keys.SetNow(f, func() time.Time { return at })
+	root := s.Keys()[0]
+	for _, zone := range []string{"a", "b"} {
+		if err := f.CreateZone(zone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(f.RotateZone("a"))(t)
+	var states []string
+	for ended := range 3 {
+		states = states[:0]
+		for _, e := range must(f.Inventory())(t) {
+			if e.Zone == "" {
+				continue
+			}
+			states = append(states, fmt.Sprint(e.Purpose, e.Zone, e.Version, e.State))
+			if e.Created.IsZero() {
+				t.Errorf("%+v: no date", e)
+			}
+		}
+		want := [][]string{
+			{"zone-dataa2current", "zone-dataa1earlier", "zone-tokensa1current"},
+			{"zone-dataa2current", "zone-dataa1destroyed", "zone-tokensa1current"},
+			{"zone-dataa2destroyed", "zone-dataa1destroyed"},
+		}[ended]
+		if want = append(want, "zone-datab1current", "zone-tokensb1current"); !slices.Equal(states, want) {
+			t.Errorf("with %d keys of a zone ended: %v, want %v", ended, states, want)
+		}
+		if ended < 2 { // the older version first
+			s.End(s.Made()[map[int]int{0: 1, 1: 3}[ended]])
+		}
+		at = at.Add(time.Hour)
+	}
+	if s.Made()[0] != root {
+		t.Fatal("the root's key is not the first")
+	}
 }

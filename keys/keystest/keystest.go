@@ -64,6 +64,7 @@ type Transit struct {
 	mu       sync.Mutex
 	fault    Fault
 	keys     map[string]*transitKey
+	made     []string
 	tokens   map[string]bool
 	requests []string
 	stalled  chan struct{}
@@ -136,6 +137,20 @@ func (s *Transit) Keys() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.keys))
+}
+
+// Made returns the names of the keys it ever made, the first first.
+func (s *Transit) Made() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.made)
+}
+
+// End destroys a key, as an administrator of the server may.
+func (s *Transit) End(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.keys, name)
 }
 
 // Requests returns method and path of what it was asked so far.
@@ -244,6 +259,7 @@ func (s *Transit) transit(w http.ResponseWriter, method, what, name string, in m
 				return
 			}
 			s.keys[name] = key
+			s.made = append(s.made, name)
 		}
 		w.WriteHeader(http.StatusNoContent)
 	case "GET keys":
