@@ -18,6 +18,9 @@ const maxName = 80
 // maxKeyFile bounds what is read as a key file, in bytes.
 const maxKeyFile = 1 << 20
 
+// syncFile makes a file or folder durable. Tests make it fail.
+var syncFile = (*os.File).Sync
+
 func checkName(name string) error {
 	if name == "" || len(name) > maxName || !utf8.ValidString(name) {
 		return ErrName
@@ -81,7 +84,7 @@ func writeFile(path string, data []byte) error {
 	defer os.Remove(f.Name()) // fails once renamed
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Sync()
+		err = syncFile(f)
 	}
 	if e := f.Close(); err == nil {
 		err = e
@@ -123,7 +126,7 @@ func overwrite(f *os.File, size int64) error {
 	if _, err := f.WriteAt(noise, 0); err != nil {
 		return err
 	}
-	return f.Sync()
+	return syncFile(f)
 }
 
 // destroyFile overwrites the file with random bytes, removes it, and returns
@@ -153,5 +156,5 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	return d.Sync()
+	return syncFile(d)
 }

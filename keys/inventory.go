@@ -62,9 +62,9 @@ func (f *Folder) Inventory() ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys: inventory: %w", err)
 	}
-	f.mu.Lock()
+	f.changing.Lock()
 	all, err := f.allVersions()
-	f.mu.Unlock()
+	f.changing.Unlock()
 	if err != nil {
 		return nil, fmt.Errorf("keys: inventory: %w", err)
 	}

@@ -87,6 +87,10 @@ type Folder struct {
 	release  *Signer
 	audit    []byte // Ed25519 seed
 
+	// changing keeps changes of zones' versions apart. The provider may be asked
+	// while it is held; while mu is held never.
+	changing sync.Mutex
+
 	mu      sync.Mutex
 	zones   map[string]zoneVersions // what has been read from the folder so far
 	ended   int                     // how often something in zones ended

@@ -268,20 +268,28 @@ type goneDocument struct {
 	Destroyed string `json:"destroyed"`
 }
 
-// sayGone writes the word that a version is destroyed, from which on nobody uses
-// it. The date on which it was made is that of its file, for it may not open any
-// more.
-func (f *Folder) sayGone(zone string, v zoneFile) error {
-	path := filepath.Join(f.dir, versionName(zone, v.number))
-	created, err := modified(path)
-	if err != nil {
-		return noKey(err)
+// sayGone writes the words that versions are destroyed, from which on nobody uses
+// them. The date on which one was made is that of its file, for it may not open
+// any more.
+func (f *Folder) sayGone(zone string, versions []zoneFile) error {
+	for _, v := range slices.Backward(versions) {
+		if v.gone {
+			continue
+		}
+		path := filepath.Join(f.dir, versionName(zone, v.number))
+		created, err := modified(path)
+		if err != nil {
+			return noKey(err)
+		}
+		word, err := json.Marshal(goneDocument{created.UTC().Format(time.RFC3339), f.now().UTC().Format(time.RFC3339)})
+		if err != nil {
+			return err
+		}
+		if err := writeFile(path+goneSuffix, word); err != nil {
+			return fmt.Errorf("version %d: %w", v.number, err)
+		}
 	}
-	word, err := json.Marshal(goneDocument{created.UTC().Format(time.RFC3339), f.now().UTC().Format(time.RFC3339)})
-	if err != nil {
-		return err
-	}
-	return writeFile(path+goneSuffix, word)
+	return nil
 }
 
 // endVersions destroys versions whose files are there, given the newest first:
@@ -289,14 +297,10 @@ func (f *Folder) sayGone(zone string, v zoneFile) error {
 // with the oldest, so that whatever interrupts this, what lives on still has the
 // version that was in use.
 func (f *Folder) endVersions(zone string, versions ...zoneFile) error {
+	err := f.sayGone(zone, versions)
 	f.forgetZone(zone)
-	for _, v := range slices.Backward(versions) {
-		if v.gone {
-			continue
-		}
-		if err := f.sayGone(zone, v); err != nil {
-			return fmt.Errorf("version %d: %w", v.number, err)
-		}
+	if err != nil {
+		return err
 	}
 	for _, v := range versions {
 		if err := f.endVersion(zone, v); err != nil {

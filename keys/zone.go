@@ -12,8 +12,8 @@ func (f *Folder) CreateZone(zone string) error {
 	if err := checkName(zone); err != nil {
 		return fmt.Errorf("keys: create zone key: %w", err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.changing.Lock()
+	defer f.changing.Unlock()
 	all, err := f.versionsOf(zone)
 	if err != nil {
 		return fmt.Errorf("keys: create zone key: %w", err)
@@ -43,8 +43,8 @@ func (f *Folder) rotate(zone string, tokens int) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("keys: rotate zone key: %w", err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.changing.Lock()
+	defer f.changing.Unlock()
 	all, err := f.versionsOf(zone)
 	if err != nil {
 		return 0, fmt.Errorf("keys: rotate zone key: %w", err)
@@ -55,11 +55,11 @@ func (f *Folder) rotate(zone string, tokens int) (int, error) {
 	}
 	newest.token += tokens
 	n := next(all)
+	// Should it fail once the file has its name, the version is there all the same.
+	defer f.forgetZone(zone)
 	if err := f.writeVersion(zone, n, &newest); err != nil {
 		return 0, fmt.Errorf("keys: rotate zone key: %w", err)
 	}
-	delete(f.zones, zone)
-	f.ended++
 	return n, nil
 }
 
@@ -71,8 +71,8 @@ func (f *Folder) DestroyZone(zone string) error {
 	if err := checkName(zone); err != nil {
 		return fmt.Errorf("keys: destroy zone key: %w", err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.changing.Lock()
+	defer f.changing.Unlock()
 	all, err := f.versionsOf(zone)
 	if err != nil {
 		return fmt.Errorf("keys: destroy zone key: %w", err)
@@ -94,8 +94,8 @@ func (f *Folder) DestroyZoneVersion(zone string, version int) error {
 	if err := checkName(zone); err != nil {
 		return fmt.Errorf("keys: destroy zone key version: %w", err)
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	f.changing.Lock()
+	defer f.changing.Unlock()
 	all, err := f.versionsOf(zone)
 	if err != nil {
 		return fmt.Errorf("keys: destroy zone key version: %w", err)
@@ -195,7 +195,11 @@ func (f *Folder) zone(zone string) ([]zoneVersion, error) {
 	}
 }
 
+// forgetZone makes whoever needs the keys of a zone read them again, those who
+// are reading them included.
 func (f *Folder) forgetZone(zone string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	delete(f.zones, zone)
 	f.ended++
 }
