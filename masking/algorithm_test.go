@@ -53,7 +53,7 @@ func TestEachAlgorithmMakesItsTokens(t *testing.T) {
 			t.Errorf("%s of a number = %s, want %s", c.algorithm, got[0], c.number)
 		}
 		out, err := masking.Rekey(alloc, column(t, alloc, arrow.BinaryTypes.String, `["6210862db692b9670f9ae81e4a8d9cae"]`),
-			masking.Keys{Token: bytes.Repeat([]byte{9}, 32), Algorithm: c.algorithm})
+			token, masking.Keys{Token: bytes.Repeat([]byte{9}, 32), Algorithm: c.algorithm})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestAnAlgorithmThatIsNotKnownMakesNoTokens(t *testing.T) {
 	if _, err := masking.Compile("string", token, keys); !errors.Is(err, masking.ErrAlgorithm) {
 		t.Errorf("Compile = %v, want ErrAlgorithm", err)
 	}
-	if _, err := masking.Rekey(memory.DefaultAllocator, column(t, memory.DefaultAllocator, arrow.BinaryTypes.String, `[]`), keys); !errors.Is(err, masking.ErrAlgorithm) {
+	if _, err := masking.Rekey(memory.DefaultAllocator, column(t, memory.DefaultAllocator, arrow.BinaryTypes.String, `[]`), token, keys); !errors.Is(err, masking.ErrAlgorithm) {
 		t.Errorf("Rekey = %v, want ErrAlgorithm", err)
 	}
 }

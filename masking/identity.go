@@ -37,6 +37,9 @@ func (r Recipe) identity(columnType string, k Keys) (string, error) {
 	text := fmt.Sprintf("%s v%d of %s keep %d,%d part %q width %016x digits %d", r.Kind, versions[r.Kind], columnType,
 		r.KeepFirst, r.KeepLast, r.Part, math.Float64bits(r.Width), r.Digits)
 	rest := r
+	if r.Kind == "token" {
+		rest.Length, rest.Alphabet = 0, "" // of tokens that leave
+	}
 	rest.Kind, rest.KeepFirst, rest.KeepLast, rest.Part, rest.Width, rest.Digits = "", 0, 0, "", 0, 0
 	if !reflect.ValueOf(rest).IsZero() {
 		more, err := json.Marshal(rest) // maps by key

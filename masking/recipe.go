@@ -29,8 +29,10 @@ type Recipe struct {
 	Values    map[string]string `json:"values,omitempty"`  // map: raw value to replacement
 	Low       *float64          `json:"low,omitempty"`     // top_bottom: lower values become it
 	High      *float64          `json:"high,omitempty"`
-	Days      int               `json:"days,omitempty"`   // shift: at most so many, either way
-	Spread    float64           `json:"spread,omitempty"` // noise: at most so much, either way
+	Days      int               `json:"days,omitempty"`     // shift: at most so many, either way
+	Spread    float64           `json:"spread,omitempty"`   // noise: at most so much, either way
+	Length    int               `json:"length,omitempty"`   // token: letters of one that leaves
+	Alphabet  string            `json:"alphabet,omitempty"` // token: hex base32 digits
 }
 
 // Kinds returns the kinds of recipes, sorted.
@@ -63,7 +65,10 @@ func (r Recipe) problem(t arrow.DataType) string {
 	rest.Kind = ""
 	problem := ""
 	switch r.Kind {
-	case "redact", "nullify", "token", "shuffle":
+	case "redact", "nullify", "shuffle":
+	case "token":
+		rest.Length, rest.Alphabet = 0, ""
+		problem = tokenProblem(r)
 	case "fixed":
 		rest.Text = ""
 		problem = fixedProblem(r.Text)
@@ -110,7 +115,7 @@ func (r Recipe) problem(t arrow.DataType) string {
 }
 
 // String renders r as catalogues and audit entries print it: redact,
-// partial(1,0), token, date(month), number(10), region(4). Recipes that differ
+// partial(1,0), token, token(base32,16), date(month), number(10), region(4). Recipes that differ
 // print differently: a table of values by its size and digest.
 func (r Recipe) String() string {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
@@ -132,6 +137,10 @@ func (r Recipe) String() string {
 	case "map":
 		table, _ := json.Marshal(r.Values) // keys sorted
 		return fmt.Sprintf("map(%d values, %x)", len(r.Values), sha256.Sum256(table))
+	case "token":
+		if r.Alphabet != "" || r.Length != 0 {
+			return fmt.Sprintf("token(%s,%d)", r.Alphabet, r.Length)
+		}
 	case "date":
 		return "date(" + r.Part + ")"
 	case "number":

@@ -10,7 +10,7 @@ import (
 	"zonebox/masking/prf"
 )
 
-// tokenLength is the length of a rendered token.
+// tokenLength is the length of a token inside the engine.
 const tokenLength = 32
 
 // tokens computes 128-bit tokens: the zone's Algorithm over the value's canonical
@@ -32,25 +32,26 @@ const tokenLength = 32
 //
 // Blocks of values are in the cipher at once (masking/prf).
 type tokens struct {
-	mac mac
-	hex *prf.Rendering
+	mac  mac
+	form *prf.Rendering
 }
 
 func newTokens(k Keys, t arrow.DataType) (tokens, error) {
-	return k.tokens("token", " "+family(t))
+	return k.tokens("token", " "+family(t), Recipe{})
 }
 
-// tokens returns what makes tokens under a key for one use of one family.
-func (k Keys) tokens(use, family string) (tokens, error) {
+// tokens returns what makes tokens, under a key for one use of one family, in the
+// form of r.
+func (k Keys) tokens(use, family string, r Recipe) (tokens, error) {
 	mac, err := k.Algorithm.mac(k.Token, use, family)
 	if err != nil {
 		return tokens{}, err
 	}
-	hex, err := prf.NewRendering(prf.Hex, tokenLength)
+	form, err := r.form()
 	if err != nil {
 		return tokens{}, fmt.Errorf("token form: %w", err)
 	}
-	return tokens{mac, hex}, nil
+	return tokens{mac, form}, nil
 }
 
 func (t tokens) bind(arr arrow.Array) fill {
@@ -59,31 +60,38 @@ func (t tokens) bind(arr arrow.Array) fill {
 		v := read(w, b)
 		tags := w.tags[:v.len()*prf.TagSize]
 		t.mac.Sum(tags, v.data, v.offsets)
-		dst := out.room(v.len() * tokenLength)
+		length := t.form.Len()
+		dst := out.room(v.len() * length)
 		start := len(dst)
-		dst = dst[:start+v.len()*tokenLength]
-		t.hex.Render(dst[start:], tags)
+		dst = dst[:start+v.len()*length]
+		t.form.Render(dst[start:], tags)
 		for i := range out.ends {
-			out.ends[i] = int32(start + (i+1)*tokenLength)
+			out.ends[i] = int32(start + (i+1)*length)
 		}
 		out.took(dst)
 	}
 }
 
-// Rekey returns the tokens of arr, an array of strings, under the release key:
-// equal tokens stay equal within the array and under the same key, and are
-// unlinkable to the zone's tokens and to those of other keys. Nulls stay. The
-// caller releases the array.
+// Rekey returns the tokens of arr, an array of strings, under the release key, in
+// the length and alphabet of r, a recipe of tokens: equal tokens stay equal within
+// the array and under the same key, and are unlinkable to the zone's tokens and to
+// those of other keys. Under one key a token is the same number in every form, so
+// the columns of one release join as they did inside. Nulls stay. The caller
+// releases the array.
 //
 // Rekey returns an error wrapping ErrToken if any value is not a token: what
 // the analysis said was a token column holds something else, and must not
-// leave. Of k it takes the release key as Token, and the Algorithm.
-func Rekey(alloc memory.Allocator, arr arrow.Array, k Keys) (arrow.Array, error) {
+// leave. It returns one wrapping ErrRecipe if r is not of tokens. Of k it takes the
+// release key as Token, and the Algorithm.
+func Rekey(alloc memory.Allocator, arr arrow.Array, r Recipe, k Keys) (arrow.Array, error) {
 	a, ok := arr.(*array.String)
 	if !ok {
 		return nil, fmt.Errorf("masking: rekey %s: %w", arr.DataType(), ErrInput)
 	}
-	t, err := k.tokens("release token", "")
+	if problem := r.problem(arr.DataType()); problem != "" || r.Kind != "token" {
+		return nil, fmt.Errorf("masking: rekey by %s: %w: %s", r, ErrRecipe, problem)
+	}
+	t, err := k.tokens("release token", "", r)
 	if err != nil {
 		return nil, fmt.Errorf("masking: rekey: %w", err)
 	}

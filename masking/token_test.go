@@ -111,7 +111,7 @@ func TestATokenNeedsItsKey(t *testing.T) {
 			if _, err := masking.Compile("string", token, keys); !errors.Is(err, masking.ErrKey) {
 				t.Errorf("Compile(token) by %s with a key of %d bytes = %v, want ErrKey", a, len(key), err)
 			}
-			if _, err := masking.Rekey(memory.DefaultAllocator, column(t, memory.DefaultAllocator, arrow.BinaryTypes.String, `[]`), keys); !errors.Is(err, masking.ErrKey) {
+			if _, err := masking.Rekey(memory.DefaultAllocator, column(t, memory.DefaultAllocator, arrow.BinaryTypes.String, `[]`), token, keys); !errors.Is(err, masking.ErrKey) {
 				t.Errorf("Rekey by %s with a key of %d bytes = %v, want ErrKey", a, len(key), err)
 			}
 		}
@@ -123,7 +123,7 @@ func TestATokenNeedsItsKey(t *testing.T) {
 func TestARekeyedTokenIsCutOffFromTheZone(t *testing.T) {
 	alloc := checked(t)
 	arr := column(t, alloc, arrow.BinaryTypes.String, `["6210862db692b9670f9ae81e4a8d9cae", null, "91621e5f7dc851f9fa05ca59ecdc8d0f", "6210862db692b9670f9ae81e4a8d9cae"]`)
-	out, err := masking.Rekey(alloc, arr, masking.Keys{Token: bytes.Repeat([]byte{9}, 32)})
+	out, err := masking.Rekey(alloc, arr, token, masking.Keys{Token: bytes.Repeat([]byte{9}, 32)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,13 +138,13 @@ func TestOnlyTokensAreRekeyed(t *testing.T) {
 	for _, in := range []string{`["张三"]`, `[""]`, `["6210862DB692B9670F9AE81E4A8D9CAE"]`, `["6210862db692b9670f9ae81e4a8d9ca"]`,
 		`["6210862db692b9670f9ae81e4a8d9cae0"]`, `["6210862db692b9670f9ae81e4a8d9cag"]`, `["6210862db692b9670f9ae81e4a8d9cae", "****"]`} {
 		alloc := checked(t)
-		_, err := masking.Rekey(alloc, column(t, alloc, arrow.BinaryTypes.String, in), masking.Keys{Token: bytes.Repeat([]byte{9}, 32)})
+		_, err := masking.Rekey(alloc, column(t, alloc, arrow.BinaryTypes.String, in), token, masking.Keys{Token: bytes.Repeat([]byte{9}, 32)})
 		if !errors.Is(err, masking.ErrToken) || strings.Contains(err.Error(), "张三") {
 			t.Errorf("Rekey(%s) = %v, want ErrToken without the value", in, err)
 		}
 	}
 	alloc := checked(t)
-	if _, err := masking.Rekey(alloc, column(t, alloc, arrow.PrimitiveTypes.Int64, `[1]`), masking.Keys{Token: bytes.Repeat([]byte{9}, 32)}); !errors.Is(err, masking.ErrInput) {
+	if _, err := masking.Rekey(alloc, column(t, alloc, arrow.PrimitiveTypes.Int64, `[1]`), token, masking.Keys{Token: bytes.Repeat([]byte{9}, 32)}); !errors.Is(err, masking.ErrInput) {
 		t.Errorf("Rekey(int64) = %v, want ErrInput", err)
 	}
 }

@@ -157,7 +157,7 @@ func (r *rows) check() (*checked, error) {
 }
 
 func (r *rows) judged(scan *rawScan) (*release.Checked, release.Report, error) {
-	key, err := r.engine.keys.ReleaseKey(r.facts.License.Name, r.id)
+	leaving, err := r.releaseKeys()
 	if err != nil {
 		return nil, release.Report{}, err
 	}
@@ -165,8 +165,8 @@ func (r *rows) judged(scan *rawScan) (*release.Checked, release.Report, error) {
 	plan := release.Plan{
 		Protected: r.Protected, RecordLevel: r.RecordLevel, Ordered: r.Ordered, Limit: r.count(r.Limit), Offset: r.count(r.Offset),
 		RowCap: int64(o.RowCap), RecordCap: int64(o.RecordCap),
-		RekeyToken: func(a memory.Allocator, tokens arrow.Array) (arrow.Array, error) {
-			return masking.Rekey(a, tokens, masking.Keys{Token: key, Algorithm: masking.Algorithm(r.facts.Zone.Spec.TokenAlgorithm)})
+		RekeyToken: func(alloc memory.Allocator, output int, tokens arrow.Array) (arrow.Array, error) {
+			return masking.Rekey(alloc, tokens, r.catalog.tokenRecipe(r.Outputs[output]), leaving)
 		},
 	}
 	for i, c := range r.Outputs {

@@ -3,6 +3,7 @@ package query
 import (
 	"zonebox/keys"
 	"zonebox/masking"
+	"zonebox/query/analysis"
 	"zonebox/registry"
 )
 
@@ -18,4 +19,38 @@ func (e *Engine) tokenKeys(z registry.Versioned[registry.Zone]) (masking.Keys, e
 	var err error
 	k.Token, err = e.keys.Derive(purpose)
 	return k, err
+}
+
+// releaseKeys are what the tokens of a run leave under.
+func (r *run) releaseKeys() (masking.Keys, error) {
+	key, err := r.engine.keys.ReleaseKey(r.facts.License.Name, r.id)
+	return masking.Keys{Token: key, Algorithm: masking.Algorithm(r.facts.Zone.Spec.TokenAlgorithm)}, err
+}
+
+// tokenRecipe says in what form the tokens of an output leave: that of the column
+// they come from. Where they come from columns of different forms, as in a union,
+// they leave in the form that tokens have inside, which is the strongest.
+func (c *catalog) tokenRecipe(o analysis.Output) masking.Recipe {
+	var found masking.Recipe
+	for _, ref := range o.Lineage {
+		r := c.recipe(ref)
+		if r == nil || r.Kind != "token" || found.Kind != "" && found.String() != r.String() {
+			return masking.Recipe{Kind: "token"}
+		}
+		found = *r
+	}
+	if found.Kind == "" {
+		return masking.Recipe{Kind: "token"}
+	}
+	return found
+}
+
+// recipe returns the recipe that a column is granted with, nil if there is none.
+func (c *catalog) recipe(ref analysis.Ref) *masking.Recipe {
+	for _, g := range c.grants[ref.Table].Spec.Columns {
+		if g.Name == ref.Column {
+			return recipeOf(g.Recipe)
+		}
+	}
+	return nil
 }

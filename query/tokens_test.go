@@ -3,6 +3,7 @@ package query_test
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -63,5 +64,59 @@ func TestTokenKeysFollowTheZone(t *testing.T) {
 		if err != nil || !bytes.Equal(got, want) {
 			t.Errorf("the token key is not that of %s, %v", kdf, err)
 		}
+	}
+}
+
+// A token leaves in the form that the grant of its column says, and in that of the
+// engine where columns of two forms stand in one. Whatever the form, two outputs of
+// one release tell the same persons apart.
+func TestTokensLeaveInTheFormOfTheirColumn(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 2})
+	const plain = `"name":"id_number","recipe":{"kind":"token"}`
+	for grant, form := range map[string]string{"persons-statistics": `"alphabet":"base32","length":16`, "visits-statistics": `"alphabet":"digits","length":20`} {
+		d.Apply("sun.health", changed(t, d, registry.KindGrant, grant, plain, `"name":"id_number","recipe":{"kind":"token",`+form+`}`))
+	}
+	base32, digits := regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{16}$`), regexp.MustCompile(`^[0-9]{20}$`)
+	hex := regexp.MustCompile(`^[0-9a-f]{32}$`)
+	for _, c := range []struct {
+		sql   string
+		forms []*regexp.Regexp
+	}{
+		{"SELECT id_number FROM persons WHERE district = '320106'", []*regexp.Regexp{base32}},
+		{"SELECT n FROM (SELECT id_number AS n, district FROM visits) s WHERE district = '320106'", []*regexp.Regexp{digits}},
+		{"SELECT p.id_number, v.id_number AS other FROM persons p JOIN visits v ON p.id_number = v.id_number WHERE p.district = '320106'", []*regexp.Regexp{base32, digits}},
+		{"SELECT id_number FROM persons WHERE district = '320106' UNION ALL SELECT id_number FROM persons WHERE district = '320106'", []*regexp.Regexp{base32}},
+		{"SELECT id_number FROM persons WHERE district = '320106' UNION ALL SELECT id_number FROM visits WHERE district = '320106'", []*regexp.Regexp{hex}},
+		{"SELECT id_number FROM visits WHERE district = '320106' UNION ALL SELECT id_number FROM persons WHERE district = '320106'", []*regexp.Regexp{hex}},
+		{"SELECT id_number FROM persons p FULL JOIN visits v USING (id_number) WHERE p.district = '320106'", []*regexp.Regexp{hex}},
+	} {
+		_, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, c.sql)
+		second := "zheng.police"
+		if strings.Contains(c.sql, "visits") {
+			second = "qian.hospital"
+		}
+		rows := d.Open("li.op", reviewedBy(t, d, err, second)).Rows
+		other := map[string]string{}
+		for _, row := range rows {
+			for i, form := range c.forms {
+				if !form.MatchString(row[i]) {
+					t.Fatalf("%s\ngave %q, want the form %s", c.sql, row[i], form)
+				}
+			}
+			last := row[len(row)-1]
+			if before, known := other[row[0]]; known && before != last {
+				t.Errorf("%s\ngave %s two tokens", c.sql, row[0])
+			}
+			other[row[0]] = last
+		}
+		if len(other) < 10 {
+			t.Errorf("%s\ngave tokens of %d persons", c.sql, len(other))
+		}
+	}
+	for _, sql := range []string{
+		"SELECT coalesce(p.id_number, v.id_number) FROM persons p JOIN visits v ON p.id_number = v.id_number",
+		"SELECT CASE WHEN p.district = '320106' THEN p.id_number ELSE v.id_number END FROM persons p JOIN visits v ON p.id_number = v.id_number",
+	} {
+		cityRefuses(t, d, sql, "TOKEN_NOT_BARE")
 	}
 }

@@ -656,6 +656,35 @@ func TestAMaskByEntityNeedsAnEntity(t *testing.T) {
 	w.must("zoe", w.signed(grant(of), "zoe", "paul"))
 }
 
+// The schema takes the forms of tokens that the masks take, and no other.
+func TestTokensLeaveWithBitsEnough(t *testing.T) {
+	w := licensed(t)
+	w.must("paul", visits())
+	w.clock.tick()
+	for _, alphabet := range []string{"", "hex", "base32", "digits", "letters"} {
+		for _, length := range []int{0, 12, 13, 15, 16, 19, 20, 24, 25, 26, 32, 33} {
+			recipe := map[string]any{"kind": "token"}
+			if alphabet != "" {
+				recipe["alphabet"] = alphabet
+			}
+			if length != 0 {
+				recipe["length"] = length
+			}
+			document := w.signed(grant(set("columns.0.recipe", recipe)), "zoe", "paul")
+			if err := (masking.Recipe{Kind: "token", Alphabet: alphabet, Length: length}).Validate("string"); err == nil {
+				w.must("zoe", document)
+				w.clock.tick()
+				continue
+			}
+			f := w.refused(registry.CodeSchema, "zoe", document)
+			if !strings.HasPrefix(f.Path, "/spec/columns/0/recipe/") || strings.HasSuffix(f.Path, "/length") && f.Article != "NJ24-14" {
+				t.Errorf("%v: fault = %+v", recipe, f)
+			}
+		}
+	}
+	w.refused(registry.CodeSchema, "zoe", w.signed(grant(set("columns.0.recipe", map[string]any{"kind": "redact", "alphabet": "hex", "length": 32})), "zoe", "paul"))
+}
+
 func TestGrantForAnotherZonesDatasetIsRefused(t *testing.T) {
 	w := licensed(t)
 	other := zone()

@@ -298,6 +298,8 @@ type Recipe struct {
 	Values    map[string]string `json:"values,omitempty"`
 	Days      int               `json:"days,omitempty"`
 	Spread    float64           `json:"spread,omitempty"`
+	Length    int               `json:"length,omitempty"`
+	Alphabet  string            `json:"alphabet,omitempty"`
 }
 
 // perEntity reports whether the mask depends on whom a row is about.

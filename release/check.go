@@ -221,7 +221,7 @@ func (k *kept) rekey() error {
 			continue
 		}
 		old := k.joined[i]
-		a, err := k.plan.RekeyToken(k.plan.Allocator, old)
+		a, err := k.plan.RekeyToken(k.plan.Allocator, i, old)
 		if err != nil {
 			return err
 		}

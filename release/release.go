@@ -165,9 +165,9 @@ type Plan struct {
 	RowCap    int64 // most rows of any result
 	RecordCap int64 // most rows of a record-level result, beside RowCap
 
-	// RekeyToken returns the tokens under the key of the release. Required if a
-	// column is a token.
-	RekeyToken func(memory.Allocator, arrow.Array) (arrow.Array, error)
+	// RekeyToken returns the tokens of a column under the key of the release.
+	// Required if a column is a token.
+	RekeyToken func(alloc memory.Allocator, column int, tokens arrow.Array) (arrow.Array, error)
 
 	// Match tells whether value is a raw value of the column. It is asked for
 	// every string of every Masked and Token column as it would leave; nil asks

@@ -360,7 +360,7 @@ func TestMaskedColumnsAreScannedForRawValues(t *testing.T) {
 }
 
 // rekeyed returns tokens spelled backwards: another order than the zone's own.
-func rekeyed(alloc memory.Allocator, a arrow.Array) (arrow.Array, error) {
+func rekeyed(alloc memory.Allocator, _ int, a arrow.Array) (arrow.Array, error) {
 	b := array.NewStringBuilder(alloc)
 	defer b.Release()
 	in := a.(*array.String)
@@ -399,10 +399,10 @@ func TestTokensLeaveRekeyedAndSortedAsTheyLeave(t *testing.T) {
 	}
 
 	cause := errors.New("no key")
-	plan.RekeyToken = func(memory.Allocator, arrow.Array) (arrow.Array, error) { return nil, cause }
+	plan.RekeyToken = func(memory.Allocator, int, arrow.Array) (arrow.Array, error) { return nil, cause }
 	_, _, err = release.Check(stream(batch(t, alloc, fields, rows)), plan)
 	wantErr(t, "Check without the key", err, cause)
-	plan.RekeyToken = func(alloc memory.Allocator, a arrow.Array) (arrow.Array, error) {
+	plan.RekeyToken = func(alloc memory.Allocator, _ int, a arrow.Array) (arrow.Array, error) {
 		return array.NewSlice(a, 0, 1), nil
 	}
 	_, _, err = release.Check(stream(batch(t, alloc, fields, rows)), plan)

@@ -38,6 +38,7 @@ var Samples = []Sample{
 	{Recipe: masking.Recipe{Kind: "token"}, Algorithm: masking.SM4CMAC, Keyed: true, Total: true, Shows: token},
 	{Recipe: masking.Recipe{Kind: "token"}, Algorithm: masking.HMACSHA256, Keyed: true, Total: true, Shows: token},
 	{Recipe: masking.Recipe{Kind: "token"}, Algorithm: masking.HMACSM3, Keyed: true, Total: true, Shows: token},
+	{Recipe: masking.Recipe{Kind: "token", Alphabet: "digits", Length: 20}, Keyed: true, Total: true, Shows: token},
 
 	partial(1, 0), partial(0, 1), partial(3, 4), partial(6, 4), partial(8, 8), partial(9, 0), partial(16, 16),
 	pattern(`###****####`), pattern(`+86 ###0000####`), pattern(`###0000####`), pattern(`@*`), pattern(`?**`), pattern(`AA#0-0`), pattern(`\#0##`),

@@ -19,6 +19,10 @@ const (
 // is for the caller to judge.
 const MinBits = 32
 
+// unevenBits is the most that a rendering holds if its letters are not a power of
+// two in number; see Rendering.
+const unevenBits = 80
+
 // Rendering writes tags in an alphabet, at a fixed length. It is safe for
 // concurrent use.
 //
@@ -27,10 +31,9 @@ const MinBits = 32
 // rejects nothing and so takes one tag and one time for each value. If r is a
 // power of two these are the first bits of T, exactly uniform: hexadecimal at
 // length 32 is the usual one. Otherwise some renderings come of one tag more
-// than others; r^n is at most 2^64, so each of them has probability
-// r^-n·(1+e) with |e| < r^n/2^128 ≤ 2^-64, and all together lie within a
-// statistical distance of 2^-65 of uniform: less than any number of tags that
-// could be made would show.
+// than others; r^n is at most 2^80, so each of them has probability
+// r^-n·(1+e) with |e| < r^n/2^128 ≤ 2^-48, and one rendering lies within a
+// statistical distance of 2^-49 of uniform: it takes about 2^96 tags to tell.
 type Rendering struct {
 	letters [64]byte
 	radix   uint64
@@ -42,7 +45,7 @@ type Rendering struct {
 }
 
 // NewRendering returns the rendering of length letters of alphabet, which has 2
-// to 64 distinct ASCII letters. Between MinBits and 128 bits must fit, and 64 at
+// to 64 distinct ASCII letters. Between MinBits and 128 bits must fit, and 80 at
 // most unless the letters are a power of two in number; NewRendering returns an
 // error wrapping ErrRendering otherwise.
 func NewRendering(alphabet string, length int) (*Rendering, error) {
@@ -63,7 +66,7 @@ func NewRendering(alphabet string, length int) (*Rendering, error) {
 	if r.radix&(r.radix-1) == 0 {
 		r.shift = bits.TrailingZeros64(r.radix)
 	} else {
-		most = 64
+		most = unevenBits
 	}
 	if length < 1 || length > most {
 		return nil, fmt.Errorf("%w: %d letters of %d", ErrRendering, length, r.radix)
@@ -74,28 +77,30 @@ func NewRendering(alphabet string, length int) (*Rendering, error) {
 			r.pairs[i] = [2]byte{alphabet[i>>4], alphabet[i&15]}
 		}
 	}
-	held := r.bits()
-	if held < MinBits || held > most {
+	if held := r.Bits(); held < MinBits || held > most {
 		return nil, fmt.Errorf("%w: %d letters of %d hold %d bits, not %d to %d", ErrRendering, length, r.radix, held, MinBits, most)
 	}
 	return r, nil
 }
 
-// bits returns how many bits the rendering holds: whole ones below most, one
-// more than most if there is not room for all of it.
-func (r *Rendering) bits() int {
+// Bits returns how many whole bits of a tag the rendering holds, the logarithm of
+// radix^length rounded down.
+func (r *Rendering) Bits() int {
 	if r.shift > 0 {
 		return r.shift * r.length
 	}
-	power := uint64(1)
+	hi, lo := uint64(0), uint64(1)
 	for range r.length {
-		hi, lo := bits.Mul64(power, r.radix)
-		if hi != 0 {
-			return 65
+		var carry uint64
+		carry, lo = bits.Mul64(lo, r.radix)
+		if hi = hi*r.radix + carry; hi>>(unevenBits-64) > 0 {
+			return unevenBits + 1 // or more
 		}
-		power = lo
 	}
-	return bits.Len64(power) - 1
+	if hi > 0 {
+		return 63 + bits.Len64(hi)
+	}
+	return bits.Len64(lo) - 1
 }
 
 // Len returns the length of a rendered tag in bytes.

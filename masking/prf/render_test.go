@@ -30,7 +30,7 @@ func TestRenderingIsTheScaledTag(t *testing.T) {
 		length   int
 	}{
 		{prf.Hex, 8}, {prf.Hex, 31}, {prf.Hex, 32}, {prf.Crockford, 7}, {prf.Crockford, 25},
-		{prf.Digits, 10}, {prf.Digits, 19}, {"01", 128}, {"abc", 40}, {letters64, 21}, {letters64[:63], 10}, {"0123456789ABCDEFGHJKLMNPQRTUWXY", 12},
+		{prf.Digits, 10}, {prf.Digits, 19}, {prf.Digits, 20}, {prf.Digits, 24}, {"01", 128}, {"abc", 40}, {"abc", 50}, {letters64, 21}, {letters64[:63], 10}, {"0123456789ABCDEFGHJKLMNPQRTUWXY", 12},
 	} {
 		r := rendering(t, v.alphabet, v.length)
 		tags := append(make([]byte, 16), random(rng, 16*20)...)
@@ -84,6 +84,20 @@ func TestRenderingByHand(t *testing.T) {
 	}
 }
 
+func TestRenderingsTellTheBitsTheyHold(t *testing.T) {
+	for _, v := range []struct {
+		alphabet     string
+		length, want int
+	}{
+		{prf.Hex, 32, 128}, {prf.Hex, 16, 64}, {prf.Crockford, 13, 65}, {prf.Digits, 10, 33}, {prf.Digits, 19, 63}, {prf.Digits, 20, 66},
+		{prf.Digits, 24, 79}, {"abc", 40, 63}, {"abc", 41, 64}, {"abc", 50, 79}, // 3^40 = 2^63.4, 3^41 = 2^64.98, 3^50 = 2^79.2
+	} {
+		if got := rendering(t, v.alphabet, v.length).Bits(); got != v.want {
+			t.Errorf("%d letters of %d hold %d bits, want %d", v.length, len(v.alphabet), got, v.want)
+		}
+	}
+}
+
 func TestRenderingsThatAreRefused(t *testing.T) {
 	for name, v := range map[string]struct {
 		alphabet string
@@ -100,8 +114,8 @@ func TestRenderingsThatAreRefused(t *testing.T) {
 		"under 32 bits":          {prf.Hex, 7},
 		"under 32 bits, digits":  {prf.Digits, 9},
 		"over 128 bits":          {prf.Hex, 33},
-		"over 64 bits, digits":   {prf.Digits, 20},
-		"over 64 bits, ternary":  {"abc", 41},
+		"over 80 bits, digits":   {prf.Digits, 25},
+		"over 80 bits, ternary":  {"abc", 51},
 		"a length that is a lot": {prf.Digits, 1 << 40},
 	} {
 		if _, err := prf.NewRendering(v.alphabet, v.length); !errors.Is(err, prf.ErrRendering) {

@@ -212,9 +212,11 @@ func (v value) clear() bool {
 }
 
 // alike reports whether v is one of several columns that are masked in one way.
+// Tokens are, whatever form their recipes give to those that leave.
 func (v value) alike() bool {
 	for _, o := range v.among {
-		if o.column.Mode != Masked || o.column.Recipe != v.among[0].column.Recipe {
+		first := v.among[0].column
+		if o.column.Mode != Masked || o.column.Recipe != first.Recipe && !(o.column.Token && first.Token) {
 			return false
 		}
 	}
