@@ -363,3 +363,22 @@ func TestAKernelTakesOnlyItsOwnType(t *testing.T) {
 		t.Errorf("Apply(decimal(10,3)) of a decimal(10,2) kernel = %v, want ErrInput", err)
 	}
 }
+
+// used gives memory that held something else.
+type used struct{ memory.Allocator }
+
+func (u used) Allocate(size int) []byte {
+	b := u.Allocator.Allocate(size)
+	for i := range b {
+		b[i] = 0xff
+	}
+	return b
+}
+
+func TestNullifyShowsNothingOfMemoryThatWasUsedBefore(t *testing.T) {
+	for typ, values := range map[string]string{"string": `["a", "b"]`, "int64": `[1, 2]`} {
+		if got := apply(t, used{memory.DefaultAllocator}, typ, masking.Recipe{Kind: "nullify"}, column(t, memory.DefaultAllocator, types[typ], values)); got[0] != "(null)" || got[1] != "(null)" {
+			t.Errorf("nullify of %s = %v, want nulls", typ, got)
+		}
+	}
+}

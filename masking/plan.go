@@ -96,6 +96,12 @@ func (p Plan) apply(alloc memory.Allocator, b raw.Batch, entities arrow.Array) (
 	return array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, rec.NumRows()), sum, nil
 }
 
+// Apply is Plan.Apply of one column: arr is masked by distinct value if it is a
+// dictionary, and leaves as Compact makes it. The caller releases the array.
+func (c Column) Apply(alloc memory.Allocator, arr arrow.Array) (arrow.Array, int64, error) {
+	return c.apply(alloc, arr, nil)
+}
+
 func (c Column) apply(alloc memory.Allocator, arr, entities arrow.Array) (arrow.Array, int64, error) {
 	if k := c.Kernel; k != nil {
 		if k.PerEntity() && entities != nil {

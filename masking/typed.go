@@ -18,7 +18,17 @@ func nullify(alloc memory.Allocator, arr, _ arrow.Array) (arrow.Array, int64, er
 	if isText(t) {
 		t = arrow.BinaryTypes.String
 	}
-	return array.MakeArrayOfNull(alloc, t, arr.Len()), 0, nil
+	return array.MakeArrayOfNull(clearing{alloc}, t, arr.Len()), 0, nil
+}
+
+// clearing gives memory of zeros, which MakeArrayOfNull takes for granted: what
+// an allocator gives may have held another column.
+type clearing struct{ memory.Allocator }
+
+func (c clearing) Allocate(size int) []byte {
+	b := c.Allocator.Allocate(size)
+	clear(b)
+	return b
 }
 
 // A revaluer sets dst to the masks of the values src, of rows from start on, and

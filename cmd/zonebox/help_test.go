@@ -17,6 +17,7 @@ import (
 // verbs are all there are, so that a new one gets a script.
 var verbs = strings.Fields(`
 	init serve user sign apply get load query explain open doctor city demo
+	bench bench/masking
 	template template/list template/show
 	review review/list review/show review/approve review/reject
 	audit audit/list audit/show audit/verify

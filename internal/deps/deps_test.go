@@ -17,7 +17,8 @@ var allowed = map[string][]string{
 	"internal/raw":          {},
 	"internal/city":         {},
 	"internal/deps":         {},
-	"internal/interleave":   {},
+	"internal/interleave":   {"internal/stopwatch"},
+	"internal/stopwatch":    {},
 	"masking":               {"internal/raw", "masking/china", "masking/lanes", "masking/prf"},
 	"masking/china":         {},
 	"masking/detect":        {"masking/china"},
@@ -25,6 +26,7 @@ var allowed = map[string][]string{
 	"masking/ff1":           {"masking/lanes"},
 	"masking/identifier":    {"masking/ff1", "masking/lanes"},
 	"masking/lanes":         {},
+	"masking/maskbench":     {"internal/city", "internal/stopwatch", "masking", "masking/lanes"},
 	"masking/maskingtest":   {"masking"},
 	"masking/prf":           {"masking/lanes"},
 	"zone":                  {"internal/raw", "masking", "masking/detect"}, // a load says what its columns look like
@@ -47,7 +49,7 @@ var allowed = map[string][]string{
 	"bench/registers":       {},
 	"query/querytest":       {"keys", "query", "registry", "release"},
 	"api":                   {"query"},
-	"cmd/zonebox":           {"api", "audit", "internal/city", "keys", "query", "registry", "release", "sandbox"},
+	"cmd/zonebox":           {"api", "audit", "internal/city", "keys", "masking/maskbench", "query", "registry", "release", "sandbox"},
 	"cmd/zonebox-worker":    {"query/ast", "sandbox/worker"},
 }
 

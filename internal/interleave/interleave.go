@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+
+	"zonebox/internal/stopwatch"
 )
 
 // Row is one way: Call works on as many values as every other row.
@@ -31,9 +33,9 @@ func Bench(b *testing.B, values int, rows ...Row) {
 	}
 	for b.Loop() {
 		for i, r := range rows {
-			start := now()
+			start := stopwatch.Thread()
 			r.Call()
-			times[i] = append(times[i], now()-start)
+			times[i] = append(times[i], stopwatch.Thread()-start)
 		}
 	}
 	var first float64

@@ -76,6 +76,16 @@ func aesBlocks(key []byte) func(dst, src []byte) {
 	return portableAES(key)
 }
 
+func aesPath() string {
+	switch {
+	case hasVAES:
+		return "VAES"
+	case hasAESNI:
+		return "AES-NI"
+	}
+	return "crypto/aes"
+}
+
 func aesConstantTime() bool { return hasAESNI }
 
 // sm4ConstantTime: gmsm computes the S-box of SM4 by AES instructions or GFNI,

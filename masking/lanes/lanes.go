@@ -74,6 +74,9 @@ func (c *Cipher) Name() string { return c.name }
 // independent of key and data on this processor and in this build.
 func (c *Cipher) ConstantTime() bool { return c.constant }
 
+// AESPath names what computes the blocks of AES here: VAES, AES-NI or crypto/aes.
+func AESPath() string { return aesPath() }
+
 // Blocks enciphers every block of src into dst. Both have the same length, a
 // multiple of BlockSize; they are the same memory or do not overlap. Blocks
 // panics otherwise, and allocates nothing. Calls of 16 blocks or more, best a

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package stopwatch
+
+// Thread is Wall: no portable call tells more.
+func Thread() int64 { return Wall() }
