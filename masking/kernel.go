@@ -70,6 +70,9 @@ func (r Recipe) compile(t arrow.DataType, k Keys) (maker, error) {
 		g, _ := newGrid(r.Width) // Validate has judged the width
 		return maker{text: g.bind}, nil
 	case "token":
+		if r.Domain != "" && r.Domain != k.Domain {
+			return maker{}, fmt.Errorf("keys of domain %q: %w", k.Domain, ErrKey)
+		}
 		tokens, err := newTokens(k, t)
 		return maker{text: tokens.bind}, err
 	case "nullify":

@@ -51,7 +51,7 @@ type Keys struct {
 	// Algorithm is what the zone's tokens are made with.
 	Algorithm Algorithm
 	// Domain names what the keys belong to, the zone. It enters no mask, only
-	// Column.Identity.
+	// Column.Identity; a recipe that names a domain takes no others.
 	Domain string
 	// Scope names what shares the draws of shift, noise and shuffle, which need
 	// one. All dates of a subject under one scope move by the same days, all

@@ -33,6 +33,7 @@ type Recipe struct {
 	Spread    float64           `json:"spread,omitempty"`   // noise: at most so much, either way
 	Length    int               `json:"length,omitempty"`   // token: letters of one that leaves
 	Alphabet  string            `json:"alphabet,omitempty"` // token: hex base32 digits
+	Domain    string            `json:"domain,omitempty"`   // token: whose key makes it; "": of whatever domain the key is
 }
 
 // Kinds returns the kinds of recipes, sorted.
@@ -67,7 +68,7 @@ func (r Recipe) problem(t arrow.DataType) string {
 	switch r.Kind {
 	case "redact", "nullify", "shuffle":
 	case "token":
-		rest.Length, rest.Alphabet = 0, ""
+		rest.Length, rest.Alphabet, rest.Domain = 0, "", ""
 		problem = tokenProblem(r)
 	case "fixed":
 		rest.Text = ""
@@ -138,9 +139,14 @@ func (r Recipe) String() string {
 		table, _ := json.Marshal(r.Values) // keys sorted
 		return fmt.Sprintf("map(%d values, %x)", len(r.Values), sha256.Sum256(table))
 	case "token":
-		if r.Alphabet != "" || r.Length != 0 {
-			return fmt.Sprintf("token(%s,%d)", r.Alphabet, r.Length)
+		name := r.Kind
+		if r.Domain != "" {
+			name += "@" + r.Domain
 		}
+		if r.Alphabet != "" || r.Length != 0 {
+			return fmt.Sprintf("%s(%s,%d)", name, r.Alphabet, r.Length)
+		}
+		return name
 	case "date":
 		return "date(" + r.Part + ")"
 	case "number":

@@ -38,7 +38,7 @@ func recipeOf(r *registry.Recipe) *masking.Recipe {
 		return nil
 	}
 	return &masking.Recipe{Kind: r.Kind, KeepFirst: r.KeepFirst, KeepLast: r.KeepLast, Part: r.Part, Width: r.Width, Digits: r.Digits,
-		Text: r.Text, Pattern: r.Pattern, Field: r.Field, Values: r.Values, Days: r.Days, Spread: r.Spread, Length: r.Length, Alphabet: r.Alphabet}
+		Text: r.Text, Pattern: r.Pattern, Field: r.Field, Values: r.Values, Days: r.Days, Spread: r.Spread, Length: r.Length, Alphabet: r.Alphabet, Domain: r.Domain}
 }
 
 // catalog is what one run may see of its zone: the tables as the analysis

@@ -26,9 +26,14 @@ type question struct {
 // askBeside asks without waiting for the answer.
 func askBeside(t *testing.T, d *querytest.Domain, user, sql string) *question {
 	t.Helper()
+	return askBesideIn(t, d, querytest.Scenario, user, sql)
+}
+
+func askBesideIn(t *testing.T, d *querytest.Domain, scenario, user, sql string) *question {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	q := &question{make(chan error, 1), cancel}
-	req := query.Request{Subject: d.Subject(user), Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: sql}
+	req := query.Request{Subject: d.Subject(user), Scenario: scenario, Purpose: querytest.Purpose, SQL: sql}
 	go func() {
 		_, err := d.Engine.Answer(ctx, req)
 		q.err <- err

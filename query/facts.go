@@ -91,6 +91,11 @@ func grantFacts(g registry.GrantFacts) policy.Grant {
 	if g.Spec.Status != "" && g.Spec.Status != registry.StatusActive {
 		status = g.Spec.Status
 	}
+	for _, z := range g.Bridges {
+		if z.Spec.Status != registry.StatusActive { // its tokens are nobody's then, in whatever zone
+			status = "BRIDGE_" + z.Spec.Status
+		}
+	}
 	out := policy.Grant{
 		ID: g.Name, Scenario: g.Spec.Scenario, Dataset: g.Spec.Dataset, Status: status, From: g.Spec.From, Until: g.Spec.Until,
 		Regulator: &policy.Step{By: g.Spec.ZReg.By, Org: g.Spec.ZReg.Org, At: g.Spec.ZReg.At},

@@ -121,8 +121,8 @@ func (e *Engine) RotateKey(ctx context.Context, s Subject, o KeyOrder) (*KeyChan
 	if err != nil {
 		return nil, err
 	}
-	if o.Zone != "" { // no column that was made with an earlier token key is needed again
-		e.evict(sandbox.Tag{Zone: o.Zone})
+	if o.Zone != "" { // no column that was made with an earlier token key is needed again, in whatever zone
+		e.evict(sandbox.Tag{})
 	}
 	return &KeyChange{o.Purpose, o.Zone, o.Version}, nil
 }
@@ -165,7 +165,7 @@ func (e *Engine) DestroyKey(ctx context.Context, s Subject, o KeyOrder) (*KeyCha
 	if err := e.ordered(ctx, s, &o, "key.destroying", "key.destroyed", destroy); err != nil {
 		return nil, err
 	}
-	e.evict(sandbox.Tag{Zone: o.Zone})
+	e.evict(sandbox.Tag{})
 	return &KeyChange{o.Purpose, o.Zone, o.Version}, nil
 }
 

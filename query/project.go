@@ -82,6 +82,9 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 	}
 	keys.Scope = w.facts.License.Name
 	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: keys}
+	if p.Bridges, err = e.bridgeKeys(w.catalog.grants[t.Name]); err != nil {
+		return zone.Projection{}, err
+	}
 	for _, c := range t.Columns {
 		if c.Name == zone.EntityColumn {
 			p.Entity = true
@@ -185,8 +188,9 @@ func seal(c zone.Column, as func(arrow.Array) (*sandbox.Sealed, error)) (*sandbo
 }
 
 // forget evicts what a change of documents concerns: a dataset or a grant its
-// dataset, a zone or a license its zone, a template or a data request nothing,
-// anything else everything. A first version takes nothing away. Runs that stand on the old documents have been
+// dataset, a license its zone, a template or a data request nothing, anything else
+// everything: a zone too, whose tokens others may hold. A first version takes
+// nothing away. Runs that stand on the old documents have been
 // ended by then, so that none of them fills the cache again.
 func (e *Engine) forget(changed []registry.Applied, docs []registry.Document) {
 	for _, a := range changed {
@@ -201,8 +205,6 @@ func (e *Engine) forget(changed []registry.Applied, docs []registry.Document) {
 		switch a.Kind {
 		case registry.KindDataset:
 			tag.Dataset = a.Name
-		case registry.KindZone:
-			tag.Zone = a.Name
 		case registry.KindGrant:
 			if g, err := registry.SpecOf[registry.Grant](docs[i]); err == nil {
 				tag.Dataset = g.Dataset

@@ -54,3 +54,16 @@ func (c *catalog) recipe(ref analysis.Ref) *masking.Recipe {
 	}
 	return nil
 }
+
+// bridgeKeys are the keys of the zones that a grant bridges to, by name.
+func (e *Engine) bridgeKeys(g registry.GrantFacts) (map[string]masking.Keys, error) {
+	out := map[string]masking.Keys{}
+	for _, z := range g.Bridges {
+		k, err := e.tokenKeys(z)
+		if err != nil {
+			return nil, err
+		}
+		out[z.Name] = k
+	}
+	return out, nil
+}

@@ -63,7 +63,8 @@ type Signer struct{ By, Org, Role, At string }
 // GrantFacts is a grant with the consents that its signatures proved.
 type GrantFacts struct {
 	Versioned[Grant]
-	License string // the license of the grant's scenario
+	License string            // the license of the grant's scenario
+	Bridges []Versioned[Zone] // whose token keys it names, by name
 }
 
 // DatasetFacts is a catalogue entry with its current data.
@@ -187,6 +188,13 @@ func (r *Registry) grantFacts(ctx context.Context, q querier, scenario Versioned
 		}
 		if g.Spec.Status == StatusRevoked {
 			continue
+		}
+		for _, name := range g.Spec.Bridges() {
+			z, err := load[Zone](ctx, r, q, KindZone, name)
+			if err != nil {
+				return nil, err
+			}
+			g.Bridges = append(g.Bridges, z)
 		}
 		for _, sig := range s.Signers {
 			switch sig.By {

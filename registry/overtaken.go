@@ -29,6 +29,9 @@ func (f Facts) Documents() []Ref {
 	}
 	for _, g := range f.Grants {
 		all = append(all, Ref{KindGrant, g.Name, g.Version})
+		for _, z := range g.Bridges {
+			all = append(all, Ref{KindZone, z.Name, z.Version})
+		}
 	}
 	for _, d := range f.Datasets {
 		all = append(all, Ref{KindDataset, d.Name, d.Version})

@@ -29,24 +29,26 @@ func (c *change) grant() {
 		return
 	}
 	if now.Status == StatusRevoked {
-		c.revocation(zone, data)
+		c.revocation(now, zone, data)
 		return
 	}
 	c.grantMover(lic, zone, data)
 	c.during(now.From, now.Until, now.Scenario, scenario, lic)
 	c.grantScope(now, scenario, lic, data)
 	c.grantColumns(now, data)
+	c.bridges(now, lic.Zone)
 	c.grantAlone(now)
 	c.consents(now, lic, zone, data)
 }
 
 // revocation lets each of those who agreed, and the city authority, withdraw a
 // grant alone; nothing else may change in the same act.
-func (c *change) revocation(zone Zone, data Dataset) {
+func (c *change) revocation(now Grant, zone Zone, data Dataset) {
 	if !c.onlyDiffers(statusFields...) {
 		c.fault(CodeImmutable, "/spec", "NJ24-15", say("revoking changes the status of an existing grant and nothing else", "撤销只能变更已有授权的状态"))
 	}
-	for _, p := range []party{{RoleZoneRegulator, zone.Regulator}, {RoleProvider, data.Provider}, {RoleCityAuthority, ""}} {
+	parties := append(c.bridgeRegulators(now), party{RoleZoneRegulator, zone.Regulator}, party{RoleProvider, data.Provider}, party{RoleCityAuthority, ""})
+	for _, p := range parties {
 		if p.admits(c.actor) {
 			return
 		}

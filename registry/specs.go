@@ -300,6 +300,7 @@ type Recipe struct {
 	Spread    float64           `json:"spread,omitempty"`
 	Length    int               `json:"length,omitempty"`
 	Alphabet  string            `json:"alphabet,omitempty"`
+	Domain    string            `json:"domain,omitempty"` // of a token: the zone whose key makes it; empty is the column's own
 }
 
 // perEntity reports whether the mask depends on whom a row is about.

@@ -265,3 +265,36 @@ func TestDrawsAreRefusedWhere(t *testing.T) {
 		}
 	}
 }
+
+// Tokens under a bridge equal those of the zone it leads to, and are kept apart
+// from the zone's own.
+func TestTokensOfABridgeAreThoseOfTheOtherZone(t *testing.T) {
+	s := open(t, t.TempDir())
+	other := spec
+	other.Zone = "census"
+	info, elsewhere := load(t, s, spec, visits), load(t, s, other, visits)
+	there := masking.Keys{Token: bytes.Repeat([]byte{9}, 32)}
+	q := projection(elsewhere, zone.Project{Name: "id_number", Recipe: &masking.Recipe{Kind: "token"}})
+	q.Keys = there
+	want := mustRead(t, s, q)
+	own := projection(info, zone.Project{Name: "id_number", Recipe: &masking.Recipe{Kind: "token"}})
+	p := projection(info, zone.Project{Name: "id_number", Recipe: &masking.Recipe{Kind: "token", Domain: "census"}})
+	p.Bridges = map[string]masking.Keys{"census": there}
+	if got := mustRead(t, s, p); got != want {
+		t.Errorf("tokens of the bridge %q, of the other zone %q", got, want)
+	}
+	if got := mustRead(t, s, own); got == want {
+		t.Error("control: the zone's own tokens are the other's")
+	}
+	large := roomy(t, t.TempDir(), memory.DefaultAllocator)
+	at := load(t, large, spec, visits)
+	own.Version, own.Manifest, p.Version, p.Manifest = at.Version, at.Manifest, at.Version, at.Manifest
+	own.Keys = there // one key under two names is told apart as well
+	if ids(t, large, own)["id_number"] == ids(t, large, p)["id_number"] {
+		t.Error("own tokens and those of a bridge share an ID")
+	}
+	p.Bridges = map[string]masking.Keys{"transport": there}
+	if got, err := read(t, large, p); !errors.Is(err, masking.ErrKey) || got != "" {
+		t.Errorf("without the key of the domain: %q, %v", got, err)
+	}
+}

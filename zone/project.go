@@ -26,6 +26,9 @@ type Projection struct {
 	// Keys are those of the zone; their scope is the license, which all draws of
 	// shift and noise are of.
 	Keys masking.Keys
+	// Bridges are the keys of other zones, by their names: of tokens whose recipe
+	// names that domain.
+	Bridges map[string]masking.Keys
 
 	// Needs lets Project leave segments out: each list says what one reference
 	// of the statement needs of a row. A segment is left out if no row of it
@@ -221,9 +224,8 @@ func (s *Store) view(p Projection) (*view, error) {
 			return s.unwrap(m.zone, c.Key, m.keyBinding(c.Name))
 		}))
 	}
-	p.Keys.Domain = p.Zone
 	for _, c := range p.Columns {
-		if err := v.project(c, p.Keys); err != nil {
+		if err := v.project(c, p.keysOf(c)); err != nil {
 			return nil, err
 		}
 	}
@@ -245,6 +247,18 @@ func (s *Store) view(p Projection) (*view, error) {
 		v.needs = append(v.needs, v.bind(list))
 	}
 	return v, nil
+}
+
+// keysOf returns the keys of a column: the zone's, or those of the domain that its
+// recipe names, none if the projection has not got them.
+func (p Projection) keysOf(c Project) masking.Keys {
+	keys, domain := p.Keys, p.Zone
+	if c.Recipe != nil && c.Recipe.Domain != "" {
+		domain = c.Recipe.Domain
+		keys = p.Bridges[domain]
+	}
+	keys.Domain = domain
+	return keys
 }
 
 func (v *view) project(c Project, keys masking.Keys) error {

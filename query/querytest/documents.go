@@ -42,8 +42,8 @@ func (d *Domain) Register(people ...Person) {
 }
 
 // Apply applies documents in the name of by and fails the test if they are
-// refused. Every grant is signed by the two it names, everything else by the
-// signers.
+// refused. Everything is signed by the signers, and every grant by the two it
+// names.
 func (d *Domain) Apply(by, documents string, signers ...string) {
 	d.t.Helper()
 	d.apply(by, d.signed(documents, signers))
@@ -86,7 +86,7 @@ func (d *Domain) signed(documents string, signers []string) []registry.Document 
 			if err != nil {
 				d.t.Fatalf("read grant: %v", err)
 			}
-			by = []string{g.ZReg.By, g.Prov.By}
+			by = append([]string{g.ZReg.By, g.Prov.By}, signers...)
 		}
 		for _, name := range by {
 			docs[i].Sign(name, d.Key(name).Private(), d.Now())
