@@ -22,6 +22,7 @@ type native struct {
 // bareAnswer is what the process says; see answer in bench/native.
 type bareAnswer struct {
 	Nanoseconds int64      `json:"ns"`
+	Processor   int64      `json:"cpu_ns"`
 	Rows        int64      `json:"rows"`
 	Types       []string   `json:"types"`
 	Cells       [][]string `json:"cells"`

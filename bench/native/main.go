@@ -14,6 +14,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	duckdb "github.com/duckdb/duckdb-go-bindings"
+	"golang.org/x/sys/unix"
 
 	"zonebox/bench/registers"
 )
@@ -31,6 +32,7 @@ type request struct {
 // value of its last row in Arrow memory.
 type answer struct {
 	Nanoseconds int64      `json:"ns"`
+	Processor   int64      `json:"cpu_ns"` // nanoseconds of all threads meanwhile
 	Rows        int64      `json:"rows"`
 	Types       []string   `json:"types,omitempty"`
 	Cells       [][]string `json:"cells,omitempty"`
@@ -151,7 +153,7 @@ func run(conn duckdb.Connection, q request) (answer, error) {
 	var a answer
 	var res duckdb.Result
 	defer duckdb.DestroyResult(&res)
-	began := time.Now()
+	began, used := time.Now(), processor()
 	if duckdb.Query(conn, q.SQL, &res) != duckdb.StateSuccess {
 		return a, fmt.Errorf("native: %s", duckdb.ResultError(&res))
 	}
@@ -176,7 +178,7 @@ func run(conn duckdb.Connection, q request) (answer, error) {
 		a.Rows += batch.NumRows()
 		batches = append(batches, batch)
 	}
-	a.Nanoseconds = time.Since(began).Nanoseconds()
+	a.Nanoseconds, a.Processor = time.Since(began).Nanoseconds(), processor()-used
 	if q.Cells {
 		for _, f := range schema.Fields() {
 			a.Types = append(a.Types, f.Type.Name())
@@ -219,4 +221,13 @@ func cells(b arrow.RecordBatch) [][]string {
 		}
 	}
 	return out
+}
+
+// processor returns the nanoseconds that this process has had on processors.
+func processor() int64 {
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		log.Fatal(err)
+	}
+	return used.Utime.Nano() + used.Stime.Nano()
 }

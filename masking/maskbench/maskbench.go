@@ -114,8 +114,9 @@ type Beside struct {
 	// Times is how often the time of the first way of the task goes into this one.
 	Times  float64 `json:"times"`
 	Spread float64 `json:"spread_percent"`
-	Allocs float64 `json:"allocs_per_row"`
-	Unlike string  `json:"unlike,omitempty"` // what it does not do alike
+	// Allocs is nil for what runs in another process.
+	Allocs *float64 `json:"allocs_per_row,omitempty"`
+	Unlike string   `json:"unlike,omitempty"` // what it does not do alike
 }
 
 // Target is a figure that was set beforehand.
