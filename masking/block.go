@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"zonebox/masking/ff1"
 )
 
 // blockRows is how many rows a kernel sees at a time: 32 KiB of tags, 8 KiB of
@@ -71,6 +73,9 @@ type work struct {
 	times    [blockRows]arrow.Timestamp
 	floats   [blockRows]float64
 	decimals [blockRows]decimal128.Num
+
+	enciphered ff1.Column
+	fits       [blockRows]bool
 }
 
 var workPool = sync.Pool{New: func() any { return new(work) }}

@@ -20,6 +20,7 @@ var versions = map[string]int{
 	clearKind: 1, "redact": 1, "partial": 1, "token": 1, "date": 1, "number": 1, "region": 1,
 	"fixed": 1, "pattern": 1, "display": 1, "map": 1, "geohash": 1,
 	"nullify": 1, "top_bottom": 1, "shift": 1, "noise": 1, "shuffle": 1,
+	"ff1": 1, "identifier": 1,
 }
 
 // Identity returns text that two columns share only if they turn equal raw rows
@@ -53,6 +54,7 @@ func (r Recipe) identity(columnType string, k Keys) (string, error) {
 		if k.Algorithm != "" && k.Algorithm != AESCMAC { // the default goes without saying, as it did when it was the only one
 			text += " by " + string(k.Algorithm)
 		}
+	case "ff1", "identifier":
 	case "shift", "noise", "shuffle":
 		text += fmt.Sprintf(" scope %q", k.Scope)
 	default:

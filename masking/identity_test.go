@@ -49,6 +49,11 @@ var specimens = []struct {
 			{Kind: "display", Field: "address"}, {Kind: "display", Field: "plate"}, {Kind: "display", Field: "email"}, {Kind: "display", Field: "passport"},
 			{Kind: "display", Field: "uscc"}, {Kind: "display", Field: "ip"}, {Kind: "map", Values: map[string]string{"张三": "一人", "": "空"}},
 			{Kind: "geohash", Digits: 5}, {Kind: "shuffle"}}, ""},
+	{"string", `["11010519491231002X", "13812345678", "4111111111111111", "91350100M000100Y43", "00000000", "", "张三李四王五", null]`,
+		[]masking.Recipe{{Kind: "ff1", Alphabet: "digits"}, {Kind: "ff1", Alphabet: "digits", Cipher: "sm4"}, {Kind: "ff1", Alphabet: "张王李三四五"},
+			{Kind: "identifier", Field: "resident_id", FirstYear: 1900, LastYear: 2030}, {Kind: "identifier", Field: "resident_id", FirstYear: 1900, LastYear: 2030, Keep: []string{"region", "sex"}},
+			{Kind: "identifier", Field: "mobile"}, {Kind: "identifier", Field: "mobile", Keep: []string{"prefix"}, Cipher: "sm4"},
+			{Kind: "identifier", Field: "card"}, {Kind: "identifier", Field: "social_credit"}}, ""},
 	{"int64", `[0, -1, 9, 1000, null, 9223372036854775807]`, []masking.Recipe{{Kind: "top_bottom", High: new(9.0)}, {Kind: "noise", Spread: 5}, {Kind: "shuffle"}}, ""},
 	{"float64", `[0, -0.5, 9.99, null, 1e300]`, []masking.Recipe{{Kind: "top_bottom", Low: new(0.0)}, {Kind: "noise", Spread: 0.5}}, ""},
 	{"decimal(10,2)", `["1.50", "-0.05", null, "99999999.99"]`, []masking.Recipe{{Kind: "top_bottom", Low: new(0.0)}, {Kind: "noise", Spread: 0.05}}, ""},
@@ -151,6 +156,11 @@ func TestIdentitiesTellColumnsApart(t *testing.T) {
 	add("another table", "string", masking.Recipe{Kind: "map", Values: map[string]string{"张三": "二人", "": "空"}}, zoneKeys)
 	add("token under another key", "string", token, other)
 	add("token under the key of another domain", "string", token, elsewhere)
+	mobile := masking.Recipe{Kind: "identifier", Field: "mobile"}
+	for what, k := range map[string]masking.Keys{"another key": other, "the key of another domain": elsewhere} {
+		add("ff1 under "+what, "string", masking.Recipe{Kind: "ff1", Alphabet: "digits"}, k)
+		add("mobile under "+what, "string", mobile, k)
+	}
 	for _, a := range masking.Algorithms()[1:] {
 		add("token by "+string(a), "string", token, masking.Keys{Token: zoneKeys.Token, Algorithm: a})
 	}

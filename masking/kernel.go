@@ -75,6 +75,12 @@ func (r Recipe) compile(t arrow.DataType, k Keys) (maker, error) {
 		}
 		tokens, err := newTokens(k, t)
 		return maker{text: tokens.bind}, err
+	case "ff1":
+		encrypt, err := newFF1(r, k, t)
+		return maker{text: bytewise(encrypt.mask)}, err
+	case "identifier":
+		encrypt, err := newIdentifier(r, k)
+		return maker{text: bytewise(encrypt.mask)}, err
 	case "nullify":
 		return maker{typed: nullify}, nil
 	case "top_bottom":

@@ -42,16 +42,17 @@ var (
 // KeySize is the size of a token key in bytes.
 const KeySize = 32
 
-// Keys are the secrets of kernels. Only keyed kinds need any: token, shift,
-// noise and shuffle.
+// Keys are the secrets of kernels. Only keyed kinds need any: token, ff1,
+// identifier, shift, noise and shuffle.
 type Keys struct {
 	// Token is the 32-byte token key of the zone: equal values get equal
 	// tokens under one key, unlinkable ones under different keys.
 	Token []byte
 	// Algorithm is what the zone's tokens are made with.
 	Algorithm Algorithm
-	// Domain names what the keys belong to, the zone. It enters no mask, only
-	// Column.Identity; a recipe that names a domain takes no others.
+	// Domain names what the keys belong to, the zone. It enters Column.Identity
+	// and the masks of ff1 and identifier, no others; a recipe that names a domain
+	// takes the keys of no other.
 	Domain string
 	// Scope names what shares the draws of shift, noise and shuffle, which need
 	// one. All dates of a subject under one scope move by the same days, all

@@ -322,13 +322,18 @@ func TestRecipesThatDoNotFitAreRefused(t *testing.T) {
 
 func TestRecipesPrintAsCataloguesSpellThem(t *testing.T) {
 	for want, r := range map[string]masking.Recipe{
-		"redact":       {Kind: "redact"},
-		"token":        {Kind: "token"},
-		"partial(1,0)": {Kind: "partial", KeepFirst: 1},
-		"date(month)":  {Kind: "date", Part: "month"},
-		"number(10)":   {Kind: "number", Width: 10},
-		"number(0.5)":  {Kind: "number", Width: 0.5},
-		"region(4)":    {Kind: "region", Digits: 4},
+		"redact":           {Kind: "redact"},
+		"token":            {Kind: "token"},
+		"partial(1,0)":     {Kind: "partial", KeepFirst: 1},
+		"token(base32,16)": {Kind: "token", Alphabet: "base32", Length: 16},
+		`ff1("digits")`:    {Kind: "ff1", Alphabet: "digits"},
+		`ff1("01",sm4)`:    {Kind: "ff1", Alphabet: "01", Cipher: "sm4"},
+		"identifier(card)": {Kind: "identifier", Field: "card"},
+		"identifier(resident_id,keep region sex,1900-2030,sm4)": {Kind: "identifier", Field: "resident_id", Keep: []string{"region", "sex"}, FirstYear: 1900, LastYear: 2030, Cipher: "sm4"},
+		"date(month)": {Kind: "date", Part: "month"},
+		"number(10)":  {Kind: "number", Width: 10},
+		"number(0.5)": {Kind: "number", Width: 0.5},
+		"region(4)":   {Kind: "region", Digits: 4},
 
 		"nullify": {Kind: "nullify"}, "shuffle": {Kind: "shuffle"}, "shift(30)": {Kind: "shift", Days: 30}, "noise(0.5)": {Kind: "noise", Spread: 0.5},
 		`fixed("a b")`: {Kind: "fixed", Text: "a b"}, `pattern("#0")`: {Kind: "pattern", Pattern: "#0"}, "display(id)": {Kind: "display", Field: "id"},

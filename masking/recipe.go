@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -25,15 +26,19 @@ type Recipe struct {
 	Digits    int               `json:"digits,omitempty"`  // region: that stay; geohash: that are given
 	Text      string            `json:"text,omitempty"`    // fixed: the replacement
 	Pattern   string            `json:"pattern,omitempty"` // pattern: the shape
-	Field     string            `json:"field,omitempty"`   // display: what the column holds
+	Field     string            `json:"field,omitempty"`   // display, identifier: what the column holds
 	Values    map[string]string `json:"values,omitempty"`  // map: raw value to replacement
 	Low       *float64          `json:"low,omitempty"`     // top_bottom: lower values become it
 	High      *float64          `json:"high,omitempty"`
-	Days      int               `json:"days,omitempty"`     // shift: at most so many, either way
-	Spread    float64           `json:"spread,omitempty"`   // noise: at most so much, either way
-	Length    int               `json:"length,omitempty"`   // token: letters of one that leaves
-	Alphabet  string            `json:"alphabet,omitempty"` // token: hex base32 digits
-	Domain    string            `json:"domain,omitempty"`   // token: whose key makes it; "": of whatever domain the key is
+	Days      int               `json:"days,omitempty"`       // shift: at most so many, either way
+	Spread    float64           `json:"spread,omitempty"`     // noise: at most so much, either way
+	Length    int               `json:"length,omitempty"`     // token: letters of one that leaves
+	Alphabet  string            `json:"alphabet,omitempty"`   // token: hex base32 digits; ff1: those, or the letters
+	Domain    string            `json:"domain,omitempty"`     // token: whose key makes it; "": of whatever domain the key is
+	Cipher    string            `json:"cipher,omitempty"`     // ff1, identifier: aes sm4
+	Keep      []string          `json:"keep,omitempty"`       // identifier: parts that stay
+	FirstYear int               `json:"first_year,omitempty"` // identifier: of birth, for a resident_id
+	LastYear  int               `json:"last_year,omitempty"`
 }
 
 // Kinds returns the kinds of recipes, sorted.
@@ -106,6 +111,12 @@ func (r Recipe) problem(t arrow.DataType) string {
 	case "noise":
 		rest.Spread = 0
 		problem = noiseProblem(r.Spread, t)
+	case "ff1":
+		rest.Alphabet, rest.Cipher = "", ""
+		problem = ff1Problem(r, t)
+	case "identifier":
+		rest.Field, rest.Keep, rest.Cipher, rest.FirstYear, rest.LastYear = "", nil, "", 0, 0
+		problem = identifierProblem(r, t)
 	default:
 		return "unknown kind"
 	}
@@ -159,8 +170,27 @@ func (r Recipe) String() string {
 		return "shift(" + strconv.Itoa(r.Days) + ")"
 	case "noise":
 		return "noise(" + number(r.Spread) + ")"
+	case "ff1":
+		return fmt.Sprintf("ff1(%q%s)", r.Alphabet, r.by())
+	case "identifier":
+		keep := ""
+		if len(r.Keep) > 0 {
+			keep = ",keep " + strings.Join(r.Keep, " ")
+		}
+		if r.FirstYear != 0 || r.LastYear != 0 {
+			keep += fmt.Sprintf(",%d-%d", r.FirstYear, r.LastYear)
+		}
+		return "identifier(" + r.Field + keep + r.by() + ")"
 	}
 	return r.Kind
+}
+
+// by tells the cipher, if it is told.
+func (r Recipe) by() string {
+	if r.Cipher == "" {
+		return ""
+	}
+	return "," + r.Cipher
 }
 
 // Typed reports whether the masked column keeps its type; the others become

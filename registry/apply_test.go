@@ -639,6 +639,36 @@ func TestRecipesThatHideNothingForGoodAreNotGranted(t *testing.T) {
 	}
 }
 
+// A grant that names a kind which can be undone is told what is wrong with it, under
+// which article, and what would do.
+func TestReversibleRecipesAreRefusedWithTheReason(t *testing.T) {
+	w := licensed(t)
+	w.must("paul", visits())
+	w.clock.tick()
+	for _, recipe := range []masking.Recipe{
+		{Kind: "ff1", Alphabet: "digits"}, {Kind: "ff1", Alphabet: "digits", Cipher: "sm4"},
+		{Kind: "identifier", Field: "resident_id", FirstYear: 1900, LastYear: 2030}, {Kind: "identifier", Field: "mobile"},
+	} {
+		if err := recipe.Validate("string"); err != nil || !recipe.Reversible() {
+			t.Fatalf("control: %s is reversible: %v, %v", recipe, recipe.Reversible(), err)
+		}
+		_, err := w.Apply(t.Context(), "zoe", []registry.Document{w.signed(grant(set("columns.0.recipe", recipe)), "zoe", "paul")})
+		var r *registry.Refusal
+		if !errors.As(err, &r) {
+			t.Fatalf("%s: Apply = %v, want a refusal", recipe, err)
+		}
+		told := false
+		for _, f := range r.Faults {
+			told = told || f.Code == registry.CodeSchema && f.Path == "/spec/columns/0/recipe/kind" && f.Article == "NJ24-14" &&
+				strings.Contains(f.EN, "must be one of redact, ") && strings.Contains(f.EN, "what can be undone") &&
+				strings.Contains(f.ZH, "须为 redact, ") && strings.Contains(f.ZH, "可还原")
+		}
+		if !told {
+			t.Errorf("%s: %v", recipe, err)
+		}
+	}
+}
+
 // Who is masked by whom a row is about must be told whom.
 func TestAMaskByEntityNeedsAnEntity(t *testing.T) {
 	w := licensed(t)

@@ -134,6 +134,10 @@ func describe(document any, e *jsonschema.ValidationError) []finding {
 		for i, w := range k.Want {
 			want[i] = fmt.Sprint(w)
 		}
+		if strings.HasSuffix(path, "/recipe/kind") {
+			return one(say("must be one of %s: what can be undone, or lets real values stand, is not granted",
+				"须为 %s 之一:可还原的方式,以及会留下真实值的方式,不得用于授权", strings.Join(want, ", ")))
+		}
 		return one(say("must be one of %s", "须为 %s 之一", strings.Join(want, ", ")))
 	case *kind.Const:
 		return one(say("must be %v", "须为 %v", k.Want))

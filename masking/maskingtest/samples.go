@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"zonebox/masking"
+	"zonebox/masking/china"
 )
 
 // A Sample is a recipe and what the suite has to know of it.
@@ -39,6 +40,11 @@ var Samples = []Sample{
 	{Recipe: masking.Recipe{Kind: "token"}, Algorithm: masking.HMACSHA256, Keyed: true, Total: true, Shows: token},
 	{Recipe: masking.Recipe{Kind: "token"}, Algorithm: masking.HMACSM3, Keyed: true, Total: true, Shows: token},
 	{Recipe: masking.Recipe{Kind: "token", Alphabet: "digits", Length: 20}, Keyed: true, Total: true, Shows: token},
+
+	ff1("digits", "", "0123456789"), ff1("digits", "sm4", "0123456789"), ff1("0123456789张王李欧阳省市区aZ@.·-:,#", "", "0123456789张王李欧阳省市区aZ@.·-:,#"),
+	identifier("resident_id", "", resident, "sex"), identifier("resident_id", "sm4", resident, "region"),
+	identifier("social_credit", "", credit), identifier("mobile", "", china.Mobile[string]), identifier("mobile", "sm4", china.Mobile[string], "prefix"),
+	identifier("card", "", china.Luhn[string], "issuer"),
 
 	partial(1, 0), partial(0, 1), partial(3, 4), partial(6, 4), partial(8, 8), partial(9, 0), partial(16, 16),
 	pattern(`###****####`), pattern(`+86 ###0000####`), pattern(`###0000####`), pattern(`@*`), pattern(`?**`), pattern(`AA#0-0`), pattern(`\#0##`),
@@ -78,6 +84,34 @@ func exactly(text string) func(v, mask string) bool {
 
 func token(_, mask string) bool {
 	return len(mask) == 32 && strings.Trim(mask, "0123456789abcdef") == ""
+}
+
+// ff1 allows as many letters of the alphabet in place of letters of it.
+func ff1(alphabet, cipher, letters string) Sample {
+	return Sample{Recipe: masking.Recipe{Kind: "ff1", Alphabet: alphabet, Cipher: cipher}, Keyed: true, Shows: func(v, mask string) bool {
+		return utf8.RuneCountInString(v) >= 2 && utf8.RuneCountInString(v) == utf8.RuneCountInString(mask) &&
+			strings.Trim(v, letters) == "" && strings.Trim(mask, letters) == ""
+	}}
+}
+
+// identifier allows a valid identifier of the same length in place of a valid one.
+func identifier(field, cipher string, valid func(string) bool, keep ...string) Sample {
+	r := masking.Recipe{Kind: "identifier", Field: field, Cipher: cipher, Keep: keep}
+	if field == "resident_id" {
+		r.FirstYear, r.LastYear = 1900, 2030
+	}
+	return Sample{Recipe: r, Keyed: true, Shows: func(v, mask string) bool {
+		return len(v) == len(mask) && valid(v) && valid(mask)
+	}}
+}
+
+func resident(v string) bool {
+	_, ok := china.ParseIdentity(v)
+	return ok && len(v) == 18
+}
+
+func credit(v string) bool {
+	return len(v) == 18 && china.CreditCheck(v[:17]) == v[17] && china.OrganizationChecks(v[8:17])
 }
 
 // window allows so many characters at the ends, and stars between them.
