@@ -46,6 +46,10 @@ var techniques = []technique{
 	{masking.Recipe{Kind: "token"}, []string{"phone", "id_number"}, masking.SM4CMAC},
 	{masking.Recipe{Kind: "token"}, []string{"id_number"}, masking.HMACSHA256},
 	{masking.Recipe{Kind: "token"}, []string{"id_number"}, masking.HMACSM3},
+	{masking.Recipe{Kind: "ff1", Alphabet: "digits"}, []string{"phone"}, ""},
+	{masking.Recipe{Kind: "ff1", Alphabet: "digits", Cipher: "sm4"}, []string{"phone"}, ""},
+	{masking.Recipe{Kind: "identifier", Field: "mobile"}, []string{"phone"}, ""},
+	{masking.Recipe{Kind: "identifier", Field: "resident_id", FirstYear: 1900, LastYear: 2030}, []string{"id_number"}, ""},
 	{masking.Recipe{Kind: "shuffle"}, []string{"phone", "income"}, ""},
 	{masking.Recipe{Kind: "number", Width: 10}, []string{"employees", "revenue", "income"}, ""},
 	{masking.Recipe{Kind: "top_bottom", High: new(500.0)}, []string{"employees", "revenue", "income"}, ""},
@@ -70,8 +74,8 @@ func (o Options) cases(c *column) []technique {
 
 // floor returns the block cipher behind a technique, nil if none is, and how many
 // of its blocks the values of arr take, of which no way around is known: those of
-// their CMAC, or of their entities' (SP 800-38B), or one for each place of a
-// shuffle. A dictionary has none: it costs its codes.
+// their CMAC, or of their entities' (SP 800-38B), one for each round of FF1, or one
+// for each place of a shuffle. A dictionary has none: it costs its codes.
 func (t technique) floor(arr, entities arrow.Array) (cipher *lanes.Cipher, blocks int64, err error) {
 	if _, ok := arr.(*array.Dictionary); ok {
 		return nil, 0, nil
@@ -86,6 +90,11 @@ func (t technique) floor(arr, entities arrow.Array) (cipher *lanes.Cipher, block
 			cipher, err = lanes.NewSM4(make([]byte, 16))
 		}
 		return cipher, macBlocks(arr), err
+	case "ff1", "identifier":
+		if t.recipe.Cipher == "sm4" {
+			cipher, err = lanes.NewSM4(make([]byte, 16))
+		}
+		return cipher, 10 * int64(arr.Len()-arr.NullN()), err
 	case "shift", "noise":
 		return cipher, macBlocks(entities), err
 	case "shuffle":
