@@ -169,11 +169,11 @@ func (e *Engine) DestroyKey(ctx context.Context, s Subject, o KeyOrder) (*KeyCha
 	return &KeyChange{o.Purpose, o.Zone, o.Version}, nil
 }
 
-// zoneState is a zone as its newest document says, and who applied that.
+// zoneState is a zone as its newest document says, and what is known of that.
 type zoneState struct {
 	name string
 	spec registry.Zone
-	by   string
+	meta registry.Meta
 }
 
 func (e *Engine) zoneOf(ctx context.Context, name string) (zoneState, error) {
@@ -188,7 +188,7 @@ func (e *Engine) zoneOf(ctx context.Context, name string) (zoneState, error) {
 	if err != nil {
 		return zoneState{}, asError(err)
 	}
-	return zoneState{name, spec, meta.By}, nil
+	return zoneState{name, spec, meta}, nil
 }
 
 func (e *Engine) mayDestroyZone(ctx context.Context, s Subject, z zoneState) error {
@@ -198,10 +198,14 @@ func (e *Engine) mayDestroyZone(ctx context.Context, s Subject, z zoneState) err
 	if z.spec.Status != registry.StatusSuspended {
 		return fail("KEY_IN_USE", nil).because("专区未暂停", "the zone is not suspended")
 	}
-	if z.by == s.user {
+	by, err := e.suspendedBy(ctx, z)
+	if err != nil {
+		return asError(err)
+	}
+	if by == s.user {
 		return fail("KEY_IN_USE", nil).because("暂停专区与销毁密钥须为不同人员", "who suspended the zone does not destroy its keys")
 	}
-	err := e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
+	err = e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
 		l, err := registry.SpecOf[registry.License](doc)
 		if err == nil && l.Zone == z.name && l.Status != registry.StatusTerminated {
 			return fail("KEY_IN_USE", nil).because("协议 "+doc.Name+" 未终止", "license "+doc.Name+" is not terminated")
@@ -215,6 +219,28 @@ func (e *Engine) mayDestroyZone(ctx context.Context, s Subject, z zoneState) err
 		return fail("KEY_IN_USE", nil).because("专区内仍有语句或装载在执行", "statements or loads of the zone are under way")
 	}
 	return nil
+}
+
+// suspendedBy returns who suspended a zone that is suspended: whoever applied the
+// first of the versions that say so up to the newest. Others may have changed it
+// since.
+func (e *Engine) suspendedBy(ctx context.Context, z zoneState) (string, error) {
+	by := z.meta.By
+	for version := z.meta.Version - 1; version > 0; version-- {
+		doc, meta, err := e.registry.GetVersion(ctx, registry.KindZone, z.name, version)
+		if err != nil {
+			return "", err
+		}
+		spec, err := registry.SpecOf[registry.Zone](doc)
+		if err != nil {
+			return "", err
+		}
+		if spec.Status != registry.StatusSuspended {
+			break
+		}
+		by = meta.By
+	}
+	return by, nil
 }
 
 func (e *Engine) mayDestroyVersion(ctx context.Context, s Subject, o KeyOrder) error {

@@ -267,6 +267,8 @@ func TestTheKeysOfAZoneAreDestroyedByTheRules(t *testing.T) {
 	d.Apply(querytest.Founder, changed(t, d, registry.KindLicense, "medical-2026", `"status":"ACTIVE"`, `"status":"TERMINATED","status_reason":"第九条"`),
 		querytest.Founder, "sun.health")
 	refused("by who suspended the zone", "sun.health", "KEY_IN_USE", "who suspended the zone does not destroy its keys")
+	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `医疗健康数据专区`, `医疗健康专区`))
+	refused("by who suspended the zone, which another changed since", "sun.health", "KEY_IN_USE", "who suspended the zone does not destroy its keys")
 	if got := keyEntries(t, d); len(got) != 0 {
 		t.Errorf("what the rules refuse was ordered: %v", got)
 	}
