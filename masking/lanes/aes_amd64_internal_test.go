@@ -5,9 +5,14 @@ package lanes
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	smcipher "github.com/emmansun/gmsm/cipher"
+	"github.com/emmansun/gmsm/sm4"
+	"golang.org/x/sys/cpu"
 
 	"zonebox/internal/interleave"
 )
@@ -90,4 +95,31 @@ func BenchmarkKernels(b *testing.B) {
 		}})
 	}
 	interleave.Bench(b, blocks, rows...)
+}
+
+// What says that its time is constant runs on instructions: AES where there are
+// AES instructions, and SM4 where gmsm has a call for many blocks, which is not
+// its general one, block by block from tables.
+func TestConstantTimeIsSaidOfInstructions(t *testing.T) {
+	a, err := NewAES(make([]byte, 16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSM4(make([]byte, 16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.ConstantTime() != cpu.X86.HasAES {
+		t.Errorf("AES: %v with AES instructions %v", a.ConstantTime(), cpu.X86.HasAES)
+	}
+	block, err := sm4.NewCipher(make([]byte, 16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := fmt.Sprintf("%T", smcipher.NewECBEncrypter(block)); s.ConstantTime() && mode != "*sm4.ecb" {
+		t.Errorf("SM4 is said to be of constant time and runs by %s", mode)
+	}
+	if cpu.X86.HasAES && cpu.X86.HasSSSE3 && !s.ConstantTime() {
+		t.Error("SM4 with AES instructions is not said to be of constant time")
+	}
 }
