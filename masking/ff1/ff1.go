@@ -70,13 +70,13 @@ func New(blocks *lanes.Cipher, alphabet *Alphabet) *Cipher {
 	return c
 }
 
-// MinLength returns the least length of a value in letters: radix^MinLength is
-// at least MinDomain, and a value has at least two letters.
+// MinLength returns the least length of a value in letters, two or more:
+// radix^MinLength is at least MinDomain.
 func (c *Cipher) MinLength() int { return c.minLength }
 
 func minLength(radix uint64) int {
 	n, domain := 0, uint64(1)
-	for domain < MinDomain || n < 2 {
+	for domain < MinDomain { // one letter of 65,536 would not do
 		domain *= radix
 		n++
 	}

@@ -31,9 +31,6 @@ func NewPermutation(blocks *lanes.Cipher, size uint64) (*Permutation, error) {
 		n = 4
 	}
 	r := uint64(math.Pow(float64(size), 1/float64(n)))
-	for holds(r-1, n, size) {
-		r--
-	}
 	for !holds(r, n, size) {
 		r++
 	}

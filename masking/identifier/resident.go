@@ -115,7 +115,7 @@ func (r *resident) rank(v []byte, kept *[maxKept]byte) (int, uint64, bool) {
 	if check == 'x' {
 		check = 'X'
 	}
-	if !ok1 || !ok2 || check != residentCheck(v) || day < r.firstDay || uint64(day-r.firstDay) >= r.days {
+	if !ok1 || !ok2 || check != residentCheck(v) || uint64(day-r.firstDay) >= r.days { // too great if before
 		return 0, 0, false
 	}
 	rank := uint64(day - r.firstDay)

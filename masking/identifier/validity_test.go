@@ -46,11 +46,10 @@ func validResident(v string) bool {
 
 func validMobile(v string) bool { return mobileShape.MatchString(v) }
 
-// validCard adds up from the right, the check digit counting once.
-func validCard(v string) bool {
-	if !cardShape.MatchString(v) {
-		return false
-	}
+func validCard(v string) bool { return cardShape.MatchString(v) && luhnSum(v)%10 == 0 }
+
+// luhnSum adds up from the right, the check digit counting once.
+func luhnSum(v string) int {
 	sum := 0
 	for i := range len(v) {
 		d := int(v[len(v)-1-i] - '0')
@@ -61,7 +60,7 @@ func validCard(v string) bool {
 		}
 		sum += d
 	}
-	return sum%10 == 0
+	return sum
 }
 
 func validCredit(v string) bool {
@@ -78,13 +77,17 @@ func withResidentCheck(v string) string {
 	return v + "0"
 }
 
+// withLuhn appends the check digit to digits, and 0 to anything else.
 func withLuhn(v string) string {
-	for c := '0'; c <= '9'; c++ {
-		if validCard(v + string(c)) {
-			return v + string(c)
-		}
+	if strings.Trim(v, "0123456789") != "" {
+		return v + "0"
 	}
-	return v + "0"
+	return luhnOf(v)
+}
+
+// luhnOf appends the check digit, be the length that of a card or not.
+func luhnOf(v string) string {
+	return v + fmt.Sprint((10-luhnSum(v+"0")%10)%10)
 }
 
 // withCreditChecks appends 11 - sum mod 11 (GB 11714) and 31 - sum mod 31 (GB

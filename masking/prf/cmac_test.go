@@ -243,6 +243,24 @@ func TestManyLongMessages(t *testing.T) {
 	}
 }
 
+// Keys on both sides of a block of the hash, which longer ones are cut to.
+func TestHMACOfEverySizeOfKey(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	for _, n := range []int{16, 31, 32, 33, 63, 64, 65, 128, 200} {
+		key, msg := random(rng, n), random(rng, 70)
+		for name, k := range map[string]struct {
+			ours   *prf.HMAC
+			theirs func() hash.Hash
+		}{"SHA256": {hmacOf(t, prf.NewHMACSHA256, key), sha256.New}, "SM3": {hmacOf(t, prf.NewHMACSM3, key), sm3.New}} {
+			m := hmac.New(k.theirs, key)
+			m.Write(msg)
+			if got, want := tags(k.ours, [][]byte{msg}), m.Sum(nil)[:prf.TagSize]; !bytes.Equal(got, want) {
+				t.Errorf("HMAC-%s under %d bytes = %x, want %x", name, n, got, want)
+			}
+		}
+	}
+}
+
 func TestKeysOfHMAC(t *testing.T) {
 	for name, make := range map[string]func([]byte) (*prf.HMAC, error){"SHA256": prf.NewHMACSHA256, "SM3": prf.NewHMACSM3} {
 		if _, err := make(bytes.Repeat([]byte{1}, 15)); !errors.Is(err, prf.ErrKey) {

@@ -108,6 +108,7 @@ func TestRenderingsThatAreRefused(t *testing.T) {
 		"65 letters":             {letters64 + "+", 10},
 		"a letter twice":         {"0123456789a0", 10},
 		"a space":                {"01234567 ", 12},
+		"a control character":    {"01234567\x7f", 12},
 		"beyond ASCII":           {"零一二三四五六七八九", 10},
 		"no length":              {prf.Hex, 0},
 		"negative length":        {prf.Hex, -1},
@@ -121,6 +122,27 @@ func TestRenderingsThatAreRefused(t *testing.T) {
 		if _, err := prf.NewRendering(v.alphabet, v.length); !errors.Is(err, prf.ErrRendering) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestMisuseOfRenderPanics(t *testing.T) {
+	for _, length := range []int{12, 32} {
+		r := rendering(t, prf.Hex, length)
+		for name, call := range map[string]func(){
+			"part of a tag":   func() { r.Render(make([]byte, length), make([]byte, 31)) },
+			"a result short":  func() { r.Render(make([]byte, 2*length-1), make([]byte, 32)) },
+			"a result beyond": func() { r.Render(make([]byte, 2*length+1), make([]byte, 32)) },
+		} {
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%d letters: %s did not panic", length, name)
+					}
+				}()
+				call()
+			}()
+		}
+		r.Render(nil, nil)
 	}
 }
 
