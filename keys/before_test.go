@@ -85,6 +85,22 @@ func TestAFolderFromBeforeOpensAndDerivesAsItDid(t *testing.T) {
 	}
 }
 
+// A file from before has nothing in the clear, and nothing can be put there.
+func TestAFileFromBeforeTakesNoClearMember(t *testing.T) {
+	dir, _ := before(t)
+	path := filepath.Join(dir, "zones", "medical.key")
+	good := string(must(os.ReadFile(path))(t))
+	for _, more := range []string{`{"token":2,`, `{"created":"2026-11-22T08:00:00Z",`} {
+		if err := os.WriteFile(path, []byte(more+good[1:]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := must(keys.Open(dir, keys.Passphrase([]byte("correct horse"))))(t)
+		_, err := f.TokenKey("medical")
+		wantErr(t, more, err, keys.ErrDamaged)
+		f.Close()
+	}
+}
+
 // What a rotation makes of a folder from before has a secret for the SM3 KDF,
 // which the folder did not have.
 func TestAFolderFromBeforeGetsASecretForSM3ByRotation(t *testing.T) {

@@ -35,8 +35,11 @@ func (f *Folder) Derive(p Purpose) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys: derive key: %w", err)
 	}
-	v := z[0]
+	v := z.live[0]
 	if p.Version == 0 {
+		if v, err = z.current(); err != nil {
+			return nil, fmt.Errorf("keys: derive key: %w", err)
+		}
 		p.Version = v.token
 	}
 	if p.Use == "" || p.Version < 1 || p.Version > v.token {

@@ -129,19 +129,19 @@ func (f *Folder) zoneEntries(zone string, files []zoneFile) ([]Entry, error) {
 	}
 	data := Entry{Purpose: PurposeZoneData, Zone: zone, Algorithm: "AES-256-GCM", WrappedBy: by, Count: 1, Module: softwareModule}
 	var out []Entry
-	var live []zoneVersion
+	var z zoneVersions
 	if slices.ContainsFunc(files, zoneFile.live) {
 		var err error
-		if live, err = f.zone(zone); err != nil && !errors.Is(err, ErrNoKey) {
+		if z, err = f.zone(zone); err != nil && !errors.Is(err, ErrNoKey) {
 			return nil, err
 		}
 	}
 	for _, v := range files {
 		e := data
 		e.Version = v.number
-		if i := slices.IndexFunc(live, func(l zoneVersion) bool { return l.number == v.number }); i >= 0 {
-			e.Created, e.State = live[i].created, StateEarlier
-			if i == 0 {
+		if i := slices.IndexFunc(z.live, func(l zoneVersion) bool { return l.number == v.number }); i >= 0 {
+			e.Created, e.State = z.live[i].created, StateEarlier
+			if i == 0 && !z.headless {
 				e.State = StateCurrent
 			}
 			out = append(out, e)
@@ -162,13 +162,14 @@ func (f *Folder) zoneEntries(zone string, files []zoneFile) ([]Entry, error) {
 		}
 		out = append(out, e)
 	}
-	return append(out, tokenEntries(data, live)...), nil
+	return append(out, tokenEntries(data, z)...), nil
 }
 
 // tokenEntries lists the versions of a zone's token key that can be derived. Each
 // began with the first version of the zone's key that has it; where that one is
 // destroyed, the date is of the first that is left.
-func tokenEntries(e Entry, live []zoneVersion) []Entry {
+func tokenEntries(e Entry, z zoneVersions) []Entry {
+	live := z.live
 	if len(live) == 0 {
 		return nil
 	}
@@ -180,7 +181,7 @@ func tokenEntries(e Entry, live []zoneVersion) []Entry {
 	var out []Entry
 	for n := live[0].token; n >= 1; n-- {
 		e.Version, e.State = n, StateEarlier
-		if n == live[0].token {
+		if n == live[0].token && !z.headless {
 			e.State = StateCurrent
 		}
 		for _, v := range live { // the newest first

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"zonebox/keys"
 	"zonebox/keys/keystest"
@@ -216,6 +217,90 @@ func TestAnInterruptedDestructionOfAZoneBringsNoEarlierVersionBack(t *testing.T)
 	if left := s.Keys(); len(left) != 1 {
 		t.Errorf("the server has %v, want the root's key alone", left)
 	}
+}
+
+// Should the server have ended the newest version, an earlier one takes its place
+// in nothing: what is new waits for a rotation, which makes tokens like none of
+// before; what the earlier one wrapped still opens.
+func TestAnEarlierVersionIsNotTheCurrentOneAgain(t *testing.T) {
+	s := keystest.NewTransit(t)
+	f := must(keys.Create(filepath.Join(t.TempDir(), "keys"), must(keys.Vault(s.Config()))(t)))(t)
+	defer f.Close()
+	at := time.Now()
+	keys.SetNow(f, func() time.Time { return at })
+	if err := f.CreateZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	wrapped, first := must(f.Wrap("a", []byte("dek"), nil))(t), must(f.TokenKey("a"))(t)
+	must(f.RotateTokens("a"))(t)
+	second := must(f.TokenKey("a"))(t)
+	s.End(s.Made()[2])
+	at = at.Add(time.Hour)
+	_, err := f.TokenKey("a")
+	wantErr(t, "TokenKey", err, keys.ErrNoKey)
+	_, err = f.Wrap("a", []byte("dek"), nil)
+	wantErr(t, "Wrap", err, keys.ErrNoKey)
+	must(f.Unwrap("a", wrapped, nil))(t)
+	for _, e := range must(f.Inventory())(t) {
+		if e.Zone == "a" && e.State == keys.StateCurrent {
+			t.Errorf("%+v is current", e)
+		}
+	}
+	if v := must(f.RotateZone("a"))(t); v != 3 {
+		t.Errorf("rotated to version %d, want 3", v)
+	}
+	if token := must(f.TokenKey("a"))(t); bytes.Equal(token, first) || bytes.Equal(token, second) {
+		t.Error("the tokens are those of an earlier version")
+	}
+	must(f.Unwrap("a", wrapped, nil))(t)
+	if err := f.DestroyZoneVersion("a", 2); err != nil {
+		t.Errorf("DestroyZoneVersion of what the server ended = %v", err)
+	}
+}
+
+// However many rotate at once, each rotation counts: no two versions have one key
+// of tokens by chance.
+func TestRotationsAtOnceAllCount(t *testing.T) {
+	f, _ := create(t)
+	if err := f.CreateZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	const n = 8
+	failed := make(chan error, n)
+	for range n {
+		go func() {
+			_, err := f.RotateTokens("a")
+			failed <- err
+		}()
+	}
+	for range n {
+		if err := <-failed; err != nil {
+			t.Errorf("RotateTokens = %v", err)
+		}
+	}
+	for _, purpose := range []string{keys.PurposeZoneData, keys.PurposeZoneTokens} {
+		if e := entryOf(t, &house{Folder: f}, purpose, "a", n+1); e.State != keys.StateCurrent {
+			t.Errorf("%s version %d is %s", purpose, n+1, e.State)
+		}
+	}
+}
+
+// A number is given once, though files of versions were lost.
+func TestANumberIsGivenOnce(t *testing.T) {
+	f, dir := create(t)
+	if err := f.CreateZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	must(f.RotateZone("a"))(t)
+	wrapped := must(f.Wrap("a", []byte("dek"), nil))(t)
+	if err := os.Remove(filepath.Join(dir, "zones", "a.key")); err != nil {
+		t.Fatal(err)
+	}
+	f = reopen(t, f, dir)
+	if v := must(f.RotateZone("a"))(t); v != 3 {
+		t.Errorf("rotated to version %d, want 3", v)
+	}
+	must(f.Unwrap("a", wrapped, nil))(t)
 }
 
 // Versions are bound to their number, and what stands in the clear beside the

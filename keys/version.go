@@ -39,11 +39,23 @@ type zoneVersion struct {
 	sm3      []byte         // secret of the SM3 KDF; nil in versions from before there was one
 }
 
-// zoneVersions are the live versions of a zone, the newest first, and until when
-// they may be used without asking the provider; zero is always.
+// zoneVersions are the live versions of a zone, the newest first and at least one,
+// and until when they may be used without asking the provider; zero is always.
 type zoneVersions struct {
 	live  []zoneVersion
 	until time.Time
+	// headless says that the provider ended a version newer than all of those. An
+	// earlier one does not take its place: it wraps nothing more, and its tokens
+	// can be linked to those of before.
+	headless bool
+}
+
+// current returns the version for what is new; ErrNoKey if the provider ended it.
+func (z zoneVersions) current() (zoneVersion, error) {
+	if z.headless {
+		return zoneVersion{}, fmt.Errorf("the newest version was destroyed at the provider, rotate first: %w", ErrNoKey)
+	}
+	return z.live[0], nil
 }
 
 type zoneDocument struct {
@@ -207,6 +219,7 @@ func (f *Folder) readZone(zone string) (zoneVersions, error) {
 		}
 		opened, err := f.readVersion(zone, v.number)
 		if errors.Is(err, ErrNoKey) {
+			z.headless = z.headless || len(z.live) == 0
 			continue
 		}
 		if err != nil {

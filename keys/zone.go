@@ -29,7 +29,8 @@ func (f *Folder) CreateZone(zone string) error {
 
 // RotateZone gives a zone a new version of its key and returns its number: data
 // keys are wrapped by it from now on, what earlier versions wrapped still opens.
-// Tokens stay as they are. ErrNoKey if the zone has no keys.
+// Tokens stay as they are, but if the newest version was destroyed at the provider
+// and not here: then it changes them. ErrNoKey if the zone has no keys.
 func (f *Folder) RotateZone(zone string) (version int, err error) { return f.rotate(zone, 0) }
 
 // RotateTokens gives a zone a new version of its token key, which changes every
@@ -39,22 +40,21 @@ func (f *Folder) RotateZone(zone string) (version int, err error) { return f.rot
 func (f *Folder) RotateTokens(zone string) (version int, err error) { return f.rotate(zone, 1) }
 
 func (f *Folder) rotate(zone string, tokens int) (int, error) {
+	f.changing.Lock()
+	defer f.changing.Unlock()
 	z, err := f.zone(zone)
 	if err != nil {
 		return 0, fmt.Errorf("keys: rotate zone key: %w", err)
 	}
-	f.changing.Lock()
-	defer f.changing.Unlock()
 	all, err := f.versionsOf(zone)
 	if err != nil {
 		return 0, fmt.Errorf("keys: rotate zone key: %w", err)
 	}
-	newest := z[0]
-	if i := slices.IndexFunc(all, zoneFile.live); i < 0 || all[i].number != newest.number {
-		return 0, fmt.Errorf("keys: rotate zone key: %w", ErrChanged)
-	}
-	newest.token += tokens
 	n := next(all)
+	newest := z.live[0]
+	if newest.token += tokens; z.headless {
+		newest.token = n // beyond what the lost versions can have had
+	}
 	// Should it fail once the file has its name, the version is there all the same.
 	defer f.forgetZone(zone)
 	if err := f.writeVersion(zone, n, &newest); err != nil {
@@ -104,7 +104,7 @@ func (f *Folder) DestroyZoneVersion(zone string, version int) error {
 	if i < 0 {
 		return fmt.Errorf("keys: destroy zone key version %d: %w", version, ErrNoKey)
 	}
-	if all[i].live() && slices.IndexFunc(all, zoneFile.live) == i {
+	if slices.IndexFunc(all, zoneFile.live) == i {
 		return fmt.Errorf("keys: destroy zone key version %d: %w", version, ErrNewest)
 	}
 	if err := f.endVersions(zone, all[i]); err != nil {
@@ -120,7 +120,11 @@ func (f *Folder) Wrap(zone string, dek, aad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys: wrap data key: %w", err)
 	}
-	wrapped, err := z[0].wrap.Encrypt(dek, bind("dek", zone, string(aad)))
+	v, err := z.current()
+	if err != nil {
+		return nil, fmt.Errorf("keys: wrap data key: %w", err)
+	}
+	wrapped, err := v.wrap.Encrypt(dek, bind("dek", zone, string(aad)))
 	if err != nil {
 		return nil, fmt.Errorf("keys: wrap data key: %w", err)
 	}
@@ -154,7 +158,7 @@ func (f *Folder) unwrap(zone string, wrapped, aad []byte) (dek []byte, version i
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, v := range z {
+	for _, v := range z.live {
 		// What another version wrapped is told apart by the five bytes Tink begins
 		// with, before anything is decrypted.
 		if dek, err := v.wrap.Decrypt(wrapped, bind("dek", zone, string(aad))); err == nil {
@@ -164,12 +168,11 @@ func (f *Folder) unwrap(zone string, wrapped, aad []byte) (dek []byte, version i
 	return nil, 0, ErrDamaged
 }
 
-// zone returns the live versions of a zone's keys, the newest first and at least
-// one. The provider is asked without the lock: a server that does not answer
+// zone returns the live versions of a zone's keys, or ErrNoKey. The provider is asked without the lock: a server that does not answer
 // stops nobody who needs nothing of it.
-func (f *Folder) zone(zone string) ([]zoneVersion, error) {
+func (f *Folder) zone(zone string) (zoneVersions, error) {
 	if err := checkName(zone); err != nil {
-		return nil, err
+		return zoneVersions{}, err
 	}
 	for {
 		f.mu.Lock()
@@ -177,7 +180,7 @@ func (f *Folder) zone(zone string) ([]zoneVersion, error) {
 		ended, now := f.ended, f.now()
 		f.mu.Unlock()
 		if known && (z.until.IsZero() || now.Before(z.until)) {
-			return z.live, nil
+			return z, nil
 		}
 		z, err := f.readZone(zone)
 		f.mu.Lock()
@@ -191,7 +194,7 @@ func (f *Folder) zone(zone string) ([]zoneVersion, error) {
 			delete(f.zones, zone)
 		}
 		f.mu.Unlock()
-		return z.live, err
+		return z, err
 	}
 }
 
@@ -204,10 +207,5 @@ func (f *Folder) forgetZone(zone string) {
 	f.ended++
 }
 
-// Causes of the rotation and the destruction of zone keys.
-var (
-	// ErrNewest says that a version wraps what is loaded now: rotate first.
-	ErrNewest = errors.New("newest version of the key")
-	// ErrChanged says that the keys of the zone changed meanwhile.
-	ErrChanged = errors.New("keys changed meanwhile")
-)
+// ErrNewest says that a version wraps what is loaded now: rotate first.
+var ErrNewest = errors.New("newest version of the key")

@@ -318,8 +318,6 @@ func (e *Engine) keyError(err error) *Error {
 		return fail("NOT_FOUND", err)
 	case errors.Is(err, keys.ErrNewest):
 		return fail("KEY_IN_USE", err).because("现行版本不能单独销毁,请先轮换", "the current version is not destroyed alone; rotate first")
-	case errors.Is(err, keys.ErrChanged):
-		return fail("KEY_IN_USE", err).because("密钥同时有变更,请重试", "the keys changed meanwhile, try again")
 	}
 	return asError(fmt.Errorf("query: keys: %w", err))
 }
