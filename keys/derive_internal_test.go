@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"path/filepath"
 	"slices"
@@ -39,6 +40,14 @@ func TestTheSM3KDFIsThatOfTheStandard(t *testing.T) {
 	abc := sm3.Sum([]byte("abc"))
 	if got := hex.EncodeToString(abc[:]); got != "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0" {
 		t.Errorf("SM3(abc) = %s", got)
+	}
+}
+
+// What Vault binds a ciphertext to: folders open only while it stays as it is.
+func TestWhatTheServerBindsToStays(t *testing.T) {
+	want := base64.StdEncoding.EncodeToString([]byte("zonebox keys 1 vault\x09zonebox-x\x12zonebox keys 1 abc"))
+	if got := associated("zonebox-x", []byte("zonebox keys 1 abc")); got != want {
+		t.Errorf("associated = %s, want %s", got, want)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 )
@@ -56,7 +57,7 @@ func checkDir(dir string) error {
 // readPrivate reads a file that only its owner may reach. The mode is asked of
 // the open file, so that it cannot be exchanged in between.
 func readPrivate(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is not waited for
 	if err != nil {
 		return nil, noKey(err)
 	}

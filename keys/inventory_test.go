@@ -124,4 +124,32 @@ func TestTheInventoryListsWhatTheServerEnded(t *testing.T) {
 	if s.Made()[0] != root {
 		t.Fatal("the root's key is not the first")
 	}
+	if err := f.DestroyZone("a"); err != nil {
+		t.Errorf("DestroyZone of what the server ended = %v", err)
+	}
+	for _, e := range must(f.Inventory())(t) {
+		if e.Zone == "a" && (e.State != keys.StateDestroyed || e.Destroyed.IsZero()) {
+			t.Errorf("after DestroyZone %+v", e)
+		}
+	}
+}
+
+// A key of tokens is as old as the first version that is left and has it.
+func TestATokenKeyKeepsADate(t *testing.T) {
+	f, _ := create(t)
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	keys.SetNow(f, func() time.Time { return at })
+	if err := f.CreateZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	at = at.AddDate(0, 0, 1)
+	must(f.RotateTokens("a"))(t)
+	if err := f.DestroyZoneVersion("a", 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []int{1, 2} {
+		if e := entryOf(t, &house{Folder: f}, keys.PurposeZoneTokens, "a", version); !e.Created.Equal(at) {
+			t.Errorf("token key %d is of %v, want %v", version, e.Created, at)
+		}
+	}
 }

@@ -124,11 +124,20 @@ func TestWrongPassphraseIsRefused(t *testing.T) {
 
 func TestEmptyPassphraseMakesNoFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
-	_, err := keys.Create(dir, keys.Passphrase(nil))
-	wantErr(t, "Create(nil)", err, keys.ErrPassphrase)
+	for _, empty := range [][]byte{nil, {}} {
+		_, err := keys.Create(dir, keys.Passphrase(empty))
+		wantErr(t, "Create without a passphrase", err, keys.ErrPassphrase)
+	}
 	left, _ := os.ReadDir(filepath.Dir(dir))
 	if len(left) != 0 {
 		t.Errorf("refused Create left %v", left)
+	}
+}
+
+// RFC 9106 §4, the second recommended option.
+func TestAGuessCostsWhatTheStandardRecommends(t *testing.T) {
+	if c := keys.RealCost; c.Time != 3 || c.Memory != 64<<10 || c.Lanes != 4 {
+		t.Errorf("a guess costs %+v", c)
 	}
 }
 
@@ -154,6 +163,10 @@ func TestParametersCannotBeAltered(t *testing.T) {
 		{"no time", `"time": 1`, `"time": 0`, keys.ErrDamaged},
 		{"endless time", `"time": 1`, `"time": 4000000000`, keys.ErrDamaged},
 		{"endless memory", `"memory_kib": 64`, `"memory_kib": 4294967295`, keys.ErrDamaged},
+		{"no lanes", `"lanes": 1`, `"lanes": 0`, keys.ErrDamaged},
+		{"endless lanes", "\"memory_kib\": 64,\n    \"lanes\": 1", "\"memory_kib\": 2048,\n    \"lanes\": 65", keys.ErrDamaged},
+		{"less memory than the lanes need", `"memory_kib": 64`, `"memory_kib": 7`, keys.ErrDamaged},
+		{"a longer salt", `"salt": "`, `"salt": "AAAA`, keys.ErrDamaged},
 		{"another function", `argon2id`, `argon2i`, keys.ErrDamaged},
 		{"another format", `zonebox-keys-1`, `zonebox-keys-2`, keys.ErrDamaged},
 		{"an unknown member", `"kdf"`, `"x": 1, "kdf"`, keys.ErrDamaged},

@@ -89,6 +89,7 @@ func SaveUser(path string, u *User) error {
 	}
 	f.Close()
 	if err := writeFile(path, append(data, '\n')); err != nil {
+		os.Remove(path) // for the next try
 		return fmt.Errorf("keys: save user key: %w", err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -107,6 +108,21 @@ func TestDamagedUserKeyIsRefused(t *testing.T) {
 	}
 	_, err := keys.LoadUser(filepath.Join(t.TempDir(), "none"))
 	wantErr(t, "missing file", err, keys.ErrNoKey)
+}
+
+// A key that could not be written does not keep its name.
+func TestAUserKeyThatIsNotWrittenCanBeSavedAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key.json")
+	u := must(keys.Generate("a"))(t)
+	restore := keys.OnSync(func(string) error { return errors.New("no space left") })
+	err := keys.SaveUser(path, u)
+	restore()
+	if err == nil {
+		t.Fatal("a key that is not durable was saved")
+	}
+	if err := keys.SaveUser(path, u); err != nil {
+		t.Errorf("SaveUser again = %v", err)
+	}
 }
 
 func TestUserKeyNeverPrints(t *testing.T) {

@@ -2,8 +2,12 @@ package keys_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -170,6 +174,8 @@ func TestAServerThatFailsClosesTheDoor(t *testing.T) {
 		{keystest.Stalling, keys.ErrAway, keys.ErrAway, keys.ErrAway},
 		{keystest.Empty, keys.ErrAway, keys.ErrAway, keys.ErrAway},
 		{keystest.Exportable, keys.ErrForbidden, nil, nil},
+		{keystest.Backup, keys.ErrForbidden, nil, nil},
+		{keystest.OtherType, keys.ErrForbidden, nil, nil},
 		{keystest.Unbound, keys.ErrAway, keys.ErrDamaged, keys.ErrDamaged},
 		{keystest.OtherCiphertext, keys.ErrAway, nil, nil},
 		{keystest.Undeleting, nil, nil, keys.ErrAway},
@@ -413,12 +419,39 @@ func TestVaultIsTrustedByItsCertificateOnly(t *testing.T) {
 			t.Errorf("Vault(%q) = %v", address, err)
 		}
 	}
-	for _, bad := range []keys.VaultConfig{{Mount: "../sys"}, {Mount: "a//b"}, {Prefix: "a/b"}, {AppRole: "x?"}, {LeaseSeconds: -1}, {CAFile: filepath.Join(t.TempDir(), "none")}} {
+	for _, bad := range []keys.VaultConfig{{Mount: "../sys"}, {Mount: "a//b"}, {Prefix: "a/b"}, {AppRole: "x?"}, {LeaseSeconds: -1}, {LeaseSeconds: 86401}, {CAFile: filepath.Join(t.TempDir(), "none")}} {
 		bad.Address = "https://vault.example"
 		if _, err := keys.Vault(bad); err == nil {
 			t.Errorf("Vault(%+v) was accepted", bad)
 		}
 	}
+}
+
+func TestTheNamespaceIsAsked(t *testing.T) {
+	s := keystest.NewTransit(t)
+	s.Namespace = "nanjing/zonebox"
+	config := s.Config()
+	_, err := must(keys.Vault(config))(t).Wrap(secret, nil)
+	wantErr(t, "Wrap in another namespace", err, keys.ErrAway)
+	config.Namespace = s.Namespace
+	p := must(keys.Vault(config))(t)
+	must(p.Unwrap(must(p.Wrap(secret, nil))(t), nil))(t)
+}
+
+// Nothing older than TLS 1.2 carries a token.
+func TestAnOldTLSIsRefused(t *testing.T) {
+	old := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the server was asked") }))
+	old.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	old.StartTLS()
+	defer old.Close()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: old.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := keystest.NewTransit(t).Config()
+	config.Address, config.CAFile = old.URL, ca
+	_, err := must(keys.Vault(config))(t).Wrap(secret, nil)
+	wantErr(t, "Wrap", err, keys.ErrAway)
 }
 
 // The folder under a server holds what it always held, wrapped; nothing in it is

@@ -40,6 +40,8 @@ const (
 	Redirecting     Fault = "redirecting"      // 307 to Elsewhere
 	Unbound         Fault = "unbound"          // ignores associated data, as before Vault 1.9
 	Exportable      Fault = "exportable"       // makes keys that can be exported
+	Backup          Fault = "backup"           // makes keys that can be backed up in plain
+	OtherType       Fault = "other type"       // makes keys for another algorithm
 	Garbled         Fault = "garbled"          // answers no JSON
 	Empty           Fault = "empty"            // decrypts to nothing at all
 	Undeleting      Fault = "undeleting"       // says that it deleted, and did not
@@ -54,6 +56,8 @@ const (
 
 // Transit is a server that keeps keys. It is safe for concurrent use.
 type Transit struct {
+	// Namespace is where its engines are; requests to another find nothing.
+	Namespace string
 	// Elsewhere is a server that has the trusted certificate as well, and that
 	// nothing secret may reach. It is nil unless a test sets it.
 	Elsewhere *Transit
@@ -216,6 +220,10 @@ func (s *Transit) answer(w http.ResponseWriter, r *http.Request) {
 		s.logIn(w, in)
 		return
 	}
+	if r.Header.Get("X-Vault-Namespace") != s.Namespace {
+		refuse(w, http.StatusNotFound, "namespace not found")
+		return
+	}
 	if !s.tokens[r.Header.Get("X-Vault-Token")] {
 		refuse(w, http.StatusForbidden, "permission denied")
 		return
@@ -267,7 +275,11 @@ func (s *Transit) transit(w http.ResponseWriter, method, what, name string, in m
 			refuse(w, http.StatusNotFound)
 			return
 		}
-		reply(w, map[string]any{"data": map[string]any{"name": name, "type": "aes256-gcm96", "exportable": s.fault == Exportable, "allow_plaintext_backup": false, "latest_version": 1}})
+		kind := "aes256-gcm96"
+		if s.fault == OtherType {
+			kind = "chacha20-poly1305"
+		}
+		reply(w, map[string]any{"data": map[string]any{"name": name, "type": kind, "exportable": s.fault == Exportable, "allow_plaintext_backup": s.fault == Backup, "latest_version": 1}})
 	case "POST keys/config":
 		if key == nil {
 			refuse(w, http.StatusBadRequest, "no existing key named "+name+" could be found")
