@@ -302,11 +302,22 @@ type Output struct {
 	Rows          *int64 `json:"rows"`
 	UnmaskedCells *int64 `json:"unmasked_cells"` // cells of level-threshold columns that are not as their grant says
 	RawMatches    *int64 `json:"raw_matches"`
-	MinGroup      *int64 `json:"min_group,omitempty"` // so many entities or more stand behind any leaving cell; nil if no such cell
-	Recipient     string `json:"recipient"`
-	Label         *Label `json:"label,omitempty"`
-	SignatureKey  string `json:"signature_key"` // the key that will sign the artifact
-	WatermarkID   string `json:"watermark_id"`
+	// Identifiers are what was surely found in leaving columns whose sources do
+	// not permit it. Nil is missing: nobody looked.
+	Identifiers  []Identifier `json:"identifiers"`
+	MinGroup     *int64       `json:"min_group,omitempty"` // so many entities or more stand behind any leaving cell; nil if no such cell
+	Recipient    string       `json:"recipient"`
+	Label        *Label       `json:"label,omitempty"`
+	SignatureKey string       `json:"signature_key"` // the key that will sign the artifact
+	WatermarkID  string       `json:"watermark_id"`
+}
+
+// Identifier counts the rows of an output column that hold a class of identifiers
+// of people.
+type Identifier struct {
+	Column string `json:"column"`
+	Class  string `json:"class"`
+	Rows   int64  `json:"rows"`
 }
 
 // Label is the source label the artifact will carry.

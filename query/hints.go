@@ -30,6 +30,7 @@ var hints = map[string]hint{
 	"CONSENT_":             {"由数据提供单位补登个人同意", "the provider must register the consents"},
 	"QUERY_REVIEW":         {"提交后由专区监管部门审批,再以 --resume 继续", "submit it; after the zone regulator's approval continue with --resume"},
 	"RELEASE_REVIEW":       {"执行后由审核人放行,再以 --resume 领取", "it runs; after the release review collect it with --resume"},
+	"RELEASE_IDENTIFIER":   {"从语句中去掉该列,或申请对其来源列脱敏;确属公开的号码,由提供单位核实目录并重新装载", "leave the column out, or have its source masked; if the numbers are public, the provider must check the catalogue entry and have the data loaded again"},
 	"SUBJECT_NOT_OPERATOR": {"在本单位协议的应用场景下提问", "ask in a scenario of your own license"},
 	"RUNTIME_":             {"由数据中心检查本机隔离(doctor)", "the data centre must check this host (doctor)"},
 	"PACK_":                {"由市数据主管部门登记续行依据", "the city data authority must record the basis for going on"},

@@ -102,16 +102,22 @@ func (e *Engine) lookalikesOf(ctx context.Context, s Subject, doc registry.Docum
 // noted adds the look-alikes to the event of a load: classes by column, or how
 // many there are if an entry has no room for them.
 func noted(e registry.Event, found []Lookalike) registry.Event {
-	if len(found) == 0 {
-		return e
-	}
 	var names []string
 	for _, l := range found {
 		names = append(names, l.Column+" "+l.Class.String())
 	}
-	e.Fields["lookalikes"] = strings.Join(names, ", ")
+	return listed(e, "lookalikes", names)
+}
+
+// listed adds the names to the field of an event, or how many there are if an
+// entry has no room for them.
+func listed(e registry.Event, field string, names []string) registry.Event {
+	if len(names) == 0 {
+		return e
+	}
+	e.Fields[field] = strings.Join(names, ", ")
 	if !entryOf(registry.Pending{Event: e}).Fits() {
-		e.Fields["lookalikes"] = fmt.Sprint(len(found))
+		e.Fields[field] = fmt.Sprint(len(names))
 	}
 	return e
 }

@@ -226,13 +226,17 @@ func (e *Engine) block(c *cleared) error {
 		if err := c.move(tx, workflow.OutputRelease, workflow.Note{Code: reasonCodes(c.decision.Reasons)}, "block"); err != nil {
 			return err
 		}
-		return tx.Emit(c.event("output.blocked", map[string]string{"decision": c.decision.ID, "output": c.held.Digest(), "reasons": reasonCodes(c.decision.Reasons)}))
+		blocked := c.event("output.blocked", map[string]string{"decision": c.decision.ID, "output": c.held.Digest(), "reasons": reasonCodes(c.decision.Reasons)})
+		return tx.Emit(identified(blocked, c.record.Facts))
 	})
 	if err := errors.Join(err, e.destroyHold(c.id)); err != nil {
 		return asError(err).of(c.id)
 	}
 	why := fail("WITHHELD", nil).of(c.id)
 	why.Details = details(c.decision.Reasons)
+	if h := hintFor(c.decision.Reasons[0].Code); h != hints[""] {
+		why.HintZH, why.HintEN = h.zh, h.en
+	}
 	return why
 }
 

@@ -37,6 +37,7 @@ type checked struct {
 	checked *release.Checked
 	report  release.Report
 	raw     int64 // raw rows that hold a value that would leave
+	found   *leaving
 }
 
 // attach projects what the grants give, masked and sealed, into a fresh worker,
@@ -142,8 +143,8 @@ func (r *rows) named(b arrow.RecordBatch) arrow.RecordBatch {
 // returns, and with it the rows it held: nothing is written about the end of a
 // run before that.
 func (r *rows) check() (*checked, error) {
-	scan := newRawScan(r)
-	c, report, err := r.judged(scan)
+	scan, found := newRawScan(r), newLeaving(r)
+	c, report, err := r.judged(scan, found)
 	r.close()
 	if err != nil {
 		return nil, err
@@ -153,10 +154,10 @@ func (r *rows) check() (*checked, error) {
 		c.Release()
 		return nil, err
 	}
-	return &checked{r, c, report, raw}, nil
+	return &checked{r, c, report, raw, found}, nil
 }
 
-func (r *rows) judged(scan *rawScan) (*release.Checked, release.Report, error) {
+func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.Report, error) {
 	leaving, err := r.releaseKeys()
 	if err != nil {
 		return nil, release.Report{}, err
@@ -178,7 +179,7 @@ func (r *rows) judged(scan *rawScan) (*release.Checked, release.Report, error) {
 	for _, h := range r.Hidden {
 		plan.Hidden = append(plan.Hidden, release.Hidden{Kind: h.Kind, K: h.K, Output: h.Output})
 	}
-	plan.Match = scan.add
+	plan.Match, plan.Inspect = scan.add, found.inspect
 	return release.Check(r.batches(), plan)
 }
 
@@ -221,7 +222,8 @@ func (c *checked) finish(tx *registry.Tx, rec record) error {
 // sources and the digest of the encrypted hold, no values.
 func (c *checked) describe(held *release.Held) record {
 	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(),
-		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest()}}
+		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest(),
+			Identifiers: c.found.identifiers}}
 	// Analysis lets no column at the threshold out as it is; the forms are
 	// counted again here, and the caps and groups on the rows themselves.
 	unmasked, raw, rows := int64(0), c.raw, c.report.Rows
@@ -230,7 +232,7 @@ func (c *checked) describe(held *release.Held) record {
 			unmasked += rows
 		}
 	}
-	rec.Output = &policy.Output{Digest: held.Digest(), Form: formDataset, Rows: &rows, UnmaskedCells: &unmasked, RawMatches: &raw,
+	rec.Output = &policy.Output{Digest: held.Digest(), Form: formDataset, Rows: &rows, UnmaskedCells: &unmasked, RawMatches: &raw, Identifiers: c.found.facts(),
 		Recipient: c.request.Recipient}
 	if rec.Facts.MinGroup > 0 {
 		rec.Output.MinGroup = &rec.Facts.MinGroup

@@ -229,6 +229,17 @@ type OutputFacts struct {
 	Columns  int    `json:"columns"`
 	MinGroup int64  `json:"min_group"` // so many entities or more stand behind every row; 0 if not counted
 	Digest   string `json:"digest"`
+
+	// Identifiers were found in columns whose sources do not permit them.
+	Identifiers []Identifier `json:"identifiers,omitempty"`
+}
+
+// Identifier counts the rows of an output column that surely hold an identifier of
+// a class, as masking/detect spells it.
+type Identifier struct {
+	Column string `json:"column"`
+	Class  string `json:"class"`
+	Rows   int64  `json:"rows"`
 }
 
 // MoveView is one step of a run's course.

@@ -16,10 +16,10 @@ import (
 // Each batch holds the plan's columns and then its hidden columns. A row goes if
 // one of its Group counts is null or under k; a cell becomes null if its Cell
 // count is. What is left is re-keyed, put in order, cut by Offset and Limit,
-// counted against the caps and scanned for raw values. No batches, or no rows,
-// is a result like any other.
+// counted against the caps, scanned for raw values and inspected. No batches, or
+// no rows, is a result like any other.
 //
-// An error of batches is returned wrapped. Otherwise Check returns ErrPlan,
+// An error of batches or of Inspect is returned wrapped. Otherwise Check returns ErrPlan,
 // ErrSchema, a *LimitError or a *RawMatchError. It copies what it needs from a
 // batch before it asks for the next one and releases none of them; the caller
 // releases the Checked.
@@ -72,7 +72,11 @@ func check(batches iter.Seq2[arrow.RecordBatch, error], p Plan) (*Checked, Repor
 	if err != nil {
 		return nil, Report{}, err
 	}
-	if err := p.scan(record); err != nil {
+	err = p.scan(record)
+	if err == nil && p.Inspect != nil {
+		err = p.Inspect(record)
+	}
+	if err != nil {
 		record.Release()
 		return nil, Report{}, err
 	}

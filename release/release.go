@@ -174,6 +174,10 @@ type Plan struct {
 	// nothing.
 	Match func(column int, value string) bool
 
+	// Inspect sees the rows as they leave, after every other rule has passed. Its
+	// error ends the check. It keeps nothing of the record; nil sees nothing.
+	Inspect func(arrow.RecordBatch) error
+
 	// Allocator defaults to memory.DefaultAllocator.
 	Allocator memory.Allocator
 }

@@ -83,6 +83,9 @@ func (a *app) reviewShowCmd() *cobra.Command {
 				if k := d.Output.MinGroup; k > 0 {
 					fmt.Fprintf(a.stdout, a.say("每行不少于 %d 个主体\n", "at least %d entities behind every row\n"), k)
 				}
+				for _, i := range d.Output.Identifiers {
+					fmt.Fprintf(a.stdout, a.say("来源未许可: 列 %s 有 %d 行含%s\n", "not permitted by its source: column %s has %d rows with a %s\n"), printable(i.Column), i.Rows, a.classTitle(i.Class))
+				}
 			}
 			for _, h := range d.History {
 				fmt.Fprintf(a.stdout, "  %s  %s → %s  %s %s\n", h.At.Format("2006-01-02 15:04:05"), h.From, h.To, h.By, printable(strings.TrimSpace(h.Basis)))

@@ -18,6 +18,21 @@ type Tally struct {
 // region and a birthday that all hold, or a keyword before a number of its form.
 const Certain = 90
 
+// least is how many bytes a text has that holds what s looks for.
+func (s *Scanner) least() int {
+	least := 15
+	for c := ResidentID; c < classCount; c++ {
+		if s.classes.Has(c) {
+			least = min(least, shortest[c])
+		}
+	}
+	return least
+}
+
+// shortest are the fewest bytes of an identifier of each class; of those that are
+// not here it is not said.
+var shortest = [classCount]int{ResidentID: 15, Mobile: 11, BankCard: 13, Passport: 8}
+
 // Array scans every value of a column, as it is about to leave: text, binary
 // text, whole numbers, or a dictionary of these, each value of which is scanned
 // once. It returns what was found by class, nothing if nothing was, and an error
@@ -39,8 +54,11 @@ func (s *Scanner) Array(arr arrow.Array) (map[Class]Tally, error) {
 	out := map[Class]Tally{}
 	var scratch []byte
 	var hits []Hit
+	least := s.least()
 	found := func(i int) (of, sure Set) {
-		scratch = value(scratch[:0], i)
+		if scratch = value(scratch[:0], i); len(scratch) < least {
+			return 0, 0
+		}
 		hits = s.Scan(hits[:0], scratch)
 		for _, h := range hits {
 			of |= 1 << h.Class

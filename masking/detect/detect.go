@@ -147,6 +147,7 @@ type Scanner struct {
 	threshold uint8
 	header    Set // classes that the name of the column speaks for
 	not       Set // and against
+	known     []string
 }
 
 // New returns a scanner.
@@ -167,6 +168,22 @@ func (s *Scanner) Under(header string) *Scanner {
 	u := *s
 	u.header, u.not = headerClasses(header)
 	return &u
+}
+
+// Called is Under for a header that somebody chose who may have something to
+// hide: one that names an order or a serial number speaks against nothing.
+func (s *Scanner) Called(header string) *Scanner {
+	u := s.Under(header)
+	u.not = 0
+	return u
+}
+
+// Knowing returns a scanner that passes over identifiers which stand in one of the
+// texts: those that whoever gets the answer wrote into the question.
+func (s *Scanner) Knowing(texts ...string) *Scanner {
+	k := *s
+	k.known = append(k.known[:len(k.known):len(k.known)], texts...)
+	return &k
 }
 
 // ScanString is Scan over a string.

@@ -3,6 +3,8 @@ package detect
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
+	"strings"
 
 	"zonebox/masking/china"
 )
@@ -20,7 +22,22 @@ func (s *Scanner) Scan(dst []Hit, text []byte) []Hit {
 	} else {
 		w.numbers()
 	}
+	if len(s.known) > 0 && len(w.hits) > w.first {
+		w.forget()
+	}
 	return w.hits
+}
+
+// forget drops the hits that stand in a text that is known.
+func (w *walk) forget() {
+	kept := w.hits[:w.first]
+	for _, h := range w.hits[w.first:] {
+		hit := string(w.text[h.Start:h.End])
+		if !slices.ContainsFunc(w.known, func(text string) bool { return strings.Contains(text, hit) }) {
+			kept = append(kept, h)
+		}
+	}
+	w.hits = kept
 }
 
 // A walk is one pass over a text.

@@ -12,6 +12,12 @@ deny contains ["RELEASE_RAW_MATCH", ""] if {
 	not input.output.raw_matches == 0
 }
 
+# JM19-36: what leaves is looked through for identifiers of people.
+deny contains ["RELEASE_IDENTIFIER", sprintf("%s (%s)", [found.column, found.class])] if {
+	releasing
+	some found in input.output.identifiers
+}
+
 # The smallest group is unknown only when nothing leaves or nothing is protected.
 deny contains ["RELEASE_MIN_GROUP", ""] if {
 	releasing

@@ -1,0 +1,159 @@
+package query
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"zonebox/masking/detect"
+	"zonebox/policy"
+	"zonebox/query/analysis"
+	"zonebox/query/ast"
+	"zonebox/registry"
+	"zonebox/release"
+)
+
+// leaving is the look at the rows as they leave, for identifiers of people that
+// have no business there: a number in a remark, a mask that let one through, a
+// register that holds more than its catalogue entry says.
+//
+// It sees what leaves and nothing else, so that a refusal tells the asking person
+// nothing that the answer would not have told. It is no protection against who
+// spells a number in another way; the checks on lineage are.
+type leaving struct {
+	*rows
+	scanner     *detect.Scanner
+	identifiers []Identifier // by column, then class
+}
+
+// certain are the classes that are looked for, of which a hit can prove itself by
+// a check character or by the word before it. Names and addresses are not among
+// them: too much else reads like one.
+var certain = detect.Of(detect.ResidentID, detect.Passport, detect.BankCard, detect.Mobile)
+
+func newLeaving(r *rows) *leaving {
+	s := detect.New(detect.Options{Classes: certain, Threshold: detect.Certain})
+	return &leaving{rows: r, scanner: s.Knowing(r.written()...)}
+}
+
+// written are the texts and numbers that the statement holds as they stand, with
+// the values of its parameters: whoever asks has them already.
+func (r *rows) written() []string {
+	const shortest = 9 // characters of an identifier
+	var out []string
+	ast.Walk(r.Tree, func(n ast.Node) bool {
+		if c, ok := n.(*ast.Constant); ok && len(c.Text) >= shortest {
+			out = append(out, c.Text)
+		}
+		return true
+	})
+	for _, p := range r.values(r.Statement) {
+		if len(p.Text) >= shortest {
+			out = append(out, p.Text)
+		}
+	}
+	return out
+}
+
+// inspect looks through every output that could hold a number of a person: texts,
+// and whole numbers that are not statistics. Tokens cannot: what is none ends the
+// release where they are re-keyed.
+func (l *leaving) inspect(record arrow.RecordBatch) error {
+	for i, o := range l.Outputs {
+		if !looked(o, record.Column(i).DataType()) {
+			continue
+		}
+		found, err := l.scanner.Called(l.header(o)).Array(record.Column(i))
+		if err != nil {
+			return err
+		}
+		for class, t := range found {
+			permitted, err := l.permits(o, class)
+			if err != nil {
+				return err
+			}
+			if !permitted {
+				l.identifiers = append(l.identifiers, Identifier{Column: o.Name, Class: class.String(), Rows: t.Sure})
+			}
+		}
+	}
+	slices.SortStableFunc(l.identifiers, func(a, b Identifier) int {
+		return cmp.Or(cmp.Compare(a.Column, b.Column), cmp.Compare(a.Class, b.Class))
+	})
+	return nil
+}
+
+// looked reports whether an output is looked through.
+func looked(o analysis.Output, t arrow.DataType) bool {
+	switch t := t.(type) {
+	case *arrow.StringType:
+		return o.Form != release.Token && o.Form != release.Constant
+	case *arrow.Int64Type, *arrow.Uint64Type:
+		return o.Form != release.Aggregate && o.Form != release.Constant
+	case *arrow.Decimal128Type:
+		return t.Scale == 0 && o.Form != release.Aggregate && o.Form != release.Constant
+	}
+	return false
+}
+
+// header is what an output is called: its name, and the name and title of the
+// column it is made of, if it is one.
+func (l *leaving) header(o analysis.Output) string {
+	if len(o.Lineage) != 1 {
+		return o.Name
+	}
+	ref := o.Lineage[0]
+	for _, c := range l.catalog.datasets[ref.Table].Spec.Columns {
+		if c.Name == ref.Column {
+			return o.Name + " " + c.Name + " " + c.Title
+		}
+	}
+	return o.Name
+}
+
+// permits reports whether an output may hold identifiers of a class: if one of the
+// columns it is made of is granted in the clear, is under the level from which
+// columns are protected, and was seen to hold the class when it was loaded, so
+// that who sets its level was told. Numbers of offices leave so.
+func (l *leaving) permits(o analysis.Output, class detect.Class) (bool, error) {
+	for _, ref := range o.Lineage {
+		d := l.catalog.datasets[ref.Table]
+		col := slices.IndexFunc(d.Spec.Columns, func(c registry.Column) bool { return c.Name == ref.Column })
+		open := slices.ContainsFunc(l.catalog.grants[ref.Table].Spec.Columns, func(c registry.GrantColumn) bool {
+			return c.Name == ref.Column && analysis.Mode(c.Mode) == analysis.Clear
+		})
+		if col < 0 || !open || d.Spec.Columns[col].Level < 1 || d.Spec.Columns[col].Level >= l.pack.LevelThreshold {
+			continue
+		}
+		stats, err := l.engine.store.Stats(d.Spec.Zone, d.Name, d.Data.Version)
+		if err != nil {
+			return false, l.engine.storeError(err)
+		}
+		if c, ok := stats.Column(ref.Column); ok && c.Shows(class) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// facts are the findings as policy takes them; not nil, since they were looked for.
+func (l *leaving) facts() []policy.Identifier {
+	out := []policy.Identifier{}
+	for _, i := range l.identifiers {
+		out = append(out, policy.Identifier(i))
+	}
+	return out
+}
+
+// identified adds what was found to the event of a blocked output: columns and
+// classes, or how many of them if an entry has no room.
+func identified(e registry.Event, facts *OutputFacts) registry.Event {
+	var names []string
+	if facts != nil {
+		for _, i := range facts.Identifiers {
+			names = append(names, i.Column+" "+i.Class)
+		}
+	}
+	return listed(e, "identifiers", names)
+}
