@@ -65,18 +65,20 @@ type Result struct {
 	Rows        int64   `json:"rows"`
 	Bytes       int64   `json:"bytes"` // of values, without offsets
 	Median      float64 `json:"median_ns"`
-	Min         float64 `json:"min_ns"`         // the fastest round; both for the whole column
-	Spread      float64 `json:"spread_percent"` // the middle half of the rounds, in percent of their median
-	Rounds      int     `json:"rounds"`
-	Ran         float64 `json:"ran"`       // part of the wall's time that the threads had a processor
-	OfMemcpy    float64 `json:"of_memcpy"` // speed, as a part of that of a copy
-	Memcpy      float64 `json:"memcpy_ns"`
-	Cipher      string  `json:"cipher,omitempty"` // of the floor
-	Blocks      int64   `json:"blocks,omitempty"`
-	OverFloor   float64 `json:"over_floor,omitempty"` // time, as a multiple of that of the blocks alone
-	Allocs      float64 `json:"allocs_per_batch"`
-	Misfits     int64   `json:"misfits"`
-	Digest      string  `json:"digest"` // of the masked column, value by value
+	Min         float64 `json:"min_ns"` // the fastest round; both for the whole column
+	// Spread is the larger of two distances, in percent of the median: that of the
+	// quartiles of all rounds, and that of the medians of the visits.
+	Spread    float64 `json:"spread_percent"`
+	Rounds    int     `json:"rounds"`
+	Ran       float64 `json:"ran"`       // part of the wall's time that the threads had a processor
+	OfMemcpy  float64 `json:"of_memcpy"` // speed, as a part of that of a copy
+	Memcpy    float64 `json:"memcpy_ns"`
+	Cipher    string  `json:"cipher,omitempty"` // of the floor
+	Blocks    int64   `json:"blocks,omitempty"`
+	OverFloor float64 `json:"over_floor,omitempty"` // time, as a multiple of that of the blocks alone
+	Allocs    float64 `json:"allocs_per_batch"`
+	Misfits   int64   `json:"misfits"`
+	Digest    string  `json:"digest"` // of the masked column, value by value
 }
 
 // RowsPerSecond is of the median round.
@@ -127,8 +129,8 @@ type Target struct {
 	Met  bool   `json:"met"`
 }
 
-// visits is how often each technique is returned to, so that a change of the
-// machine's pace shows in the spread; leastRounds is how many rounds a visit has.
+// visits is how often each technique is returned to, all others between, so that
+// a change of the machine's pace shows in the spread; a visit has so many rounds.
 const visits, leastRounds, mostRounds = 3, 3, 40
 
 // Run measures what the options say. It returns an error wrapping ErrOptions if
@@ -140,65 +142,44 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	if err != nil {
 		return report, err
 	}
-	if err := tables[0].fill(); err != nil { // only then is known how many rows a file has
-		return report, err
-	}
-	all := 0
+	var all []*measurement
 	for _, t := range tables {
-		for _, c := range t.columns {
-			all += len(o.cases(c)) * len(c.variants()) * len(threads(t.rows))
-		}
-	}
-	if all == 0 {
-		return report, fmt.Errorf("maskbench: %w: no technique of those kinds takes the column", ErrOptions)
-	}
-	clock := budget{left: o.Time, visits: all * visits}
-	for i, t := range tables {
-		if i > 0 {
-			if err := t.fill(); err != nil {
-				return report, err
-			}
+		if err := t.fill(); err != nil {
+			return report, err
 		}
 		for _, c := range t.columns {
-			bs, err := o.prepare(c)
+			some, err := o.prepare(c)
 			if err != nil {
 				return report, err
 			}
-			for range visits {
-				for _, b := range bs {
-					if err := ctx.Err(); err != nil {
-						return report, err
-					}
-					if o.Progress != nil {
-						o.Progress(Progress{b.result.Name(), all*visits - clock.visits, all * visits, clock.left})
-					}
-					if err := clock.spend(b.visit); err != nil {
-						return report, err
-					}
-				}
-			}
-			for _, b := range bs {
-				report.Results = append(report.Results, b.finish())
-			}
-			c.values = nil // some 10 to 100 MB
+			all = append(all, some...)
 		}
+	}
+	if len(all) == 0 {
+		return report, fmt.Errorf("maskbench: %w: no technique of those kinds takes the column", ErrOptions)
+	}
+	left, done := o.Time, 0
+	for range visits {
+		for _, m := range all {
+			if err := ctx.Err(); err != nil {
+				return report, err
+			}
+			if o.Progress != nil {
+				o.Progress(Progress{m.result.Name(), done, visits * len(all), left})
+			}
+			start := time.Now()
+			if err := m.visit(left / time.Duration(visits*len(all)-done)); err != nil {
+				return report, err
+			}
+			left = max(0, left-time.Since(start)) // what one leaves the others get
+			done++
+		}
+	}
+	for _, m := range all {
+		report.Results = append(report.Results, m.finish())
 	}
 	report.Elapsed = time.Since(report.Began).Round(time.Millisecond)
 	return report, sameMasks(report.Results)
-}
-
-// budget shares time among visits; what one leaves the others get.
-type budget struct {
-	left   time.Duration
-	visits int
-}
-
-func (b *budget) spend(visit func(time.Duration) error) error {
-	start := time.Now()
-	err := visit(b.left / time.Duration(b.visits))
-	b.left = max(0, b.left-time.Since(start))
-	b.visits--
-	return err
 }
 
 // sameMasks returns an error if any two results that differ in threads alone

@@ -33,7 +33,7 @@ type measurement struct {
 	bytes    [][]byte // of the values of each batch
 	times    [3][]float64
 	ran      []float64 // see Result.Ran
-	visits   int
+	medians  []float64 // of the mask, by visit
 }
 
 const maskWay, copyWay, floorWay = 0, 1, 2
@@ -140,10 +140,11 @@ func (m *measurement) visit(share time.Duration) error {
 			break
 		}
 	}
-	if m.visits++; m.visits == visits {
-		return m.keep(mem)
+	m.medians = append(m.medians, median(m.times[maskWay][before:]))
+	if len(m.medians) < visits {
+		return nil
 	}
-	return nil
+	return m.keep(mem)
 }
 
 // keep masks once more, and keeps what is not time.
@@ -242,6 +243,7 @@ func (mem *space) release() {
 func (m *measurement) finish() Result {
 	r, mask := m.result, m.times[maskWay]
 	r.Rounds, r.Median, r.Min, r.Spread = len(mask), median(mask), slices.Min(mask), spread(mask)
+	r.Spread = max(r.Spread, 100*(slices.Max(m.medians)-slices.Min(m.medians))/r.Median)
 	r.Ran = min(1, median(m.ran))
 	r.Memcpy = median(m.times[copyWay])
 	r.OfMemcpy = median(ratios(m.times[copyWay], mask))
