@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"zonebox/masking/detect"
 	"zonebox/masking/ff1"
 )
 
@@ -76,6 +77,9 @@ type work struct {
 
 	enciphered ff1.Column
 	fits       [blockRows]bool
+
+	hits   []detect.Hit
+	hidden [2][]byte
 }
 
 var workPool = sync.Pool{New: func() any { return new(work) }}
@@ -84,6 +88,9 @@ var workPool = sync.Pool{New: func() any { return new(work) }}
 func (w *work) done() {
 	if cap(w.data) > 1<<20 {
 		w.data = nil
+	}
+	if cap(w.hidden[0]) > 1<<20 || cap(w.hits) > 1<<14 {
+		w.hits, w.hidden = nil, [2][]byte{}
 	}
 	workPool.Put(w)
 }

@@ -54,6 +54,8 @@ var specimens = []struct {
 			{Kind: "identifier", Field: "resident_id", FirstYear: 1900, LastYear: 2030}, {Kind: "identifier", Field: "resident_id", FirstYear: 1900, LastYear: 2030, Keep: []string{"region", "sex"}},
 			{Kind: "identifier", Field: "mobile"}, {Kind: "identifier", Field: "mobile", Keep: []string{"prefix"}, Cipher: "sm4"},
 			{Kind: "identifier", Field: "card"}, {Kind: "identifier", Field: "social_credit"}}, ""},
+	{"string", `["患者张三,电话13812345678,主诉头痛三天。", "请发邮件至 zhang.san@example.com", "11010519491231002X", "血压 120/80", "", null]`,
+		[]masking.Recipe{{Kind: "free_text"}, {Kind: "free_text", Classes: []string{"mobile", "email"}}}, ""},
 	{"int64", `[0, -1, 9, 1000, null, 9223372036854775807]`, []masking.Recipe{{Kind: "top_bottom", High: new(9.0)}, {Kind: "noise", Spread: 5}, {Kind: "shuffle"}}, ""},
 	{"float64", `[0, -0.5, 9.99, null, 1e300]`, []masking.Recipe{{Kind: "top_bottom", Low: new(0.0)}, {Kind: "noise", Spread: 0.5}}, ""},
 	{"decimal(10,2)", `["1.50", "-0.05", null, "99999999.99"]`, []masking.Recipe{{Kind: "top_bottom", Low: new(0.0)}, {Kind: "noise", Spread: 0.05}}, ""},

@@ -75,6 +75,8 @@ func (r Recipe) compile(t arrow.DataType, k Keys) (maker, error) {
 		}
 		tokens, err := newTokens(k, t)
 		return maker{text: tokens.bind}, err
+	case "free_text":
+		return maker{text: bytewise(newFreeText(r.Classes).mask)}, nil
 	case "ff1":
 		encrypt, err := newFF1(r, k, t)
 		return maker{text: bytewise(encrypt.mask)}, err

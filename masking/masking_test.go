@@ -329,6 +329,7 @@ func TestRecipesPrintAsCataloguesSpellThem(t *testing.T) {
 		`ff1("digits")`:    {Kind: "ff1", Alphabet: "digits"},
 		`ff1("01",sm4)`:    {Kind: "ff1", Alphabet: "01", Cipher: "sm4"},
 		"identifier(card)": {Kind: "identifier", Field: "card"},
+		"free_text":        {Kind: "free_text"}, "free_text(mobile email)": {Kind: "free_text", Classes: []string{"mobile", "email"}},
 		"identifier(resident_id,keep region sex,1900-2030,sm4)": {Kind: "identifier", Field: "resident_id", Keep: []string{"region", "sex"}, FirstYear: 1900, LastYear: 2030, Cipher: "sm4"},
 		"date(month)": {Kind: "date", Part: "month"},
 		"number(10)":  {Kind: "number", Width: 10},

@@ -39,6 +39,7 @@ type Recipe struct {
 	Keep      []string          `json:"keep,omitempty"`       // identifier: parts that stay
 	FirstYear int               `json:"first_year,omitempty"` // identifier: of birth, for a resident_id
 	LastYear  int               `json:"last_year,omitempty"`
+	Classes   []string          `json:"classes,omitempty"` // free_text: what is looked for; all if none is named
 }
 
 // Kinds returns the kinds of recipes, sorted.
@@ -114,6 +115,9 @@ func (r Recipe) problem(t arrow.DataType) string {
 	case "ff1":
 		rest.Alphabet, rest.Cipher = "", ""
 		problem = ff1Problem(r, t)
+	case "free_text":
+		rest.Classes = nil
+		problem = freeTextProblem(r.Classes, t)
 	case "identifier":
 		rest.Field, rest.Keep, rest.Cipher, rest.FirstYear, rest.LastYear = "", nil, "", 0, 0
 		problem = identifierProblem(r, t)
@@ -170,6 +174,10 @@ func (r Recipe) String() string {
 		return "shift(" + strconv.Itoa(r.Days) + ")"
 	case "noise":
 		return "noise(" + number(r.Spread) + ")"
+	case "free_text":
+		if len(r.Classes) > 0 {
+			return "free_text(" + strings.Join(r.Classes, " ") + ")"
+		}
 	case "ff1":
 		return fmt.Sprintf("ff1(%q%s)", r.Alphabet, r.by())
 	case "identifier":

@@ -620,7 +620,7 @@ func TestRecipesThatHideNothingForGoodAreNotGranted(t *testing.T) {
 	w.must("paul", visits())
 	w.clock.tick()
 	for _, recipe := range []map[string]any{
-		{"kind": "ff1"}, {"kind": "encrypt"}, {"kind": "identifier"}, {"kind": "shuffle"},
+		{"kind": "ff1"}, {"kind": "encrypt"}, {"kind": "identifier"}, {"kind": "shuffle"}, {"kind": "free_text"},
 		{"kind": "top_bottom", "low": 0}, {"kind": "shift"}, {"kind": "shift", "days": 0}, {"kind": "shift", "days": 3654},
 		{"kind": "noise"}, {"kind": "noise", "spread": 0}, {"kind": "noise", "spread": -1}, {"kind": "noise", "spread": 5, "days": 5},
 	} {

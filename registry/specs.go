@@ -282,7 +282,8 @@ type Pattern struct {
 // Recipe is a masking recipe as documents spell it. Its kinds are those that
 // hide a value for good and give text or nothing, and those that move it by a
 // draw of its entity (shift, noise): what leaves real values in their places or
-// in others (top_bottom, shuffle) or could be undone has no place in a grant.
+// in others (top_bottom, shuffle, free_text) or could be undone (ff1, identifier) has
+// no place in a grant.
 // The schema holds the list. How far a draw must move a value, nobody can tell
 // who does not know the data: that is for those who sign the grant.
 type Recipe struct {

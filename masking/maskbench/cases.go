@@ -53,6 +53,7 @@ var techniques = []technique{
 	{masking.Recipe{Kind: "identifier", Field: "resident_id", FirstYear: 1900, LastYear: 2030, Cipher: "sm4"}, []string{"id_number"}, ""},
 	{masking.Recipe{Kind: "identifier", Field: "card"}, []string{bankCard}, ""},
 	{masking.Recipe{Kind: "identifier", Field: "social_credit"}, []string{"uscc"}, ""},
+	{masking.Recipe{Kind: "free_text"}, []string{"address"}, ""},
 	{masking.Recipe{Kind: "shuffle"}, []string{"phone", "income"}, ""},
 	{masking.Recipe{Kind: "number", Width: 10}, []string{"employees", "revenue", "income"}, ""},
 	{masking.Recipe{Kind: "top_bottom", High: new(500.0)}, []string{"employees", "revenue", "income"}, ""},

@@ -27,7 +27,7 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 // chinese is what kinds and invented columns are called.
 var chinese = map[string]string{
 	"redact": "整体遮盖", "fixed": "固定替换", "nullify": "置空", "partial": "部分遮盖", "pattern": "按式遮盖", "display": "展示遮盖", "map": "对照替换",
-	"region": "区划概化", "geohash": "地理网格", "token": "令牌", "ff1": "保留格式加密", "identifier": "证件号变换", "shuffle": "置换", "number": "分箱", "top_bottom": "截尾", "noise": "加噪",
+	"region": "区划概化", "geohash": "地理网格", "token": "令牌", "ff1": "保留格式加密", "identifier": "证件号变换", "free_text": "文中遮盖", "shuffle": "置换", "number": "分箱", "top_bottom": "截尾", "noise": "加噪",
 	"date": "日期概化", "shift": "日期偏移",
 	"phone": "手机号", "id_number": "身份证号", "name": "姓名", "address": "地址", "district": "行政区划", "birth_date": "出生日期", "income": "收入",
 	position: "经纬度", bankCard: "银行卡号", "uscc": "统一社会信用代码", "employees": "从业人数", "revenue": "营业收入", "board_time": "上车时间",

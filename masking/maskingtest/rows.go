@@ -126,6 +126,13 @@ func misfits(t *testing.T, s Subject) {
 	for i := range arr.Len() {
 		switch {
 		case arr.IsNull(i) || s.Total:
+		case s.Misfit != nil:
+			if s.Misfit(arr.ValueStr(i)) {
+				found++
+				if out.ValueStr(i) != masking.Redacted {
+					t.Errorf("%q, outside the shape, became %q", arr.ValueStr(i), out.ValueStr(i))
+				}
+			}
 		case s.Recipe.Typed() && out.IsNull(i), !s.Recipe.Typed() && out.ValueStr(i) == masking.Redacted:
 			found++
 		}

@@ -8,6 +8,7 @@ import (
 
 	"zonebox/masking"
 	"zonebox/masking/china"
+	"zonebox/masking/detect"
 )
 
 // A Sample is a recipe and what the suite has to know of it.
@@ -21,6 +22,9 @@ type Sample struct {
 	Whole bool
 	// Total recipes have no values outside their shape.
 	Total bool
+	// Misfit tells the texts outside the shape, where a mask may be Redacted for
+	// another reason. Nil for all others.
+	Misfit func(v string) bool
 	// Shows reports whether mask, which is not Redacted, is a form that the text
 	// v may be shown in. It is written apart from the kernels. Nil for recipes
 	// that no text column takes.
@@ -45,6 +49,8 @@ var Samples = []Sample{
 	identifier("resident_id", "", resident, "sex"), identifier("resident_id", "sm4", resident, "region"),
 	identifier("social_credit", "", credit), identifier("mobile", "", china.Mobile[string]), identifier("mobile", "sm4", china.Mobile[string], "prefix"),
 	identifier("card", "", china.Luhn[string], "issuer"),
+
+	freeText(), freeText("mobile", "email"), freeText("person_name"),
 
 	partial(1, 0), partial(0, 1), partial(3, 4), partial(6, 4), partial(8, 8), partial(9, 0), partial(16, 16),
 	pattern(`###****####`), pattern(`+86 ###0000####`), pattern(`###0000####`), pattern(`@*`), pattern(`?**`), pattern(`AA#0-0`), pattern(`\#0##`),
@@ -103,6 +109,52 @@ func identifier(field, cipher string, valid func(string) bool, keep ...string) S
 	return Sample{Recipe: r, Keyed: true, Shows: func(v, mask string) bool {
 		return len(v) == len(mask) && valid(v) && valid(mask)
 	}}
+}
+
+// freeText allows parts of a text replaced by four stars, the rest as it is, and
+// nothing in the result that a scanner finds at a score of 25.
+func freeText(classes ...string) Sample {
+	var set detect.Set
+	for _, name := range classes {
+		var c detect.Class
+		if err := c.UnmarshalText([]byte(name)); err != nil {
+			panic("maskingtest: " + err.Error())
+		}
+		set |= detect.Of(c)
+	}
+	scanner := detect.New(detect.Options{Classes: set, Threshold: 25})
+	return Sample{Recipe: masking.Recipe{Kind: "free_text", Classes: classes},
+		Misfit: func(v string) bool { return !utf8.ValidString(v) },
+		Shows: func(v, mask string) bool {
+			return utf8.ValidString(v) && replaced(v, mask) && len(scanner.ScanString(nil, mask)) == 0
+		}}
+}
+
+// replaced reports whether mask is v with parts of it replaced by four stars each.
+// v may have stars of its own, so all ways to read the mask are gone.
+func replaced(v, mask string) bool {
+	var reach [5][]bool // by how much of mask, modulo 5: how much of v it can stand for
+	for j := range reach {
+		reach[j] = make([]bool, len(v)+1)
+	}
+	reach[0][0] = true
+	for j := range len(mask) {
+		now, next, after := reach[j%5], reach[(j+1)%5], reach[(j+4)%5]
+		hidden := strings.HasPrefix(mask[j:], "****")
+		before := false // some shorter part of v is reached
+		for i := range now {
+			after[i] = after[i] || hidden && before
+			if !now[i] {
+				continue
+			}
+			before = true
+			if i < len(v) && v[i] == mask[j] {
+				next[i+1] = true
+			}
+		}
+		clear(now)
+	}
+	return reach[len(mask)%5][len(v)]
 }
 
 func resident(v string) bool {
