@@ -20,7 +20,9 @@
 // must hold on the masked output. Null positions are visible. Recipes that keep
 // the type of their column (see Recipe.Typed) give numbers that look measured:
 // some of them are (top_bottom, shuffle), and no license may name those; noise
-// may draw 0 for an entity.
+// may draw 0 for an entity. Nor may one name the reversible kinds (see
+// Recipe.Reversible), which whoever has the key undoes, or free_text, which hides
+// what a detector finds and no more.
 package masking
 
 import "errors"
