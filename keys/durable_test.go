@@ -88,6 +88,28 @@ func TestAChangeIsDurableOnceItIsSaid(t *testing.T) {
 	}
 }
 
+// With a server nothing is overwritten; that the file is gone is durable all the
+// same.
+func TestADestructionAtTheServerIsDurable(t *testing.T) {
+	f := must(keys.Create(filepath.Join(t.TempDir(), "keys"), must(keys.Vault(keystest.NewTransit(t).Config()))(t)))(t)
+	defer f.Close()
+	if err := f.CreateZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	var gone bool
+	defer keys.OnSync(func(path string) error {
+		_, err := os.Lstat(filepath.Join(path, "a.key"))
+		gone = filepath.Base(path) == "zones" && errors.Is(err, os.ErrNotExist)
+		return nil
+	})()
+	if err := f.DestroyZone("a"); err != nil {
+		t.Fatal(err)
+	}
+	if !gone {
+		t.Error("nothing made the end of the file durable")
+	}
+}
+
 func TestANewFolderIsDurable(t *testing.T) {
 	parent := t.TempDir()
 	var last string
