@@ -154,18 +154,36 @@ func (e *Engine) identify() error {
 // keysOutside refuses a key folder inside the domain folder: a copy of the
 // domain must not carry its keys.
 func keysOutside(cfg Config) error {
-	domain, err := filepath.Abs(cfg.Domain)
+	domain, err := resolved(cfg.Domain)
 	if err != nil {
 		return fmt.Errorf("query: domain folder: %w", err)
 	}
-	keys, err := filepath.Abs(cfg.Keys)
+	keys, err := resolved(cfg.Keys)
 	if err != nil {
 		return fmt.Errorf("query: key folder: %w", err)
 	}
-	if rel, err := filepath.Rel(domain, keys); err == nil && rel != ".." && !strings.HasPrefix(rel, "../") {
+	if rel, err := filepath.Rel(domain, keys); err != nil || rel != ".." && !strings.HasPrefix(rel, "../") {
 		return fmt.Errorf("query: key folder %s lies inside the domain folder", cfg.Keys)
 	}
 	return nil
+}
+
+// resolved returns the absolute path without links, as far as there is something
+// at it already.
+func resolved(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return real, err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return "", errors.New("a link that leads nowhere")
+	}
+	parent, err := resolved(filepath.Dir(path))
+	return filepath.Join(parent, filepath.Base(path)), err
 }
 
 // openAudit opens the audit log of a domain under the key of its provider.
