@@ -22,7 +22,7 @@ const rootFormat = "zonebox-keys-1"
 type passphrase struct{ text []byte }
 
 // Passphrase returns the KeyProvider whose key is derived from text with Argon2id
-// (RFC 9106). It keeps text, wraps the root of a folder alone and can destroy
+// (RFC 9106). It keeps text, which an open Folder does not, wraps the root of a folder alone and can destroy
 // nothing: a copy of the folder opens for whoever knows text.
 func Passphrase(text []byte) KeyProvider { return passphrase{text} }
 

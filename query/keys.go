@@ -48,8 +48,9 @@ type KeyView struct {
 	Certificate string     `json:"certificate"`
 }
 
-// KeyOrder names a key to rotate or destroy: the purpose is zone-data or
-// zone-tokens. Version 0 is all versions.
+// KeyOrder names a key to rotate, of the purpose zone-data, zone-tokens or
+// release-sign, which is of no zone; or one to destroy, of the purpose zone-data.
+// Version 0 is all versions.
 type KeyOrder struct {
 	Purpose string `json:"purpose,omitempty"`
 	Zone    string `json:"zone"`

@@ -186,13 +186,14 @@ func (a *app) keysDestroyCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "destroy --zone ZONE [--version N] --confirm ZONE",
 		Short: a.say("销毁专区的全部密钥或一个旧版本,不可恢复", "destroy the keys of a zone, or an earlier version, for good"),
-		Long: a.say(`不带 --version:销毁专区全部密钥,其数据永不可读。专区须已暂停、没有有效协议,
+		Long: a.say(`不带 --version:销毁专区全部密钥,其数据永不可读。专区须已暂停、协议均已终止,
 并由市数据主管部门或专区监管部门中非暂停者本人执行。
 带 --version:销毁旧版本,须没有现行数据由其加密。
 口令密钥目录的旧副本仍含被销毁的密钥;由 Vault 保管时旧副本亦不可读。`,
 			`Without --version: every key of the zone, whose data can never be read again. The
-zone must be suspended, without an active license, and whoever gives the order is
-of the city authority or the zone's regulator and not the one who suspended it.
+zone must be suspended and each of its licenses terminated, and whoever gives the
+order is of the city authority or the zone's regulator and not the one who
+suspended it.
 With --version: an earlier version, which no current data are wrapped by.
 An older copy of a passphrase folder still holds what was destroyed; with Vault it
 does not open.`),

@@ -45,6 +45,7 @@ func (a *app) serveCmd() *cobra.Command {
 			limits.ZoneMemory <<= 20
 			cfg.Limits = limits
 			g, err := startGate(c.Context(), a.gateSocket(), cfg)
+			clear(cfg.Passphrase)
 			if err != nil {
 				return err
 			}

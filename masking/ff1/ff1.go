@@ -14,8 +14,9 @@
 // a format-preserving mode: it is a mask, not the storage encryption that
 // GB/T 39786 asks for.
 //
-// Time depends on lengths and, by cycle walking, on the ciphertext, which is not
-// secret. Blocks are enciphered in constant time where lanes.Cipher says so; the
+// Time depends on lengths and, by cycle walking, on how often a number was
+// enciphered, which without the key tells of two numbers no more than that they
+// may be equal. Blocks are enciphered in constant time where lanes.Cipher says so; the
 // arithmetic on halves has no branch and no table that depends on more than a
 // carry, but is not held to constant time, nor is looking up letters.
 package ff1

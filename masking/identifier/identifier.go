@@ -1,7 +1,9 @@
 // Package identifier enciphers the identifiers of China into valid ones of the
 // same kind: resident identity numbers, unified social credit codes, mobile
-// numbers and bank card numbers. What comes out passes every check that what went
-// in passed, and whoever holds the key gets that back.
+// numbers and bank card numbers. What comes out passes every check that this
+// package made of what went in: form, checksums, dates and listed regions, and not
+// whether a prefix of mobile numbers or an issuer of cards was ever given out.
+// Whoever holds the key gets back what went in, its x as X.
 //
 // A kind numbers its valid values without gaps, from 0 on; the number is
 // enciphered among them by ff1.Permutation, and the value with the new number

@@ -1,8 +1,8 @@
 // Package lanes enciphers many independent blocks in one call: AES with 128,
 // 192 or 256 bit keys, and SM4 (GB/T 32907-2016). Masking works on columns, and
 // a processor that holds 8 to 32 blocks in flight is five to thirty times as fast
-// as one that waits for each; so everything keyed in masking is built on
-// Cipher.Blocks and on nothing else.
+// as one that waits for each; so every block cipher in masking is called by
+// Cipher.Blocks and by nothing else.
 //
 // What computes the blocks is chosen when the program starts:
 //
