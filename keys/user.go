@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 
 	"github.com/tink-crypto/tink-go/v2/hybrid"
@@ -139,9 +138,3 @@ func (u *User) RecipientKey() string { return u.published }
 
 // String returns the name; the key never prints.
 func (u *User) String() string { return u.name }
-
-// GoString returns the name; the key never prints.
-func (u *User) GoString() string { return fmt.Sprintf("keys.User(%q)", u.name) }
-
-// LogValue returns the name; the key never reaches a log.
-func (u *User) LogValue() slog.Value { return slog.StringValue(u.name) }
