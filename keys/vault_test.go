@@ -397,6 +397,63 @@ func TestCredentialsComeFromAPrivateFileOrTheEnvironment(t *testing.T) {
 	wantErr(t, "a wrong role", err, keys.ErrForbidden)
 }
 
+// Credentials that are not to be had, as while an agent renews them, mean that the
+// server was not asked: no key has ended.
+func TestCredentialsThatAreGoneEndNoKey(t *testing.T) {
+	for name, c := range map[string]struct {
+		config func(*keystest.Transit) keys.VaultConfig
+		file   func(keys.VaultConfig) string
+	}{
+		"token":     {(*keystest.Transit).Config, func(c keys.VaultConfig) string { return c.TokenFile }},
+		"role id":   {(*keystest.Transit).AppRole, func(c keys.VaultConfig) string { return c.RoleIDFile }},
+		"secret id": {(*keystest.Transit).AppRole, func(c keys.VaultConfig) string { return c.SecretIDFile }},
+	} {
+		s := keystest.NewTransit(t)
+		config := c.config(s)
+		dir := filepath.Join(t.TempDir(), "keys")
+		f := must(keys.Create(dir, must(keys.Vault(config))(t)))(t)
+		if err := f.CreateZone("a"); err != nil {
+			t.Fatal(err)
+		}
+		wrapped := must(f.Wrap("a", []byte("dek"), nil))(t)
+		at := time.Now().Add(time.Hour)
+		keys.SetNow(f, func() time.Time { return at })
+		s.Revoke()
+		text := must(os.ReadFile(c.file(config)))(t)
+		for what, spoil := range map[string]func() error{
+			"gone":           func() error { return os.Remove(c.file(config)) },
+			"open to others": func() error { return os.Chmod(c.file(config), 0o644) },
+			"empty":          func() error { return os.WriteFile(c.file(config), nil, 0o600) },
+		} {
+			os.Chmod(c.file(config), 0o600)
+			if err := spoil(); err != nil {
+				t.Fatal(err)
+			}
+			_, err := f.Unwrap("a", wrapped, nil)
+			wantErr(t, name+" "+what+": Unwrap", err, keys.ErrForbidden)
+			_, err = f.Inventory()
+			wantErr(t, name+" "+what+": Inventory", err, keys.ErrForbidden)
+			if _, err := os.Stat(filepath.Join(dir, "zones", "a.key")); err != nil {
+				t.Error(err)
+			}
+			if err := os.WriteFile(c.file(config), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Remove(c.file(config)); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, name+": DestroyZone", f.DestroyZone("a"), keys.ErrForbidden)
+		if n := len(s.Keys()); n != 2 {
+			t.Errorf("%s: the server has %d keys, want 2", name, n)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "zones", "a.key")); err != nil {
+			t.Errorf("%s: DestroyZone without credentials: %v", name, err)
+		}
+		f.Close()
+	}
+}
+
 // The certificate of the server is verified, and nothing secret goes over a line
 // that others share.
 func TestVaultIsTrustedByItsCertificateOnly(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -144,7 +145,8 @@ func (c vaultClient) getenv(name string) string {
 	return c.config.Getenv(name)
 }
 
-// credential reads a secret anew each time: an agent may have renewed it.
+// credential reads a secret anew each time: an agent may have renewed it. Without
+// it the server cannot be asked, which says nothing of any key: never ErrNoKey.
 func (c vaultClient) credential(file, variable string) (string, error) {
 	if file == "" {
 		if v := c.getenv(variable); v != "" {
@@ -153,8 +155,11 @@ func (c vaultClient) credential(file, variable string) (string, error) {
 		return "", fmt.Errorf("no %s: %w", variable, ErrForbidden)
 	}
 	data, err := readPrivate(file)
+	if errors.Is(err, ErrNoKey) {
+		return "", fmt.Errorf("no file %s: %w", filepath.Base(file), ErrForbidden)
+	}
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w: %w", ErrForbidden, err)
 	}
 	return strings.TrimSpace(string(data)), nil
 }
