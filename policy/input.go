@@ -304,12 +304,15 @@ type Output struct {
 	RawMatches    *int64 `json:"raw_matches"`
 	// Identifiers are what was surely found in leaving columns whose sources do
 	// not permit it. Nil is missing: nobody looked.
-	Identifiers  []Identifier `json:"identifiers"`
-	MinGroup     *int64       `json:"min_group,omitempty"` // so many entities or more stand behind any leaving cell; nil if no such cell
-	Recipient    string       `json:"recipient"`
-	Label        *Label       `json:"label,omitempty"`
-	SignatureKey string       `json:"signature_key"` // the key that will sign the artifact
-	WatermarkID  string       `json:"watermark_id"`
+	Identifiers []Identifier `json:"identifiers"`
+	MinGroup    *int64       `json:"min_group,omitempty"` // so many entities or more stand behind any leaving cell; nil if no such cell
+	Recipient   string       `json:"recipient"`
+	// Grade and people of the result (GB/T 42460); nil of open data, or not known.
+	EffectLevel  *int64 `json:"effect_level,omitempty"`
+	EffectK      *int64 `json:"effect_k,omitempty"`
+	Label        *Label `json:"label,omitempty"`
+	SignatureKey string `json:"signature_key"` // the key that will sign the artifact
+	WatermarkID  string `json:"watermark_id"`
 }
 
 // Identifier counts the rows of an output column that hold a class of identifiers

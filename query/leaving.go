@@ -25,6 +25,7 @@ type leaving struct {
 	*rows
 	scanner     *detect.Scanner
 	identifiers []Identifier // by column, then class
+	graded      *release.Effect
 }
 
 // certain are the classes that are looked for, of which a hit can prove itself by
@@ -81,7 +82,7 @@ func (l *leaving) inspect(record arrow.RecordBatch) error {
 	slices.SortStableFunc(l.identifiers, func(a, b Identifier) int {
 		return cmp.Or(cmp.Compare(a.Column, b.Column), cmp.Compare(a.Class, b.Class))
 	})
-	return nil
+	return l.grade(record)
 }
 
 // looked reports whether an output is looked through.

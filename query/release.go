@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"zonebox/keys"
@@ -160,6 +161,9 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 		Release: "rel" + o.id[len("run"):], Run: o.id, Zone: o.facts.Zone.Name, License: o.facts.License.Name, Scenario: o.facts.Scenario.Name,
 		Sources: o.record.Sources, Recipient: o.request.Recipient, Pack: o.pack.ID, IssuedAt: e.cfg.Now(),
 	}
+	if o.record.Facts != nil {
+		c.label.Effect = o.record.Facts.Effect
+	}
 	c.label.Template, c.label.Parameters = o.filled.shown(o.run)
 	in := e.policyFacts(policy.ActionRelease, o.facts)
 	in.Template = o.templateFacts()
@@ -274,6 +278,12 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 		"output": s.held.Digest(), "recipient": s.request.Recipient})
 	if err != nil {
 		return nil, asError(err).of(s.id)
+	}
+	if g := s.label.Effect; g != nil {
+		released.Fields["effect"] = strconv.Itoa(g.Level)
+		if !entryOf(registry.Pending{Event: released}).Fits() {
+			delete(released.Fields, "effect") // the artifact it names tells it
+		}
 	}
 	if err := writeDurable(e.artifactFile(s.id), s.artifact.Bytes()); err != nil {
 		return nil, fail("INTERNAL", err).of(s.id)

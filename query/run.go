@@ -171,7 +171,8 @@ func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.
 		},
 	}
 	for i, c := range r.Outputs {
-		plan.Columns = append(plan.Columns, release.Column{Name: c.Name, Type: r.schema[i].Type, Form: c.Form, Level: c.MaxLevel, Token: c.Form == release.Token})
+		plan.Columns = append(plan.Columns, release.Column{Name: c.Name, Type: r.schema[i].Type, Form: c.Form, Level: c.MaxLevel,
+			Technique: r.catalog.technique(c), Token: c.Form == release.Token})
 	}
 	for _, o := range r.Order {
 		plan.Order = append(plan.Order, o.Output)
@@ -223,7 +224,7 @@ func (c *checked) finish(tx *registry.Tx, rec record) error {
 func (c *checked) describe(held *release.Held) record {
 	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(),
 		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest(),
-			Identifiers: c.found.identifiers}}
+			Identifiers: c.found.identifiers, Effect: c.effect()}}
 	// Analysis lets no column at the threshold out as it is; the forms are
 	// counted again here, and the caps and groups on the rows themselves.
 	unmasked, raw, rows := int64(0), c.raw, c.report.Rows
@@ -236,6 +237,10 @@ func (c *checked) describe(held *release.Held) record {
 		Recipient: c.request.Recipient}
 	if rec.Facts.MinGroup > 0 {
 		rec.Output.MinGroup = &rec.Facts.MinGroup
+	}
+	if e := rec.Facts.Effect; e != nil {
+		level := int64(e.Level)
+		rec.Output.EffectLevel, rec.Output.EffectK = &level, &e.K
 	}
 	for _, scan := range c.Scans {
 		d := c.catalog.datasets[scan.Table]

@@ -230,6 +230,8 @@ type OutputFacts struct {
 	MinGroup int64  `json:"min_group"` // so many entities or more stand behind every row; 0 if not counted
 	Digest   string `json:"digest"`
 
+	Effect *release.Effect `json:"effect,omitempty"` // nil of open data
+
 	// Identifiers were found in columns whose sources do not permit them.
 	Identifiers []Identifier `json:"identifiers,omitempty"`
 }

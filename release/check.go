@@ -102,7 +102,11 @@ func (k *kept) init() error {
 		if err != nil {
 			return err
 		}
-		k.fields = append(k.fields, arrow.Field{Name: c.Name, Type: t, Nullable: true})
+		f := arrow.Field{Name: c.Name, Type: t, Nullable: true}
+		if c.Technique != "" {
+			f.Metadata = arrow.MetadataFrom(map[string]string{techniqueKey: c.Technique})
+		}
+		k.fields = append(k.fields, f)
 		k.report.MaxLevel = max(k.report.MaxLevel, c.Level)
 	}
 	k.parts = make([][]arrow.Array, len(k.fields))

@@ -18,9 +18,10 @@ const maxLine = 1 << 20
 
 // Opened is the content of a sealed file. The caller releases it.
 type Opened struct {
-	Label  Label
-	Schema *arrow.Schema
-	Rows   []arrow.RecordBatch // none if the result has no rows
+	Label   Label
+	Columns []HeaderColumn
+	Schema  *arrow.Schema
+	Rows    []arrow.RecordBatch // none if the result has no rows
 }
 
 // Release frees the batches.
@@ -125,7 +126,7 @@ func open(file []byte, recipient *keyset.Handle, gate ed25519.PublicKey) (*Opene
 	if err != nil {
 		return nil, err
 	}
-	o := &Opened{Label: e.head.Label, Schema: schema, Rows: batches}
+	o := &Opened{Label: e.head.Label, Columns: e.head.Columns, Schema: schema, Rows: batches}
 	if !describes(e.head.Columns, schema) {
 		o.Release()
 		return nil, ErrContent
@@ -138,7 +139,7 @@ func describes(columns []HeaderColumn, schema *arrow.Schema) bool {
 		return false
 	}
 	for i, f := range schema.Fields() {
-		if columns[i] != (HeaderColumn{f.Name, f.Type.String()}) {
+		if columns[i] != columnOfField(f) {
 			return false
 		}
 	}

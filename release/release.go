@@ -135,7 +135,10 @@ type Column struct {
 	Type  string // DuckDB's name, such as VARCHAR or DECIMAL(18,2)
 	Form  string // one of Clear … Constant
 	Level int
-	Token bool // re-keyed before it leaves; set for every column of form Token
+	// Technique is how the column was masked, as its header will say; "" if it
+	// was not.
+	Technique string
+	Token     bool // re-keyed before it leaves; set for every column of form Token
 }
 
 // Hidden is one trailing column of the statement that the gate judges and

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/gowebpki/jcs"
 	"github.com/tink-crypto/tink-go/v2/hybrid"
 )
@@ -32,6 +33,10 @@ type Label struct {
 	// for a statement of the operator's own.
 	Template   string `json:"template,omitempty"`
 	Parameters string `json:"parameters,omitempty"`
+
+	// Effect is of a result of protected data; nil of others, and of those that
+	// were sealed before results were graded.
+	Effect *Effect `json:"effect,omitempty"`
 
 	Warnings []string `json:"warnings"` // of the decision, such as a lapsed pack
 	Notes    []string `json:"notes"`    // how to read and use the result
@@ -65,10 +70,33 @@ type Header struct {
 	RecipientKey string         `json:"recipient_key"` // SHA-256 of the recipient's public key, in hex
 }
 
-// HeaderColumn is the name and Arrow type of one column inside.
+// Effect grades how well a result hides the people in it (GB/T 42460) and says
+// what the grade rests on, as masking/effect found it in the rows that leave.
+type Effect struct {
+	Level     int     `json:"level"` // 1 to 4
+	Rule      string  `json:"rule"`
+	K         int64   `json:"k,omitempty"`         // people at least whom no row tells apart
+	L         int64   `json:"l,omitempty"`         // different values at least of a sensitive column among them
+	Risk      float64 `json:"risk,omitempty"`      // of naming a row, 0 to 1
+	Threshold float64 `json:"threshold,omitempty"` // the highest acceptable
+	TokenTop  float64 `json:"token_top,omitempty"` // share of the most frequent token of a column
+}
+
+// HeaderColumn is the name and Arrow type of one column inside, and the technique
+// by which it was masked (GB/T 37964), if it was.
 type HeaderColumn struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	Technique string `json:"technique,omitempty"`
+}
+
+// techniqueKey is the field metadata that carries the technique of a column.
+const techniqueKey = "technique"
+
+func columnOfField(f arrow.Field) HeaderColumn {
+	c := HeaderColumn{Name: f.Name, Type: f.Type.String()}
+	c.Technique, _ = f.Metadata.GetValue(techniqueKey)
+	return c
 }
 
 // seal is the third line of a sealed file.
@@ -131,7 +159,7 @@ func (h *Held) seal(label Label, recipient string, gate Signer) (*Artifact, erro
 	}
 	head := Header{Label: label, Columns: []HeaderColumn{}, RecipientKey: id}
 	for _, f := range h.schema.Fields() {
-		head.Columns = append(head.Columns, HeaderColumn{f.Name, f.Type.String()})
+		head.Columns = append(head.Columns, columnOfField(f))
 	}
 	header, err := canonical(head)
 	if err != nil {

@@ -244,6 +244,7 @@ func (a *app) open(file []byte, output string) error {
 		return err
 	}
 	a.printLabel(content.Label)
+	a.printTechniques(content.Columns)
 	return nil
 }
 
@@ -254,6 +255,7 @@ func (a *app) printLabel(l release.Label) {
 	for _, s := range l.Sources {
 		fmt.Fprintf(a.stderr, a.say("来源: %s(%s),版本 %s,获取日期 %s\n", "source: %s (%s), version %s, acquired %s\n"), s.Dataset, s.Provider, s.Version, s.Acquired)
 	}
+	a.printEffect(a.stderr, l.Effect)
 	for _, w := range l.Warnings {
 		fmt.Fprintf(a.stderr, a.say("提示: %s\n", "warning: %s\n"), w)
 	}

@@ -83,6 +83,7 @@ func (a *app) reviewShowCmd() *cobra.Command {
 				if k := d.Output.MinGroup; k > 0 {
 					fmt.Fprintf(a.stdout, a.say("每行不少于 %d 个主体\n", "at least %d entities behind every row\n"), k)
 				}
+				a.printEffect(a.stdout, d.Output.Effect)
 				for _, i := range d.Output.Identifiers {
 					fmt.Fprintf(a.stdout, a.say("来源未许可: 列 %s 有 %d 行含%s\n", "not permitted by its source: column %s has %d rows with a %s\n"), printable(i.Column), i.Rows, a.classTitle(i.Class))
 				}

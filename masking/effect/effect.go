@@ -50,6 +50,9 @@ type Options struct {
 	// Aggregate says that each row is a statistic over a group of people and
 	// none is about one. The caller knows: the statement says so, not the rows.
 	Aggregate bool
+	// RowsEach is the most rows that one person has in the record; 0 is 1. A class
+	// of K rows then holds K/RowsEach people at least.
+	RowsEach int64
 }
 
 // A Rule is why a grade was given.
@@ -71,6 +74,10 @@ type Assessment struct {
 	Level     int
 	Rule      Rule
 	Threshold float64
+	// People is how many there are at least in the smallest class, 0 without
+	// rows, and Risk is 1/People, 0 without rows.
+	People    int64
+	Risk      float64
 	Anonymity Anonymity
 	Diversity []Diversity // in the order of Columns.Sensitive
 	Tokens    []Spread    // in the order of Columns.Tokens
@@ -94,6 +101,10 @@ func Assess(record arrow.RecordBatch, c Columns, o Options) (Assessment, error) 
 		return Assessment{}, err
 	}
 	a.Anonymity = p.Anonymity()
+	if a.Anonymity.K > 0 {
+		a.People = 1 + (a.Anonymity.K-1)/max(1, o.RowsEach)
+		a.Risk = 1 / float64(a.People)
+	}
 	for _, i := range c.Sensitive {
 		values, err := columnCodes(record, i)
 		if err != nil {
@@ -120,7 +131,7 @@ func Assess(record arrow.RecordBatch, c Columns, o Options) (Assessment, error) 
 		a.Level, a.Rule = 1, DirectPresent
 	case o.Aggregate:
 		a.Level, a.Rule = 4, AggregateData
-	case a.Anonymity.MaxRisk > o.Threshold:
+	case a.Risk > o.Threshold:
 		a.Level, a.Rule = 2, RiskAbove
 	default:
 		a.Level, a.Rule = 3, RiskAcceptable

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"zonebox/masking"
 	"zonebox/masking/effect"
 )
 
@@ -251,7 +252,35 @@ func TestEveryRecipeOfTodayHasATechnique(t *testing.T) {
 			t.Errorf("TechniqueOf(%s) = %v, %v, want %s", kind, got, ok, family)
 		}
 	}
+	for _, kind := range masking.Kinds() {
+		if _, ok := effect.TechniqueOf(kind); !ok {
+			t.Errorf("recipes of kind %s have no technique", kind)
+		}
+	}
 	if _, ok := effect.TechniqueOf("clear"); ok {
 		t.Error("a column as it is has a technique")
+	}
+}
+
+// A class of rows holds no more people than rows, and fewer where a person has
+// several.
+func TestSeveralRowsOfOnePersonAreOnePerson(t *testing.T) {
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	defer b.Release()
+	for range 60 {
+		b.Append("320102")
+	}
+	column := b.NewArray()
+	defer column.Release()
+	record := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "district", Type: arrow.BinaryTypes.String}}, nil), []arrow.Array{column}, 60)
+	defer record.Release()
+	for _, c := range []struct {
+		each, people int64
+		level        int
+	}{{0, 60, 3}, {1, 60, 3}, {3, 20, 3}, {4, 15, 2}, {7, 9, 2}, {59, 2, 2}, {60, 1, 2}, {math.MaxInt64, 1, 2}} {
+		a, err := effect.Assess(record, effect.Columns{Quasi: []int{0}}, effect.Options{RowsEach: c.each})
+		if err != nil || a.People != c.people || a.Level != c.level || a.Risk != 1/float64(c.people) || a.Anonymity.K != 60 {
+			t.Errorf("%d rows each: %+v (%v), want %d people and level %d", c.each, a, err, c.people, c.level)
+		}
 	}
 }

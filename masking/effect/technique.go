@@ -13,7 +13,6 @@ const (
 	Pseudonymizing Family = "假名化技术"
 	Generalizing   Family = "泛化技术"
 	Randomizing    Family = "随机化技术"
-	Synthesis      Family = "数据合成技术"
 )
 
 // A Technique is the label of a masked column.
@@ -22,37 +21,35 @@ type Technique struct {
 	Name   string // within the family
 }
 
-var techniques = map[string]Technique{
-	"nullify":  {Suppression, "局部抑制"},
-	"suppress": {Suppression, "记录抑制"},
-	"redact":   {Suppression, "屏蔽"},
-	"replace":  {Suppression, "屏蔽"},
-	"partial":  {Suppression, "屏蔽"},
-	"pattern":  {Suppression, "屏蔽"},
-	"preset":   {Suppression, "屏蔽"},
-	"text":     {Suppression, "屏蔽"},
+// String returns family and name.
+func (t Technique) String() string { return string(t.Family) + "·" + t.Name }
 
-	"token":     {Pseudonymizing, "基于密码技术的标识符派生假名创建"},
-	"hmac":      {Pseudonymizing, "基于密码技术的标识符派生假名创建"},
-	"cmac":      {Pseudonymizing, "基于密码技术的标识符派生假名创建"},
-	"ff1":       {Cryptography, "保留格式加密"},
-	"structure": {Cryptography, "保留格式加密"},
+// techniques are by the kind of recipe, aggregate of what a statement counts.
+var techniques = map[string]Technique{
+	"nullify":   {Suppression, "局部抑制"},
+	"redact":    {Suppression, "屏蔽"},
+	"fixed":     {Suppression, "屏蔽"},
+	"partial":   {Suppression, "屏蔽"},
+	"pattern":   {Suppression, "屏蔽"},
+	"display":   {Suppression, "屏蔽"},
+	"free_text": {Suppression, "屏蔽"},
+
+	"token":      {Pseudonymizing, "基于密码技术的标识符派生假名创建"},
+	"ff1":        {Cryptography, "保留格式加密"},
+	"identifier": {Cryptography, "保留格式加密"},
 
 	"date":       {Generalizing, "取整"},
 	"number":     {Generalizing, "取整"},
-	"bins":       {Generalizing, "取整"},
 	"region":     {Generalizing, "泛化编码"},
 	"geohash":    {Generalizing, "泛化编码"},
-	"mapping":    {Generalizing, "泛化编码"},
+	"map":        {Generalizing, "泛化编码"},
 	"top_bottom": {Generalizing, "顶层与底层编码"},
 
-	"date_shift": {Randomizing, "噪声添加"},
-	"noise":      {Randomizing, "噪声添加"},
-	"shuffle":    {Randomizing, "置换"},
+	"shift":   {Randomizing, "噪声添加"},
+	"noise":   {Randomizing, "噪声添加"},
+	"shuffle": {Randomizing, "置换"},
 
-	"sample":    {Statistics, "数据抽样"},
 	"aggregate": {Statistics, "数据聚合"},
-	"synthetic": {Synthesis, "数据合成"},
 }
 
 // TechniqueOf returns the label of a column masked by a recipe of the kind, and
