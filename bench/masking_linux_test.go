@@ -126,11 +126,7 @@ func summary(w io.Writer, r maskbench.Report) error {
 		if x.OverFloor > 0 {
 			floor = fmt.Sprintf("%.1f× %s", x.OverFloor, x.Cipher)
 		}
-		technique, _, digest := strings.Cut(x.Technique, " values, ")
-		if digest {
-			technique += " values)"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %.1f | %.2f | %.1f%% | %s | %.0f | %.1f%% |\n", technique, x.Column, x.RowsPerSecond()/1e6, x.GBPerSecond(), 100*x.OfMemcpy, floor, x.Allocs, x.Spread)
+		fmt.Fprintf(&b, "| %s | %s | %.1f | %.2f | %.1f%% | %s | %.0f | %.1f%% |\n", x.Short(), x.Column, x.RowsPerSecond()/1e6, x.GBPerSecond(), 100*x.OfMemcpy, floor, x.Allocs, x.Spread)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

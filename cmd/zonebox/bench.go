@@ -217,7 +217,7 @@ func (a *app) printMeasured(r maskbench.Report) {
 		if x.Layout == "dictionary" {
 			layout += a.say(" 字典", " dictionary")
 		}
-		t.AppendRow(table.Row{printable(text.Snip(x.Technique, 28, "…")), printable(x.Column), layout, x.Cardinality, x.Threads, fmt.Sprintf("%.1f", x.RowsPerSecond()/1e6), fmt.Sprintf("%.2f", x.GBPerSecond()),
+		t.AppendRow(table.Row{printable(x.Short()), printable(x.Column), layout, x.Cardinality, x.Threads, fmt.Sprintf("%.1f", x.RowsPerSecond()/1e6), fmt.Sprintf("%.2f", x.GBPerSecond()),
 			fmt.Sprintf("%.1f%%", 100*x.OfMemcpy), floor, fmt.Sprintf("%.0f", x.Allocs), x.Misfits, fmt.Sprintf("±%.1f%%", x.Spread)})
 		if x.Ran < 0.9 {
 			busy++

@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 //go:embed report.html
@@ -21,7 +20,6 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"signed":  func(v float64) string { return fmt.Sprintf("%+.1f%%", v) },
 	"short":   func(s string, n int) string { return s[:min(n, len(s))] },
 	"zh":      func(name string) string { return chinese[name] },
-	"snip":    snip,
 }).Parse(page))
 
 // chinese is what kinds and invented columns are called.
@@ -135,9 +133,9 @@ func (r Report) charts() []chart {
 			speed = &all[len(all)-1]
 		}
 		named := func(sub string, bars ...bar) group {
-			return group{Label: chinese[x.Kind], Sub: snip(sub, 27), Bars: bars}
+			return group{Label: chinese[x.Kind], Sub: snip(sub, 30), Bars: bars}
 		}
-		technique := snip(x.Technique, 18) + " " + x.Column
+		technique := snip(x.Technique, 20) + " " + x.Column
 		bars := []bar{{Width: x.GBPerSecond(), Text: digits(x.GBPerSecond()) + " · " + digits(x.RowsPerSecond()/1e6) + " M/s"}}
 		if y, ok := r.twin(x, func(y Result) bool { return plain(y) && y.Threads > 1 }); ok {
 			bars = append(bars, bar{Series: 1, Width: y.GBPerSecond(), Text: digits(y.GBPerSecond())})
@@ -218,11 +216,12 @@ func digits(v float64) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
-// snip shortens a long name of a technique.
+// snip shortens a long name of a technique in its middle: beginnings and ends
+// tell techniques apart.
 func snip(s string, most int) string {
 	r := []rune(s)
 	if len(r) <= most {
 		return s
 	}
-	return strings.TrimRight(string(r[:most-1]), " ,") + "…"
+	return string(r[:most-9]) + "…" + string(r[len(r)-8:])
 }

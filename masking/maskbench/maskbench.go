@@ -90,6 +90,9 @@ func (r Result) GBPerSecond() float64 { return float64(r.Bytes) / r.Median }
 // MemcpyGBPerSecond is of a copy of the same bytes.
 func (r Result) MemcpyGBPerSecond() float64 { return float64(r.Bytes) / r.Memcpy }
 
+// Short is the technique in 28 characters or fewer.
+func (r Result) Short() string { return snip(r.Technique, 28) }
+
 // Name names what was measured.
 func (r Result) Name() string {
 	return fmt.Sprintf("%s %s %s %s ×%d", r.Technique, r.Column, r.Layout, r.Cardinality, r.Threads)
