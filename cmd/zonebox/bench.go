@@ -207,7 +207,6 @@ func (a *app) printMeasured(r maskbench.Report) {
 		right = append(right, table.ColumnConfig{Number: i, Align: text.AlignRight, AlignHeader: text.AlignRight})
 	}
 	t.SetColumnConfigs(right)
-	busy := 0
 	for _, x := range r.Results {
 		floor := "-"
 		if x.OverFloor > 0 {
@@ -219,13 +218,10 @@ func (a *app) printMeasured(r maskbench.Report) {
 		}
 		t.AppendRow(table.Row{printable(x.Short()), printable(x.Column), layout, x.Cardinality, x.Threads, fmt.Sprintf("%.1f", x.RowsPerSecond()/1e6), fmt.Sprintf("%.2f", x.GBPerSecond()),
 			fmt.Sprintf("%.1f%%", 100*x.OfMemcpy), floor, fmt.Sprintf("%.0f", x.Allocs), x.Misfits, fmt.Sprintf("±%.1f%%", x.Spread)})
-		if x.Ran < 0.9 {
-			busy++
-		}
 	}
 	fmt.Fprintf(a.stdout, "%s\n%s · %d %s · AES %s · %s · %s · %s\n", t.Render(), r.Machine.CPU, r.Machine.Cores, a.say("核", "cores"),
 		r.Machine.AES, r.Machine.System, r.Machine.Go, r.Elapsed.Round(time.Second))
-	if busy > 0 {
+	if busy := r.Busy(); busy > 0 {
 		fmt.Fprintf(a.stdout, a.say("本机另有负载: %d 项测量中线程只占到处理器不足九成的时间 (已从时间中扣除)\n",
 			"the machine did other work: in %d results the threads had a processor for less than nine tenths of the time (left out of it)\n"), busy)
 	}

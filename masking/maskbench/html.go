@@ -187,8 +187,9 @@ func (r Report) heads() []Result {
 	return out
 }
 
-// busy is how many results were measured while the machine did other work.
-func (r Report) busy() (n int) {
+// Busy is how many results were measured while the machine did other work: their
+// threads had a processor for less than nine tenths of the time.
+func (r Report) Busy() (n int) {
 	for _, x := range r.Results {
 		if x.Ran < 0.9 {
 			n++
@@ -200,7 +201,7 @@ func (r Report) busy() (n int) {
 // WriteHTML writes the report as one page that needs nothing else.
 func (r Report) WriteHTML(w io.Writer) error {
 	return pageTemplate.Execute(w, map[string]any{
-		"Report": r, "Charts": r.charts(), "Heads": r.heads(), "Busy": r.busy(),
+		"Report": r, "Charts": r.charts(), "Heads": r.heads(), "Busy": r.Busy(),
 		"BarStart": barStart, "BarHeight": barHeight,
 	})
 }

@@ -170,18 +170,18 @@ func TestAReportIsOnePageThatFetchesNothing(t *testing.T) {
 	file := "<script>x\n" + strings.Repeat("13812345678\n", 10)
 	r := run(t, maskbench.Options{Rows: 1000, File: strings.NewReader(file), Column: "<script>x", Type: "string"})
 	r.Compared = []maskbench.Change{{Name: "c", Verdict: maskbench.Slower}}
-	r.Beside = []maskbench.Beside{{Task: "b"}}
+	r.Beside = []maskbench.Beside{{Task: "b", Allocs: new(43.25)}}
 	r.Targets = []maskbench.Target{{What: "t"}}
 	var page strings.Builder
 	if err := r.WriteHTML(&page); err != nil {
 		t.Fatal(err)
 	}
-	for _, never := range []string{"<script", "http://", "https://", "src=", "href=", "@import", "url(", "NaN", "Inf", "ZgotmplZ"} {
+	for _, never := range []string{"<script", "http://", "https://", "src=", "href=", "@import", "url(", "NaN", "Inf", "ZgotmplZ", "%!", "0x"} {
 		if strings.Contains(page.String(), never) {
 			t.Errorf("the page has %q", never)
 		}
 	}
-	for _, want := range []string{"<svg", "&lt;script&gt;x", "memcpy", "未达到 missed", "更慢 slower", "prefers-color-scheme: dark"} {
+	for _, want := range []string{"<svg", "&lt;script&gt;x", "memcpy", "未达到 missed", ">43.2<", "更慢 slower", "prefers-color-scheme: dark"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page has no %q", want)
 		}
