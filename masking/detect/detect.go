@@ -100,7 +100,8 @@ const All = Set(1<<classCount - 2)
 // Has reports whether c is in s.
 func (s Set) Has(c Class) bool { return s>>c&1 == 1 }
 
-// numeric are the classes of which every member holds a digit.
+// numeric are the classes of numbers: every member holds a digit, but for a few
+// organization codes.
 const numeric = Set(1<<ResidentID | 1<<CreditCode | 1<<Mobile | 1<<BankCard | 1<<Landline | 1<<Organization |
 	1<<Passport | 1<<Permit | 1<<Plate)
 

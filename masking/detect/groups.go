@@ -116,6 +116,16 @@ func (w *walk) letters(t *token) {
 	}
 }
 
+// lettersX looks at an organization code without a digit, MAHDLRKE-X, when its
+// hyphen at text[i] is met.
+func (w *walk) lettersX(i int) {
+	if i+1 < len(w.text) && w.text[i+1]|0x20 == 'x' && w.classes.Has(Organization) {
+		if _, size := alnum(w.text, i+2); size == 0 {
+			w.letters(&token{start: i + 1, end: i + 2, read: w.text[i+1 : i+2]})
+		}
+	}
+}
+
 func allDigits(b []byte) bool {
 	for _, c := range b {
 		if c-'0' > 9 {

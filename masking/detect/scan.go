@@ -51,12 +51,17 @@ type walk struct {
 }
 
 // numbers visits what can hold identifiers but no names and addresses: digits,
-// full-width characters, @ and colons.
+// full-width characters, @, colons and hyphens.
 func (w *walk) numbers() {
 	text := w.text
+	hyphens := uint64(0) // of codes of letters alone, where these are looked for
+	if w.classes.Has(Organization) {
+		hyphens = highs
+	}
 	for i := 0; i < len(text); {
 		if i+8 <= len(text) {
-			m := marks(binary.LittleEndian.Uint64(text[i:]))
+			x := binary.LittleEndian.Uint64(text[i:])
+			m := marks(x) | zeros(x^'-'*lows)&hyphens
 			if m == 0 {
 				i += 8
 				continue
@@ -102,6 +107,8 @@ func (w *walk) visit(i int) int {
 	switch c := w.text[i]; {
 	case c-'0' <= 9:
 		return w.token(i)
+	case c == '-':
+		w.lettersX(i)
 	case c == '@':
 		if w.classes.Has(Email) {
 			return w.email(i)

@@ -159,3 +159,49 @@ func TestScanAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations and %d hits, want 0 and some", n, len(hits))
 	}
 }
+
+// An organization code may hold no digit at all.
+func TestACodeOfLettersAlone(t *testing.T) {
+	for _, s := range []*detect.Scanner{detect.New(detect.Options{}), detect.New(detect.Options{Classes: detect.Of(detect.Organization)})} {
+		for text, want := range map[string]int{
+			"组织机构代码:MAHDLRKE-X。": 1, "组织机构代码:MAHDLRKE-x": 1, "机构代码 MABMNRXK-X,电话": 1,
+			"组织机构代码:MAHDLRKE-Y": 0, "组织机构代码:MAHDLRKA-X": 0, "组织机构代码:MAHDLRKE-XA": 0, "组织机构代码:AMAHDLRKE-X": 0,
+			"MAHDLRKE-X": 0, "-X": 0, "组织机构代码:MAHDLRKE-": 0,
+		} {
+			hits := s.ScanString(nil, text)
+			if len(hits) != want || want == 1 && (hits[0].Class != detect.Organization || hits[0].End-hits[0].Start != 10) {
+				t.Errorf("%q holds %+v, want %d codes", text, hits, want)
+			}
+		}
+	}
+}
+
+// What is known is passed over, and nothing else.
+func TestKnownTextsAreNoHits(t *testing.T) {
+	s := detect.New(detect.Options{}).Knowing("手机13912345678", "320102")
+	for text, want := range map[string]int{
+		"电话13912345678":                       0,
+		"电话13912345679":                       1,
+		"电话13912345678,身份证320102195001010119": 1,
+		"身份证320102195001010119":               1,
+	} {
+		if hits := s.ScanString(nil, text); len(hits) != want {
+			t.Errorf("%q holds %+v, want %d", text, hits, want)
+		}
+	}
+}
+
+// A name that says what a column is not is no reason to overlook a number.
+func TestANameChosenByOthersSpeaksAgainstNothing(t *testing.T) {
+	s := detect.New(detect.Options{Threshold: detect.Certain})
+	const id = "320102195001010119"
+	if n := len(s.Under("order_no").ScanString(nil, id)); n != 0 {
+		t.Errorf("under order_no %d numbers are certain", n)
+	}
+	if n := len(s.Called("order_no").ScanString(nil, id)); n != 1 {
+		t.Errorf("called order_no %d numbers are certain", n)
+	}
+	if n := len(s.Called("手机").ScanString(nil, "13912345678")); n != 1 {
+		t.Errorf("called 手机 %d numbers are certain", n)
+	}
+}
