@@ -20,7 +20,7 @@ type fault struct{ code, about string }
 // compileInputSchema compiles the definition of each action's input.
 func compileInputSchema(doc any) (inputSchema, error) {
 	s := inputSchema{}
-	for _, action := range []string{ActionQuery, ActionExplain, ActionRelease, ActionLoad, ActionApply} {
+	for _, action := range []string{ActionQuery, ActionExplain, ActionRelease, ActionLoad, ActionApply, ActionPreview} {
 		compiled, err := compileSchema("input.schema.json", doc, "/$defs/"+action)
 		if err != nil {
 			return nil, err

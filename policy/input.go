@@ -9,6 +9,7 @@ const (
 	ActionRelease = "release" // let a held output leave
 	ActionLoad    = "load"    // take a delivery into a zone
 	ActionApply   = "apply"   // put a document into force
+	ActionPreview = "preview" // show some rows as a grant gives them
 )
 
 // Input holds the facts of one decision, each filled by the part of the
@@ -48,6 +49,7 @@ type Input struct {
 	Output   *Output   `json:"output,omitempty"`
 	Load     *Load     `json:"load,omitempty"`
 	Change   *Change   `json:"change,omitempty"`
+	Preview  *Preview  `json:"preview,omitempty"`
 
 	Approvals []Approval `json:"approvals,omitempty"`
 	Runtime   *Runtime   `json:"runtime,omitempty"`
@@ -337,6 +339,14 @@ type Source struct {
 	Provider string `json:"provider"`
 	Version  string `json:"version"`
 	Acquired string `json:"acquired"`
+}
+
+// Preview is what is to be shown of a dataset. Columns are "dataset.column".
+type Preview struct {
+	Dataset string   `json:"dataset"`
+	Grant   string   `json:"grant"` // in force; "" for a draft
+	Columns []string `json:"columns"`
+	Raw     *bool    `json:"raw"` // values as they are as well
 }
 
 // Load holds a delivery's manifest and what the loader found in the file.

@@ -55,6 +55,7 @@ needs := {
 	"release": ((common | asked) | {"output"}),
 	"load": (common | {"grants", "datasets", "columns", "load"}),
 	"apply": (common | {"change"}),
+	"preview": (common | {"grants", "datasets", "columns", "preview"}),
 }
 
 asked := {"operator", "license", "scenario", "query", "consent", "masking"}
