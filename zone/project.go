@@ -23,6 +23,9 @@ type Projection struct {
 	Columns                []Project
 	Entity                 bool        // add EntityColumn, uint32, as the last column
 	Scope                  []Condition // rows must meet all
+	// Only leaves out every row but these, by their numbers in the version,
+	// ascending. Nil leaves out none.
+	Only []int64
 	// Keys are those of the zone; their scope is the license, which all draws of
 	// shift and noise are of.
 	Keys masking.Keys
@@ -140,24 +143,31 @@ func (s *Store) Count(ctx context.Context, p Projection) (int64, error) {
 // entity keys as well: *IntegrityError if a chunk is not what was committed,
 // ErrKey if the zone's key no longer opens it.
 func (c Column) Array() (arrow.Array, error) {
+	arr, _, err := c.Counted()
+	return arr, err
+}
+
+// Counted is Array, and how many of the values are outside the shape that the
+// recipe is made for.
+func (c Column) Counted() (arrow.Array, int64, error) {
 	v := c.view
 	column := v.plan[c.at].Column
 	column.Stored = c.rows.bits == nil
 	batch, err := c.raw(v.plan[c.at].chunk)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer batch.Release()
 	rec, misfits, err := c.mask(column, batch)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	v.store.misfits.Add(misfits)
 	defer rec.Release()
 	out := rec.Column(0)
 	out.Retain()
 	c.bound(out)
-	return out, nil
+	return out, misfits, nil
 }
 
 // mask applies the plan of one column to its rows.
@@ -202,6 +212,7 @@ type view struct {
 	entity int                       // column of the manifest with the entity keys, below 0 if it names none
 	plan   []planned
 	scope  []filter
+	only   []int64 // see Projection.Only
 	needs  [][]need
 }
 
@@ -218,7 +229,7 @@ func (s *Store) view(p Projection) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{manifest: m, store: s, entity: m.column(m.Entity)}
+	v := &view{manifest: m, store: s, entity: m.column(m.Entity), only: p.Only}
 	for _, c := range m.Columns {
 		v.keys = append(v.keys, sync.OnceValues(func() (dataKey, error) {
 			return s.unwrap(m.zone, c.Key, m.keyBinding(c.Name))

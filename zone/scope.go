@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"math/bits"
 	"runtime"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func (s *selection) list() []int32 {
 // selected returns the rows of a segment in scope. What it found out for one
 // projection it knows for the next.
 func (v *view) selected(segment int) (*selection, error) {
-	if len(v.scope) == 0 || v.beyond(segment) {
+	if len(v.scope) == 0 || v.beyond(segment) || v.only != nil {
 		return v.resolve(segment)
 	}
 	parts := []string{"selection"}
@@ -70,6 +71,53 @@ func (v *view) beyond(segment int) bool {
 
 // resolve reads the columns of the scope and returns the rows that meet it.
 func (v *view) resolve(segment int) (*selection, error) {
+	if v.only == nil {
+		return v.meeting(segment)
+	}
+	few := v.few(segment)
+	if few.count == 0 {
+		return noRows, nil
+	}
+	met, err := v.meeting(segment)
+	if err != nil {
+		return nil, err
+	}
+	if met.count == 0 {
+		return noRows, nil
+	}
+	if met.bits != nil {
+		few.count = 0
+		for i := range few.bits {
+			few.bits[i] &= met.bits[i]
+			few.count += bits.OnesCount8(few.bits[i])
+		}
+	}
+	if few.count == 0 {
+		return noRows, nil
+	}
+	few.digest = sha256.Sum256(binding("rows", string(few.bits)))
+	return few, nil
+}
+
+// few returns the rows of a segment that Projection.Only names, without digest.
+func (v *view) few(segment int) *selection {
+	first := int64(0)
+	for _, n := range v.Segments[:segment] {
+		first += int64(n)
+	}
+	rows := v.Segments[segment]
+	s := &selection{bits: make([]byte, bitutil.BytesForBits(int64(rows)))}
+	for _, row := range v.only {
+		if at := row - first; at >= 0 && at < int64(rows) && !bitutil.BitIsSet(s.bits, int(at)) {
+			bitutil.SetBit(s.bits, int(at))
+			s.count++
+		}
+	}
+	return s
+}
+
+// meeting returns the rows of a segment that meet the scope.
+func (v *view) meeting(segment int) (*selection, error) {
 	rows := v.Segments[segment]
 	if len(v.scope) == 0 {
 		return &selection{digest: allRows, count: rows}, nil
