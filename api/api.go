@@ -46,6 +46,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1 := r.Group("/v1")
 	v1.POST("/query", s.signed(s.query))
 	v1.POST("/explain", s.signed(s.explain))
+	v1.POST("/previews", s.signed(s.preview))
 	v1.POST("/documents", s.signed(s.apply))
 	v1.GET("/documents/:kind", s.signed(s.documents))
 	v1.GET("/documents/:kind/:name", s.signed(s.documents))
@@ -182,6 +183,14 @@ func (s *server) explain(c call) (any, error) {
 		return nil, err
 	}
 	return s.engine.Explain(c.Request.Context(), req)
+}
+
+func (s *server) preview(c call) (any, error) {
+	var in query.PreviewRequest
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.Preview(c.Request.Context(), c.subject, in)
 }
 
 func (s *server) apply(c call) (any, error) {

@@ -52,6 +52,11 @@ func (c *Client) Explain(ctx context.Context, req QueryRequest) (*query.Explanat
 	return get[*query.Explanation](ctx, c, http.MethodPost, "/v1/explain", req)
 }
 
+// Preview returns what the recipes of a grant make of some rows.
+func (c *Client) Preview(ctx context.Context, req query.PreviewRequest) (*query.Preview, error) {
+	return get[*query.Preview](ctx, c, http.MethodPost, "/v1/previews", req)
+}
+
 // Domain returns the identity of the gate's domain.
 func (c *Client) Domain(ctx context.Context) (query.DomainInfo, error) {
 	return get[query.DomainInfo](ctx, c, http.MethodGet, "/v1/domain", nil)

@@ -14,8 +14,11 @@ const (
 	KDFSM3    = "SM3-KDF"     // GB/T 32918.4-2016 §5.4.3, for primitives of the SM suite
 )
 
-// UseToken is the use of keys that make tokens.
-const UseToken = "token"
+// The uses of derived keys.
+const (
+	UseToken   = "token"   // tokens, and draws of shifts and noise
+	UsePreview = "preview" // masks that show what a recipe does, and link to nothing
+)
 
 // Purpose says what a derived key is for. Two purposes that differ in any field
 // have unrelated keys.

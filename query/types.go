@@ -71,6 +71,39 @@ type LoadReport struct {
 	Lookalikes []Lookalike `json:"lookalikes,omitempty"`
 }
 
+// PreviewRequest asks what the recipes of a grant make of some rows: of a grant in
+// force, by its name, or of the document of a draft.
+type PreviewRequest struct {
+	Grant string `json:"grant,omitempty"`
+	Draft []byte `json:"draft,omitempty"` // YAML or JSON
+}
+
+// Preview is the masked columns of a grant on some rows of a data version. Its
+// values are made under keys that nothing else is masked with.
+type Preview struct {
+	Zone    string          `json:"zone"`
+	Dataset string          `json:"dataset"`
+	Version string          `json:"version"`
+	Grant   string          `json:"grant,omitempty"` // empty of a draft
+	Raw     bool            `json:"raw"`             // values as they are are shown as well
+	Total   int64           `json:"total"`           // rows of the version
+	Sample  int             `json:"sample"`          // that any preview of it shows
+	Rows    int             `json:"rows"`            // of these in the scope of the grant
+	Columns []PreviewColumn `json:"columns"`
+}
+
+// PreviewColumn is one column of a preview, by row; a missing value is null.
+type PreviewColumn struct {
+	Name      string    `json:"name"`
+	Kind      string    `json:"kind"`
+	Recipe    string    `json:"recipe"`
+	Family    string    `json:"family,omitempty"`    // of the technique, by GB/T 37964
+	Technique string    `json:"technique,omitempty"` // within the family
+	Misfits   int64     `json:"misfits"`             // values masked whole, being outside the shape of the recipe
+	Before    []*string `json:"before,omitempty"`
+	After     []*string `json:"after"`
+}
+
 // Applied tells what became of one document.
 type Applied struct {
 	Kind    string `json:"kind"`

@@ -21,6 +21,7 @@ var verbs = strings.Fields(`
 	template template/list template/show
 	review review/list review/show review/approve review/reject
 	audit audit/list audit/show audit/verify
+	mask mask/preview
 	keys keys/list keys/rotate keys/destroy
 	completion completion/bash completion/zsh completion/fish completion/powershell`)
 
