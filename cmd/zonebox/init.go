@@ -18,9 +18,13 @@ func (a *app) initCmd() *cobra.Command {
 		Use:   "init",
 		Short: a.say("新建域:登记处、密钥库、审计日志与首位市数据主管人员", "make a domain: registry, key store, audit log and the first city authority person"),
 		Long: a.say(`新建域目录与(域目录之外的)密钥目录,并登记首个机构与首位人员。
---as 指定首位人员;其密钥不存在时自动生成。`,
+--as 指定首位人员;其密钥不存在时自动生成。
+
+`,
 			`Makes the domain folder and, outside of it, the key folder, and registers the
-first organization and person. --as names that person; the key is made if absent.`),
+first organization and person. --as names that person; the key is made if absent.
+
+`) + a.vaultHelp(),
 		Example: "  zonebox init --domain /srv/nanjing --as zhao.city --passphrase-file /run/secrets/zonebox",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if a.domain == "" || a.user == "" {

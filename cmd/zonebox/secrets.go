@@ -25,6 +25,34 @@ func (s *secrets) flags(a *app, c *cobra.Command) {
 	c.Flags().StringVar(&s.vault, "vault", env("ZONEBOX_VAULT", ""), a.say("Vault 配置文件 (YAML):密钥由其 transit 引擎保管,不用口令 (ZONEBOX_VAULT)", "YAML file that says which Vault keeps the keys, instead of a passphrase (ZONEBOX_VAULT)"))
 }
 
+// vaultHelp says what a --vault file holds, and what the credentials must allow.
+func (a *app) vaultHelp() string {
+	return a.say(`--vault 文件 (YAML),除 address 外均可省略:
+  address: https://vault.example:8200    仅本机地址可用 http
+  ca_file: /etc/zonebox/ca.pem           缺省为系统信任的 CA
+  token_file: /run/zonebox/token         或 role_id_file 与 secret_id_file (AppRole,
+                                         approle_mount 缺省 approle);文件权限须为 0600,
+                                         缺省取 VAULT_TOKEN、VAULT_ROLE_ID、VAULT_SECRET_ID
+  namespace: nanjing                     缺省无
+  mount: transit                         transit 引擎的挂载点
+  prefix: zonebox                        密钥名前缀
+  lease_seconds: 300                     专区密钥使用多久须再问 Vault
+凭据须可 create、read、update、delete transit/keys/zonebox-*,
+update transit/encrypt/zonebox-* 与 transit/decrypt/zonebox-*。`,
+		`A --vault file is YAML; all but the address may be left out:
+  address: https://vault.example:8200    http only for an address of this host
+  ca_file: /etc/zonebox/ca.pem           what the host trusts by default
+  token_file: /run/zonebox/token         or role_id_file and secret_id_file (AppRole,
+                                         approle_mount is approle by default), mode 0600;
+                                         else VAULT_TOKEN, VAULT_ROLE_ID, VAULT_SECRET_ID
+  namespace: nanjing                     none by default
+  mount: transit                         of the transit engine
+  prefix: zonebox                        that names of keys begin with
+  lease_seconds: 300                     keys of zones are used so long without asking
+The credentials need create, read, update and delete on transit/keys/zonebox-*,
+update on transit/encrypt/zonebox-* and transit/decrypt/zonebox-*.`)
+}
+
 // open puts what opens the key folder into cfg: Vault, or a passphrase, asked for
 // twice if it is a new one.
 func (s *secrets) open(a *app, cfg *query.Config, isNew bool) (err error) {

@@ -24,8 +24,15 @@ func (a *app) serveCmd() *cobra.Command {
 	var wall time.Duration
 	var limits query.Limits
 	c := &cobra.Command{
-		Use:     "serve",
-		Short:   a.say("运行网关,独占域目录并监听套接字", "run the gate: it owns the domain folder and listens on its socket"),
+		Use:   "serve",
+		Short: a.say("运行网关,独占域目录并监听套接字", "run the gate: it owns the domain folder and listens on its socket"),
+		Long: a.say(`运行网关:独占域目录,在套接字上接受签名请求,直至被终止。
+
+`,
+			`Runs the gate: it owns the domain folder and takes signed requests on its socket
+until it is ended.
+
+`) + a.vaultHelp(),
 		Example: "  zonebox serve --domain /srv/nanjing --passphrase-file /run/secrets/zonebox",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if a.domain == "" {

@@ -6,13 +6,34 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 
+	"zonebox/keys"
 	"zonebox/keys/keystest"
 )
+
+// Whoever reads the help can write a Vault file: each of its members is there.
+func TestTheHelpNamesEveryMemberOfAVaultFile(t *testing.T) {
+	members := reflect.TypeFor[keys.VaultConfig]()
+	for _, verb := range []string{"init", "serve"} {
+		for _, lang := range []string{"zh", "en"} {
+			var out bytes.Buffer
+			if code := run(t.Context(), []string{verb, "--help", "--lang", lang}, strings.NewReader(""), &out, &out); code != exitOK {
+				t.Fatalf("%s --help exited %d", verb, code)
+			}
+			for i := range members.NumField() {
+				name, _, _ := strings.Cut(members.Field(i).Tag.Get("json"), ",")
+				if name != "-" && !strings.Contains(out.String(), name) {
+					t.Errorf("%s --help --lang %s does not name %s", verb, lang, name)
+				}
+			}
+		}
+	}
+}
 
 // A domain is made under Vault and opens with it alone: no passphrase is asked
 // for, and none opens it.
