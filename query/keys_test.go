@@ -258,7 +258,9 @@ func TestTheKeysOfAZoneAreDestroyedByTheRules(t *testing.T) {
 			t.Errorf("destroy %s = %v, want %s: %s", what, err, code, why)
 		}
 	}
-	for _, user := range []string{"li.op", "wu.dc", "feng.audit", "qian.hospital"} {
+	d.Apply(querytest.Founder, `{"kind":"Organization","name":"transport-commission","spec":{"title":"市交通运输局","kind":"industry_authority","org_form":"unincorporated"}}`)
+	d.Register(querytest.Person{User: "yu.transport", RealName: "于交通", Organization: "transport-commission", Role: registry.RoleZoneRegulator})
+	for _, user := range []string{"li.op", "wu.dc", "feng.audit", "qian.hospital", "yu.transport"} {
 		refused("by "+user, user, "ROLE_REQUIRED", "")
 	}
 	refused("an active zone", querytest.Founder, "KEY_IN_USE", "the zone is not suspended")
