@@ -201,6 +201,29 @@ func TestAVersionThatALoadBeganWithIsNeeded(t *testing.T) {
 	}
 }
 
+// A load that began before a zone was suspended is waited for.
+func TestTheKeysOfAZoneWaitForItsLoads(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	beds := querytest.Registers().Beds
+	asked := false
+	file := &meanwhile{r: bytes.NewReader(beds.CSV()), do: func() {
+		d.Apply("sun.health", changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"SUSPENDED"`))
+		d.Apply(querytest.Founder, changed(t, d, registry.KindLicense, "medical-2026", `"status":"ACTIVE"`, `"status":"TERMINATED","status_reason":"第九条"`),
+			querytest.Founder, "sun.health")
+		if err := destroy(t, d, querytest.Founder, 0); querytest.Code(err) != "KEY_IN_USE" || !strings.Contains(querytest.Text(err), "under way") {
+			t.Errorf("destroy during a load = %v, want KEY_IN_USE", err)
+		}
+		asked = true
+	}}
+	_, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), querytest.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows)), file)
+	if !asked {
+		t.Fatalf("the load read nothing: %v", err)
+	}
+	if err := destroy(t, d, querytest.Founder, 0); err != nil {
+		t.Errorf("destroy after the load = %v", err)
+	}
+}
+
 // meanwhile does something before its first byte is read.
 type meanwhile struct {
 	r  io.Reader
