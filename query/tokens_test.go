@@ -76,6 +76,10 @@ func TestTokensLeaveInTheFormOfTheirColumn(t *testing.T) {
 	for grant, form := range map[string]string{"persons-statistics": `"alphabet":"base32","length":16`, "visits-statistics": `"alphabet":"digits","length":20`} {
 		d.Apply("sun.health", changed(t, d, registry.KindGrant, grant, plain, `"name":"id_number","recipe":{"kind":"token",`+form+`}`))
 	}
+	x, err := d.Engine.Explain(t.Context(), query.Request{Subject: d.Subject("li.op"), Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: "SELECT id_number FROM persons"})
+	if err != nil || len(x.Columns) != 1 || x.Columns[0].How != "token(base32,16)" {
+		t.Errorf("explain says %+v, %v", x, err)
+	}
 	base32, digits := regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{16}$`), regexp.MustCompile(`^[0-9]{20}$`)
 	hex := regexp.MustCompile(`^[0-9a-f]{32}$`)
 	for _, c := range []struct {
