@@ -18,20 +18,33 @@ type Tally struct {
 // region and a birthday that all hold, or a keyword before a number of its form.
 const Certain = 90
 
-// least is how many bytes a text has that holds what s looks for.
-func (s *Scanner) least() int {
-	least := 15
+// fewestDigits are those of an identifier of each class; of classes that are not
+// here nothing is said.
+var fewestDigits = [classCount]int{ResidentID: 14, Mobile: 11, BankCard: 13, Passport: 7}
+
+// fewest is how many digits a text has at least that holds what s looks for.
+func (s *Scanner) fewest() int {
+	least := fewestDigits[ResidentID]
 	for c := ResidentID; c < classCount; c++ {
 		if s.classes.Has(c) {
-			least = min(least, shortest[c])
+			least = min(least, fewestDigits[c])
 		}
 	}
 	return least
 }
 
-// shortest are the fewest bytes of an identifier of each class; of those that are
-// not here it is not said.
-var shortest = [classCount]int{ResidentID: 15, Mobile: 11, BankCard: 13, Passport: 8}
+// digitsIn reports whether text has at least n digits, or full-width characters,
+// which may be digits.
+func digitsIn(text []byte, n int) bool {
+	for _, c := range text {
+		if c-'0' <= 9 {
+			n--
+		} else if c == 0xEF {
+			return true
+		}
+	}
+	return n <= 0
+}
 
 // Array scans every value of a column, as it is about to leave: text, binary
 // text, whole numbers, or a dictionary of these, each value of which is scanned
@@ -54,9 +67,10 @@ func (s *Scanner) Array(arr arrow.Array) (map[Class]Tally, error) {
 	out := map[Class]Tally{}
 	var scratch []byte
 	var hits []Hit
-	least := s.least()
+	fewest := s.fewest()
 	found := func(i int) (of, sure Set) {
-		if scratch = value(scratch[:0], i); len(scratch) < least {
+		scratch = value(scratch[:0], i)
+		if !digitsIn(scratch, fewest) {
 			return 0, 0
 		}
 		hits = s.Scan(hits[:0], scratch)

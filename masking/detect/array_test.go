@@ -50,3 +50,47 @@ func TestWhatRecipesLeaveIsNotTakenForTheRawValue(t *testing.T) {
 		}
 	}
 }
+
+// Texts of too few digits are not looked into; nothing is lost by that.
+func TestAColumnHoldsWhatItsTextsHold(t *testing.T) {
+	c := newCorpus(t, 77)
+	var values []string
+	for range 300 {
+		for _, template := range templates {
+			values = append(values, c.draw(template).text)
+		}
+	}
+	for range 2000 {
+		p := c.people[c.IntN(len(c.people))]
+		values = append(values, c.id(p), c.phone(p), c.card(), "护照P"+c.digits(7), c.digits(c.IntN(20)), wide(c.digits(11)))
+	}
+	column := texts(t, values)
+	for _, classes := range []detect.Set{
+		detect.All, detect.Of(detect.ResidentID), detect.Of(detect.Mobile), detect.Of(detect.BankCard), detect.Of(detect.Passport),
+		detect.Of(detect.ResidentID, detect.Mobile, detect.BankCard, detect.Passport), detect.Of(detect.Mobile, detect.Landline),
+	} {
+		s := detect.New(detect.Options{Classes: classes})
+		want := map[detect.Class]int64{}
+		for _, v := range values {
+			var in detect.Set
+			for _, h := range s.ScanString(nil, v) {
+				if !in.Has(h.Class) {
+					want[h.Class]++
+				}
+				in |= detect.Of(h.Class)
+			}
+		}
+		got, err := s.Array(column)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != len(want) || len(want) == 0 {
+			t.Errorf("of %d classes %d are found, want %d", classes, len(got), len(want))
+		}
+		for class, n := range want {
+			if got[class].Rows != n {
+				t.Errorf("%d texts hold a %s, want %d", got[class].Rows, class, n)
+			}
+		}
+	}
+}
