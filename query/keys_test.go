@@ -323,6 +323,30 @@ func TestTheKeysOfAZoneAreDestroyedByTheRules(t *testing.T) {
 	}
 }
 
+// A new key that signs is the domain's at once, for the gate and in its identity
+// file, with how it came to be.
+func TestARotatedSigningKeyIsTheDomains(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	first := d.Engine.Domain()
+	for version := 2; version <= 3; version++ {
+		done, err := d.Engine.RotateKey(t.Context(), d.Subject("wu.dc"), query.KeyOrder{Purpose: keys.PurposeReleaseSign})
+		if err != nil || done.Version != version {
+			t.Fatalf("rotate = %+v, %v, want version %d", done, err, version)
+		}
+		now := d.Engine.Domain()
+		file, err := query.ReadDomain(d.Config.Domain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now.GateKey == first.GateKey || file.GateKey != now.GateKey || len(file.Former) != version-1 || file.AuditKey != first.AuditKey {
+			t.Errorf("version %d: the gate says %+v, its file %+v, before %+v", version, now, file, first)
+		}
+	}
+	if got := keyEntries(t, d); len(got) != 4 || got[3] != "key.rotated wu.dc  release-sign 3" {
+		t.Errorf("the log says %q", got)
+	}
+}
+
 func TestKeysAreListedAndRotatedByTheirRoles(t *testing.T) {
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	for user, may := range map[string][2]bool{
