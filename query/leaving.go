@@ -2,7 +2,9 @@ package query
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
+	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -75,7 +77,7 @@ func (l *leaving) inspect(record arrow.RecordBatch) error {
 				return err
 			}
 			if !permitted {
-				l.identifiers = append(l.identifiers, Identifier{Column: o.Name, Class: class.String(), Rows: t.Sure})
+				l.identifiers = append(l.identifiers, Identifier{Column: outputName(i, o.Name), Class: class.String(), Rows: t.Sure})
 			}
 		}
 	}
@@ -83,6 +85,18 @@ func (l *leaving) inspect(record arrow.RecordBatch) error {
 		return cmp.Or(cmp.Compare(a.Column, b.Column), cmp.Compare(a.Class, b.Class))
 	})
 	return l.grade(record)
+}
+
+// ownName is what an output is called that has a name of its own.
+var ownName = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_]{0,63}$`)
+
+// outputName is the name of an output, or its place among them, from 1: without an
+// alias it is called by its SQL, which no refusal tells.
+func outputName(i int, name string) string {
+	if ownName.MatchString(name) {
+		return name
+	}
+	return "#" + strconv.Itoa(i+1)
 }
 
 // looked reports whether an output is looked through.
@@ -147,14 +161,15 @@ func (l *leaving) facts() []policy.Identifier {
 	return out
 }
 
-// identified adds what was found to the event of a blocked output: columns and
-// classes, or how many of them if an entry has no room.
+// identified adds the classes that were found to the event of a blocked output.
 func identified(e registry.Event, facts *OutputFacts) registry.Event {
-	var names []string
+	var classes []string
 	if facts != nil {
 		for _, i := range facts.Identifiers {
-			names = append(names, i.Column+" "+i.Class)
+			if !slices.Contains(classes, i.Class) {
+				classes = append(classes, i.Class)
+			}
 		}
 	}
-	return listed(e, "identifiers", names)
+	return listed(e, "identifiers", classes)
 }

@@ -270,7 +270,8 @@ type OutputFacts struct {
 }
 
 // Identifier counts the rows of an output column that surely hold an identifier of
-// a class, as masking/detect spells it.
+// a class, as masking/detect spells it. A column without a name of its own is #
+// and its place among them.
 type Identifier struct {
 	Column string `json:"column"`
 	Class  string `json:"class"`
