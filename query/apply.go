@@ -23,6 +23,9 @@ func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applie
 	}
 	var done []Applied
 	if err = e.readable(ctx, s, docs); err == nil {
+		err = e.recipesFit(ctx, s, docs)
+	}
+	if err == nil {
 		done, err = e.apply(ctx, s.user, docs)
 	}
 	if refused := asError(err); err != nil && refused.Class == ClassDenied {
@@ -73,6 +76,55 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 		out = append(out, Applied{Kind: a.Kind, Name: a.Name, Version: a.Version, Changed: a.Changed})
 	}
 	return out, nil
+}
+
+// recipesFit refuses a grant with a recipe that no column of that type can be
+// masked by: no statement of its scenario could be answered. What is revoked need
+// not fit.
+func (e *Engine) recipesFit(ctx context.Context, s Subject, docs []registry.Document) error {
+	for _, d := range docs {
+		if d.Kind != registry.KindGrant {
+			continue
+		}
+		if err := e.recipesOf(ctx, s, d, docs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) recipesOf(ctx context.Context, s Subject, doc registry.Document, batch []registry.Document) error {
+	g, err := registry.SpecOf[registry.Grant](doc)
+	if err != nil || g.Status == registry.StatusRevoked {
+		return err
+	}
+	data, err := find[registry.Dataset](ctx, lookup{e, batch}, registry.KindDataset, g.Dataset)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil // the registry names the missing reference
+	}
+	if err != nil {
+		return asError(err)
+	}
+	if s.any(registry.RoleOperator) { // it learns no types of a catalogue that it does not see
+		if r, err := e.reach(ctx, s.organization); err != nil || !r.zones[data.Zone] || data.Status != registry.StatusPublished {
+			return err
+		}
+	}
+	refusal := &registry.Refusal{}
+	for i, c := range g.Columns {
+		at := slices.IndexFunc(data.Columns, func(col registry.Column) bool { return col.Name == c.Name })
+		if c.Recipe == nil || at < 0 || recipeOf(c.Recipe).Validate(data.Columns[at].Type) == nil {
+			continue
+		}
+		refusal.Faults = append(refusal.Faults, registry.Fault{Code: registry.CodeScope, Kind: doc.Kind, Name: doc.Name, Path: fmt.Sprintf("/spec/columns/%d/recipe", i),
+			ZH:      fmt.Sprintf("列 %s 的类型为 %s,不能以该方式脱敏;请改用其他方式或参数", c.Name, data.Columns[at].Type),
+			EN:      fmt.Sprintf("column %s is of type %s, which this recipe does not mask; name another, or other parameters", c.Name, data.Columns[at].Type),
+			Article: "NJ24-14"})
+	}
+	if len(refusal.Faults) > 0 {
+		return documentError(refusal)
+	}
+	return nil
 }
 
 // documentError maps the registry's refusal of documents, every fault of it.

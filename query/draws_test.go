@@ -219,3 +219,38 @@ func TestAGrantByEntityOfADatasetWithoutIsRefused(t *testing.T) {
 		t.Errorf("a grant of beds by entity: %s", text)
 	}
 }
+
+// A recipe that the column's type does not take is refused with its grant: no
+// statement of the scenario could be answered. It can still be revoked.
+func TestAGrantWhoseRecipesDoNotFitIsRefused(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	another(t, d, "second", drawnGrant)
+	for _, change := range [][2]string{
+		{"kind: shift, days: 30", "kind: noise, spread: 3"}, {"kind: noise, spread: 20", "kind: shift, days: 3"},
+		{"kind: partial, keep_last: 4", "kind: partial, keep_last: 90"}, {"kind: partial, keep_last: 4", "kind: shift, days: 3"},
+	} {
+		err := d.TryApply("sun.health", strings.Replace(drawnGrant, change[0], change[1], 1))
+		if text := querytest.Text(err); querytest.Code(err) != "DOCUMENT_REFUSED" || !strings.Contains(text, "DOC_SCOPE") || !strings.Contains(text, "/recipe") {
+			t.Errorf("%s: %s", change[1], text)
+		}
+	}
+	// An operator is told what it may see, and no types of another's catalogue.
+	d.Apply(querytest.Founder, "kind: Organization\nname: rival\nspec: {title: 竞争者, kind: operator, org_form: legal_person, credit_code: 91610103MA6M5AE288, security_officer: 王, security_department: 部, incident_3y: false, dishonesty_3y: false}")
+	d.Register(querytest.Person{User: "zhou.rival", RealName: "周竞争", Organization: "rival", Role: registry.RoleOperator})
+	misfit := strings.Replace(drawnGrant, "kind: noise, spread: 20", "kind: shift, days: 3", 1)
+	for user, told := range map[string]bool{"li.op": true, "zhou.rival": false} {
+		text := querytest.Text(d.TryApply(user, misfit))
+		if !strings.Contains(text, "DOCUMENT_REFUSED") && told || strings.Contains(text, "float64") != told {
+			t.Errorf("%s is told %s", user, text)
+		}
+	}
+	if got := ask(t, d, "second", "SELECT district, count(*) AS n FROM visits GROUP BY district ORDER BY district LIMIT 1"); !strings.HasPrefix(got, "320102|") {
+		t.Errorf("control: %s", got)
+	}
+	d.Apply("qian.hospital", changed(t, d, registry.KindDataset, "visits", `"type":"date"`, `"type":"string"`))
+	if err := d.TryApply("sun.health", drawnGrant); querytest.Code(err) != "DOCUMENT_REFUSED" {
+		t.Errorf("after the column's type changed: %s", querytest.Text(err))
+	}
+	d.Apply("qian.hospital", changed(t, d, registry.KindGrant, "visits-second", `"scenario":`, `"status":"REVOKED","status_reason":"NJ24-15","scenario":`))
+}
