@@ -24,7 +24,7 @@ func bridged(t *testing.T) *querytest.Domain {
 	census := strings.NewReplacer(`"medical"`, `"census"`, "health-commission", "statistics", "sun.health", "han.stat").
 		Replace(changed(t, d, registry.KindZone, "medical", `"name":"medical"`, `"name":"census"`))
 	d.Apply(querytest.Founder, census)
-	grant := strings.Replace(strings.ReplaceAll(secondGrant, "second", "bridged"), "recipe: {kind: token}", "recipe: {kind: token, domain: census}, permissions: [BRIDGE]", 1)
+	grant := strings.Replace(strings.ReplaceAll(secondGrant, "second", "bridged"), "recipe: {kind: token}", "recipe: {kind: token, domain: census}, permissions: [bridge]", 1)
 	d.Apply("sun.health", strings.ReplaceAll(strings.TrimSpace(cityScenario(t, "", "")), querytest.Scenario, "bridged"))
 	if err := d.TryApply("sun.health", grant); querytest.Code(err) != "DOCUMENT_REFUSED" || !strings.Contains(querytest.Text(err), "DOC_SIGNATURE") {
 		t.Fatalf("without the other regulator: %s", querytest.Text(err))

@@ -8,7 +8,7 @@ import (
 // PermissionBridge lets a grant have tokens of a column made under the key of
 // another zone. They equal that zone's own, so that whoever holds both links
 // them.
-const PermissionBridge = "BRIDGE"
+const PermissionBridge = "bridge"
 
 // bridged returns the zone under whose key the tokens of a column are made, "" if
 // it is the column's own.
@@ -40,14 +40,14 @@ func (c *change) bridges(g Grant, own string) {
 		permitted := slices.Contains(col.Permissions, PermissionBridge)
 		switch {
 		case to == "" && permitted && col.Mode == "MASKED":
-			c.fault(CodeProtect, path+"/permissions", "NJ24-14", say("column %s: BRIDGE is for tokens of another zone; name it as the recipe's domain, or leave the permission out",
-				"列 %s:BRIDGE 仅用于其他专区的令牌;请在 recipe.domain 写明专区,或去掉该权限", col.Name))
+			c.fault(CodeProtect, path+"/permissions", "NJ24-14", say("column %s: bridge is for tokens of another zone; name it as the recipe's domain, or leave the permission out",
+				"列 %s:bridge 仅用于其他专区的令牌;请在 recipe.domain 写明专区,或去掉该权限", col.Name))
 		case to == "":
 		case to == own:
 			c.fault(CodeScope, path+"/recipe/domain", "NJ24-14", say("column %s: %s is its own zone; leave the domain out", "列 %s:%s 即本专区,请去掉 domain", col.Name, to))
 		case !permitted:
-			c.fault(CodeProtect, path+"/permissions", "NJ24-14", say("column %s: tokens of zone %s link the two zones, which needs the permission BRIDGE",
-				"列 %s:使用专区 %s 的令牌将关联两个专区,须列明权限 BRIDGE", col.Name, to))
+			c.fault(CodeProtect, path+"/permissions", "NJ24-14", say("column %s: tokens of zone %s link the two zones, which needs the permission bridge",
+				"列 %s:使用专区 %s 的令牌将关联两个专区,须列明权限 bridge", col.Name, to))
 		}
 	}
 	for _, to := range g.Bridges() {

@@ -23,7 +23,7 @@ func neighbored(t *testing.T) *world {
 }
 
 func bridging(domain string, edits ...edit) registry.Document {
-	all := []edit{set("columns.0.recipe", map[string]any{"kind": "token", "domain": domain}), set("columns.0.permissions", []string{"BRIDGE"})}
+	all := []edit{set("columns.0.recipe", map[string]any{"kind": "token", "domain": domain}), set("columns.0.permissions", []string{"bridge"})}
 	return grant(append(all, edits...)...)
 }
 
@@ -43,9 +43,9 @@ func TestABridgeNeedsItsPermissionAndTheOtherRegulator(t *testing.T) {
 		{"one person for both zones", registry.CodeSignature, "/signatures", bridging("welfare"), []string{"zoe", "paul"}},
 		{"its own zone", registry.CodeScope, "/spec/columns/0/recipe/domain", bridging("medical"), []string{"zoe", "paul", "zack"}},
 		{"a zone that is not there", registry.CodeReference, "/spec/columns", bridging("nowhere"), []string{"zoe", "paul", "tess"}},
-		{"a permission without a zone", registry.CodeProtect, "/spec/columns/0/permissions", grant(set("columns.0.permissions", []string{"BRIDGE"})), []string{"zoe", "paul", "tess"}},
+		{"a permission without a zone", registry.CodeProtect, "/spec/columns/0/permissions", grant(set("columns.0.permissions", []string{"bridge"})), []string{"zoe", "paul", "tess"}},
 		{"another permission", registry.CodeSchema, "/spec/columns/0/permissions/0", bridging("finance", set("columns.0.permissions", []string{"order"})), []string{"zoe", "paul", "tess"}},
-		{"of a column to compute with", registry.CodeSchema, "/spec/columns/1/permissions/0", grant(set("columns.1.permissions", []string{"BRIDGE"})), []string{"zoe", "paul", "tess"}},
+		{"of a column to compute with", registry.CodeSchema, "/spec/columns/1/permissions/0", grant(set("columns.1.permissions", []string{"bridge"})), []string{"zoe", "paul", "tess"}},
 		{"another kind than tokens", registry.CodeSchema, "/spec/columns/0/recipe/domain",
 			bridging("finance", set("columns.0.recipe", map[string]any{"kind": "redact", "domain": "finance"})), []string{"zoe", "paul", "tess"}},
 	} {
