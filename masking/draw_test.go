@@ -123,21 +123,56 @@ func TestEveryAmountOfNoiseIsAsLikely(t *testing.T) {
 	}
 }
 
+// Whatever the entity draws: of a value that stands for none, as the greatest of a
+// type often does, a draw that leads inward would be told by what it leads to.
 func TestNumbersThatNoiseWouldNotHideAreNull(t *testing.T) {
 	for _, c := range []struct {
-		column, in, want string
-		spread           float64
+		column, hidden, inside string
+		spread                 float64
 	}{
-		{"int64", `[9223372036854775807, -9223372036854775808, 5]`, "(null) (null) ?", 1e15},
-		{"float64", `[1e300, -1e16, 1e10]`, "(null) (null) ?", 0.5},
-		{"decimal(10,2)", `["99999999.99", "-99999999.99", "0.00"]`, "(null) (null) ?", 99999999},
+		{"int64", `[9223372036854775807, -9223372036854775808, 9223372036854775803, -9223372036854775804]`, `[9223372036854775802, -9223372036854775803, 5]`, 5},
+		{"float64", `[1e300, -1e16]`, `[1e10, 0]`, 0.5},
+		{"float64", `[1e300, -1e16]`, `[0]`, 5e-324},
+		{"decimal(10,2)", `["99999999.99", "-99999999.99", "99999989.00", "-99999989.00"]`, `["99999988.99", "-99999988.99", "0.00"]`, 11},
 	} {
-		arr := column(t, memory.DefaultAllocator, types[c.column], c.in)
+		arr := column(t, memory.DefaultAllocator, types[c.column], c.hidden)
+		inside := column(t, memory.DefaultAllocator, types[c.column], c.inside)
+		r := masking.Recipe{Kind: "noise", Spread: c.spread}
 		for entity := range 60 { // some draw inward
-			out, misfits := by(t, c.column, masking.Recipe{Kind: "noise", Spread: c.spread}, "s", arr, repeated(fmt.Sprint(entity), 3))
-			nulls := int64(out.NullN())
-			if misfits != nulls || out.IsNull(2) || out.IsValid(0) && out.IsValid(1) {
-				t.Errorf("%s: noise of %s = %v, %d misfits", c.column, c.in, out, misfits)
+			out, misfits := by(t, c.column, r, "s", arr, repeated(fmt.Sprint(entity), arr.Len()))
+			if out.NullN() != arr.Len() || misfits != int64(arr.Len()) {
+				t.Errorf("%s: noise of %s = %v, %d misfits", c.column, c.hidden, out, misfits)
+			}
+			if out, misfits := by(t, c.column, r, "s", inside, repeated(fmt.Sprint(entity), inside.Len())); out.NullN() != 0 || misfits != 0 {
+				t.Errorf("%s: noise of %s = %v, %d misfits", c.column, c.inside, out, misfits)
+			}
+		}
+	}
+}
+
+// The last bits of a float64 that was moved are not those of the raw one: whoever
+// knows which numbers a column may hold would read off which it was (Mironov, On
+// Significance of the Least Significant Bits For Differential Privacy, CCS 2012).
+func TestNoiseLeavesNoBitsOfTheRawNumber(t *testing.T) {
+	b := array.NewFloat64Builder(memory.DefaultAllocator)
+	raw := []float64{0.1, 1.0 / 3, -0.7, 1e-9, 1e-300, math.Pi, 36.6, 1e5 / 3}
+	const n = 8000
+	ids := array.NewInt64Builder(memory.DefaultAllocator)
+	for i := range n {
+		b.Append(raw[i%len(raw)])
+		ids.Append(int64(i))
+	}
+	arr, who := b.NewArray(), ids.NewArray()
+	for _, spread := range []float64{0.05, 0.3, 1, 20} {
+		out, _ := by(t, "float64", masking.Recipe{Kind: "noise", Spread: spread}, "s", arr, who)
+		step := math.Ldexp(1, math.Ilogb(spread)-36)
+		for i := range n {
+			got := out.(*array.Float64).Value(i)
+			if steps := got / step; steps != math.Trunc(steps) {
+				t.Fatalf("noise(%v) of %v = %b, no multiple of %b", spread, raw[i%len(raw)], got, step)
+			}
+			if move := math.Abs(got - raw[i%len(raw)]); move > spread {
+				t.Fatalf("noise(%v) moved %v by %v", spread, raw[i%len(raw)], move)
 			}
 		}
 	}
@@ -190,12 +225,11 @@ func kernelOf(r masking.Recipe, columnType string) masking.Kernel {
 	return k
 }
 
+// Whatever the subject draws: an end of days often stands for none (9999-12-31),
+// and where it is moved inward the draw can be read off.
 func TestDatesThatCannotBeShiftedAreNull(t *testing.T) {
-	arr := column(t, memory.DefaultAllocator, types["date"], `["0001-01-01", "9999-12-31", "2024-05-01"]`)
-	b := array.NewDate32Builder(memory.DefaultAllocator)
-	b.AppendValues([]arrow.Date32{math.MaxInt32, -math.MaxInt32, 0}, nil) // infinity, as DuckDB writes it
 	outside := array.NewDate32Builder(memory.DefaultAllocator)
-	outside.AppendValues([]arrow.Date32{-719163, 2932897}, nil) // the day before the first, and after the last
+	outside.AppendValues([]arrow.Date32{-719163, 2932897, math.MaxInt32, -math.MaxInt32}, nil) // the day before the first and after the last, infinity as DuckDB writes it
 	stamps := array.NewTimestampBuilder(memory.DefaultAllocator, &arrow.TimestampType{Unit: arrow.Microsecond})
 	stamps.AppendValues([]arrow.Timestamp{-719162*86_400_000_000 - 1, 2932897 * 86_400_000_000, math.MaxInt64, math.MinInt64}, nil)
 	for columnType, beyond := range map[string]arrow.Array{"date": outside.NewArray(), "timestamp": stamps.NewArray()} {
@@ -206,31 +240,22 @@ func TestDatesThatCannotBeShiftedAreNull(t *testing.T) {
 			}
 		}
 	}
-	edge := column(t, memory.DefaultAllocator, types["timestamp"], `["9999-12-31 23:00:00"]`)
-	if out, _ := by(t, "timestamp", masking.Recipe{Kind: "shift", Days: 3653}, "s", edge, repeated(later(t), 1)); out.NullN() != 1 {
-		t.Errorf("a shift out of the calendar = %v", out)
-	}
-	for _, dates := range []arrow.Array{arr, b.NewArray()} {
-		for entity := range 30 {
-			out, misfits := by(t, "date", masking.Recipe{Kind: "shift", Days: 3}, "s", dates, repeated(fmt.Sprint(entity), 3))
-			if misfits != int64(out.NullN()) || misfits == 0 || out.IsNull(2) {
-				t.Errorf("shift(3) of %v = %v, %d misfits", dates, out, misfits)
+	for columnType, near := range map[string]struct{ hidden, inside string }{
+		"date":      {`["0001-01-01", "0001-01-03", "9999-12-29", "9999-12-31"]`, `["0001-01-04", "9999-12-28", "2024-05-01"]`},
+		"timestamp": {`["0001-01-03 23:59:59", "9999-12-29 00:00:00", "9999-12-31 00:00:00"]`, `["0001-01-04 00:00:00", "9999-12-28 23:59:59"]`},
+	} {
+		arr := column(t, memory.DefaultAllocator, types[columnType], near.hidden)
+		inside := column(t, memory.DefaultAllocator, types[columnType], near.inside)
+		for entity := range 60 { // some draw inward
+			r := masking.Recipe{Kind: "shift", Days: 3}
+			if out, misfits := by(t, columnType, r, "s", arr, repeated(fmt.Sprint(entity), arr.Len())); out.NullN() != arr.Len() || misfits != int64(arr.Len()) {
+				t.Errorf("shift(3) of %s = %v, %d misfits", near.hidden, out, misfits)
+			}
+			if out, misfits := by(t, columnType, r, "s", inside, repeated(fmt.Sprint(entity), inside.Len())); out.NullN() != 0 || misfits != 0 {
+				t.Errorf("shift(3) of %s = %v, %d misfits", near.inside, out, misfits)
 			}
 		}
 	}
-}
-
-// later returns an entity whose dates move on.
-func later(t *testing.T) string {
-	arr := column(t, memory.DefaultAllocator, types["timestamp"], `["2024-05-01 00:00:00"]`)
-	for entity := range 100 {
-		out, _ := by(t, "timestamp", masking.Recipe{Kind: "shift", Days: 3653}, "s", arr, repeated(fmt.Sprint(entity), 1))
-		if out.(*array.Timestamp).Value(0) > arr.(*array.Timestamp).Value(0) {
-			return fmt.Sprint(entity)
-		}
-	}
-	t.Fatal("of 100 entities none moves on")
-	return ""
 }
 
 func TestAShuffleDealsOutTheSameValues(t *testing.T) {

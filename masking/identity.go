@@ -19,7 +19,7 @@ const clearKind = "clear"
 var versions = map[string]int{
 	clearKind: 1, "redact": 1, "partial": 1, "token": 1, "date": 1, "number": 1, "region": 1,
 	"fixed": 1, "pattern": 1, "display": 1, "map": 1, "geohash": 1,
-	"nullify": 1, "top_bottom": 1, "shift": 1, "noise": 1, "shuffle": 1,
+	"nullify": 1, "top_bottom": 1, "shift": 2, "noise": 2, "shuffle": 1,
 	"ff1": 1, "identifier": 1, "free_text": 1,
 }
 

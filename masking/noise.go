@@ -15,12 +15,18 @@ import (
 //
 // An entity draws once for a scope: its numbers all move alike, however often
 // and in whatever order they are asked for. So repeating a question teaches
-// nothing, while the difference of two numbers of one entity is exact; columns
+// nothing, while the difference of two numbers of one entity stays; columns
 // need scopes of their own. It is bounded noise, not differential privacy.
 //
-// Null become: numbers without entity, NaN and infinities, results that the
-// type does not hold, and float64 more than spread·2^40 from zero, in which the
-// noise would leave too few traces.
+// A float64 becomes a multiple of a power of two of about spread·2^-36, so that
+// its last bits are not those of the raw one: by them, whoever knows what numbers a
+// column may hold would tell which it was (Mironov, On Significance of the Least
+// Significant Bits For Differential Privacy, CCS 2012).
+//
+// Null become: numbers without entity, NaN and infinities, numbers less than spread
+// from the end of their type, and float64 more than spread·2^40 from zero, in which
+// the noise would leave too few traces. No draw decides it: where the greatest number
+// stands for none, one that was moved inward would tell the draw.
 func noise(spread float64, t arrow.DataType, d draws) typed {
 	return func(alloc memory.Allocator, arr, entities arrow.Array) (arrow.Array, int64, error) {
 		read := canonicalReader(entities)
@@ -33,37 +39,43 @@ func noise(spread float64, t arrow.DataType, d draws) typed {
 			out, misfits = revalue(alloc, arr, a.Int64Values(), func(w *work, start int, dst, src []int64, odd *marks) {
 				tags := draw(w, start, len(src), odd)
 				for i, v := range src {
-					move := int64(below(tags, i, uint64(2*s+1))) - s
-					dst[i] = v + move
-					if (dst[i] < v) != (move < 0) {
+					dst[i] = v + int64(below(tags, i, uint64(2*s+1))) - s
+					if v > math.MaxInt64-s || v < math.MinInt64+s {
 						odd.set(i)
 					}
 				}
 			})
 		case *array.Float64:
+			step := max(math.Ldexp(1, math.Ilogb(spread)-36), math.SmallestNonzeroFloat64)
 			out, misfits = revalue(alloc, arr, a.Float64Values(), func(w *work, start int, dst, src []float64, odd *marks) {
 				tags := draw(w, start, len(src), odd)
 				for i, v := range src {
-					const steps = 1 << 53
-					move := spread * (float64(below(tags, i, steps+1))/(steps/2) - 1)
-					dst[i] = v + move
-					for math.Abs(dst[i]-v) > spread { // rounded outward
-						dst[i] = math.Nextafter(dst[i], v)
-					}
 					if !(math.Abs(v) <= spread*(1<<40)) {
 						odd.set(i)
+						continue
+					}
+					const steps = 1 << 53
+					move := spread * (float64(below(tags, i, steps+1))/(steps/2) - 1)
+					dst[i] = math.Round((v+move)/step) * step
+					for math.Abs(dst[i]-v) > spread { // rounded outward
+						inward := math.Copysign(step, v-dst[i])
+						if dst[i]+inward == dst[i] { // its numbers lie farther apart
+							inward = math.Nextafter(dst[i], v) - dst[i]
+						}
+						dst[i] += inward
 					}
 				}
 			})
 		case *array.Decimal128:
 			units, _ := asDecimal(spread, t)
 			s := int64(units.LowBits())
+			most := decimal128.FromI64(s)
 			precision := t.(*arrow.Decimal128Type).Precision
 			out, misfits = revalue(alloc, arr, a.Values(), func(w *work, start int, dst, src []decimal128.Num, odd *marks) {
 				tags := draw(w, start, len(src), odd)
 				for i, v := range src {
 					dst[i] = v.Add(decimal128.FromI64(int64(below(tags, i, uint64(2*s+1))) - s))
-					if !dst[i].FitsInPrecision(precision) {
+					if !v.Add(most).FitsInPrecision(precision) || !v.Sub(most).FitsInPrecision(precision) {
 						odd.set(i)
 					}
 				}

@@ -15,8 +15,9 @@ const shiftLimit = 3653
 // either way and never none: the time between two events of a subject, and the
 // time of day, stay.
 //
-// Dates without subject and those that are or come to lie outside the years 1
-// to 9999 become null.
+// Dates without subject and those that days could move out of the years 1 to 9999,
+// or that lie outside, become null. No draw decides it: 9999-12-31 often stands for
+// none, and moved inward it would tell the draw of its subject.
 func shift(days int, d draws) typed {
 	const (
 		first, last = -719162, 2932896 // 0001-01-01 and 9999-12-31
@@ -31,7 +32,7 @@ func shift(days int, d draws) typed {
 			}
 			return n
 		}
-		inside := func(day int64) bool { return day >= first && day <= last }
+		inside := func(day int64) bool { return day >= first+int64(days) && day <= last-int64(days) }
 		var out arrow.Array
 		var misfits int64
 		switch a := arr.(type) {
@@ -39,8 +40,7 @@ func shift(days int, d draws) typed {
 			out, misfits = revalue(alloc, arr, a.Date32Values(), func(w *work, start int, dst, src []arrow.Date32, odd *marks) {
 				tags := d.of(w, read, entities, start, len(src), odd)
 				for i, v := range src {
-					to := int64(v) + move(tags, i)
-					if dst[i] = arrow.Date32(to); !inside(int64(v)) || !inside(to) {
+					if dst[i] = v + arrow.Date32(move(tags, i)); !inside(int64(v)) {
 						odd.set(i)
 					}
 				}
@@ -49,8 +49,8 @@ func shift(days int, d draws) typed {
 			out, misfits = revalue(alloc, arr, a.TimestampValues(), func(w *work, start int, dst, src []arrow.Timestamp, odd *marks) {
 				tags := d.of(w, read, entities, start, len(src), odd)
 				for i, v := range src {
-					day, n := (int64(v)-mod(int64(v), perDay))/perDay, move(tags, i)
-					if dst[i] = v + arrow.Timestamp(n*perDay); !inside(day) || !inside(day+n) {
+					day := (int64(v) - mod(int64(v), perDay)) / perDay
+					if dst[i] = v + arrow.Timestamp(move(tags, i)*perDay); !inside(day) {
 						odd.set(i)
 					}
 				}
