@@ -58,8 +58,8 @@ type Keys struct {
 	Domain string
 	// Scope names what shares the draws of shift, noise and shuffle, which need
 	// one. All dates of a subject under one scope move by the same days, all
-	// numbers of an entity by the same noise; so the scope of a shift is the
-	// license and release, that of noise the column as well, and that of a
-	// shuffle the segment besides.
+	// numbers of an entity by the same noise; so the scope of a shift is the license,
+	// the kind of its entities and the recipe, that of noise the column as well, and
+	// that of a shuffle would be the rows too.
 	Scope string
 }

@@ -208,6 +208,29 @@ func TestStatementsWorkOnDrawnColumns(t *testing.T) {
 	}
 }
 
+// A person and an enterprise may bear one number. Were their dates moved alike, a
+// date of the enterprise that anybody can look up would tell those of the person.
+func TestAPersonAndAnEnterpriseOfOneNumberDrawApart(t *testing.T) {
+	t.Parallel()
+	d := drawnCity(t)
+	first, alike := everyVisit(t, d, "second"), 0
+	d.Apply("qian.hospital", changed(t, d, registry.KindDataset, "visits", `"entity":{"column":"id_number","kind":"person"}`,
+		`"change_reason":"更正","entity":{"column":"id_number","kind":"enterprise"}`), "qian.hospital", "sun.health")
+	d.Load("wu.dc", querytest.Delivery("medical", "visits", "visits-statistics", querytest.Registers().Visits.CSV(), len(first)), querytest.Registers().Visits.CSV())
+	moves := map[string]int{}
+	for _, v := range first {
+		moves[v.person] = v.move
+	}
+	for _, v := range everyVisit(t, d, "second") {
+		if v.move == moves[v.person] {
+			alike++
+		}
+	}
+	if alike > len(first)/4 { // one of sixty would be by chance
+		t.Errorf("%d of %d dates move alike", alike, len(first))
+	}
+}
+
 // Beds are nobody's: nothing of them can be masked by whom they are about.
 func TestAGrantByEntityOfADatasetWithoutIsRefused(t *testing.T) {
 	t.Parallel()

@@ -80,7 +80,9 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 	if err != nil {
 		return zone.Projection{}, err
 	}
-	keys.Scope = w.facts.License.Name
+	if keys.Scope = w.facts.License.Name; d.Spec.Entity != nil { // a person and an enterprise of one number are two
+		keys.Scope += " " + d.Spec.Entity.Kind
+	}
 	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: keys}
 	if p.Bridges, err = e.bridgeKeys(w.catalog.grants[t.Name]); err != nil {
 		return zone.Projection{}, err

@@ -26,8 +26,8 @@ type Projection struct {
 	// Only leaves out every row but these, by their numbers in the version,
 	// ascending. Nil leaves out none.
 	Only []int64
-	// Keys are those of the zone; their scope is the license, which all draws of
-	// shift and noise are of.
+	// Keys are those of the zone; their scope is the license and the kind of the
+	// entities, which all draws of shift and noise are of.
 	Keys masking.Keys
 	// Bridges are the keys of other zones, by their names: of tokens whose recipe
 	// names that domain.
