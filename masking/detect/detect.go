@@ -20,7 +20,10 @@
 // defaults for a city pack to replace.
 package detect
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
 // A Class is the kind of what was found.
 type Class uint8
@@ -148,7 +151,7 @@ type Scanner struct {
 	threshold uint8
 	header    Set // classes that the name of the column speaks for
 	not       Set // and against
-	known     []string
+	known     [][]byte
 }
 
 // New returns a scanner.
@@ -180,10 +183,14 @@ func (s *Scanner) Called(header string) *Scanner {
 }
 
 // Knowing returns a scanner that passes over identifiers which stand in one of the
-// texts: those that whoever gets the answer wrote into the question.
+// texts, as numbers of their own and not as digits of longer ones: those that
+// whoever gets the answer wrote into the question.
 func (s *Scanner) Knowing(texts ...string) *Scanner {
 	k := *s
-	k.known = append(k.known[:len(k.known):len(k.known)], texts...)
+	k.known = slices.Clip(k.known)
+	for _, text := range texts {
+		k.known = append(k.known, []byte(text))
+	}
 	return &k
 }
 

@@ -169,7 +169,11 @@ func (r *reference) whole(from, to int, e Evidence) {
 	}
 	if id, ok := china.ReadIdentity(read); ok && len(read) == 18 {
 		base, evidence := identityScore(id, []byte(read))
-		r.add(ResidentID, e|evidence, from, to, base-penalty, 35, 25)
+		less := penalty
+		if base == 95 {
+			less = min(less, 5)
+		}
+		r.add(ResidentID, e|evidence, from, to, base-less, 35, 25)
 		if china.IdentityChecks(read) {
 			return
 		}
@@ -189,7 +193,7 @@ func (r *reference) whole(from, to int, e Evidence) {
 		}
 	}
 	if id, ok := china.ParseIdentity(read); ok && id.Legacy {
-		r.add(ResidentID, e|Place|Birthday, from, to, 40-penalty, 45, 30)
+		r.add(ResidentID, e|Place|Birthday, from, to, 40-penalty, 50, 30)
 	}
 	if china.Passport(read) {
 		base := 25

@@ -1,10 +1,10 @@
 package detect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"slices"
-	"strings"
 
 	"zonebox/masking/china"
 )
@@ -28,16 +28,33 @@ func (s *Scanner) Scan(dst []Hit, text []byte) []Hit {
 	return w.hits
 }
 
-// forget drops the hits that stand in a text that is known.
+// forget drops the hits that stand in a text that is known, each as a number of
+// its own: a long text of digits would hold any number.
 func (w *walk) forget() {
 	kept := w.hits[:w.first]
 	for _, h := range w.hits[w.first:] {
-		hit := string(w.text[h.Start:h.End])
-		if !slices.ContainsFunc(w.known, func(text string) bool { return strings.Contains(text, hit) }) {
+		hit := w.text[h.Start:h.End]
+		if !slices.ContainsFunc(w.known, func(text []byte) bool { return standsIn(text, hit) }) {
 			kept = append(kept, h)
 		}
 	}
 	w.hits = kept
+}
+
+// standsIn reports whether hit stands in text with no digit before it and no
+// letter or digit after it.
+func standsIn(text, hit []byte) bool {
+	for from := 0; ; from++ {
+		at := bytes.Index(text[from:], hit)
+		if at < 0 {
+			return false
+		}
+		from += at
+		first, _ := before(text, from)
+		if _, after := alnum(text, from+len(hit)); first-'0' > 9 && after == 0 {
+			return true
+		}
+	}
 }
 
 // A walk is one pass over a text.

@@ -178,12 +178,19 @@ func TestACodeOfLettersAlone(t *testing.T) {
 
 // What is known is passed over, and nothing else.
 func TestKnownTextsAreNoHits(t *testing.T) {
-	s := detect.New(detect.Options{}).Knowing("手机13912345678", "320102")
+	s := detect.New(detect.Options{}).Knowing("手机13912345678", "320102", "13712345670137123456711371234567213712345673", "%13612345678%", "a13512345678b,１３４１２３４５６７８x")
 	for text, want := range map[string]int{
 		"电话13912345678":                       0,
 		"电话13912345679":                       1,
 		"电话13912345678,身份证320102195001010119": 1,
 		"身份证320102195001010119":               1,
+		"电话13612345678":                       0,
+		// Digits of a longer number, in which every number could stand.
+		"电话13712345671": 1,
+		"电话13712345670": 1,
+		"电话13712345673": 1,
+		"电话13512345678": 1,
+		"电话１３４１２３４５６７８": 1,
 	} {
 		if hits := s.ScanString(nil, text); len(hits) != want {
 			t.Errorf("%q holds %+v, want %d", text, hits, want)
@@ -203,5 +210,33 @@ func TestANameChosenByOthersSpeaksAgainstNothing(t *testing.T) {
 	}
 	if n := len(s.Called("手机").ScanString(nil, "13912345678")); n != 1 {
 		t.Errorf("called 手机 %d numbers are certain", n)
+	}
+}
+
+// An identity number of which check character, region and birthday hold is
+// certain, whatever sticks to it; others are with a keyword.
+func TestWhatSticksToAnIdentityNumberHidesItNot(t *testing.T) {
+	s := detect.New(detect.Options{Classes: detect.Of(detect.ResidentID), Threshold: detect.Certain})
+	for text, want := range map[string]int{
+		"张三/13812345678/320102195001010119": 1,
+		"IMG_320102195001010119.jpg":        1,
+		"ID320102195001010119":              1,
+		"2024-05-01-320102195001010119":     1,
+		"user/320102195001010119/photo":     1,
+		"320102195001010119-1":              1,
+		"订单号320102195001010119":             0,
+		"IMG_320102195001010118.jpg":        0, // the check digit
+		"IMG_990102195001010116.jpg":        0, // no such place, its check digit holds
+		"身份证110105491231002":                1,
+		"订单号7788,身份证号码:110105491231002 已核对": 1,
+		"110105491231002":                   0,
+		"IMG_110105491231002":               0,
+	} {
+		if hits := s.ScanString(nil, text); len(hits) != want {
+			t.Errorf("%q holds %+v, want %d", text, hits, want)
+		}
+	}
+	if n := len(s.Called("身份证号").ScanString(nil, "110105491231002")); n != 1 {
+		t.Errorf("called 身份证号 %d numbers of 15 digits are certain", n)
 	}
 }

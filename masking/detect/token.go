@@ -219,6 +219,11 @@ func (w *walk) whole(read []byte, start, end int, e Evidence) {
 	case 18:
 		if id, ok := china.ReadIdentity(read); ok {
 			base, evidence := identityScore(id, read)
+			if base == proven && penalty > 0 {
+				// One in two million of random numbers: a name, a path or a date
+				// that sticks to it makes it no less of one. IMG_…, 13812345678/….
+				base += penalty - (proven - Certain)
+			}
 			add(ResidentID, e|evidence, base, 35, 25)
 			if evidence&Checked != 0 {
 				return
@@ -240,7 +245,7 @@ func (w *walk) whole(read []byte, start, end int, e Evidence) {
 		}
 	case 15:
 		if id, ok := china.ReadIdentity(read); ok && china.KnownRegion(id.Region) {
-			add(ResidentID, e|Place|Birthday, 40, 45, 30)
+			add(ResidentID, e|Place|Birthday, 40, 50, 30)
 		}
 	case 8, 9:
 		if n == 9 && china.OrganizationChecks(read) {
@@ -299,6 +304,9 @@ func (w *walk) card(read []byte, scheme china.Scheme, start, end int, e Evidence
 	w.add(w.judge(Hit{Class: BankCard, Evidence: e, Start: start, End: end}, base-penalty, yes, 40))
 }
 
+// proven is the score of an identity number of which all holds.
+const proven = 95
+
 // identityScore judges what reads as an identity number of eighteen characters.
 // A wrong check character leaves a suspicion, which a keyword confirms: forms
 // hold mistyped numbers, and they name the person all the same.
@@ -310,7 +318,7 @@ func identityScore(id china.Identity, read []byte) (int, Evidence) {
 	}
 	switch {
 	case checked && known:
-		return 95, e | Checked
+		return proven, e | Checked
 	case checked && china.KnownProvince(id.Region):
 		return 55, e | Checked
 	case checked:
