@@ -89,13 +89,16 @@ func (l *leaving) grade(record arrow.RecordBatch) error {
 // rounded leaves four decimals, which is all that a grade says.
 func rounded(v float64) float64 { return math.Round(v*1e4) / 1e4 }
 
-// direct reports whether an output shows a column as it is of which the catalogue
-// says what personal identifier it holds.
+// direct reports whether an output shows a column, by itself or beside others, that
+// the license does not mask and of which the catalogue says what personal
+// identifier it holds.
 func (l *leaving) direct(o analysis.Output) bool {
-	if o.Form == release.Masked || o.Recipe != "" {
-		return false
-	}
 	return slices.ContainsFunc(o.Lineage, func(ref analysis.Ref) bool {
+		if slices.ContainsFunc(l.catalog.grants[ref.Table].Spec.Columns, func(c registry.GrantColumn) bool {
+			return c.Name == ref.Column && analysis.Mode(c.Mode) == analysis.Masked
+		}) {
+			return false
+		}
 		return slices.ContainsFunc(l.catalog.datasets[ref.Table].Spec.Columns, func(c registry.Column) bool {
 			return c.Name == ref.Column && c.PersonalInfo && c.PIKind != ""
 		})

@@ -109,6 +109,10 @@ func TestAClearIdentifierIsLevelOne(t *testing.T) {
 	if e := a.Artifact.Header().Label.Effect; e == nil || e.Level != 1 {
 		t.Errorf("groups by a clear identifier are graded %+v", e)
 	}
+	a, _ = reviewedAnswer(t, d, "SELECT name || district AS both FROM persons WHERE district = '320102'")
+	if e := a.Artifact.Header().Label.Effect; e == nil || e.Level != 1 {
+		t.Errorf("a clear identifier beside a masked name is graded %+v", e)
+	}
 }
 
 func documentOf(t *testing.T, name string) string {

@@ -60,7 +60,7 @@ func (r *rows) written() []string {
 }
 
 // inspect looks through every output that could hold a number of a person: texts,
-// and whole numbers that are not statistics. Tokens cannot: what is none ends the
+// and whole numbers, however they are held, that are not statistics. Tokens cannot: what is none ends the
 // release where they are re-keyed.
 func (l *leaving) inspect(record arrow.RecordBatch) error {
 	for i, o := range l.Outputs {
@@ -104,27 +104,26 @@ func looked(o analysis.Output, t arrow.DataType) bool {
 	switch t := t.(type) {
 	case *arrow.StringType:
 		return o.Form != release.Token && o.Form != release.Constant
-	case *arrow.Int64Type, *arrow.Uint64Type:
+	case *arrow.Int64Type, *arrow.Uint64Type, *arrow.Float64Type:
 		return o.Form != release.Aggregate && o.Form != release.Constant
-	case *arrow.Decimal128Type:
+	case *arrow.Decimal128Type: // those with a fraction are amounts
 		return t.Scale == 0 && o.Form != release.Aggregate && o.Form != release.Constant
 	}
 	return false
 }
 
-// header is what an output is called: its name, and the name and title of the
-// column it is made of, if it is one.
+// header is what an output is called: its name, and the names and titles of the
+// columns it is made of.
 func (l *leaving) header(o analysis.Output) string {
-	if len(o.Lineage) != 1 {
-		return o.Name
-	}
-	ref := o.Lineage[0]
-	for _, c := range l.catalog.datasets[ref.Table].Spec.Columns {
-		if c.Name == ref.Column {
-			return o.Name + " " + c.Name + " " + c.Title
+	header := o.Name
+	for _, ref := range o.Lineage {
+		for _, c := range l.catalog.datasets[ref.Table].Spec.Columns {
+			if c.Name == ref.Column {
+				header += " " + c.Name + " " + c.Title
+			}
 		}
 	}
-	return o.Name
+	return header
 }
 
 // permits reports whether an output may hold identifiers of a class: if one of the

@@ -15,6 +15,7 @@ import (
 	"zonebox/masking"
 	"zonebox/masking/detect"
 	"zonebox/query/analysis"
+	"zonebox/registry"
 	"zonebox/release"
 )
 
@@ -210,4 +211,31 @@ func BenchmarkInspect(b *testing.B) {
 			}
 		}
 	})
+}
+
+// An output is called by every column it is made of: a number is no less one of a
+// telephone for standing beside, or in place of, something else.
+func TestAnOutputIsCalledByAllItIsMadeOf(t *testing.T) {
+	i := intentOf(t.Context(), false)
+	i.catalog = &catalog{datasets: map[string]registry.DatasetFacts{"offices": {Versioned: registry.Versioned[registry.Dataset]{Spec: registry.Dataset{Columns: []registry.Column{
+		{Name: "hall", Title: "大厅"}, {Name: "line", Title: "联系电话"}, {Name: "other", Title: "手机"}}}}}}}
+	l := &leaving{rows: &rows{worker: &worker{intent: i}}}
+	of := func(columns ...string) (o analysis.Output) {
+		o.Name = "c"
+		for _, c := range columns {
+			o.Lineage = append(o.Lineage, analysis.Ref{Table: "offices", Column: c})
+		}
+		return o
+	}
+	for want, o := range map[string]analysis.Output{
+		"c": of(), "c hall 大厅": of("hall"), "c line 联系电话": of("line"), "c hall 大厅 line 联系电话": of("hall", "line"),
+	} {
+		if got := l.header(o); got != want {
+			t.Errorf("called %q, want %q", got, want)
+		}
+	}
+	s := detect.New(detect.Options{Classes: certain, Threshold: detect.Certain})
+	if n := len(s.Called(l.header(of("hall", "line"))).ScanString(nil, "13912345678")); n != 1 {
+		t.Errorf("a hall or its line: %d numbers are certain", n)
+	}
 }

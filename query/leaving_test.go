@@ -74,6 +74,9 @@ func TestIdentifiersDoNotLeaveUnseen(t *testing.T) {
 		{"SELECT replace(hospital, '床位', '位') AS n FROM beds WHERE district = '甲' AND beds = 10", identifierFound},
 		{"SELECT CAST(right(hospital, 11) AS BIGINT) AS 手机 FROM beds WHERE district = '甲' AND beds = 10", identifierFound},
 		{"SELECT CAST(right(hospital, 11) AS HUGEINT) AS 手机 FROM beds WHERE district = '甲' AND beds = 10", identifierFound},
+		{"SELECT CAST(right(hospital, 11) AS DOUBLE) AS 手机 FROM beds WHERE district = '甲' AND beds = 10", identifierFound},
+		// A text of digits in the statement makes no number known that is among them.
+		{"SELECT hospital FROM beds WHERE district = '甲' AND beds = 10 AND hospital <> '1391234567813912345679'", identifierFound},
 		// Nothing of it leaves.
 		{"SELECT count(hospital) AS n FROM beds WHERE district = '甲'", "60\n"},
 		{"SELECT district, beds FROM beds WHERE hospital LIKE '%手机%'", "甲|10\n"},
