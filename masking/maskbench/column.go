@@ -1,6 +1,7 @@
 package maskbench
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -42,7 +43,8 @@ type column struct {
 	entities  arrow.Array
 }
 
-// table is columns that come from one source, of which entity is another.
+// table is columns that come from one source, of which entity is another; a file
+// has none.
 type table struct {
 	columns []*column
 	entity  string
@@ -104,6 +106,9 @@ var drawn = map[string]func(r *rand.Rand) string{
 	},
 }
 
+// byteOrder is the mark that spreadsheets begin a file in UTF-8 with.
+const byteOrder = "\ufeff"
+
 // fill reads the columns. Errors name lines and columns, no cells.
 func (t *table) fill() error {
 	if len(t.columns) == 0 {
@@ -115,20 +120,26 @@ func (t *table) fill() error {
 	}
 	entities := array.NewStringBuilder(memory.DefaultAllocator)
 	builders[len(t.columns)] = entities
-	in := csv.NewReader(t.open())
+	from := bufio.NewReader(t.open())
+	if mark, _ := from.Peek(len(byteOrder)); string(mark) == byteOrder {
+		_, _ = from.Discard(len(byteOrder)) // the header may be in quotes after it
+	}
+	in := csv.NewReader(from)
 	in.ReuseRecord = true
 	header, err := in.Read()
 	if err != nil {
 		return fmt.Errorf("maskbench: read header: %w", cause(err))
 	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff")
 	at := make([]int, len(builders))
 	for i, c := range t.columns {
-		if at[i] = slices.Index(header, c.name); at[i] < 0 && drawn[c.name] == nil {
+		if at[i] = slices.Index(header, c.name); at[i] < 0 && (t.entity == "" || drawn[c.name] == nil) {
 			return fmt.Errorf("maskbench: %w: no column %q, but %s", ErrOptions, c.name, strings.Join(header, " "))
 		}
 	}
-	at[len(t.columns)] = slices.Index(header, t.entity) // rows without are about their number
+	at[len(t.columns)] = -1 // rows of a file are about their number
+	if t.entity != "" {
+		at[len(t.columns)] = slices.Index(header, t.entity)
+	}
 	r := rand.New(rand.NewPCG(t.seed, 1))
 	for line := int64(0); line < t.rows; line++ {
 		record, err := in.Read()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 )
 
 // Change is how the speed of a result differs from that of a baseline.
@@ -41,7 +40,7 @@ func (r Report) Compare(base Report) []Change {
 		}
 		c := Change{Name: n.Name(), Percent: 100 * (b.Median/n.Median - 1), Spread: max(b.Spread, n.Spread), Verdict: Same, Remasked: b.Digest != n.Digest}
 		switch {
-		case math.Abs(c.Percent) <= c.Spread:
+		case 100*(max(b.Median/n.Median, n.Median/b.Median)-1) <= c.Spread: // alike from either side
 		case c.Percent > 0:
 			c.Verdict = Faster
 		default:

@@ -65,17 +65,27 @@ const barStart, barEnd, barHeight = 186.0, 410.0, 11.0
 
 // lay lays the chart out: values come in as widths, and the value of the line, 0
 // for none. On a logarithmic scale the bars begin at the power of ten below the
-// least.
+// least that is more than nothing.
 func (c *chart) lay(line float64, logarithmic bool) {
 	least, most := math.Inf(1), line
 	for _, g := range c.Groups {
 		for _, b := range g.Bars {
-			least, most = min(least, b.Width), max(most, b.Width)
+			most = max(most, b.Width)
+			if b.Width > 0 {
+				least = min(least, b.Width)
+			}
 		}
+	}
+	if most <= 0 { // no value has a byte: bars of no length
+		most, least = 1, 1
+	}
+	if line > 0 {
+		least = min(least, line)
 	}
 	at := func(v float64) float64 { return barStart + (barEnd-barStart)*v/most }
 	if logarithmic {
-		low, high := math.Floor(math.Log10(least)), math.Log10(most)
+		low := math.Floor(math.Log10(least))
+		high := max(math.Log10(most), low+0.1)
 		at = func(v float64) float64 { return barStart + (barEnd-barStart)*(math.Log10(v)-low)/(high-low) }
 		for e := low; e <= high; e++ {
 			c.Grid = append(c.Grid, tick{at(math.Pow(10, e)), strconv.FormatFloat(math.Pow(10, e), 'g', -1, 64)})

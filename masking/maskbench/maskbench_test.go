@@ -124,6 +124,7 @@ func TestAColumnOfAFile(t *testing.T) {
 		{file, "phone", "string", "partially", true},
 		{file, "phone", "string", "number", true},
 		{"phone\n", "phone", "string", "partial", true},
+		{file, "bank_card", "string", "partial", true}, // which only the city invents
 		{"", "phone", "string", "partial", false},
 		{"n\n5\nsecret\n", "n", "int64", "number", false},
 		{"n,m\n5,6\n\"secret\n", "n", "string", "token", false},
@@ -149,6 +150,9 @@ func TestAChangeWithinTheLargerSpreadIsNone(t *testing.T) {
 		{result(100, 1), result(104, 1), maskbench.Slower, -3.8},
 		{result(104, 1), result(100, 1), maskbench.Faster, 4},
 		{result(100, 5), result(50, 5), maskbench.Faster, 100},
+		// The same two the other way around are judged alike.
+		{result(100, 45), result(150, 45), maskbench.Slower, -33.3},
+		{result(150, 45), result(100, 45), maskbench.Faster, 50},
 	} {
 		got := maskbench.Report{Results: []maskbench.Result{tt.now}}.Compare(maskbench.Report{Results: []maskbench.Result{tt.base}})
 		if len(got) != 1 || got[0].Verdict != tt.verdict || got[0].Percent < tt.percent-0.1 || got[0].Percent > tt.percent+0.1 || got[0].Remasked {
@@ -193,5 +197,29 @@ func TestAReportIsOnePageThatFetchesNothing(t *testing.T) {
 	read, err := maskbench.Read(strings.NewReader(saved.String()))
 	if err != nil || len(read.Results) != len(r.Results) || read.Results[0] != r.Results[0] {
 		t.Errorf("a report that was saved reads as %+v, %v", read, err)
+	}
+}
+
+// A column of nulls has no byte to copy or to encipher: its report is as finite as
+// others.
+func TestAColumnOfNullsIsReported(t *testing.T) {
+	r := run(t, maskbench.Options{Rows: 1000, File: strings.NewReader("a,b\n,1\n,2\n"), Column: "a", Type: "string", Kinds: []string{"partial", "token"}})
+	for _, x := range r.Results {
+		if x.Bytes != 0 && x.Layout == "plain" || x.OverFloor != 0 || x.Cipher != "" {
+			t.Errorf("%s of nulls: %d bytes, %v over the floor of %q", x.Name(), x.Bytes, x.OverFloor, x.Cipher)
+		}
+	}
+	var page strings.Builder
+	if err := r.WriteHTML(&page); err != nil || page.Len() > 1<<20 || strings.Contains(page.String(), "NaN") || strings.Contains(page.String(), "Inf") {
+		t.Errorf("the page has %d bytes, %v", page.Len(), err)
+	}
+}
+
+// Spreadsheets put a mark before the header, and the header in quotes.
+func TestAMarkBeforeAQuotedHeader(t *testing.T) {
+	file := "\ufeff\"phone\",\"\"\n" + strings.Repeat("13812345678,\n", 20)
+	r := run(t, maskbench.Options{Rows: 1000, File: strings.NewReader(file), Column: "phone", Type: "string", Kinds: []string{"partial"}})
+	if len(r.Results) == 0 || r.Results[0].Rows != 20 {
+		t.Errorf("measured %+v", r.Results)
 	}
 }

@@ -69,6 +69,9 @@ func (o Options) prepare(c *column) ([]*measurement, error) {
 			if m.cipher, m.result.Blocks, err = t.floor(v.values, c.entities); err != nil {
 				return nil, err
 			}
+			if m.result.Blocks == 0 { // no value to encipher, no floor
+				m.cipher = nil
+			}
 			if m.cipher != nil {
 				m.result.Cipher = m.cipher.Name()
 			}
