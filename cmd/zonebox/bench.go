@@ -105,6 +105,10 @@ func (a *app) benchMasking(c *cobra.Command, m measuring) error {
 	}
 	if m.compare != "" {
 		report.Compared = report.Compare(base)
+		if !report.Machine.Like(base.Machine) {
+			report.Notes = append(report.Notes, fmt.Sprintf("基线测自另一台机器 (%s, %d 核, AES %s): 速度之差未必出自代码。 The baseline is of another machine (%s, %d cores, AES %s): the code need not be why speeds differ.",
+				base.Machine.CPU, base.Machine.Cores, base.Machine.AES, base.Machine.CPU, base.Machine.Cores, base.Machine.AES))
+		}
 	}
 	for path, write := range map[string]func(io.Writer) error{m.save: report.Write, m.html: report.WriteHTML} {
 		if path != "" {
@@ -246,6 +250,9 @@ func (a *app) printCompared(r maskbench.Report) {
 	}
 	fmt.Fprintf(a.stdout, a.say("与基线相比: %d 相同 · %d 更快 · %d 更慢 · %d 项基线中没有\n", "beside the baseline: %d same · %d faster · %d slower · %d not in it\n"),
 		counts[maskbench.Same], counts[maskbench.Faster], counts[maskbench.Slower], len(r.Results)-len(r.Compared))
+	for _, note := range r.Notes {
+		fmt.Fprintln(a.stdout, printable(note))
+	}
 	if remasked > 0 {
 		fmt.Fprintf(a.stdout, a.say("其中 %d 项同样的行得到不同的遮盖: 数据或配方已变\n", "in %d of them equal rows have other masks: the data or the recipe changed\n"), remasked)
 	}

@@ -67,6 +67,28 @@ func TestABenchmarkIsComparedWithItsBaseline(t *testing.T) {
 	}
 }
 
+// A baseline of another machine is compared with and said to be one.
+func TestABaselineOfAnotherMachineIsSaidToBeOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "base.json")
+	if code, out, _ := benchMasking(t, "--technique", "partial", "--save", path); code != exitOK {
+		t.Fatalf("exit %d\n%s", code, out)
+	}
+	base, err := readReport(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := benchMasking(t, "--technique", "partial", "--compare", path); strings.Contains(out, "another machine") {
+		t.Errorf("the same machine is another\n%s", out)
+	}
+	base.Machine.CPU = "\x1b[2JElsewhere"
+	if err := writeReport(path, base.Write); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := benchMasking(t, "--technique", "partial", "--compare", path); !strings.Contains(out, "another machine") || strings.Contains(out, "\x1b[2J") {
+		t.Errorf("compared with another machine\n%s", out)
+	}
+}
+
 func TestABenchmarkOfAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "phones.csv")
 	if err := os.WriteFile(path, []byte("phone\n"+strings.Repeat("13812345678\n", 20)), 0o600); err != nil {

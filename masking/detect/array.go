@@ -9,9 +9,8 @@ import (
 
 // A Tally says how many rows of a column hold a class, without saying what.
 type Tally struct {
-	Rows  int64 // with at least one hit
-	Sure  int64 // of these, with a hit of Certain or more
-	First int   // the first such row
+	Rows int64 // with at least one hit
+	Sure int64 // of these, with a hit of Certain or more
 }
 
 // Certain is the score from which a hit proves itself: a check character, a
@@ -107,9 +106,6 @@ func (s *Scanner) Array(arr arrow.Array) (map[Class]Tally, error) {
 				continue
 			}
 			t := out[c]
-			if t.Rows == 0 {
-				t.First = row
-			}
 			t.Rows++
 			if sure.Has(c) {
 				t.Sure++

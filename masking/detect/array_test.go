@@ -1,11 +1,14 @@
 package detect_test
 
 import (
+	"errors"
 	"maps"
+	"math"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"zonebox/masking/detect"
@@ -14,8 +17,8 @@ import (
 func TestAColumnIsScannedOnItsWayOut(t *testing.T) {
 	values := []string{"无", "联系13812345678", "11010519491231002X", "13912345678，13712345678", "无"}
 	want := map[detect.Class]detect.Tally{
-		detect.Mobile:     {Rows: 2, Sure: 1, First: 1},
-		detect.ResidentID: {Rows: 1, Sure: 1, First: 2},
+		detect.Mobile:     {Rows: 2, Sure: 1},
+		detect.ResidentID: {Rows: 1, Sure: 1},
 	}
 	plain := texts(t, []string{values[0], "电话13812345678", values[2], values[3], values[4]})
 	got, err := detect.New(detect.Options{}).Array(plain)
@@ -92,5 +95,45 @@ func TestAColumnHoldsWhatItsTextsHold(t *testing.T) {
 				t.Errorf("%d texts hold a %s, want %d", got[class].Rows, class, n)
 			}
 		}
+	}
+}
+
+// A number is read as it would be written, whatever type holds it.
+func TestNumbersAreReadAsTheyAreWritten(t *testing.T) {
+	const phone = 13812345678
+	s := detect.New(detect.Options{Threshold: detect.Certain}).Called("手机 身份证号")
+	decimals := func(scale int32, n decimal128.Num) arrow.Array {
+		b := array.NewDecimal128Builder(memory.DefaultAllocator, &arrow.Decimal128Type{Precision: 38, Scale: scale})
+		defer b.Release()
+		b.Append(n)
+		return b.NewArray()
+	}
+	floats := func(v float64) arrow.Array {
+		b := array.NewFloat64Builder(memory.DefaultAllocator)
+		defer b.Release()
+		b.Append(v)
+		return b.NewArray()
+	}
+	for _, tt := range []struct {
+		rule  string
+		arr   arrow.Array
+		class detect.Class
+		sure  int64
+	}{
+		{"a whole float", floats(phone), detect.Mobile, 1},
+		{"one with a fraction", floats(phone + 0.5), detect.Mobile, 0},
+		{"a negative one", floats(-phone), detect.Mobile, 1},
+		{"not a number", floats(math.NaN()), detect.Mobile, 0},
+		{"a whole decimal", decimals(0, decimal128.FromU64(320102195001010119)), detect.ResidentID, 1},
+		{"a decimal of which only the low half reads so", decimals(0, decimal128.New(1, 320102195001010119)), detect.ResidentID, 0},
+		{"a score that is just enough", texts(t, []string{"8613812345678"}), detect.Mobile, 1},
+	} {
+		got, err := s.Array(tt.arr)
+		if err != nil || got[tt.class].Sure != tt.sure {
+			t.Errorf("%s: %v, %v, want %d", tt.rule, got, err, tt.sure)
+		}
+	}
+	if _, err := s.Array(decimals(2, decimal128.FromU64(phone))); !errors.Is(err, detect.ErrType) {
+		t.Errorf("a decimal with a fraction: %v, want %v", err, detect.ErrType)
 	}
 }

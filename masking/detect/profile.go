@@ -18,7 +18,7 @@ var ErrType = errors.New("column holds neither text nor whole numbers")
 type ProfileOptions struct {
 	// PerArray is how many rows of each array given to Add are looked at, evenly
 	// spread; 0 is all. A sample of some thousand rows says as much about shares
-	// as all rows; all rows find the single identity number among remarks.
+	// as all rows; all rows find the three identity numbers among a million remarks.
 	PerArray int
 	// Levels is the least level of a column of each class; nil is DefaultLevels().
 	Levels map[Class]int
@@ -232,7 +232,8 @@ func (p *Profiler) finding(c Class, distinct float64) Finding {
 	return f
 }
 
-// checkedAlone are classes of which a single member proves itself.
+// checkedAlone are classes of which few members prove themselves: fewer than
+// three are left to the look at what leaves.
 const checkedAlone = Set(1 << ResidentID)
 
 // chances are the shares of random values of a class's form (its length, digits

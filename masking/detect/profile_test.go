@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -302,5 +303,63 @@ func TestDatesAndNestedColumnsAreRefused(t *testing.T) {
 	defer a.Release()
 	if err := detect.NewProfiler("d", detect.ProfileOptions{}).Add(a); !errors.Is(err, detect.ErrType) {
 		t.Errorf("Add(date32) = %v, want ErrType", err)
+	}
+}
+
+// No more rows are looked at than the sample has, and nulls among the values of a
+// dictionary are nulls.
+func TestASampleAndNullsAreCounted(t *testing.T) {
+	for _, n := range []int{1, 99, 100, 101, 199, 200, 201, 950} {
+		p := detect.NewProfiler("c", detect.ProfileOptions{PerArray: 100})
+		values := make([]string, n)
+		if err := p.Add(texts(t, values)); err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Profile(); got.Rows != int64(n) || got.Looked > 100 || got.Looked < min(int64(n), 50) {
+			t.Errorf("of %d rows %d are looked at", got.Rows, got.Looked)
+		}
+	}
+	values := array.NewStringBuilder(memory.DefaultAllocator)
+	values.AppendNull()
+	values.Append("a")
+	codes := array.NewInt8Builder(memory.DefaultAllocator)
+	codes.AppendValues([]int8{0, 1, 0, 1, 1}, []bool{true, true, true, true, false})
+	p := detect.NewProfiler("c", detect.ProfileOptions{})
+	if err := p.Add(array.NewDictionaryArray(&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}, codes.NewArray(), values.NewArray())); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Profile(); got.Rows != 5 || got.Nulls != 3 || got.Looked != 2 {
+		t.Errorf("%d rows, %d nulls, %d looked at, want 5, 3, 2", got.Rows, got.Nulls, got.Looked)
+	}
+}
+
+// Few numbers among many remarks are proposed from three on.
+func TestAFewNumbersAmongRemarks(t *testing.T) {
+	for _, tt := range []struct {
+		remark   string
+		class    detect.Class
+		few, all int
+		want     bool
+	}{
+		{"电话13812345678", detect.Mobile, 2, 300, false},
+		{"电话13812345678", detect.Mobile, 3, 300, true},
+		{"电话13812345678", detect.Mobile, 3, 700, false}, // less than a half percent
+		{"见320102195001010119", detect.ResidentID, 2, 100_000, false},
+		{"见320102195001010119", detect.ResidentID, 3, 100_000, true},
+	} {
+		values := make([]string, tt.all)
+		for i := range values {
+			if values[i] = "无"; i < tt.few {
+				values[i] = tt.remark
+			}
+		}
+		p := detect.NewProfiler("备注", detect.ProfileOptions{})
+		if err := p.Add(texts(t, values)); err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(p.Profile().Findings, func(f detect.Finding) bool { return f.Class == tt.class && f.Proposed })
+		if got != tt.want {
+			t.Errorf("%d of %d with %s: proposed %v, want %v", tt.few, tt.all, tt.class, got, tt.want)
+		}
 	}
 }

@@ -284,3 +284,26 @@ func TestSeveralRowsOfOnePersonAreOnePerson(t *testing.T) {
 		}
 	}
 }
+
+// Nothing is in no class, whatever it is grouped by; and a null among the values
+// of a dictionary is like a null among its codes.
+func TestEmptyResultsAndNullsOfDictionaries(t *testing.T) {
+	empty := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "a", Type: arrow.BinaryTypes.String}}, nil), []arrow.Array{text(t, nil)}, 0)
+	for _, quasi := range [][]int{nil, {0}} {
+		a, err := effect.Assess(empty, effect.Columns{Quasi: quasi, Sensitive: []int{0}, Tokens: []int{0}, Direct: []int{0}}, effect.Options{})
+		if err != nil || a.Anonymity.Classes != 0 || a.People != 0 || a.Risk != 0 || a.Level != 3 || a.Diversity[0] != (effect.Diversity{}) || a.Tokens[0] != (effect.Spread{}) {
+			t.Errorf("by %v: %+v, %v", quasi, a, err)
+		}
+	}
+	codes := array.NewInt8Builder(memory.DefaultAllocator)
+	codes.AppendValues([]int8{0, 1, 0, 1}, []bool{true, true, true, false})
+	coded := array.NewDictionaryArray(&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}, codes.NewArray(), text(t, []string{"-", "x"}))
+	record := array.NewRecordBatch(arrow.NewSchema([]arrow.Field{{Name: "a", Type: coded.DataType()}}, nil), []arrow.Array{coded}, 4)
+	p, err := effect.Group(record, []int{0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := p.Anonymity(); a.Classes != 2 || a.K != 1 || a.Unique != 1 {
+		t.Errorf("three nulls and an x are %+v", a)
+	}
+}

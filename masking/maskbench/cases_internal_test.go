@@ -2,6 +2,7 @@ package maskbench
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -97,6 +98,46 @@ func TestADigestIsOfValues(t *testing.T) {
 	} {
 		if digest([]arrow.Array{arr}) == want {
 			t.Errorf("%s: the same digest", name)
+		}
+	}
+}
+
+// The floor of a technique is the blocks that its definition takes: a CMAC has one
+// for every 16 bytes and one at least, FF1 ten rounds.
+func TestTheFloorIsWhatTheDefinitionTakes(t *testing.T) {
+	texts := func(lengths ...int) arrow.Array {
+		b := array.NewStringBuilder(memory.DefaultAllocator)
+		for _, n := range lengths {
+			if n < 0 {
+				b.AppendNull()
+			} else {
+				b.Append(strings.Repeat("7", n))
+			}
+		}
+		return b.NewArray()
+	}
+	values, entities := texts(0, 1, 15, 16, 17, 32, 33, -1), texts(18, 18, 18, 18, 18, 18, 18, 18)
+	for _, tt := range []struct {
+		t      technique
+		cipher string
+		blocks int64
+	}{
+		{technique{recipe: masking.Recipe{Kind: "token"}}, "AES-256", 1 + 1 + 1 + 1 + 2 + 2 + 3},
+		{technique{recipe: masking.Recipe{Kind: "token"}, algorithm: masking.SM4CMAC}, "SM4", 11},
+		{technique{recipe: masking.Recipe{Kind: "token"}, algorithm: masking.HMACSHA256}, "", 0},
+		{technique{recipe: masking.Recipe{Kind: "ff1"}}, "AES-256", 70},
+		{technique{recipe: masking.Recipe{Kind: "identifier", Cipher: "sm4"}}, "SM4", 70},
+		{technique{recipe: masking.Recipe{Kind: "shift"}}, "AES-256", 16},
+		{technique{recipe: masking.Recipe{Kind: "shuffle"}}, "AES-256", 7},
+		{technique{recipe: masking.Recipe{Kind: "partial"}}, "", 0},
+	} {
+		cipher, blocks, err := tt.t.floor(values, entities)
+		name := ""
+		if cipher != nil {
+			name = cipher.Name()
+		}
+		if err != nil || name != tt.cipher || blocks != tt.blocks {
+			t.Errorf("%s: %d blocks of %q, %v, want %d of %q", tt.t, blocks, name, err, tt.blocks, tt.cipher)
 		}
 	}
 }

@@ -20,6 +20,12 @@ type Machine struct {
 	Load    string `json:"load,omitempty"` // 1, 5 and 15 minutes, when the measurement began
 }
 
+// Like reports whether times of one machine say anything about the other's: the
+// processor, how many of it, what computes AES, and the system are the same.
+func (m Machine) Like(o Machine) bool {
+	return m.CPU == o.CPU && m.Cores == o.Cores && m.AES == o.AES && m.System == o.System
+}
+
 func thisMachine() Machine {
 	m := Machine{CPU: cpuModel(), Cores: runtime.GOMAXPROCS(0), AES: lanes.AESPath(),
 		System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Version: "(devel)"}

@@ -223,3 +223,20 @@ func TestAMarkBeforeAQuotedHeader(t *testing.T) {
 		t.Errorf("measured %+v", r.Results)
 	}
 }
+
+func TestMachinesThatAreAlike(t *testing.T) {
+	m := maskbench.Machine{CPU: "a", Cores: 2, AES: "VAES", System: "linux/amd64", Go: "go1", Load: "1 1 1"}
+	if other := (maskbench.Machine{CPU: "a", Cores: 2, AES: "VAES", System: "linux/amd64", Go: "go2", Load: "2 2 2"}); !m.Like(other) {
+		t.Errorf("%+v is unlike %+v", other, m)
+	}
+	for _, change := range []func(*maskbench.Machine){
+		func(m *maskbench.Machine) { m.CPU = "b" }, func(m *maskbench.Machine) { m.Cores = 4 },
+		func(m *maskbench.Machine) { m.AES = "" }, func(m *maskbench.Machine) { m.System = "linux/arm64" },
+	} {
+		other := m
+		change(&other)
+		if m.Like(other) {
+			t.Errorf("%+v is like %+v", other, m)
+		}
+	}
+}
