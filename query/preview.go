@@ -306,9 +306,6 @@ func (p *previewing) event(decision string) registry.Event {
 		fmt.Fprintf(recipes, "%q %q\n", c.Name, recipeOf(c.Recipe).String())
 	}
 	columns := strings.Join(names, " ")
-	if len(columns) > 100 || strings.ContainsAny(columns, `"\\`) { // an entry holds so much and no more
-		columns = fmt.Sprintf("%d columns %x", len(names), sha256.Sum256([]byte(columns)))
-	}
 	f := map[string]string{"org": p.subject.organization, "decision": decision, "dataset": p.dataset.Name, "version": p.dataset.Data.Version,
 		"columns": columns, "recipes": hex.EncodeToString(recipes.Sum(nil)), "raw": strconv.FormatBool(p.raw)}
 	if p.name != "" {
@@ -318,5 +315,9 @@ func (p *previewing) event(decision string) registry.Event {
 	if p.raw {
 		f["role"] = registry.RoleProvider
 	}
-	return registry.Event{Kind: "mask.previewed", Actor: p.subject.user, Zone: p.facts.Zone.Name, Fields: f}
+	e := registry.Event{Kind: "mask.previewed", Actor: p.subject.user, Zone: p.facts.Zone.Name, Fields: f}
+	if !entryOf(registry.Pending{Event: e}).Fits() { // an entry holds so much and no more
+		f["columns"] = fmt.Sprintf("%d columns %x", len(names), sha256.Sum256([]byte(columns)))
+	}
+	return e
 }

@@ -1,8 +1,11 @@
 package zone_test
 
 import (
+	"crypto/sha256"
 	"strings"
 	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"zonebox/masking"
 	"zonebox/zone"
@@ -46,5 +49,21 @@ func TestAProjectionOfSomeRowsGivesThem(t *testing.T) {
 		if err != nil || n != int64(len(got)) {
 			t.Errorf("rows %v in scope %v: Count = %d, %v, want %d", tt.only, tt.scope, n, err, len(got))
 		}
+	}
+}
+
+// What is kept by ID is kept by rows.
+func TestAnIDDependsOnTheRows(t *testing.T) {
+	s := roomy(t, t.TempDir(), memory.DefaultAllocator)
+	info := load(t, s, spec, visits)
+	seen := map[[sha256.Size]byte][]int64{}
+	for _, only := range [][]int64{nil, {0}, {1}, {0, 1}} {
+		p := projection(info, zone.Project{Name: "visits"})
+		p.Only = only
+		id := ids(t, s, p)["visits"]
+		if other, known := seen[id]; known {
+			t.Errorf("rows %v and %v share an ID", other, only)
+		}
+		seen[id] = only
 	}
 }
