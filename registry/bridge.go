@@ -53,7 +53,7 @@ func (c *change) bridges(g Grant, own string) {
 	for _, to := range g.Bridges() {
 		zone, ok := ref[Zone](c, KindZone, to, "/spec/columns")
 		if ok && to != own && !slices.ContainsFunc(c.signers, func(s signer) bool {
-			return (party{RoleZoneRegulator, zone.Regulator}).admits(s.person) && s.name != g.ZReg.By && s.name != g.Prov.By
+			return (party{RoleZoneRegulator, zone.Regulator}).admits(s.person) && s.name != g.ZReg.By // no provider is a regulator
 		}) {
 			c.fault(CodeSignature, "/signatures", "NJ24-15", say("the signature of a person with role %s of %s is missing, who speaks for zone %s and is neither of those who consent",
 				"缺少 %[2]s 中角色为 %[1]s 的人员代表专区 %[3]s 的签名,且不得与评估、审核人员为同一人", RoleZoneRegulator, zone.Regulator, to))
