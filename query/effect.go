@@ -12,6 +12,7 @@ import (
 	"zonebox/query/ast"
 	"zonebox/registry"
 	"zonebox/release"
+	"zonebox/zone"
 )
 
 // grade judges how well the rows, as they leave, hide the people in them. Open
@@ -124,11 +125,16 @@ func (l *leaving) rowsEach() (int64, error) {
 	if err != nil {
 		return 0, l.engine.storeError(err)
 	}
-	if stats.MostRows != 1 || stats.Unkeyed > 1 { // rows without a key may all be of one
+	if !oneRowEach(stats) {
 		return unknown, nil
 	}
 	return 1, nil
 }
+
+// oneRowEach reports whether a register is known to have one row of each person:
+// not if it has no key of people, nor if more than one row lacks it, since those
+// may all be of one.
+func oneRowEach(s zone.Stats) bool { return s.MostRows == 1 && s.Unkeyed <= 1 }
 
 // effect returns the grade, with the least group where the rows are groups.
 func (c *checked) effect() *release.Effect {
