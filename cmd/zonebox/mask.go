@@ -26,14 +26,14 @@ func (a *app) maskPreviewCmd() *cobra.Command {
 		Long: a.say(`数据提供单位可预览任何方式(授权草案 -f,或已有授权),脱敏前后均可见;
 专区监管部门只能预览生效的授权,只见脱敏后的值;其他人不可预览,以查询提问。
 样例至多 20 行,同一数据版本始终是同样的行,并按授权的行范围截取。
-脱敏使用预览专用密钥:预览中的令牌、平移与噪声与任何查询结果均不相同、不可关联。
+脱敏使用预览专用密钥:预览中的令牌、平移与噪声与任何查询结果无关,不可关联。
 每次预览先写入审计日志(不含任何值),再显示。`,
 			`The provider of the dataset previews any recipe (a draft with -f, or a grant) and
 sees values before and after; the zone regulator previews a grant in force and sees
 them after only; nobody else does, they ask questions.
 It shows at most 20 rows, of a data version always the same, cut to the grant's scope.
-Masks are made under keys for previews alone: their tokens, shifts and noise are those
-of no answer, and link to nothing.
+Masks are made under keys for previews alone: their tokens, shifts and noise are
+unrelated to those of any answer, and link to nothing.
 Each preview is in the audit log, without a value, before it is shown.`),
 		Example: "  zonebox mask preview persons-statistics --as sun.health\n  zonebox mask preview -f grant.yaml --as zheng.police -o json",
 		Args:    nArgs(0, 1),
@@ -95,8 +95,8 @@ func (a *app) printPreview(p *query.Preview) error {
 		}
 		rows.AppendRow(row)
 	}
-	_, err := fmt.Fprintf(a.stdout, a.say("%s\n%s\n数据集 %s 版本 %s:共 %d 行,样例 %d 行,其中 %d 行在授权的行范围内\n预览使用专用密钥,其令牌、平移与噪声不同于任何查询结果\n",
-		"%s\n%s\ndataset %s version %s: %d rows, %d in the sample, %d of them in the scope of the grant\nmasked under keys of its own: tokens, shifts and noise are those of no answer\n"),
+	_, err := fmt.Fprintf(a.stdout, a.say("%s\n%s\n数据集 %s 版本 %s:共 %d 行,样例 %d 行,其中 %d 行在授权的行范围内\n预览使用专用密钥,其令牌、平移与噪声与任何查询结果无关\n",
+		"%s\n%s\ndataset %s version %s: %d rows, %d in the sample, %d of them in the scope of the grant\nmasked under keys of its own: tokens, shifts and noise are unrelated to those of any answer\n"),
 		kinds.Render(), rows.Render(), printable(p.Dataset), printable(p.Version), p.Total, p.Sample, p.Rows)
 	return err
 }
