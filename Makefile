@@ -32,6 +32,7 @@ demo: build
 test: build
 	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -timeout 20m $(PURE)
 	CGO_ENABLED=1 $(GO) test -timeout 10m -tags $(CGOTAGS) $(WORKER)
+	CGO_ENABLED=0 $(GO) test -timeout 10m -tags purego ./masking ./masking/lanes ./masking/prf ./masking/ff1 ./masking/identifier
 
 # What threads share: the scan's memory, the cache, the turns, the log.
 race: build
