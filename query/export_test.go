@@ -53,6 +53,13 @@ func BoundReaders(e *Engine, idle, age time.Duration, statements int) {
 	e.readers.idle, e.readers.age, e.readers.statements = idle, age, statements
 }
 
+// ReleaseKeys are what tokens of a run in a zone leave under.
+func ReleaseKeys(e *Engine, license string, z registry.Versioned[registry.Zone]) (masking.Keys, error) {
+	r := run{engine: e, id: "run-of-a-test"}
+	r.facts.Zone, r.facts.License.Name = z, license
+	return r.releaseKeys()
+}
+
 // TokenKeys are what the gate makes the tokens of a zone with.
 func TokenKeys(e *Engine, z registry.Versioned[registry.Zone]) (masking.Keys, error) {
 	return e.tokenKeys(z)

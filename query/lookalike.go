@@ -74,16 +74,19 @@ type loadRecord struct {
 }
 
 // lookalikesOf returns what of the current data of a dataset its entry of today
-// does not account for. It is for providers, the data centre and supervisors; to
-// others, and of other documents, there are none.
+// does not account for. It is for the dataset's provider, the data centre and
+// supervisors; to others, and of other documents, there are none.
 func (e *Engine) lookalikesOf(ctx context.Context, s Subject, doc registry.Document) ([]Lookalike, error) {
-	if doc.Kind != registry.KindDataset || !s.any(registry.RoleProvider, registry.RoleDataCentre, registry.RoleZoneRegulator,
-		registry.RoleCityAuthority, registry.RoleSecurity, registry.RoleAuditor) {
+	if doc.Kind != registry.KindDataset {
 		return nil, nil
 	}
 	entry, err := registry.SpecOf[registry.Dataset](doc)
 	if err != nil {
 		return nil, err
+	}
+	own := s.any(registry.RoleProvider) && s.organization == entry.Provider
+	if !own && !s.any(registry.RoleDataCentre, registry.RoleZoneRegulator, registry.RoleCityAuthority, registry.RoleSecurity, registry.RoleAuditor) {
+		return nil, nil
 	}
 	v, err := e.registry.CurrentVersion(ctx, entry.Zone, doc.Name)
 	if errors.Is(err, registry.ErrNotFound) || err == nil && len(v.Meta) == 0 {

@@ -51,6 +51,12 @@ func TestTokenKeysFollowTheZone(t *testing.T) {
 		return k.Token
 	}
 	standard, national := of(""), of(masking.SM4CMAC)
+	for _, a := range masking.Algorithms() { // also of those that leave
+		zone.Spec.TokenAlgorithm = string(a)
+		if k, err := query.ReleaseKeys(d.Engine, "medical-2026", zone); err != nil || k.Algorithm != a {
+			t.Errorf("tokens of %s leave by %q, %v", a, k.Algorithm, err)
+		}
+	}
 	if err := d.Engine.Close(); err != nil {
 		t.Fatal(err)
 	}
