@@ -24,11 +24,9 @@ import (
 // and that leave as they are, are direct identifiers. Of rows that are groups of
 // people nothing but these is asked.
 //
-// The raw values behind a token are not at hand here: of the attacks of
-// masking/effect, the one by frequency against known values is for whoever tries
-// a recipe on a register; what is told here is the share of the most frequent
-// token, which somebody who knows the most frequent value names. Tokens of too
-// few values are refused before, by the load profile.
+// Tokens are attacked by frequency (see matched). A dictionary is not tried on
+// them: without the key no candidate gives a token, which masking/effect shows.
+// Tokens of too few values are refused before, by the load profile.
 func (l *leaving) grade(record arrow.RecordBatch) error {
 	if !l.Protected {
 		return nil
@@ -59,8 +57,12 @@ func (l *leaving) grade(record arrow.RecordBatch) error {
 		return err
 	}
 	g := &release.Effect{Level: a.Level, Rule: string(a.Rule)}
-	for _, s := range a.Tokens {
-		g.TokenTop = max(g.TokenTop, rounded(s.Top))
+	for _, i := range c.Tokens {
+		matched, err := matched(record.Column(i))
+		if err != nil {
+			return err
+		}
+		g.TokenMatched = max(g.TokenMatched, rounded(matched))
 	}
 	l.graded = g
 	if !l.RecordLevel {
@@ -85,6 +87,19 @@ func (l *leaving) grade(record arrow.RecordBatch) error {
 		}
 	}
 	return nil
+}
+
+// matched attacks tokens as they leave in the name of somebody who knows exactly how
+// often each value behind them occurs in the result, and returns the share of the
+// rows that this names. As equal values have equal tokens, the tokens stand for the
+// values: the attack needs no raw one.
+func matched(tokens arrow.Array) (float64, error) {
+	known, err := effect.Exact(tokens)
+	if err != nil {
+		return 0, err
+	}
+	f, err := effect.MatchFrequency(tokens, tokens, known)
+	return f.Share, err
 }
 
 // rounded leaves four decimals, which is all that a grade says.

@@ -15,7 +15,7 @@ import (
 // says nothing of it reads as files did before either was said.
 func TestAFileSaysHowItsColumnsWereMasked(t *testing.T) {
 	fields := []arrow.Field{field("name", arrow.BinaryTypes.String), field("n", arrow.PrimitiveTypes.Int64)}
-	grade := &release.Effect{Level: 2, Rule: "risk_above_threshold", K: 3, L: 1, Risk: 0.3333, Threshold: 0.05, TokenTop: 0.1}
+	grade := &release.Effect{Level: 2, Rule: "risk_above_threshold", K: 3, L: 1, Risk: 0.3333, Threshold: 0.05, TokenMatched: 0.1}
 	for _, c := range []struct {
 		name, technique string
 		effect          *release.Effect

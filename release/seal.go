@@ -79,7 +79,9 @@ type Effect struct {
 	L         int64   `json:"l,omitempty"`         // different values at least of a sensitive column among them
 	Risk      float64 `json:"risk,omitempty"`      // of naming a row, 0 to 1
 	Threshold float64 `json:"threshold,omitempty"` // the highest acceptable
-	TokenTop  float64 `json:"token_top,omitempty"` // share of the most frequent token of a column
+	// TokenMatched is the share of the rows whose token somebody names who knows how
+	// often each value occurs; of the column where it is greatest.
+	TokenMatched float64 `json:"token_matched,omitempty"`
 }
 
 // HeaderColumn is the name and Arrow type of one column inside, and the technique

@@ -31,8 +31,8 @@ func (a *app) printEffect(w io.Writer, e *release.Effect) {
 	if e.Threshold > 0 {
 		add("风险 %.2f,可接受 %.2f", "risk %.2f, acceptable %.2f", e.Risk, e.Threshold)
 	}
-	if e.TokenTop > 0 {
-		add("最多的令牌占 %.1f%%", "the most frequent token is %.1f%%", 100*e.TokenTop)
+	if e.TokenMatched > 0 {
+		add("知晓频率者可认出 %.1f%% 行的令牌", "who knows frequencies names the tokens of %.1f%% of the rows", 100*e.TokenMatched)
 	}
 	fmt.Fprintf(w, a.say("去标识化效果: %d 级(%s)\n", "de-identification: level %d of 4 (%s)\n"), e.Level, strings.Join(why, a.say(",", ", ")))
 }
