@@ -40,7 +40,7 @@ func (a *app) benchMaskingCmd() *cobra.Command {
 
 每一轮把整列各脱敏、复制、加密一次,次序轮换;比值取各轮之比的中位数。
 时间是最慢线程占用处理器的时间。每项在全程中先后测三次;离散度取各轮四分位距与
-三次中位数之差的较大者,占中位数的百分比。
+三次中位数的重复性限 (ISO 5725-6) 的较大者,占中位数的百分比。
 输出的摘要由脱敏后的每个值算得:同样的数据与配方,在任何机器、任何线程数下都相同。
 --compare 与保存的基线逐项比较:变化不超过两次离散度中较大者,即为相同。`,
 			`Measures every masking technique on columns of an invented city, or on a column of --file.
@@ -48,8 +48,8 @@ func (a *app) benchMaskingCmd() *cobra.Command {
 Each round masks, copies and enciphers the whole column once, in rotating order;
 ratios are medians over rounds. Time is that which the slowest thread had on a
 processor. Each result is visited three times during the run; its spread is the
-larger of the distance of the rounds' quartiles and that of the visits' medians, in
-percent of the median. The digest is of every masked value: equal data and recipes have one digest
+larger of the distance of the rounds' quartiles and the repeatability limit of the
+visits' medians (ISO 5725-6), in percent of the median. The digest is of every masked value: equal data and recipes have one digest
 on any machine by any number of threads. --compare sets each result beside a saved
 baseline: a change within the larger of both spreads is none.`),
 		Example: `  zonebox bench masking --time 60s --html masking.html --save masking.json

@@ -61,6 +61,9 @@ func TestQuantiles(t *testing.T) {
 	if got := spread(times); got < 66.6 || got > 66.7 { // 20 to 40 of 30
 		t.Errorf("spread = %v, want 66.7", got)
 	}
+	if got := repeatability([]float64{9, 10, 11}); got < 2.26 || got > 2.27 { // 2.776·√(2/3)·1
+		t.Errorf("repeatability = %v, want 2.27", got)
+	}
 	if got := spread([]float64{7}); got != 0 {
 		t.Errorf("spread of one = %v, want 0", got)
 	}

@@ -67,7 +67,7 @@ type Result struct {
 	Median      float64 `json:"median_ns"`
 	Min         float64 `json:"min_ns"` // the fastest round; both for the whole column
 	// Spread is the larger of two distances, in percent of the median: that of the
-	// quartiles of all rounds, and that of the medians of the visits.
+	// quartiles of all rounds, and the repeatability limit of the visits' medians.
 	Spread    float64 `json:"spread_percent"`
 	Rounds    int     `json:"rounds"`
 	Ran       float64 `json:"ran"`       // part of the wall's time that the threads had a processor

@@ -2,6 +2,7 @@ package maskbench
 
 import (
 	"errors"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -246,7 +247,7 @@ func (mem *space) release() {
 func (m *measurement) finish() Result {
 	r, mask := m.result, m.times[maskWay]
 	r.Rounds, r.Median, r.Min, r.Spread = len(mask), median(mask), slices.Min(mask), spread(mask)
-	r.Spread = max(r.Spread, 100*(slices.Max(m.medians)-slices.Min(m.medians))/r.Median)
+	r.Spread = max(r.Spread, 100*repeatability(m.medians)/r.Median)
 	r.Ran = min(1, median(m.ran))
 	r.Memcpy = median(m.times[copyWay])
 	r.OfMemcpy = median(ratios(m.times[copyWay], mask))
@@ -270,6 +271,22 @@ func median(times []float64) float64 { return quantile(times, 0.5) }
 // spread is the distance of the quartiles in percent of the median.
 func spread(times []float64) float64 {
 	return 100 * (quantile(times, 0.75) - quantile(times, 0.25)) / median(times)
+}
+
+// repeatability returns what two runs differ by at most, with a probability of
+// 95 %, if each visits a technique as often as there are times: the repeatability
+// limit of ISO 5725-6 for means of three, by Student's t of the four degrees of
+// freedom that two runs have.
+func repeatability(times []float64) float64 {
+	const t = 2.776
+	n, mean, squares := float64(len(times)), 0.0, 0.0
+	for _, v := range times {
+		mean += v / n
+	}
+	for _, v := range times {
+		squares += (v - mean) * (v - mean)
+	}
+	return t * math.Sqrt(2/n*squares/(n-1))
 }
 
 // quantile interpolates between the two nearest of times.
