@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,22 +121,38 @@ func newTable(d registry.DatasetFacts, grant registry.Grant, pack policy.Pack) (
 // delivered returns the catalogue type of the values that the grant gives of a
 // column, "" if it gives none.
 func (c *catalog) delivered(table, column string) string {
-	for _, g := range c.grants[table].Spec.Columns {
-		for _, col := range c.datasets[table].Spec.Columns {
-			if g.Name != column || col.Name != column {
-				continue
-			}
-			if r := recipeOf(g.Recipe); r != nil {
-				t, err := r.OutputType(col.Type)
-				if err != nil {
-					return ""
-				}
-				return t
-			}
-			return col.Type
-		}
+	g, given := granted(c.grants[table].Spec, column)
+	col, known := columnOf(c.datasets[table].Spec, column)
+	if !given || !known {
+		return ""
 	}
-	return ""
+	r := recipeOf(g.Recipe)
+	if r == nil {
+		return col.Type
+	}
+	t, err := r.OutputType(col.Type)
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+// columnOf returns what a catalogue entry says of a column, and whether it has it.
+func columnOf(d registry.Dataset, column string) (registry.Column, bool) {
+	i := slices.IndexFunc(d.Columns, func(c registry.Column) bool { return c.Name == column })
+	if i < 0 {
+		return registry.Column{}, false
+	}
+	return d.Columns[i], true
+}
+
+// granted returns how a grant gives a column, and whether it does.
+func granted(g registry.Grant, column string) (registry.GrantColumn, bool) {
+	i := slices.IndexFunc(g.Columns, func(c registry.GrantColumn) bool { return c.Name == column })
+	if i < 0 {
+		return registry.GrantColumn{}, false
+	}
+	return g.Columns[i], true
 }
 
 // inForce reports whether now lies within the civil days from and until, both
@@ -149,11 +166,8 @@ func inForce(from, until string, pack policy.Pack, now time.Time) bool {
 func (c *catalog) level(columns []analysis.Ref) int {
 	highest := 0
 	for _, ref := range columns {
-		for _, col := range c.datasets[ref.Table].Spec.Columns {
-			if col.Name == ref.Column {
-				highest = max(highest, col.Level)
-			}
-		}
+		col, _ := columnOf(c.datasets[ref.Table].Spec, ref.Column)
+		highest = max(highest, col.Level)
 	}
 	return highest
 }

@@ -10,7 +10,6 @@ import (
 	"zonebox/masking/effect"
 	"zonebox/query/analysis"
 	"zonebox/query/ast"
-	"zonebox/registry"
 	"zonebox/release"
 	"zonebox/zone"
 )
@@ -32,10 +31,11 @@ func (l *leaving) grade(record arrow.RecordBatch) error {
 		return nil
 	}
 	var c effect.Columns
+	var tokens []int
 	for i, o := range l.Outputs {
 		switch o.Form {
 		case release.Token:
-			c.Tokens = append(c.Tokens, i)
+			tokens = append(tokens, i)
 		case release.Clear, release.Masked, release.GroupLabel:
 			if l.direct(o) {
 				c.Direct = append(c.Direct, i)
@@ -57,12 +57,12 @@ func (l *leaving) grade(record arrow.RecordBatch) error {
 		return err
 	}
 	g := &release.Effect{Level: a.Level, Rule: string(a.Rule)}
-	for _, i := range c.Tokens {
-		matched, err := matched(record.Column(i))
+	for _, i := range tokens {
+		share, err := matched(record.Column(i))
 		if err != nil {
 			return err
 		}
-		g.TokenMatched = max(g.TokenMatched, rounded(matched))
+		g.TokenMatched = max(g.TokenMatched, rounded(share))
 	}
 	l.graded = g
 	if !l.RecordLevel {
@@ -110,14 +110,9 @@ func rounded(v float64) float64 { return math.Round(v*1e4) / 1e4 }
 // identifier it holds.
 func (l *leaving) direct(o analysis.Output) bool {
 	return slices.ContainsFunc(o.Lineage, func(ref analysis.Ref) bool {
-		if slices.ContainsFunc(l.catalog.grants[ref.Table].Spec.Columns, func(c registry.GrantColumn) bool {
-			return c.Name == ref.Column && analysis.Mode(c.Mode) == analysis.Masked
-		}) {
-			return false
-		}
-		return slices.ContainsFunc(l.catalog.datasets[ref.Table].Spec.Columns, func(c registry.Column) bool {
-			return c.Name == ref.Column && c.PersonalInfo && c.PIKind != ""
-		})
+		g, _ := granted(l.catalog.grants[ref.Table].Spec, ref.Column)
+		c, _ := columnOf(l.catalog.datasets[ref.Table].Spec, ref.Column)
+		return analysis.Mode(g.Mode) != analysis.Masked && c.PersonalInfo && c.PIKind != ""
 	})
 }
 
@@ -168,10 +163,8 @@ func (c *catalog) technique(o analysis.Output) string {
 		kinds = append(kinds, "aggregate")
 	case release.Token, release.Masked, release.GroupLabel:
 		for _, ref := range o.Lineage {
-			for _, g := range c.grants[ref.Table].Spec.Columns {
-				if g.Name == ref.Column && g.Recipe != nil {
-					kinds = append(kinds, g.Recipe.Kind)
-				}
+			if r := c.recipe(ref); r != nil {
+				kinds = append(kinds, r.Kind)
 			}
 		}
 	}

@@ -60,8 +60,8 @@ func (r *rows) written() []string {
 }
 
 // inspect looks through every output that could hold a number of a person: texts,
-// and whole numbers, however they are held, that are not statistics. Tokens cannot: what is none ends the
-// release where they are re-keyed.
+// and whole numbers, however they are held, that are not statistics. Tokens cannot:
+// what is none ends the release where they are re-keyed.
 func (l *leaving) inspect(record arrow.RecordBatch) error {
 	for i, o := range l.Outputs {
 		if !looked(o, record.Column(i).DataType()) {
@@ -117,10 +117,8 @@ func looked(o analysis.Output, t arrow.DataType) bool {
 func (l *leaving) header(o analysis.Output) string {
 	header := o.Name
 	for _, ref := range o.Lineage {
-		for _, c := range l.catalog.datasets[ref.Table].Spec.Columns {
-			if c.Name == ref.Column {
-				header += " " + c.Name + " " + c.Title
-			}
+		if c, ok := columnOf(l.catalog.datasets[ref.Table].Spec, ref.Column); ok {
+			header += " " + c.Name + " " + c.Title
 		}
 	}
 	return header
@@ -133,11 +131,9 @@ func (l *leaving) header(o analysis.Output) string {
 func (l *leaving) permits(o analysis.Output, class detect.Class) (bool, error) {
 	for _, ref := range o.Lineage {
 		d := l.catalog.datasets[ref.Table]
-		col := slices.IndexFunc(d.Spec.Columns, func(c registry.Column) bool { return c.Name == ref.Column })
-		open := slices.ContainsFunc(l.catalog.grants[ref.Table].Spec.Columns, func(c registry.GrantColumn) bool {
-			return c.Name == ref.Column && analysis.Mode(c.Mode) == analysis.Clear
-		})
-		if col < 0 || !open || d.Spec.Columns[col].Level < 1 || d.Spec.Columns[col].Level >= l.pack.LevelThreshold {
+		col, known := columnOf(d.Spec, ref.Column)
+		g, _ := granted(l.catalog.grants[ref.Table].Spec, ref.Column)
+		if !known || analysis.Mode(g.Mode) != analysis.Clear || col.Level < 1 || col.Level >= l.pack.LevelThreshold {
 			continue
 		}
 		stats, err := l.engine.store.Stats(d.Spec.Zone, d.Name, d.Data.Version)

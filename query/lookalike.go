@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"zonebox/masking/detect"
@@ -55,11 +54,10 @@ func against(found []Lookalike, entry registry.Dataset) []Lookalike {
 	var out []Lookalike
 	least := detect.DefaultLevels()
 	for _, l := range found {
-		i := slices.IndexFunc(entry.Columns, func(c registry.Column) bool { return c.Name == l.Column })
-		if i < 0 {
+		c, ok := columnOf(entry, l.Column)
+		if !ok {
 			continue
 		}
-		c := entry.Columns[i]
 		l.Level, l.Least, l.Personal = c.Level, max(c.Level, least[l.Class]), l.Class.Personal() && !c.PersonalInfo
 		if l.Level < l.Least || l.Personal {
 			out = append(out, l)

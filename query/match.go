@@ -6,7 +6,6 @@ import (
 
 	"zonebox/masking"
 	"zonebox/query/analysis"
-	"zonebox/registry"
 	"zonebox/zone"
 )
 
@@ -60,13 +59,12 @@ func (s *rawScan) matches() (int64, error) {
 }
 
 func (s *rawScan) count(ref analysis.Ref, values []string) (int64, error) {
-	d, grant := s.catalog.datasets[ref.Table], s.catalog.grants[ref.Table].Spec
-	col := slices.IndexFunc(d.Spec.Columns, func(c registry.Column) bool { return c.Name == ref.Column })
-	granted := slices.IndexFunc(grant.Columns, func(c registry.GrantColumn) bool { return c.Name == ref.Column })
-	if col < 0 || granted < 0 || d.Spec.Columns[col].Type != "string" || grant.Columns[granted].Recipe == nil {
+	d, recipe := s.catalog.datasets[ref.Table], s.catalog.recipe(ref)
+	col, _ := columnOf(d.Spec, ref.Column)
+	if col.Type != "string" || recipe == nil {
 		return 0, nil
 	}
-	switch grant.Columns[granted].Recipe.Kind {
+	switch recipe.Kind {
 	case "partial", "pattern", "display", "token", "redact":
 	default:
 		return 0, nil

@@ -92,11 +92,11 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 			p.Entity = true
 			continue
 		}
-		j := slices.IndexFunc(grant.Columns, func(g registry.GrantColumn) bool { return g.Name == c.Name })
-		if j < 0 {
+		g, ok := granted(grant, c.Name)
+		if !ok {
 			return zone.Projection{}, fmt.Errorf("query: column %s.%s is not granted", t.Name, c.Name)
 		}
-		p.Columns = append(p.Columns, zone.Project{Name: c.Name, Recipe: recipeOf(grant.Columns[j].Recipe)})
+		p.Columns = append(p.Columns, zone.Project{Name: c.Name, Recipe: recipeOf(g.Recipe)})
 	}
 	for _, c := range grant.Scope {
 		p.Scope = append(p.Scope, zone.Condition{Column: c.Column, In: c.In})

@@ -47,12 +47,8 @@ func (c *catalog) tokenRecipe(o analysis.Output) masking.Recipe {
 
 // recipe returns the recipe that a column is granted with, nil if there is none.
 func (c *catalog) recipe(ref analysis.Ref) *masking.Recipe {
-	for _, g := range c.grants[ref.Table].Spec.Columns {
-		if g.Name == ref.Column {
-			return recipeOf(g.Recipe)
-		}
-	}
-	return nil
+	g, _ := granted(c.grants[ref.Table].Spec, ref.Column)
+	return recipeOf(g.Recipe)
 }
 
 // bridgeKeys are the keys of the zones that a grant bridges to, by name.

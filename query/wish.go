@@ -80,11 +80,10 @@ func (r *run) wishes() wish {
 // anything more to ask for.
 func (r *run) ask(asked wish, w analysis.Want) bool {
 	d := r.catalog.datasets[w.Table]
-	i := slices.IndexFunc(d.Spec.Columns, func(c registry.Column) bool { return c.Name == w.Column })
-	if i < 0 || !r.mayBeGranted(d.Spec, d.Name) {
+	col, ok := columnOf(d.Spec, w.Column)
+	if !ok || !r.mayBeGranted(d.Spec, d.Name) {
 		return false
 	}
-	col := d.Spec.Columns[i]
 	now, has := asked[w.Table][w.Column]
 	if !has {
 		now, has = granted(r.catalog.grants[w.Table].Spec, w.Column)
@@ -144,14 +143,6 @@ func (r *run) mayBeGranted(d registry.Dataset, name string) bool {
 		return false
 	}
 	return !d.SecretFlag && r.pack.OpenTypes[d.OpenType] && r.pack.ShareTypes[d.ShareType]
-}
-
-func granted(g registry.Grant, column string) (registry.GrantColumn, bool) {
-	i := slices.IndexFunc(g.Columns, func(c registry.GrantColumn) bool { return c.Name == column })
-	if i < 0 {
-		return registry.GrantColumn{}, false
-	}
-	return g.Columns[i], true
 }
 
 // recipeFor proposes a mask for a column: the regulator settles it.

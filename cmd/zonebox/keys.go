@@ -61,14 +61,14 @@ func (a *app) printKeys(r *query.KeyReport) error {
 		{Number: 3, Align: text.AlignRight, AlignHeader: text.AlignRight}, {Number: 7, Align: text.AlignRight, AlignHeader: text.AlignRight},
 	})
 	for _, k := range r.Keys {
-		purpose, zone := a.purpose(k.Purpose), "-"
+		purpose, zone := a.called(keyTitles, k.Purpose), "-"
 		if k.Count > 1 {
 			purpose += fmt.Sprintf(" ×%d", k.Count)
 		}
 		if k.Zone != "" {
 			zone = printable(k.Zone)
 		}
-		t.AppendRow([]any{purpose, zone, k.Version, a.keyState(k.State), k.Algorithm, k.Created.Format(time.DateOnly), k.Days,
+		t.AppendRow([]any{purpose, zone, k.Version, a.called(keyTitles, k.State), k.Algorithm, k.Created.Format(time.DateOnly), k.Days,
 			a.keeper(k.KeptBy, k.WrappedBy), k.Module, a.certificate(k.Certificate)})
 	}
 	_, err := fmt.Fprintf(a.stdout, a.say("%s\n保管方: %s,%s,%s,商密认证: %s\n", "%s\nprovider: %s, %s, %s, certified: %s\n"), t.Render(),
@@ -76,54 +76,22 @@ func (a *app) printKeys(r *query.KeyReport) error {
 	return err
 }
 
-// purpose says what a key is for.
-func (a *app) purpose(p string) string {
-	switch p {
-	case keys.PurposeRoot:
-		return a.say("根密钥", "root")
-	case keys.PurposeRegistry:
-		return a.say("登记内容加密", "registry contents")
-	case keys.PurposeReleaseTokens:
-		return a.say("出域令牌派生", "tokens that leave")
-	case keys.PurposeReleaseSign:
-		return a.say("结果与清单签名", "signature of results")
-	case keys.PurposeAuditSign:
-		return a.say("审计日志签名", "signature of the audit log")
-	case keys.PurposeZoneData:
-		return a.say("专区数据密钥加密", "data keys of the zone")
-	case keys.PurposeZoneTokens:
-		return a.say("专区令牌派生", "tokens of the zone")
-	case keys.PurposeHold:
-		return a.say("待放行结果加密", "held results")
-	}
-	return printable(p)
-}
+// keyTitles are what people call the purposes and states of keys and who keeps them.
+var keyTitles = map[string][2]string{
+	keys.PurposeRoot: {"根密钥", "root"}, keys.PurposeRegistry: {"登记内容加密", "registry contents"},
+	keys.PurposeReleaseTokens: {"出域令牌派生", "tokens that leave"}, keys.PurposeReleaseSign: {"结果与清单签名", "signature of results"},
+	keys.PurposeAuditSign: {"审计日志签名", "signature of the audit log"}, keys.PurposeZoneData: {"专区数据密钥加密", "data keys of the zone"},
+	keys.PurposeZoneTokens: {"专区令牌派生", "tokens of the zone"}, keys.PurposeHold: {"待放行结果加密", "held results"},
 
-func (a *app) keyState(s string) string {
-	switch s {
-	case keys.StateCurrent:
-		return a.say("现行", "current")
-	case keys.StateEarlier:
-		return a.say("旧版可读", "earlier, opens")
-	case keys.StateDestroyed:
-		return a.say("已销毁", "destroyed")
-	case keys.StateUnfinished:
-		return a.say("销毁未完成", "destruction unfinished")
-	}
-	return printable(s)
+	keys.StateCurrent: {"现行", "current"}, keys.StateEarlier: {"旧版可读", "earlier, opens"},
+	keys.StateDestroyed: {"已销毁", "destroyed"}, keys.StateUnfinished: {"销毁未完成", "destruction unfinished"},
+
+	keys.KindPassphrase: {"口令密钥目录", "passphrase folder"}, keys.KindVault: {"Vault", "Vault"}, keys.KindDevice: {"密码设备", "device"},
 }
 
 // keeper says what keeps a key, and whether by way of the root.
 func (a *app) keeper(kind, wrappedBy string) string {
-	out := printable(kind)
-	switch kind {
-	case keys.KindPassphrase:
-		out = a.say("口令密钥目录", "passphrase folder")
-	case keys.KindVault:
-		out = "Vault"
-	case keys.KindDevice:
-		out = a.say("密码设备", "device")
-	}
+	out := a.called(keyTitles, kind)
 	if wrappedBy == keys.PurposeRoot {
 		out += a.say("(经根密钥)", " (by the root)")
 	}

@@ -20,8 +20,9 @@ var classTitles = map[string][2]string{
 	"network_address": {"网络地址", "network address"}, "postal_address": {"地址", "postal address"}, "person_name": {"姓名", "name of a person"},
 }
 
-func (a *app) classTitle(code string) string {
-	if t, ok := classTitles[code]; ok {
+// called is what people call a code, the code itself if the table has none.
+func (a *app) called(table map[string][2]string, code string) string {
+	if t, ok := table[code]; ok {
 		return a.say(t[0], t[1])
 	}
 	return printable(code)
@@ -38,7 +39,7 @@ func (a *app) printLookalikes(w io.Writer, found []query.Lookalike) {
 		{Number: 4, Align: text.AlignRight, AlignHeader: text.AlignRight}, {Number: 5, Align: text.AlignRight, AlignHeader: text.AlignRight},
 	})
 	for _, l := range found {
-		t.AppendRow([]any{printable(l.Column), a.classTitle(l.Class.String()), a.evidence(l), l.Level, l.Least})
+		t.AppendRow([]any{printable(l.Column), a.called(classTitles, l.Class.String()), a.evidence(l), l.Level, l.Least})
 	}
 	fmt.Fprintf(w, a.say("! %d 处内容比目录所载敏感;数据已装载,级别未变:\n%s\n下一步:由该数据集的提供单位核实,提高级别或更正个人信息标志后重新 apply 目录条目\n",
 		"! %d findings more sensitive than the catalogue says; the data were loaded and no level was changed:\n%s\nnext: the dataset's provider looks into it, raises the level or mends the mark of personal information, and applies the entry again\n"),

@@ -85,7 +85,7 @@ func (a *app) reviewShowCmd() *cobra.Command {
 				}
 				a.printEffect(a.stdout, d.Output.Effect)
 				for _, i := range d.Output.Identifiers {
-					fmt.Fprintf(a.stdout, a.say("来源未许可: 列 %s 有 %d 行含%s\n", "not permitted by its source: column %s has %d rows with a %s\n"), printable(i.Column), i.Rows, a.classTitle(i.Class))
+					fmt.Fprintf(a.stdout, a.say("来源未许可: 列 %s 有 %d 行含%s\n", "not permitted by its source: column %s has %d rows with a %s\n"), printable(i.Column), i.Rows, a.called(classTitles, i.Class))
 				}
 			}
 			for _, h := range d.History {
