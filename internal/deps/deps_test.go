@@ -18,6 +18,7 @@ var allowed = map[string][]string{
 	"internal/city":         {},
 	"internal/deps":         {},
 	"internal/interleave":   {"internal/stopwatch"},
+	"internal/requirements": {},
 	"internal/stopwatch":    {},
 	"masking":               {"internal/raw", "masking/china", "masking/detect", "masking/ff1", "masking/identifier", "masking/lanes", "masking/prf"},
 	"masking/china":         {},
