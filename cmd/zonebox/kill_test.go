@@ -58,7 +58,7 @@ func TestALoadIsAllOrNothingWhereverTheGateIsKilled(t *testing.T) {
 	}
 
 	g := h.serveWatched(t)
-	g.after(0)
+	g.after(0, killed)
 	if o := load(1); o.code != exitOK {
 		t.Fatalf("load exited %d: %s", o.code, o.errout)
 	}
@@ -68,7 +68,7 @@ func TestALoadIsAllOrNothingWhereverTheGateIsKilled(t *testing.T) {
 	}
 	changed, kept := 0, 0
 	for _, at := range points(total, 10) {
-		g.after(at)
+		g.after(at, killed)
 		told := load(1-now).code == exitOK
 		g.kill()
 		g.gone(t)
@@ -100,7 +100,7 @@ func TestNoBytesWithoutAReleaseEntryWhereverTheGateIsKilled(t *testing.T) {
 	h := newHome(t)
 	g := h.serveWatched(t)
 	h.pin(t)
-	g.after(0)
+	g.after(0, killed)
 	if _, err := h.fetch(t); err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestNoBytesWithoutAReleaseEntryWhereverTheGateIsKilled(t *testing.T) {
 	}
 	got, lost := 0, 0
 	for _, at := range points(total, 12) {
-		g.after(at)
+		g.after(at, killed)
 		answer, err := h.fetch(t)
 		g.kill()
 		g.gone(t)
@@ -168,7 +168,7 @@ func TestTheGateIsKilledAtAnyMoment(t *testing.T) {
 	}
 	for _, d := range delays {
 		g := h.serveWatched(t)
-		g.after(0)
+		g.after(0, killed)
 		h.pin(t)
 		answers := make(chan []byte, clients)
 		for i := range clients {

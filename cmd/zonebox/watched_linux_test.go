@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -20,26 +21,43 @@ import (
 
 // watched is a zonebox process whose durable steps the kernel shows to the
 // test, one by one, before they happen: flushes, renames, removals, new folders
-// and truncations, and the database's page writes. The test lets each go on, or
-// kills the process instead. It uses seccomp's user notification (Linux 5.5);
-// the worker inherits the watch, but makes no such step of its own.
+// and truncations, the database's page writes, and writes to files of the home.
+// The test lets each go on, or kills the process instead, or has the call fail.
+// It uses seccomp's user notification (Linux 5.5); the worker inherits the
+// watch, but makes no such step of its own.
 type watched struct {
 	cmd      *exec.Cmd
 	listener int
 	log      *syncBuffer
 	wait     chan error
 
-	mu     sync.Mutex
-	killAt int // kill before this step; 0 never
-	steps  int // since the last call of after
-	names  []string
+	home  string // whose files' writes are steps
+	mu    sync.Mutex
+	at    int   // the step that does not happen; 0 none
+	fault fault // what happens instead
+	steps int   // since the last call of after
+	names []string
+}
+
+// A fault is what happens to a step: the process is killed before it, or the
+// call fails with an error number.
+type fault struct{ errno syscall.Errno }
+
+// killed is the fault of a power cut.
+var killed = fault{}
+
+func (f fault) String() string {
+	if f == killed {
+		return "killed"
+	}
+	return f.errno.Error()
 }
 
 // watchedCalls are the system calls of a durable step.
 var watchedCalls = map[uint32]string{
 	unix.SYS_FSYNC: "fsync", unix.SYS_FDATASYNC: "fdatasync", unix.SYS_RENAMEAT: "rename", unix.SYS_RENAMEAT2: "rename",
 	unix.SYS_UNLINKAT: "unlink", unix.SYS_MKDIRAT: "mkdir", unix.SYS_LINKAT: "link", unix.SYS_FTRUNCATE: "truncate",
-	unix.SYS_PWRITE64: "pwrite",
+	unix.SYS_PWRITE64: "pwrite", unix.SYS_WRITE: "write",
 }
 
 // seccompNotif and seccompResp are struct seccomp_notif and seccomp_notif_resp
@@ -117,7 +135,7 @@ func (h *home) serveWatched(t *testing.T) *watched {
 	mine, theirs := pair[0], os.NewFile(uintptr(pair[1]), "watch")
 	defer unix.Close(mine)
 	defer theirs.Close()
-	w := &watched{log: new(syncBuffer), wait: make(chan error, 1)}
+	w := &watched{home: h.dir, log: new(syncBuffer), wait: make(chan error, 1)}
 	w.cmd = exec.Command("/proc/self/exe", append([]string{"serve", "--passphrase-file", h.path("passphrase"), "--worker", workerBinary}, h.flags()...)...)
 	w.cmd.Env = append(os.Environ(), "ZONEBOX_TEST_PROCESS=watched")
 	w.cmd.Stderr = w.log
@@ -193,35 +211,41 @@ func (w *watched) watch() {
 		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(w.listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&n))); errno != 0 {
 			continue // the caller was interrupted and will call again
 		}
-		if w.step(n) {
-			w.kill()
-		}
-		// A call of a killed process cannot be answered, nor need it be.
 		r := seccompResp{ID: n.ID, Flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
+		if f, now := w.step(n); now && f == killed {
+			w.kill() // the call of a killed process cannot be answered, nor need it be
+		} else if now {
+			r = seccompResp{ID: n.ID, Error: -int32(f.errno)}
+		}
 		_, _, _ = unix.Syscall(unix.SYS_IOCTL, uintptr(w.listener), unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&r)))
 	}
 }
 
-// step counts a call of the gate and reports whether it is the one not to
+// step counts a call of the gate and returns the fault of the one that is not to
 // happen.
-func (w *watched) step(n seccompNotif) bool {
+func (w *watched) step(n seccompNotif) (fault, bool) {
 	task := filepath.Join("/proc", strconv.Itoa(w.cmd.Process.Pid), "task", strconv.Itoa(int(n.PID)))
 	if _, err := os.Stat(task); err != nil {
-		return false // a worker's
+		return fault{}, false // a worker's
+	}
+	if n.Nr == unix.SYS_WRITE {
+		file, err := os.Readlink(filepath.Join(task, "fd", strconv.FormatUint(n.Args[0], 10)))
+		if err != nil || !strings.HasPrefix(file, w.home+"/") {
+			return fault{}, false // a socket, a pipe or sealed memory
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.steps++
 	w.names = append(w.names, watchedCalls[uint32(n.Nr)])
-	return w.steps == w.killAt
+	return w.fault, w.steps == w.at
 }
 
-// after counts from now on and kills the process before step n, or never if n
-// is 0.
-func (w *watched) after(n int) {
+// after counts from now on and does f to step n, or to none if n is 0.
+func (w *watched) after(n int, f fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.steps, w.killAt, w.names = 0, n, nil
+	w.steps, w.at, w.fault, w.names = 0, n, f, nil
 }
 
 // count returns how many steps there were since after, and their names.
