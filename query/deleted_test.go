@@ -19,7 +19,8 @@ func TestARegistryWhoseNewestRowsWereDeletedIsRefused(t *testing.T) {
 	for _, tt := range []struct{ name, statement string }{
 		{"the newest version of a document", `DELETE FROM documents WHERE kind = 'Dataset' AND name = 'beds' AND version = 2`},
 		{"a document", `DELETE FROM documents WHERE kind = 'Grant' AND name = (SELECT min(name) FROM documents WHERE kind = 'Grant')`},
-		{"the newest data of a dataset", `DELETE FROM data_versions WHERE dataset = 'beds' AND revision = (SELECT max(revision) FROM data_versions WHERE dataset = 'beds')`},
+		{"the newest data of a dataset", `DELETE FROM data_events WHERE dataset = 'beds' AND revision = (SELECT max(revision) FROM data_events WHERE dataset = 'beds')`},
+		{"older data of a dataset", `DELETE FROM data_events WHERE dataset = 'beds' AND revision = (SELECT min(revision) FROM data_events WHERE dataset = 'beds')`},
 		{"the epoch", `UPDATE registry_state SET epoch = 0`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -320,7 +320,8 @@ func (l *loading) commit(info zone.Info) (*LoadReport, error) {
 			return err
 		}
 		err := tx.SetVersion(registry.DataVersion{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest,
-			Rows: info.Rows, LoadedBy: l.facts.Subject.Name, Catalogue: l.dataset.Version, Meta: meta})
+			Rows: info.Rows, LoadedBy: l.facts.Subject.Name, Catalogue: l.dataset.Version, Meta: meta,
+			Lineage: registry.Lineage{Delivery: m.SHA256, Provider: l.dataset.Spec.Provider, Grant: m.Grant, Acquired: m.Acquired}})
 		if err != nil {
 			return err
 		}

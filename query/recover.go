@@ -55,12 +55,12 @@ func (e *Engine) recover(ctx context.Context) error {
 }
 
 // compare refuses a registry from which rows were taken: its rows are sealed one
-// by one, so that nothing in the file itself shows that the newest is missing.
-// The log does: it has an entry for every version of every document and of every
-// dataset's data.
+// by one, so that nothing in the file itself shows that one is missing. The log
+// does: it has an entry for every version of every document and for everything
+// that happened to data.
 func (e *Engine) compare(ctx context.Context) error {
 	now := e.cfg.Now()
-	documents, data, epoch := map[string]string{}, map[string]string{}, int64(0)
+	documents, data, epoch := map[string]string{}, map[dataEvent]int{}, int64(0)
 	for entry, err := range e.audit.Entries(ctx, 0, e.audit.Size()) {
 		if err != nil {
 			return err
@@ -75,7 +75,18 @@ func (e *Engine) compare(ctx context.Context) error {
 			}
 			epoch = max(epoch, n)
 		case "load.committed":
-			data[entry.Zone+" "+entry.Fields["dataset"]] = entry.Fields["version"]
+			data[dataEvent{entry.Zone, entry.Fields["dataset"], entry.Fields["version"], "loaded", entry.Fields["manifest"]}]++
+		default:
+			kind, ok := strings.CutPrefix(entry.Kind, "data.")
+			if !ok {
+				continue
+			}
+			n, err := strconv.ParseInt(entry.Fields["epoch"], 10, 64)
+			if err != nil {
+				return fmt.Errorf("query: open domain: audit entry %d has no epoch", entry.Seq)
+			}
+			epoch = max(epoch, n)
+			data[dataEvent{entry.Zone, entry.Fields["dataset"], entry.Fields["version"], kind, entry.Fields["manifest"]}]++
 		}
 	}
 	differs := func(what, logged, found string) error {
@@ -100,22 +111,31 @@ func (e *Engine) compare(ctx context.Context) error {
 	for name, logged := range documents {
 		return differs(name, logged, "")
 	}
-	versions, err := e.registry.CurrentVersions(ctx)
+	history, err := e.registry.DataHistory(ctx, "", "")
 	if err != nil {
 		return err
 	}
-	for _, v := range versions {
-		name := v.Zone + " " + v.Dataset
-		if data[name] != v.Version {
-			return differs("data of "+name, data[name], v.Version)
+	for _, h := range history {
+		kind := strings.ToLower(h.Kind)
+		if kind == "held" { // the entry of a load does not say, but one beside it does
+			kind = "loaded"
 		}
-		delete(data, name)
+		data[dataEvent{h.Zone, h.Dataset, h.Version, kind, h.Manifest}]--
 	}
-	for name, logged := range data {
-		return differs("data of "+name, logged, "")
+	for event, n := range data {
+		if n > 0 {
+			return differs("data of "+event.zone+" "+event.dataset, event.version+" "+event.kind, "")
+		}
+		if n < 0 {
+			return differs("data of "+event.zone+" "+event.dataset, "", event.version+" "+event.kind)
+		}
 	}
 	return nil
 }
+
+// dataEvent is one thing that happened to a data version, as both the log and the
+// registry tell it. Their order is in the registry's sealed rows.
+type dataEvent struct{ zone, dataset, version, kind, manifest string }
 
 // abandon closes intents whose process died: each is closed exactly once.
 func (e *Engine) abandon(ctx context.Context) error {
@@ -204,10 +224,10 @@ func (e *Engine) sweepFolder(dir, suffix string, keep map[string]bool, remove fu
 	return nil
 }
 
-// sweepData removes versions that are not the current one of their dataset, and
-// what loads left that never ended.
+// sweepData removes versions that the registry does not know or calls retired or
+// shredded, and what loads left that never ended.
 func (e *Engine) sweepData(ctx context.Context) error {
-	versions, err := e.registry.CurrentVersions(ctx)
+	versions, err := e.registry.StoredVersions(ctx)
 	if err != nil {
 		return err
 	}

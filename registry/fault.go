@@ -18,6 +18,7 @@ const (
 	CodeImmutable = "DOC_IMMUTABLE" // a field that never changes was changed
 	CodeScope     = "DOC_SCOPE"     // reaches beyond the license, scenario or catalogue entry
 	CodeProtect   = "DOC_PROTECT"   // lowers protection without those who must agree
+	CodeData      = "DOC_DATA"      // data that are not in a state for that
 )
 
 // Fault is one thing wrong with one document.

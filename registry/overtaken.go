@@ -42,10 +42,11 @@ func (f Facts) Documents() []Ref {
 	return all
 }
 
-// Overtaken returns the newer version of a document that f was read from, nil
-// if there is none. Facts are a function of their documents and of what was
-// loaded and granted new since, which takes nothing away: while no document of
-// theirs has a newer version, they stand, whatever else raised the epoch.
+// Overtaken returns the newer version of a document that f was read from, or
+// what became of data that f names, nil if there is neither. Facts are a function
+// of their documents and of what was loaded and granted new since, which takes
+// nothing away: while no document of theirs has a newer version and no data of
+// theirs were withdrawn, they stand, whatever else raised the epoch.
 func (r *Registry) Overtaken(ctx context.Context, f Facts) (*Ref, error) {
 	var by *Ref
 	err := r.View(ctx, func(tx *sql.Tx) error {
@@ -63,7 +64,7 @@ func (tx *Tx) Overtaken(f Facts) (*Ref, error) { return overtaken(tx.ctx, tx.sql
 
 func overtaken(ctx context.Context, q querier, epoch int64, f Facts) (*Ref, error) {
 	if epoch == f.Epoch {
-		return nil, nil // every newer version of a document raises it
+		return nil, nil // every newer version of a document raises it, and whatever withdraws data
 	}
 	for _, seen := range f.Documents() {
 		var version sql.NullInt64
@@ -75,5 +76,5 @@ func overtaken(ctx context.Context, q querier, epoch int64, f Facts) (*Ref, erro
 			return &Ref{seen.Kind, seen.Name, version.Int64}, nil
 		}
 	}
-	return nil, nil
+	return withdrawn(ctx, q, f)
 }

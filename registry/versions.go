@@ -7,61 +7,87 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 )
 
-// DataVersion is one loaded version of a dataset's data.
+// DataVersion is one loaded version of a dataset's data. Its rows never change;
+// what happened to it since is in State and Manifest.
 type DataVersion struct {
 	Zone, Dataset, Version string
-	Manifest               string // SHA-256 of the zone store's manifest, hex
-	Rows                   int64
-	LoadedBy               string
-	LoadedAt               time.Time
+	// Manifest is the SHA-256 of the zone store's manifest in force, hex.
+	Manifest string
+	Rows     int64
+	LoadedBy string
+	LoadedAt time.Time
 	// Catalogue is the version of the catalogue entry the data were checked
 	// against; 0 lets SetVersion take the one in force.
 	Catalogue int64
+	Lineage   Lineage
+	// State is DataCurrent or DataQuarantined for SetVersion, "" being the first;
+	// in what is read it is the state of now.
+	State string `json:",omitempty"`
 	// Meta holds what else the loader keeps, in its own encoding.
 	Meta json.RawMessage
 }
 
-// SetVersion makes v the current data of its dataset. It returns a Refusal if
-// the catalogue has no such dataset in that zone or does not allow loading it,
-// and ErrConflict if that version was set before.
+// Lineage tells where the rows of a version come from.
+type Lineage struct {
+	Delivery string `json:",omitempty"` // SHA-256 of the file as delivered, hex
+	Provider string `json:",omitempty"` // organization
+	Grant    string `json:",omitempty"`
+	Acquired string `json:",omitempty"` // 2006-01-02
+	Mode     string `json:",omitempty"` // "" is full, else append or upsert
+	Base     string `json:",omitempty"` // version that an append or upsert stands on
+}
+
+// States of a data version. At most one of a dataset is current; one that is kept
+// was current or released once and may be again.
+const (
+	DataCurrent     = "CURRENT"
+	DataKept        = "KEPT"
+	DataQuarantined = "QUARANTINED"
+	DataRetired     = "RETIRED"  // its files may go
+	DataShredded    = "SHREDDED" // its keys are gone
+)
+
+// SetVersion adds v, and makes it the current data of its dataset unless v.State
+// is DataQuarantined. It returns a Refusal if the catalogue has no such dataset
+// in that zone or does not allow loading it, or if v.Lineage.Base is not the
+// current version; and ErrConflict if that version was set before.
 func (tx *Tx) SetVersion(v DataVersion) error {
-	refuse := func(code, path, article string, t text) error {
-		return &Refusal{[]Fault{{code, KindDataset, v.Dataset, path, t.zh, t.en, article}}}
-	}
-	d, err := load[Dataset](tx.ctx, tx.r, tx.sql, KindDataset, v.Dataset)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return refuse(CodeReference, "", "", say("no such dataset in the catalogue", "目录中没有该数据集"))
-	case err != nil:
+	d, err := tx.loadable(v.Zone, v.Dataset)
+	if err != nil {
 		return err
-	case d.Spec.Zone != v.Zone:
-		return refuse(CodeReference, "/spec/zone", "NJ24-05", say("the dataset does not belong to zone %s", "数据集不属于专区 %s", v.Zone))
-	case d.Spec.OpenType == openProhibited:
-		return refuse(CodeForbidden, "/spec/open_type", "NJ24-02", say("data that must not be opened may not be operated", "依法不能开放的公共数据不得开展授权运营"))
-	case d.Spec.Status != StatusPublished:
-		return refuse(CodeForbidden, "/spec/status", "NJ24-15", say("the catalogue entry is not published", "目录条目未发布"))
+	}
+	if v.Lineage.Base != "" {
+		now, err := tx.r.currentVersion(tx.ctx, tx.sql, v.Zone, v.Dataset)
+		if err != nil {
+			return err
+		}
+		if now == nil || now.Version != v.Lineage.Base {
+			return refuseData(CodeData, v.Dataset, "", "", say("the version that the delivery stands on is not the current one", "交付所依据的版本不是现行版本"))
+		}
 	}
 	if v.Catalogue == 0 {
 		v.Catalogue = d.Version
 	}
+	if v.State == "" {
+		v.State = DataCurrent
+	}
 	v.LoadedAt = tx.at
-	tx.learned = true
-	body, err := tx.r.sealRow(v, "data", v.Zone, v.Dataset, v.Version, strconv.FormatInt(tx.revision, 10))
-	if err != nil {
+	kind := dataLoaded
+	switch v.State {
+	case DataCurrent:
+	case DataQuarantined:
+		kind = dataHeld
+	default:
+		return fmt.Errorf("registry: set version of %s: %w", v.Dataset, ErrDataState)
+	}
+	if err := tx.putData(v.Zone, v.Dataset, v.Version, kind, v); err != nil {
 		return err
 	}
-	res, err := tx.sql.ExecContext(tx.ctx,
-		`INSERT INTO data_versions (zone, dataset, version, revision, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-		v.Zone, v.Dataset, v.Version, tx.revision, body)
-	if err != nil {
-		return fmt.Errorf("registry: set version of %s: %w", v.Dataset, err)
-	}
-	if n, err := res.RowsAffected(); err != nil || n != 1 {
-		return fmt.Errorf("registry: set version of %s: %w", v.Dataset, ErrConflict)
+	if kind == dataHeld {
+		return tx.addData(DataChange{Zone: v.Zone, Dataset: v.Dataset, Version: v.Version, By: v.LoadedBy}, dataQuarantined, v.Manifest)
 	}
 	return nil
 }
@@ -71,7 +97,29 @@ func (r *Registry) SetVersion(ctx context.Context, v DataVersion) error {
 	return r.Update(ctx, func(tx *Tx) error { return tx.SetVersion(v) })
 }
 
-// CurrentVersion returns the data version set last, or ErrNotFound.
+// loadable returns the entry of a dataset whose data may be made current.
+func (tx *Tx) loadable(zone, dataset string) (Versioned[Dataset], error) {
+	d, err := load[Dataset](tx.ctx, tx.r, tx.sql, KindDataset, dataset)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return d, refuseData(CodeReference, dataset, "", "", say("no such dataset in the catalogue", "目录中没有该数据集"))
+	case err != nil:
+		return d, err
+	case d.Spec.Zone != zone:
+		return d, refuseData(CodeReference, dataset, "/spec/zone", "NJ24-05", say("the dataset does not belong to zone %s", "数据集不属于专区 %s", zone))
+	case d.Spec.OpenType == openProhibited:
+		return d, refuseData(CodeForbidden, dataset, "/spec/open_type", "NJ24-02", say("data that must not be opened may not be operated", "依法不能开放的公共数据不得开展授权运营"))
+	case d.Spec.Status != StatusPublished:
+		return d, refuseData(CodeForbidden, dataset, "/spec/status", "NJ24-15", say("the catalogue entry is not published", "目录条目未发布"))
+	}
+	return d, nil
+}
+
+func refuseData(code, dataset, path, article string, t text) error {
+	return &Refusal{[]Fault{{code, KindDataset, dataset, path, t.zh, t.en, article}}}
+}
+
+// CurrentVersion returns the current data version, or ErrNotFound.
 func (r *Registry) CurrentVersion(ctx context.Context, zone, dataset string) (DataVersion, error) {
 	v, err := r.currentVersion(ctx, r.reader, zone, dataset)
 	if err == nil && v == nil {
@@ -84,26 +132,84 @@ func (r *Registry) CurrentVersion(ctx context.Context, zone, dataset string) (Da
 }
 
 // CurrentVersions returns the current data version of every dataset that has
-// one: what the zone store must keep.
+// one.
 func (r *Registry) CurrentVersions(ctx context.Context) ([]DataVersion, error) {
+	return r.everyVersion(ctx, func(v DataVersion) bool { return v.State == DataCurrent })
+}
+
+// StoredVersions returns what the zone store must keep: every version that is
+// neither retired nor shredded.
+func (r *Registry) StoredVersions(ctx context.Context) ([]DataVersion, error) {
+	return r.everyVersion(ctx, func(v DataVersion) bool { return v.State != DataRetired && v.State != DataShredded })
+}
+
+func (r *Registry) everyVersion(ctx context.Context, want func(DataVersion) bool) ([]DataVersion, error) {
 	var all []DataVersion
 	err := r.View(ctx, func(tx *sql.Tx) error {
-		sets, err := r.documents(ctx, tx, `WHERE kind = ? AND `+newest+` ORDER BY name`, KindDataset)
+		names, err := r.loaded(ctx, tx)
 		if err != nil {
 			return err
 		}
-		for _, s := range sets {
-			v, err := r.currentVersion(ctx, tx, s.Meta.Parent, s.Name)
+		for _, n := range names {
+			versions, err := r.versions(ctx, tx, n[0], n[1])
 			if err != nil {
 				return err
 			}
-			if v != nil {
-				all = append(all, *v)
-			}
+			all = append(all, slices.DeleteFunc(versions, func(v DataVersion) bool { return !want(v) })...)
 		}
 		return nil
 	})
 	return all, err
+}
+
+// loaded returns zone and name of every dataset that data were loaded of, in
+// order.
+func (r *Registry) loaded(ctx context.Context, q querier) ([][2]string, error) {
+	rows, err := q.QueryContext(ctx, `SELECT DISTINCT zone, dataset FROM data_events ORDER BY zone, dataset`)
+	if err != nil {
+		return nil, fmt.Errorf("registry: read data versions: %w", err)
+	}
+	defer rows.Close()
+	var all [][2]string
+	for rows.Next() {
+		var n [2]string
+		if err := rows.Scan(&n[0], &n[1]); err != nil {
+			return nil, fmt.Errorf("registry: read data versions: %w", err)
+		}
+		all = append(all, n)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("registry: read data versions: %w", err)
+	}
+	return all, nil
+}
+
+// DataVersions returns every version of a dataset's data that was ever loaded,
+// the first first.
+func (r *Registry) DataVersions(ctx context.Context, zone, dataset string) ([]DataVersion, error) {
+	return r.versions(ctx, r.reader, zone, dataset)
+}
+
+// DataVersion returns one version, or ErrNotFound.
+func (r *Registry) DataVersion(ctx context.Context, zone, dataset, version string) (DataVersion, error) {
+	return r.dataVersion(ctx, r.reader, zone, dataset, version)
+}
+
+// DataVersion is Registry.DataVersion as this transaction sees it.
+func (tx *Tx) DataVersion(zone, dataset, version string) (DataVersion, error) {
+	return tx.r.dataVersion(tx.ctx, tx.sql, zone, dataset, version)
+}
+
+func (r *Registry) dataVersion(ctx context.Context, q querier, zone, dataset, version string) (DataVersion, error) {
+	all, err := r.versions(ctx, q, zone, dataset)
+	if err != nil {
+		return DataVersion{}, err
+	}
+	i := slices.IndexFunc(all, func(v DataVersion) bool { return v.Version == version })
+	if i < 0 {
+		return DataVersion{}, fmt.Errorf("registry: data of %s: %w", dataset, ErrNotFound)
+	}
+	return all[i], nil
 }
 
 // usableVersion returns the current data of a dataset, nil if there are none or
@@ -147,25 +253,4 @@ func (d Dataset) keeps(old Dataset) bool {
 		}
 	}
 	return true
-}
-
-// currentVersion returns nil if nothing was loaded yet.
-func (r *Registry) currentVersion(ctx context.Context, q querier, zone, dataset string) (*DataVersion, error) {
-	var version string
-	var revision int64
-	var body []byte
-	err := q.QueryRowContext(ctx, `SELECT version, revision, body FROM data_versions
-		WHERE zone = ? AND dataset = ? ORDER BY revision DESC LIMIT 1`, zone, dataset).Scan(&version, &revision, &body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("registry: read data version of %s: %w", dataset, err)
-	}
-	var v DataVersion
-	err = r.openRow(body, &v, "data", zone, dataset, version, strconv.FormatInt(revision, 10))
-	if err != nil {
-		return nil, err
-	}
-	return &v, nil
 }
