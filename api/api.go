@@ -206,10 +206,8 @@ func (s *server) load(c call) (any, error) {
 	if err != nil {
 		return nil, query.BadRequest("缺少交付清单", "the delivery manifest is missing")
 	}
-	var m query.Manifest
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&m); err != nil {
+	m, err := query.DecodeManifest(text)
+	if err != nil {
 		return nil, query.BadRequest("交付清单不是所期望的 JSON", "the delivery manifest is not the expected JSON")
 	}
 	if m.SHA256 != c.GetHeader(headerDigest) {

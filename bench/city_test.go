@@ -123,7 +123,7 @@ func load(tb testing.TB, d *querytest.Domain, r registers.Register) {
 		in.CloseWithError(r.CSV(in))
 	}()
 	m := query.Manifest{Zone: "transport", Dataset: r.Name, Grant: grantOf(r), Format: "csv", Encoding: "utf-8", Rows: r.Rows,
-		SHA256: hex.EncodeToString(sum.Sum(nil)), Acquired: "2026-11-01"}
+		SHA256: hex.EncodeToString(sum.Sum(nil)), Acquired: "2026-11-01", SchemaSHA256: d.Schema(r.Name)}
 	_, err := d.Engine.Load(tb.Context(), d.Subject("wu.dc"), m, file)
 	file.CloseWithError(err)
 	<-written

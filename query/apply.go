@@ -214,6 +214,9 @@ func (e *Engine) Documents(ctx context.Context, s Subject, kind, name string) ([
 			if v.Document, err = json.Marshal(doc); err != nil {
 				return nil, asError(err)
 			}
+			if entry, err := registry.SpecOf[registry.Dataset](doc); kind == registry.KindDataset && err == nil {
+				v.SchemaSHA256 = entry.SchemaSHA256()
+			}
 			if v.Lookalikes, err = e.lookalikesOf(ctx, s, doc); err != nil {
 				return nil, asError(err)
 			}

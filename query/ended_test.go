@@ -301,7 +301,7 @@ func bedsLoader(t *testing.T, d *querytest.Domain) (load func(io.Reader) chan er
 	t.Helper()
 	beds := querytest.Registers().Beds
 	data = beds.CSV()
-	m := querytest.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
+	m := d.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
 	subject := d.Subject("wu.dc")
 	return func(from io.Reader) chan error {
 		ended := make(chan error, 1)

@@ -184,7 +184,7 @@ func TestAVersionThatALoadBeganWithIsNeeded(t *testing.T) {
 			t.Errorf("destroy during a load = %v, want KEY_IN_USE", err)
 		}
 	}}
-	if _, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), querytest.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows)), file); err != nil {
+	if _, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), d.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows)), file); err != nil {
 		t.Fatal(err)
 	}
 	d.LoadTable("persons", querytest.Registers().Persons)
@@ -215,7 +215,7 @@ func TestTheKeysOfAZoneWaitForItsLoads(t *testing.T) {
 		}
 		asked = true
 	}}
-	_, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), querytest.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows)), file)
+	_, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), d.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows)), file)
 	if !asked {
 		t.Fatalf("the load read nothing: %v", err)
 	}

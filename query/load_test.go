@@ -13,6 +13,7 @@ import (
 
 	"zonebox/query"
 	"zonebox/query/querytest"
+	"zonebox/registry"
 )
 
 // stateOf is what a refused load must leave as it was: the version that answers
@@ -61,6 +62,7 @@ func TestLoad(t *testing.T) {
 	t.Run("a code that is not public does not enter", func(t *testing.T) { codeNotPublic(t, d.In(t)) })
 	t.Run("only the data centre loads", func(t *testing.T) { onlyTheDataCentre(t, d.In(t)) })
 	t.Run("a column without a level is not published", func(t *testing.T) { levelUnset(t, d.In(t)) })
+	t.Run("every refusal has an entry", func(t *testing.T) { refusalsAreLogged(t, d.In(t)) })
 	t.Run("a delivery that is not as declared changes nothing", func(t *testing.T) { notAsDeclared(t, d.In(t)) })
 }
 
@@ -116,6 +118,16 @@ func notAsDeclared(t *testing.T, d *querytest.Domain) {
 		{"one row less in the manifest", of(other(whole, func(m *query.Manifest) { m.Rows-- })), "LOAD_ROWS", "row count"},
 		{"rows without end", of(other(slices.Concat(whole, bytes.Repeat(whole[lastLine:], 1<<18)), same)), "LOAD_REFUSED", "far more rows"},
 		{"no rows in the manifest", of(other(whole, func(m *query.Manifest) { m.Rows = 0 })), "LOAD_ROWS", "row count"},
+		{"the columns of another entry", of(other(whole, func(m *query.Manifest) { m.SchemaSHA256 = d.Schema("visits") })), "LOAD_SCHEMA", "schema"},
+		{"no digest of the columns", of(other(whole, func(m *query.Manifest) { m.SchemaSHA256 = "none" })), "LOAD_REFUSED", "schema_sha256"},
+		{"no date of acquisition", of(other(whole, func(m *query.Manifest) { m.Acquired = "" })), "LOAD_REFUSED", "acquired"},
+		{"a date that is none", of(other(whole, func(m *query.Manifest) { m.Acquired = "2026-02-30" })), "LOAD_REFUSED", "acquired"},
+		{"rows more of what is there", of(other(whole, func(m *query.Manifest) { m.Mode = query.ModeAppend })), "LOAD_MODE", "part"},
+		{"a base of the whole", of(other(whole, func(m *query.Manifest) { m.Base = "v1" })), "LOAD_MODE", "part"},
+		{"a database", of(other(whole, func(m *query.Manifest) { m.Source, m.Table = "hospital", "beds" })), "LOAD_SOURCE", "database"},
+		{"a signature of nobody", of(other(whole, func(m *query.Manifest) { m.Signature = &registry.Signature{By: "zheng.police"} })), "LOAD_SIGNATURE", "signature"},
+		{"a delimiter that is a letter", of(other(whole, func(m *query.Manifest) { m.Delimiter = "a" })), "LOAD_REFUSED", "delimiter"},
+		{"a delimiter it has not", of(other(whole, func(m *query.Manifest) { m.Delimiter = ";" })), "LOAD_REFUSED", "header"},
 		{"negative rows", of(other(whole, func(m *query.Manifest) { m.Rows = -1 })), "LOAD_REFUSED", "rows"},
 		{"a grant of another dataset", of(other(whole, func(m *query.Manifest) { m.Grant = "visits-statistics" })), "LOAD_REFUSED", "grant"},
 		{"a grant that does not exist", of(other(whole, func(m *query.Manifest) { m.Grant = "nobody-gave-it" })), "LOAD_REFUSED", "grant"},
@@ -245,5 +257,63 @@ func levelUnset(t *testing.T, d *querytest.Domain) {
 	}
 	if after := personsState(t, d); after.version != before.version || after.answer != before.answer {
 		t.Error("the dataset is not as before")
+	}
+}
+
+// Whatever is refused, and whenever, leaves an entry that holds its code and no
+// text.
+func refusalsAreLogged(t *testing.T, d *querytest.Domain) {
+	t.Helper()
+	file := querytest.Registers().Persons.CSV()
+	before := len(d.Audit("feng.audit"))
+	for i, c := range []struct {
+		by     string
+		change func(*query.Manifest)
+		code   string
+	}{
+		{"li.op", func(*query.Manifest) {}, "ROLE_REQUIRED"},
+		{"wu.dc", func(m *query.Manifest) { m.Zone = "elsewhere" }, "LOAD_REFUSED"},
+		{"wu.dc", func(m *query.Manifest) { m.Grant = "nobody-gave-it" }, "LOAD_REFUSED"},
+		{"wu.dc", func(m *query.Manifest) { m.Mode = query.ModeAppend }, "LOAD_MODE"},
+		{"wu.dc", func(m *query.Manifest) { m.Rows++ }, "LOAD_ROWS"},
+	} {
+		m := d.Delivery("medical", "persons", "persons-statistics", file, 200)
+		c.change(&m)
+		if _, err := d.TryLoad(c.by, m, file); querytest.Code(err) != c.code {
+			t.Errorf("delivery %d was refused with %v, want %s", i, err, c.code)
+		}
+		entries := slices.DeleteFunc(d.Audit("feng.audit")[before:], func(e query.AuditEntry) bool { return e.Kind != "load.refused" })
+		if len(entries) != i+1 {
+			t.Fatalf("after %d refusals there are %d entries", i+1, len(entries))
+		}
+		if e := entries[i]; e.Actor != c.by || e.Fields["reasons"] != c.code {
+			t.Errorf("the entry of delivery %d is of %s with reasons %q, want %s and %s", i, e.Actor, e.Fields["reasons"], c.by, c.code)
+		}
+	}
+}
+
+// A manifest has one reading: a field that is unknown, twice there, or in
+// capitals is refused, and so is what follows.
+func TestDecodeManifest(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, text string }{
+		{"a field nobody knows", `{"zone":"medical","colour":"red"}`},
+		{"a field twice", `{"zone":"medical","zone":"finance"}`},
+		{"a field twice apart from case", `{"zone":"medical","ZONE":"finance"}`},
+		{"a field in capitals", `{"Zone":"medical"}`},
+		{"something after it", `{"zone":"medical"}{}`},
+		{"a list", `["medical"]`},
+		{"nothing", ``},
+		{"rows as a text", `{"rows":"3"}`},
+		{"rows with a fraction", `{"rows":3.5}`},
+		{"a long one", `{"zone":"` + strings.Repeat("x", 1<<17) + `"}`},
+	} {
+		if m, err := query.DecodeManifest([]byte(c.text)); err == nil {
+			t.Errorf("%s: read as %+v", c.name, m)
+		}
+	}
+	m, err := query.DecodeManifest([]byte(`{"zone":"medical","rows":3,"mode":"upsert","base":"v1","source":"his","table":"beds","delimiter":";"} `))
+	if want := (query.Manifest{Zone: "medical", Rows: 3, Mode: query.ModeUpsert, Base: "v1", Source: "his", Table: "beds", Delimiter: ";"}); err != nil || m != want {
+		t.Errorf("read %+v, %v; want %+v", m, err, want)
 	}
 }

@@ -40,37 +40,6 @@ type Answer struct {
 	Artifact *release.Artifact
 }
 
-// Manifest is what a provider says of a delivery. Load compares every field
-// with what it finds.
-type Manifest struct {
-	Zone     string `json:"zone"`
-	Dataset  string `json:"dataset"`
-	Grant    string `json:"grant"`    // an approved grant of this dataset
-	Format   string `json:"format"`   // csv, tsv, json, jsonl, parquet, arrow or xlsx
-	Encoding string `json:"encoding"` // of a text: utf-8, gb18030, utf-16le or utf-16be; else empty
-	Rows     int64  `json:"rows"`     // data rows, header not counted
-	SHA256   string `json:"sha256"`   // of the file as delivered, hex
-	Acquired string `json:"acquired"` // date the provider took the data, 2006-01-02
-	// Packing is none, gzip, zstd, or zip for an archive of one file. Empty: the
-	// file's first bytes tell.
-	Packing string `json:"packing,omitempty"`
-	// Sheet names a sheet of an xlsx workbook; empty is the first.
-	Sheet string `json:"sheet,omitempty"`
-}
-
-// LoadReport tells what a load committed. It holds counts, never values.
-type LoadReport struct {
-	Zone     string   `json:"zone"`
-	Dataset  string   `json:"dataset"`
-	Version  string   `json:"version"`
-	Manifest string   `json:"manifest"` // SHA-256 of the stored manifest, hex
-	Rows     int64    `json:"rows"`
-	Columns  int      `json:"columns"`
-	Warnings []string `json:"warnings,omitempty"`
-
-	Lookalikes []Lookalike `json:"lookalikes,omitempty"`
-}
-
 // PreviewRequest asks what the recipes of a grant make of some rows: of a grant in
 // force, by its name, or of the document of a draft.
 type PreviewRequest struct {
@@ -121,6 +90,10 @@ type DocumentView struct {
 	By       string          `json:"by"`
 	At       time.Time       `json:"at"`
 	Document json.RawMessage `json:"document,omitempty"`
+
+	// SchemaSHA256 is registry.Dataset.SchemaSHA256 of a dataset that was asked for
+	// by name: what manifests of its deliveries state.
+	SchemaSHA256 string `json:"schema_sha256,omitempty"`
 
 	// Lookalikes are of the data of a dataset that was asked for by name, for
 	// those who set, load or supervise levels.

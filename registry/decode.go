@@ -96,7 +96,7 @@ func split(input []byte) ([]json.RawMessage, error) {
 }
 
 func decodeOne(text json.RawMessage) (Document, error) {
-	if err := noDuplicates(json.NewDecoder(bytes.NewReader(text)), 0); err != nil {
+	if err := NoDuplicates(text); err != nil {
 		return Document{}, err
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
@@ -107,6 +107,11 @@ func decodeOne(text json.RawMessage) (Document, error) {
 	}
 	return d, nil
 }
+
+// NoDuplicates returns an error if an object in the JSON value that text begins
+// with has a key twice, or twice apart from case: two readers may read two
+// different things.
+func NoDuplicates(text []byte) error { return noDuplicates(json.NewDecoder(bytes.NewReader(text)), 0) }
 
 // noDuplicates reads one JSON value and returns an error if an object in it
 // has a key twice, or twice apart from case: encoding/json takes either.

@@ -14,6 +14,7 @@ import (
 
 	"zonebox/internal/city"
 	"zonebox/query"
+	"zonebox/registry"
 )
 
 func (a *app) cityCmd() *cobra.Command {
@@ -68,6 +69,7 @@ func (a *app) writeRegister(d delivery) error {
 	text, err := yaml.Marshal(query.Manifest{
 		Zone: d.zone, Dataset: d.register, Grant: d.grant, Format: d.format, Encoding: d.encoding,
 		Rows: d.rows, SHA256: hex.EncodeToString(sum.Sum(nil)), Acquired: time.Now().Format(time.DateOnly),
+		SchemaSHA256: d.schema(),
 	})
 	if err != nil {
 		return fmt.Errorf("zonebox: print manifest: %w", err)
@@ -78,4 +80,13 @@ func (a *app) writeRegister(d delivery) error {
 	}
 	fmt.Fprintf(a.stderr, "%s · %s\n", filepath.Base(d.out), filepath.Base(manifest))
 	return nil
+}
+
+// schema returns the digest of the register's columns.
+func (d delivery) schema() string {
+	var entry registry.Dataset
+	for _, c := range city.Columns(city.Register(d.register)) {
+		entry.Columns = append(entry.Columns, registry.Column{Name: c.Name, Type: c.Type})
+	}
+	return entry.SchemaSHA256()
 }

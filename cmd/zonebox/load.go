@@ -27,7 +27,9 @@ func (a *app) loadCmd() *cobra.Command {
   packing                gzip、zstd 或 zip (包内恰一个文件); 可省略, 按文件开头识别
   sheet                  xlsx 的工作表; 省略则取第一个
   rows, sha256           数据行数, 文件 (原样, 未解包) 的 SHA-256
+  schema_sha256          目录条目的结构摘要, 由 get dataset 名称 给出
   acquired               提供方取得数据的日期, 2006-01-02
+  delimiter              csv 的分隔符; 省略为逗号
 
 列按名称对应目录, 不多不少。json 是对象数组, jsonl 每行一个对象, 值不嵌套; arrow 是 IPC 文件
 (Feather V2) 或流; xlsx 第一个非空行为表头, 不接受公式、合并单元格与错误值, 超过 15 位的数字
@@ -42,7 +44,9 @@ func (a *app) loadCmd() *cobra.Command {
                          the file's first bytes tell
   sheet                  of an xlsx workbook; the first if left out
   rows, sha256           data rows, and the digest of the file as it is (packed)
+  schema_sha256          the digest of the entry's columns, as get dataset NAME says
   acquired               when the provider took the data, 2006-01-02
+  delimiter              of csv; a comma if left out
 
 Columns go by name, no more and no less than the catalogue's. json is an array of
 objects, jsonl one object per line, no value nested; arrow is an IPC file (Feather
@@ -64,8 +68,8 @@ level are told and refuse nothing; get dataset NAME shows them again.`),
 			if err != nil {
 				return err
 			}
-			var m query.Manifest
-			if err := yaml.UnmarshalStrict(text, &m); err != nil {
+			m, err := manifestOf(text)
+			if err != nil {
 				return usageError{fmt.Errorf("%s: %w", manifest, err)}
 			}
 			f, err := os.Open(args[0])
@@ -97,6 +101,15 @@ level are told and refuse nothing; get dataset NAME shows them again.`),
 		panic("zonebox: " + err.Error())
 	}
 	return c
+}
+
+// manifestOf reads a manifest from YAML or JSON.
+func manifestOf(text []byte) (query.Manifest, error) {
+	plain, err := yaml.YAMLToJSONStrict(text)
+	if err != nil {
+		return query.Manifest{}, err
+	}
+	return query.DecodeManifest(plain)
 }
 
 // progress returns a reader of r that draws a bar on stderr if that is a

@@ -75,11 +75,22 @@ func (d *Domain) LoadTable(dataset string, rows Table) *query.LoadReport {
 	return d.Load("wu.dc", Delivery("medical", dataset, dataset+"-statistics", data, len(rows.Rows)), data)
 }
 
-// Delivery returns the manifest of a CSV file in UTF-8 that tells the truth.
+// Delivery returns the manifest of a CSV file in UTF-8 that tells the truth, but
+// for the digest of the columns of the domain's entry, which Load and TryLoad fill
+// in.
 func Delivery(zone, dataset, grant string, data []byte, rows int) query.Manifest {
 	sum := sha256.Sum256(data)
 	return query.Manifest{Zone: zone, Dataset: dataset, Grant: grant, Format: "csv", Encoding: "utf-8", Rows: int64(rows),
 		SHA256: hex.EncodeToString(sum[:]), Acquired: "2026-11-01"}
+}
+
+// Delivery returns the manifest of a CSV file in UTF-8 that tells the truth of the
+// domain's entry as it is.
+func (d *Domain) Delivery(zone, dataset, grant string, data []byte, rows int) query.Manifest {
+	d.t.Helper()
+	m := Delivery(zone, dataset, grant, data, rows)
+	m.SchemaSHA256 = d.Schema(dataset)
+	return m
 }
 
 // CSV returns the table with its header.

@@ -117,10 +117,25 @@ func (d *Domain) Load(by string, m query.Manifest, data []byte) *query.LoadRepor
 	return report
 }
 
-// TryLoad loads a delivery and returns the engine's error.
+// TryLoad loads a delivery and returns the engine's error. A manifest without
+// the digest of the entry's columns is given the true one.
 func (d *Domain) TryLoad(by string, m query.Manifest, data []byte) (*query.LoadReport, error) {
 	d.t.Helper()
+	if m.SchemaSHA256 == "" {
+		m.SchemaSHA256 = d.Schema(m.Dataset)
+	}
 	return d.Engine.Load(d.t.Context(), d.Subject(by), m, bytes.NewReader(data))
+}
+
+// Schema returns the digest of the columns of a dataset's entry, or of an entry
+// without columns if there is no such dataset.
+func (d *Domain) Schema(dataset string) string {
+	d.t.Helper()
+	views, err := d.Engine.Documents(d.t.Context(), d.Subject(Founder), registry.KindDataset, dataset)
+	if err != nil || len(views) != 1 {
+		return registry.Dataset{}.SchemaSHA256()
+	}
+	return views[0].SchemaSHA256
 }
 
 // Root returns the folder of the module, above the folder a test runs in.

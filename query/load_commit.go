@@ -1,0 +1,76 @@
+package query
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"zonebox/registry"
+	"zonebox/sandbox"
+	"zonebox/zone"
+)
+
+// LoadReport tells what a load committed. It holds counts, never values.
+type LoadReport struct {
+	Zone     string   `json:"zone"`
+	Dataset  string   `json:"dataset"`
+	Version  string   `json:"version"`
+	Manifest string   `json:"manifest"` // SHA-256 of the stored manifest, hex
+	Rows     int64    `json:"rows"`
+	Columns  int      `json:"columns"`
+	Warnings []string `json:"warnings,omitempty"`
+
+	Lookalikes []Lookalike `json:"lookalikes,omitempty"`
+}
+
+// commit makes the stored version the dataset's current one.
+func (l *loading) commit(d *delivered) (*LoadReport, error) {
+	e, m := l.engine, l.manifest
+	info, err := d.stored.Commit(l.ctx)
+	if err != nil {
+		return nil, err
+	}
+	look := lookalikes(info.Stats, l.dataset.Spec)
+	meta, err := json.Marshal(loadRecord{look})
+	if err != nil {
+		return nil, asError(err)
+	}
+	err = e.update(l.ctx, func(tx *registry.Tx) error {
+		if err := stands(tx.Overtaken(l.facts)); err != nil {
+			return err
+		}
+		err := tx.SetVersion(registry.DataVersion{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest,
+			Rows: info.Rows, LoadedBy: l.facts.Subject.Name, Catalogue: l.dataset.Version, Meta: meta,
+			Lineage: registry.Lineage{Delivery: m.SHA256, Provider: l.dataset.Spec.Provider, Grant: m.Grant, Acquired: m.Acquired}})
+		if err != nil {
+			return err
+		}
+		committed := l.event("load.committed", map[string]string{"version": info.Version, "manifest": info.Manifest, "rows": fmt.Sprint(info.Rows)})
+		return tx.Emit(noted(committed, look))
+	})
+	if err != nil {
+		return nil, documentError(err)
+	}
+	e.evict(sandbox.Tag{Zone: m.Zone, Dataset: m.Dataset}) // of the version before
+	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest, Rows: info.Rows,
+		Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats), Lookalikes: look}, nil
+}
+
+// warnings names what the load profile shows about the recipes granted on the
+// dataset: counts, never values.
+func (l *loading) warnings(stats zone.Stats) []string {
+	var out []string
+	for _, g := range l.facts.Grants {
+		if g.Spec.Dataset != l.manifest.Dataset {
+			continue
+		}
+		for _, c := range g.Spec.Columns {
+			if s, ok := stats.Column(c.Name); ok && c.Recipe != nil && c.Recipe.Kind == "token" && tooFew(s) {
+				out = append(out, fmt.Sprintf("列 %s 取值过于集中,授权 %s 的令牌将被拒绝 / too few values for the token of grant %s", c.Name, g.Name, g.Name))
+			}
+		}
+	}
+	if stats.Unkeyed > 0 {
+		out = append(out, fmt.Sprintf("%d 行没有主体标识,不计入最小分组 / rows without entity key", stats.Unkeyed))
+	}
+	return out
+}

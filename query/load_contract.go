@@ -1,0 +1,101 @@
+package query
+
+import (
+	"errors"
+	"slices"
+
+	"zonebox/policy"
+	"zonebox/registry"
+)
+
+// enter reads the facts of the load, in the name of the person who loads.
+func (l *loading) enter() error {
+	e, m := l.engine, l.manifest
+	if !l.subject.any(registry.RoleDataCentre) {
+		return fail("ROLE_REQUIRED", nil)
+	}
+	grant, err := find[registry.Grant](l.ctx, lookup{e, nil}, registry.KindGrant, m.Grant)
+	if errors.Is(err, registry.ErrNotFound) {
+		return refused("清单所写的授权不存在", "the manifest names no approved grant", "NJ24-15")
+	}
+	if err != nil {
+		return err
+	}
+	l.facts, err = e.registry.Enter(l.ctx, registry.Query{User: l.subject.user, Zone: m.Zone, Scenario: grant.Scenario})
+	if errors.Is(err, registry.ErrNotFound) {
+		return refused("清单所写的专区不存在", "the manifest names no zone", "NJ24-15")
+	}
+	if errors.Is(err, registry.ErrInactive) {
+		return fail("AUTH_FAILED", err)
+	}
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(l.facts.Datasets, func(d registry.DatasetFacts) bool { return d.Name == m.Dataset && d.Spec.Zone == m.Zone })
+	if i < 0 || grant.Dataset != m.Dataset {
+		return refused("清单所写的数据集不在该专区目录或该授权之内", "the manifest's dataset is not in that zone's catalogue or that grant", "NJ24-15")
+	}
+	l.dataset = l.facts.Datasets[i]
+	return nil
+}
+
+// contract checks that the manifest is whole and asks for what a gate can do.
+// Whether it may be loaded is for policy.
+func (l *loading) contract() error {
+	m := l.manifest
+	if m.Source != "" || m.Table != "" {
+		return fail("LOAD_SOURCE", nil)
+	}
+	if m.Mode != "" && m.Mode != ModeFull || m.Base != "" {
+		return fail("LOAD_MODE", nil)
+	}
+	if m.Signature != nil {
+		return fail("LOAD_SIGNATURE", nil)
+	}
+	if zh, en := m.readable(); en != "" {
+		return refused(zh, en, "NJ19-03")
+	}
+	switch _, dated := m.day(); {
+	case m.Rows < 0 || !isDigest(m.SHA256):
+		return refused("清单缺少行数或 SHA-256", "the manifest lacks rows or SHA-256", "NJ24-15")
+	case !isDigest(m.SchemaSHA256):
+		return refused("清单缺少 schema_sha256(目录条目的结构摘要)", "the manifest lacks schema_sha256, the digest of the entry's columns", "NJ24-15")
+	case !dated:
+		return refused("清单缺少获取日期(acquired,如 2006-01-02)", "the manifest lacks the date of acquisition (acquired, as 2006-01-02)", "NJ24-15")
+	}
+	return nil
+}
+
+func refused(zh, en, article string) *Error {
+	e := fail("LOAD_REFUSED", nil).because(zh, en)
+	e.Articles = []string{article}
+	return e
+}
+
+// decide asks policy whether the delivery may enter, found being what is known
+// of the file.
+func (l *loading) decide(found policy.Receipt) error {
+	e, m := l.engine, l.manifest
+	in := e.policyFacts(policy.ActionLoad, l.facts)
+	in.Operator, in.License, in.Scenario, in.Consent = nil, nil, nil, nil
+	in.Grants = slices.DeleteFunc(in.Grants, func(g policy.Grant) bool { return g.ID != m.Grant })
+	// What looks alike warns and refuses nothing: no column is named to policy.
+	in.Load = &policy.Load{Dataset: m.Dataset, Unlabelled: []string{}, Lookalike: []string{}, Unlisted: []string{},
+		Manifest: &policy.Receipt{Grant: m.Grant, SchemaSHA256: m.SchemaSHA256, Rows: m.Rows, Digest: m.SHA256}, Found: &found}
+	for _, c := range l.dataset.Spec.Columns {
+		if c.Level == 0 {
+			in.Load.Unlabelled = append(in.Load.Unlabelled, m.Dataset+"."+c.Name)
+		}
+	}
+	in.Runtime = runtimeFacts(l.worker.Attestation())
+	d, err := e.policy.Decide(l.ctx, in)
+	if err != nil {
+		e.log.ErrorContext(l.ctx, "policy failed", "decision_id", d.ID, "cause", err)
+	}
+	if d.Verdict != policy.Allow {
+		out := denied(details(d.Reasons))
+		out.HintZH, out.HintEN = codes["LOAD_REFUSED"].hintZH, codes["LOAD_REFUSED"].hintEN
+		return out
+	}
+	return nil
+}

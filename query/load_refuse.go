@@ -1,0 +1,60 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"zonebox/registry"
+	"zonebox/sandbox"
+)
+
+// event is an entry of the audit log about the delivery.
+func (l *loading) event(kind string, fields map[string]string) registry.Event {
+	m := l.manifest
+	all := map[string]string{"load": l.id, "dataset": clip(m.Dataset), "grant": clip(m.Grant), "digest": clip(m.SHA256), "org": l.subject.organization}
+	if l.subject.any(registry.RoleDataCentre) {
+		all["role"] = registry.RoleDataCentre
+	}
+	for k, v := range fields {
+		all[k] = v
+	}
+	return registry.Event{Kind: kind, Actor: l.subject.user, Zone: clip(m.Zone), Fields: all}
+}
+
+// refuse records why a delivery was not loaded, by codes alone, and returns it.
+// It does so for someone who has gone as well.
+func (l *loading) refuse(cause error) error {
+	why := l.loadError(cause)
+	err := l.engine.update(context.WithoutCancel(l.ctx), func(tx *registry.Tx) error {
+		return tx.Emit(l.event("load.refused", map[string]string{"reasons": why.Code}))
+	})
+	if err != nil {
+		return asError(err)
+	}
+	return why
+}
+
+// loadError is what whoever loads is told of cause.
+func (l *loading) loadError(cause error) *Error {
+	var own *Error
+	var delivery *sandbox.DeliveryError
+	switch {
+	case errors.As(cause, &own):
+		return own
+	case errors.As(cause, &delivery):
+		t := deliveryTexts[delivery.Code]
+		zh, en := t[0], t[1]
+		if delivery.Row > 0 {
+			zh, en = fmt.Sprintf("第 %d 行 ", delivery.Row)+zh, fmt.Sprintf("row %d ", delivery.Row)+en
+		}
+		if delivery.Column != "" {
+			zh, en = zh+"(列 "+delivery.Column+")", en+" (column "+delivery.Column+")"
+		}
+		return refused(strings.TrimSpace(zh), strings.TrimSpace(en), "NJ24-15")
+	case errors.Is(cause, sandbox.ErrMemory), errors.Is(cause, sandbox.ErrTime), errors.Is(cause, sandbox.ErrOutput):
+		return refused("超过装载的内存或时间上限", "the load ran past its memory or time limit", "NJ24-22")
+	}
+	return asError(cause)
+}
