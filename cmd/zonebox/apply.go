@@ -84,9 +84,6 @@ func (a *app) getCmd() *cobra.Command {
 				if _, err = a.stdout.Write(text); err != nil {
 					return err
 				}
-				if digest := docs[0].SchemaSHA256; digest != "" {
-					fmt.Fprintf(a.stderr, a.say("交付清单所写的 schema_sha256: %s\n", "schema_sha256 for manifests of deliveries: %s\n"), digest)
-				}
 				a.printLookalikes(a.stderr, docs[0].Lookalikes) // beside the document, which people keep
 				return nil
 			}

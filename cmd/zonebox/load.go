@@ -27,7 +27,7 @@ func (a *app) loadCmd() *cobra.Command {
   packing                gzip、zstd 或 zip (包内恰一个文件); 可省略, 按文件开头识别
   sheet                  xlsx 的工作表; 省略则取第一个
   rows, sha256           数据行数, 文件 (原样, 未解包) 的 SHA-256
-  schema_sha256          目录条目的结构摘要, 由 get dataset 名称 给出
+  schema_sha256          目录条目的结构摘要, 由 manifest schema 名称 给出
   acquired               提供方取得数据的日期, 2006-01-02
   delimiter              csv 的分隔符; 省略为逗号
 
@@ -44,7 +44,8 @@ func (a *app) loadCmd() *cobra.Command {
                          the file's first bytes tell
   sheet                  of an xlsx workbook; the first if left out
   rows, sha256           data rows, and the digest of the file as it is (packed)
-  schema_sha256          the digest of the entry's columns, as get dataset NAME says
+  schema_sha256          the digest of the entry's columns, as manifest schema NAME
+                         says
   acquired               when the provider took the data, 2006-01-02
   delimiter              of csv; a comma if left out
 
