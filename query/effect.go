@@ -131,7 +131,7 @@ func (l *leaving) rowsEach() (int64, error) {
 		return unknown, nil
 	}
 	d := l.catalog.datasets[l.Scans[0].Table]
-	stats, err := l.engine.store.Stats(d.Spec.Zone, d.Name, d.Data.Version)
+	stats, err := l.engine.store.Stats(d.Spec.Zone, d.Name, d.Data.Version, d.Data.Manifest)
 	if err != nil {
 		return 0, l.engine.storeError(err)
 	}

@@ -266,7 +266,7 @@ func (p *parsed) tokensHide(s *analysis.Statement) error {
 			}
 			if len(stats.Columns) == 0 {
 				var err error
-				if stats, err = p.profile(d.Spec.Zone, d.Name, d.Data.Version); err != nil {
+				if stats, err = p.profile(d.Spec.Zone, d.Name, *d.Data); err != nil {
 					return p.engine.storeError(err).of(p.id)
 				}
 			}

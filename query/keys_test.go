@@ -258,7 +258,11 @@ func copies(t *testing.T, d *querytest.Domain, dir string) map[string]bool {
 	out := map[string]bool{}
 	for _, path := range versions {
 		dataset := filepath.Base(filepath.Dir(path))
-		_, err := store.Stats("medical", dataset, filepath.Base(path))
+		manifests, err := filepath.Glob(filepath.Join(path, "manifest-*"))
+		if err != nil || len(manifests) != 1 {
+			t.Fatalf("%s has the manifests %v, want one: %v", dataset, manifests, err)
+		}
+		_, err = store.Stats("medical", dataset, filepath.Base(path), strings.TrimPrefix(filepath.Base(manifests[0]), "manifest-"))
 		if err != nil && !errors.Is(err, zone.ErrKey) {
 			t.Errorf("%s = %v, want ErrKey", dataset, err)
 		}

@@ -136,7 +136,7 @@ func (l *leaving) permits(o analysis.Output, class detect.Class) (bool, error) {
 		if !known || analysis.Mode(g.Mode) != analysis.Clear || col.Level < 1 || col.Level >= l.pack.LevelThreshold {
 			continue
 		}
-		stats, err := l.engine.store.Stats(d.Spec.Zone, d.Name, d.Data.Version)
+		stats, err := l.engine.store.Stats(d.Spec.Zone, d.Name, d.Data.Version, d.Data.Manifest)
 		if err != nil {
 			return false, l.engine.storeError(err)
 		}

@@ -19,7 +19,7 @@ const recallMost = 256
 type recall struct {
 	mu       sync.Mutex
 	facts    map[registry.Query]recalled
-	profiles map[[3]string]zone.Stats // by zone, dataset and version
+	profiles map[[3]string]zone.Stats // by zone, dataset and manifest
 }
 
 type recalled struct {
@@ -55,10 +55,10 @@ func (e *Engine) recalledFacts(ctx context.Context, s Subject, by registry.Query
 }
 
 // profile returns the load profile of a data version.
-func (r *run) profile(zoneName, dataset, version string) (zone.Stats, error) {
-	k, by := r.engine.recall, [3]string{zoneName, dataset, version}
+func (r *run) profile(zoneName, dataset string, d registry.DataVersion) (zone.Stats, error) {
+	k, by := r.engine.recall, [3]string{zoneName, dataset, d.Manifest}
 	if !r.request.explain {
-		return r.engine.store.Stats(zoneName, dataset, version)
+		return r.engine.store.Stats(zoneName, dataset, d.Version, d.Manifest)
 	}
 	k.mu.Lock()
 	old, ok := k.profiles[by]
@@ -66,7 +66,7 @@ func (r *run) profile(zoneName, dataset, version string) (zone.Stats, error) {
 	if ok {
 		return old, nil
 	}
-	s, err := r.engine.store.Stats(zoneName, dataset, version)
+	s, err := r.engine.store.Stats(zoneName, dataset, d.Version, d.Manifest)
 	if err != nil {
 		return s, err
 	}

@@ -2,7 +2,6 @@ package zone
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"math"
@@ -30,14 +29,12 @@ func (m *manifest) chunkBinding(column string, segment int) []byte {
 	return binding("chunk", m.zone, m.dataset, m.version, column, strconv.Itoa(segment))
 }
 
-func digest(file []byte) []byte {
-	sum := sha256.Sum256(file)
-	return sum[:]
-}
-
 // read returns the encrypted bytes of a chunk, whose size and digest are those
 // of the manifest.
 func (m *manifest) read(column, segment int) ([]byte, error) {
+	if m.Columns[column].Shredded {
+		return nil, m.shreddedError(column)
+	}
 	want := m.Columns[column].Chunks[segment]
 	name := chunkFile(column, segment)
 	path := filepath.Join(m.dir, name)
@@ -46,7 +43,7 @@ func (m *manifest) read(column, segment int) ([]byte, error) {
 		return nil, m.corrupt(name)
 	}
 	file, err := os.ReadFile(path)
-	if err != nil || !bytes.Equal(digest(file), want.SHA256) {
+	if err != nil || !bytes.Equal(m.suite.sum(file), want.Digest) {
 		return nil, m.corrupt(name)
 	}
 	return file, nil
@@ -60,7 +57,7 @@ func (m *manifest) decode(alloc memory.Allocator, key dataKey, column, segment i
 		return nil, err
 	}
 	c := m.Columns[column]
-	plain, err := key.open(file, segment, m.chunkBinding(c.Name, segment))
+	plain, err := key.open(file, key.chunkNonce(segment), m.chunkBinding(c.Name, segment))
 	if err != nil {
 		return nil, m.corrupt(chunkFile(column, segment))
 	}

@@ -1,7 +1,6 @@
 package zone
 
 import (
-	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -24,8 +23,8 @@ func (plainKeys) Wrap(_ string, dek, _ []byte) ([]byte, error) {
 func (plainKeys) Unwrap(_ string, wrapped, _ []byte) ([]byte, error) {
 	return append([]byte(nil), wrapped...), nil
 }
-func (plainKeys) Sign(msg []byte) []byte      { return digest(msg) }
-func (plainKeys) Verify(msg, sig []byte) bool { return string(digest(msg)) == string(sig) }
+func (plainKeys) Sign(msg []byte) []byte      { return suites[0].sum(msg) }
+func (plainKeys) Verify(msg, sig []byte) bool { return string(suites[0].sum(msg)) == string(sig) }
 
 var crashSpec = Spec{Zone: "z", Dataset: "d", Entity: "a", Columns: []ColumnSpec{{"a", "string"}, {"b", "int64"}}}
 
@@ -110,15 +109,15 @@ func TestAKilledLoadLeavesOldOrNew(t *testing.T) {
 
 		s := crashStore(t, dir)
 		for _, v := range versions(t, dir) {
-			m, err := s.signedManifest("z", "d", filepath.Base(v))
-			if err != nil {
-				t.Fatalf("killed at %s: version %s has no manifest: %v", where, v, err)
+			manifests, err := filepath.Glob(filepath.Join(v, manifestPrefix+"*"))
+			if err != nil || len(manifests) != 1 {
+				t.Fatalf("killed at %s: version %s has the manifests %v: %v", where, v, manifests, err)
 			}
-			file, _ := os.ReadFile(filepath.Join(v, manifestFile))
-			if err := s.Verify("z", "d", m.version, hexDigest(file)); err != nil {
+			digest := strings.TrimPrefix(filepath.Base(manifests[0]), manifestPrefix)
+			if err := s.Verify("z", "d", filepath.Base(v), digest); err != nil {
 				t.Fatalf("killed at %s: %v", where, err)
 			}
-			if m.version != old.Version {
+			if filepath.Base(v) != old.Version {
 				complete++
 			}
 		}
@@ -196,7 +195,6 @@ func serialized(fault func(op, path string) error) func(op, path string) error {
 	}
 }
 
-func hexDigest(file []byte) string { return hex.EncodeToString(digest(file)) }
 
 // index returns where entry stands last in log, or -1.
 func index(log []string, entry string) int {
@@ -246,5 +244,78 @@ func TestEscapedNamesComeBack(t *testing.T) {
 		if back, err := unescape(name); err == nil {
 			t.Errorf("unescape(%q) = %q, want an error", name, back)
 		}
+	}
+}
+
+// At whatever step of a rewrapping or of the pruning after it the process dies,
+// the version reads by the manifest in force, and doing it again ends the same.
+func TestAKilledRewrappingLeavesOldOrNew(t *testing.T) {
+	before := t.TempDir()
+	old, err := crashLoad(t, crashStore(t, before))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kills := 0
+	for at := 0; ; at++ {
+		dir := filepath.Join(t.TempDir(), "store")
+		if err := os.CopyFS(dir, os.DirFS(before)); err != nil {
+			t.Fatal(err)
+		}
+		dying, step, dead := crashStore(t, dir), 0, false
+		dying.disk.fault = serialized(func(string, string) error {
+			dead = dead || step == at
+			step++
+			if dead {
+				return errKilled
+			}
+			return nil
+		})
+		inForce := old.Manifest // as the registry would say
+		r, err := dying.Rewrap("z", "d", old.Version, old.Manifest, "b")
+		if err == nil {
+			inForce = r.Manifest
+			err = dying.PruneManifests("z", "d", old.Version, inForce)
+		}
+		if !dead {
+			if err != nil {
+				t.Fatalf("without a kill = %v", err)
+			}
+			break
+		}
+		kills++
+		if !errors.Is(err, errKilled) {
+			t.Fatalf("killed at step %d = %v, want an error", at, err)
+		}
+		s := crashStore(t, dir)
+		if err := s.Verify("z", "d", old.Version, inForce); err != nil {
+			t.Fatalf("killed at step %d: %v", at, err)
+		}
+		if inForce == old.Manifest {
+			if r, err = s.Rewrap("z", "d", old.Version, old.Manifest, "b"); err != nil {
+				t.Fatalf("killed at step %d: again: %v", at, err)
+			}
+			inForce = r.Manifest
+		}
+		if err := s.Sweep(func(_, _, version string) bool { return version == old.Version }); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.PruneManifests("z", "d", old.Version, inForce); err != nil {
+			t.Fatalf("killed at step %d: prune: %v", at, err)
+		}
+		if err := s.Verify("z", "d", old.Version, inForce); err != nil {
+			t.Fatalf("killed at step %d: in the end: %v", at, err)
+		}
+		left, err := os.ReadDir(filepath.Join(dir, "z", "d", old.Version))
+		if err != nil || len(left) != 2*3+1 {
+			t.Fatalf("killed at step %d: the version has %v", at, left)
+		}
+		if tmp, err := os.ReadDir(s.tmp()); err != nil || len(tmp) != 0 {
+			t.Fatalf("killed at step %d: left %v", at, tmp)
+		}
+	}
+	// create, two writes, fsync, rename, fsyncdir; then the old manifest and three
+	// chunks, and the folder once more.
+	if kills != 11 {
+		t.Errorf("kills = %d, want 11", kills)
 	}
 }

@@ -60,7 +60,7 @@ func TestAnIDOfDrawsDependsOnTheEntities(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := manifest{manifestBody: manifestBody{Columns: []columnBody{
-			{Name: "a", Chunks: []chunk{{SHA256: []byte(entities)}}}, {Name: "b", Chunks: []chunk{{SHA256: []byte("numbers")}}},
+			{Name: "a", Chunks: []chunk{{Digest: []byte(entities)}}}, {Name: "b", Chunks: []chunk{{Digest: []byte("numbers")}}},
 		}}}
 		v := &view{manifest: &m, plan: []planned{{Column: masking.Column{Name: "b", Kernel: &k}, chunk: 1}}}
 		return v.id(0, 0, &selection{})

@@ -26,6 +26,7 @@ type Spec struct {
 	Zone, Dataset string
 	Columns       []ColumnSpec
 	Entity        string // column that names the person or enterprise; "" if none
+	Suite         Suite
 	// Titles are what the catalogue calls columns besides their names, by name.
 	// They say, with the names, what values may look like.
 	Titles map[string]string
@@ -39,7 +40,7 @@ type Info struct {
 	Zone, Dataset, Version string
 	Rows                   int64
 	Segments               int
-	Manifest               string // SHA-256 of the manifest file, hexadecimal
+	Manifest               string // digest of the manifest file in the suite of the version, hexadecimal
 	Stats                  Stats
 }
 
@@ -73,6 +74,10 @@ func (s *Store) Begin(spec Spec) (*Load, error) {
 	if err := spec.validate(); err != nil {
 		return nil, err
 	}
+	suite, err := spec.Suite.parts()
+	if err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name, err := s.name()
@@ -81,7 +86,7 @@ func (s *Store) Begin(spec Spec) (*Load, error) {
 	}
 	l := &Load{
 		store: s, name: name, dir: filepath.Join(s.tmp(), name),
-		manifest: manifest{zone: spec.Zone, dataset: spec.Dataset, version: name},
+		manifest: manifest{zone: spec.Zone, dataset: spec.Dataset, version: name, suite: suite},
 	}
 	columns := spec.Columns
 	var fields []arrow.Field
@@ -98,7 +103,7 @@ func (s *Store) Begin(spec Spec) (*Load, error) {
 		columns = append(columns[:len(columns):len(columns)], ColumnSpec{EntityColumn, "uint32"})
 	}
 	for _, c := range columns {
-		key, wrapped, err := s.newKey(spec.Zone, l.manifest.keyBinding(c.Name))
+		key, wrapped, err := s.newKey(spec.Zone, suite, l.manifest.keyBinding(c.Name))
 		if err != nil {
 			return nil, err
 		}
@@ -265,11 +270,11 @@ func (l *Load) writeColumn(c, segment int) (chunk, error) {
 	if err != nil {
 		return chunk{}, err
 	}
-	file = l.keys[c].seal(file, segment, l.manifest.chunkBinding(l.manifest.Columns[c].Name, segment))
+	file = l.keys[c].seal(file, l.keys[c].chunkNonce(segment), l.manifest.chunkBinding(l.manifest.Columns[c].Name, segment))
 	if err := l.store.disk.write(filepath.Join(l.dir, chunkFile(c, segment)), file); err != nil {
 		return chunk{}, err
 	}
-	return chunk{SHA256: digest(file), Size: int64(len(file)), Bounds: low}, nil
+	return chunk{Digest: l.manifest.suite.sum(file), Size: int64(len(file)), Bounds: low}, nil
 }
 
 // Commit makes the version readable, after all of it is on disk. If it returns
@@ -296,7 +301,12 @@ func (l *Load) commit(ctx context.Context) (Info, error) {
 	}
 	m := &l.manifest
 	m.Stats = l.stats()
-	file, digest, err := l.store.seal(m)
+	for i, key := range l.keys {
+		if err := m.describe(i, key); err != nil {
+			return Info{}, err
+		}
+	}
+	file, digest, err := l.store.seal(m, dataKey{})
 	if err != nil {
 		return Info{}, err
 	}
@@ -317,7 +327,7 @@ func (l *Load) commit(ctx context.Context) (Info, error) {
 // the one rename, then its name.
 func (l *Load) publish(manifest []byte) error {
 	d, parent := l.store.disk, l.store.datasetDir(l.manifest.zone, l.manifest.dataset)
-	if err := d.write(filepath.Join(l.dir, manifestFile), manifest); err != nil {
+	if err := d.write(filepath.Join(l.dir, l.manifest.file), manifest); err != nil {
 		return err
 	}
 	if err := d.sync(l.dir); err != nil {

@@ -28,7 +28,7 @@ func TestALoadSaysWhatItsColumnsLookLike(t *testing.T) {
 		rows = append(rows, fmt.Sprintf(`{"a":%q,"b":%d,"c":"%d","d":"%d.50","e":"2024-01-01","f":null}`, "证件 "+id, 13800000000+i*977, 13900000000+i*977, 13900000+i))
 	}
 	info := load(t, s, looks, "["+strings.Join(rows, ",")+"]")
-	stored, err := s.Stats(info.Zone, info.Dataset, info.Version)
+	stored, err := s.Stats(info.Zone, info.Dataset, info.Version, info.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package zone
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
@@ -16,19 +15,29 @@ import (
 )
 
 // A version is a folder <zone>/<dataset>/<version> holding one file per column
-// and segment, c<column>-s<segment>, and the file manifest:
+// and segment, c<column>-s<segment>, and its manifests, manifest-<digest>: the one
+// whose digest the registry names is in force, others come before it or after it
+// for as long as keys are wrapped anew.
 //
-//	magic     "zonebox zone 1\n"
+//	magic     "zonebox zone 2\n"
+//	suite     one byte
 //	signature length (uint16, big endian) and bytes
-//	key       length (uint16) and the wrapped data key of the body
-//	body      AES-256-GCM of the JSON of manifestBody
+//	key       length (uint16) and the wrapped data key of manifests of the version
+//	nonce     12 bytes
+//	body      encryption of the JSON of manifestBody
 //
-// The signature covers key, body and the names of zone, dataset and version.
-// Column names, statistics and bounds are in the body, so encrypted.
+// The signature covers suite, key, nonce, body and the names of zone, dataset and
+// version. Column names and counts are in the body, so encrypted; what is known of
+// a column's values is encrypted once more, under the key of the column: whoever
+// has no key to a column learns its name, type and size from no manifest.
+//
+// A version that was written before there were suites has one file, manifest, of
+// the first form (see manifestfirst.go).
 const (
-	manifestFile  = "manifest"
-	manifestMagic = "zonebox zone 1\n"
-	manifestLimit = 256 << 20
+	manifestPrefix = "manifest-"
+	manifestMagic  = "zonebox zone 2\n"
+	manifestLimit  = 256 << 20
+	nonceSize      = 12
 )
 
 // manifestBody is the encrypted part of a manifest.
@@ -39,27 +48,41 @@ type manifestBody struct {
 	// version without __entity has none; one written before the field was there
 	// has __entity and does not say.
 	Entity string `json:"entity,omitempty"`
-	Stats  Stats  `json:"stats"`
+	Stats  Stats  `json:"stats"` // without those of columns
 }
 
 type columnBody struct {
 	Name   string  `json:"name"`
 	Type   string  `json:"type"`
-	Key    []byte  `json:"key"` // wrapped
-	Chunks []chunk `json:"chunks"`
+	Key    []byte  `json:"key,omitempty"` // wrapped
+	Chunks []chunk `json:"chunks,omitempty"`
+	Detail []byte  `json:"detail,omitempty"` // columnDetail, encrypted
+	// Shredded says that the key was destroyed: nobody reads the column any more.
+	Shredded bool `json:"shredded,omitempty"`
 }
 
 type chunk struct {
-	SHA256 []byte  `json:"sha256"` // of the file
+	Digest []byte  `json:"digest"` // of the file
 	Size   int64   `json:"size"`   // of the file
-	Bounds *bounds `json:"bounds,omitempty"`
+	Bounds *bounds `json:"-"`      // part of the column's detail
+}
+
+// columnDetail is what a manifest tells of a column's values.
+type columnDetail struct {
+	Bounds []*bounds    `json:"bounds"` // by segment
+	Stats  *ColumnStats `json:"stats,omitempty"`
 }
 
 // manifest is a manifest that was read and checked.
 type manifest struct {
 	manifestBody
 	zone, dataset, version string
-	dir                    string
+
+	suite   suiteParts
+	first   bool   // of the first form
+	wrapped []byte // data key of manifests
+	file    string // name in the folder
+	dir     string
 }
 
 func chunkFile(column, segment int) string { return fmt.Sprintf("c%03d-s%05d", column, segment) }
@@ -88,107 +111,173 @@ func binding(names ...string) []byte {
 	return b
 }
 
-// seal returns the manifest file of m and its digest.
-func (s *Store) seal(m *manifest) (file []byte, digest string, err error) {
-	plain, err := json.Marshal(m.manifestBody)
+// binding is the associated data of the manifest's own key and body.
+func (m *manifest) binding() []byte { return binding("manifest", m.zone, m.dataset, m.version) }
+
+func (m *manifest) detailBinding(column string) []byte {
+	return binding("detail", m.zone, m.dataset, m.version, column)
+}
+
+// describe seals what is known of the values of column i under its key.
+func (m *manifest) describe(i int, key dataKey) error {
+	c := &m.Columns[i]
+	d := columnDetail{}
+	for _, k := range c.Chunks {
+		d.Bounds = append(d.Bounds, k.Bounds)
+	}
+	if st, ok := m.Stats.Column(c.Name); ok {
+		d.Stats = &st
+	}
+	plain, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("zone: encode manifest: %w", err)
+	}
+	c.Detail = key.seal(plain, key.detailNonce(), m.detailBinding(c.Name))
+	return nil
+}
+
+// detail opens what is known of the values of column i: the bounds of its chunks,
+// which it fills in, and its figures, nil if it has none.
+func (m *manifest) detail(i int, key dataKey) (*ColumnStats, error) {
+	c := &m.Columns[i]
+	plain, err := key.open(bytes.Clone(c.Detail), key.detailNonce(), m.detailBinding(c.Name))
+	var d columnDetail
+	if err != nil || json.Unmarshal(plain, &d) != nil || len(d.Bounds) != len(c.Chunks) {
+		return nil, m.corrupt(m.file)
+	}
+	for k := range c.Chunks {
+		c.Chunks[k].Bounds = d.Bounds[k]
+	}
+	return d.Stats, nil
+}
+
+// seal returns the manifest file of m, whose columns are described, and its
+// digest. Its key is new unless m has one; one that m has is wrapped already.
+func (s *Store) seal(m *manifest, key dataKey) (file []byte, digest string, err error) {
+	body := m.manifestBody
+	body.Stats.Columns = nil
+	plain, err := json.Marshal(body)
 	if err != nil {
 		return nil, "", fmt.Errorf("zone: encode manifest: %w", err)
 	}
-	aad := binding("manifest", m.zone, m.dataset, m.version)
-	key, wrapped, err := s.newKey(m.zone, aad)
-	if err != nil {
+	aad := m.binding()
+	if m.wrapped == nil {
+		if key, m.wrapped, err = s.newKey(m.zone, m.suite, aad); err != nil {
+			return nil, "", err
+		}
+	}
+	if len(m.wrapped) > 1<<16-1 {
+		return nil, "", fmt.Errorf("zone: wrapped key of %d bytes: %w", len(m.wrapped), ErrKey)
+	}
+	nonce := make([]byte, nonceSize)
+	if err := s.draw(nonce); err != nil {
 		return nil, "", err
 	}
-	if len(wrapped) > 1<<16-1 {
-		return nil, "", fmt.Errorf("zone: wrapped key of %d bytes: %w", len(wrapped), ErrKey)
-	}
-	signed := binary.BigEndian.AppendUint16(nil, uint16(len(wrapped)))
-	signed = append(signed, wrapped...)
-	signed = append(signed, key.seal(plain, 0, aad)...)
+	signed := binary.BigEndian.AppendUint16(nil, uint16(len(m.wrapped)))
+	signed = append(signed, m.wrapped...)
+	signed = append(signed, nonce...)
+	signed = append(signed, key.seal(plain, nonce, aad)...)
 
-	sig := s.signer.Sign(append(aad, signed...))
-	file = binary.BigEndian.AppendUint16([]byte(manifestMagic), uint16(len(sig)))
+	sig := s.signer.Sign(m.signedText(signed))
+	file = append([]byte(manifestMagic), m.suite.id)
+	file = binary.BigEndian.AppendUint16(file, uint16(len(sig)))
 	file = append(file, sig...)
 	file = append(file, signed...)
-	sum := sha256.Sum256(file)
-	return file, hex.EncodeToString(sum[:]), nil
+	digest = hex.EncodeToString(m.suite.sum(file))
+	m.file = manifestPrefix + digest
+	return file, digest, nil
+}
+
+// signedText is what the signature of a manifest is over.
+func (m *manifest) signedText(signed []byte) []byte {
+	return append(append(m.binding(), m.suite.id), signed...)
 }
 
 // manifest reads the manifest whose digest the registry holds.
 func (s *Store) manifest(zone, dataset, version, digest string) (*manifest, error) {
-	m, file, err := s.readManifest(zone, dataset, version)
-	if err != nil {
-		return nil, err
-	}
-	if sum := sha256.Sum256(file); digest != hex.EncodeToString(sum[:]) {
-		return nil, m.corrupt(manifestFile)
-	}
-	return m, s.openManifest(m, file)
-}
-
-// signedManifest reads a manifest that only its signature vouches for.
-func (s *Store) signedManifest(zone, dataset, version string) (*manifest, error) {
-	m, file, err := s.readManifest(zone, dataset, version)
-	if err != nil {
-		return nil, err
-	}
-	return m, s.openManifest(m, file)
-}
-
-func (s *Store) readManifest(zone, dataset, version string) (*manifest, []byte, error) {
 	if !validName(zone) || !validName(dataset) || !validVersion(version) {
-		return nil, nil, fmt.Errorf("zone: open version: %w", ErrNotFound)
+		return nil, fmt.Errorf("zone: open version: %w", ErrNotFound)
 	}
 	m := &manifest{zone: zone, dataset: dataset, version: version,
-		dir: filepath.Join(s.datasetDir(zone, dataset), version)}
+		dir: filepath.Join(s.datasetDir(zone, dataset), version), file: manifestPrefix + digest}
 	if _, err := os.Stat(m.dir); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("zone: open %s/%s/%s: %w", zone, dataset, version, ErrNotFound)
+		return nil, fmt.Errorf("zone: open %s/%s/%s: %w", zone, dataset, version, ErrNotFound)
 	}
-	path := filepath.Join(m.dir, manifestFile)
+	if !validDigest(digest) {
+		return nil, m.corrupt(manifestPrefix + "?")
+	}
+	if _, err := os.Lstat(filepath.Join(m.dir, firstManifest)); err == nil {
+		if _, err := os.Lstat(filepath.Join(m.dir, m.file)); errors.Is(err, fs.ErrNotExist) {
+			m.file = firstManifest
+		}
+	}
+	file, err := m.load(m.file)
+	if err != nil {
+		return nil, err
+	}
+	if m.file == firstManifest {
+		return m, s.openFirst(m, file, digest)
+	}
+	return m, s.openManifest(m, file, digest)
+}
+
+// load reads a file of the version that is held in memory as a whole.
+func (m *manifest) load(name string) ([]byte, error) {
+	path := filepath.Join(m.dir, name)
 	info, err := os.Lstat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > manifestLimit {
-		return nil, nil, m.corrupt(manifestFile)
+		return nil, m.corrupt(name)
 	}
 	file, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, m.corrupt(manifestFile)
+		return nil, m.corrupt(name)
 	}
-	return m, file, nil
+	return file, nil
 }
 
-// openManifest checks the signature of file, decrypts it and fills m.
-func (s *Store) openManifest(m *manifest, file []byte) error {
-	bad := m.corrupt(manifestFile)
-	rest, ok := bytes.CutPrefix(file, []byte(manifestMagic))
-	if !ok {
-		return bad
-	}
-	sig, signed, ok := cutBlock(rest)
-	aad := binding("manifest", m.zone, m.dataset, m.version)
-	if !ok || !s.signer.Verify(append(aad[:len(aad):len(aad)], signed...), sig) {
+// openManifest checks digest and signature of file, decrypts it and fills m.
+func (s *Store) openManifest(m *manifest, file []byte, digest string) error {
+	bad := m.corrupt(m.file)
+	signed, ok := s.signedPart(m, file)
+	if !ok || digest != hex.EncodeToString(m.suite.sum(file)) {
 		return bad
 	}
 	wrapped, body, ok := cutBlock(signed)
-	if !ok {
+	if !ok || len(body) < nonceSize {
 		return bad
 	}
-	key, err := s.unwrap(m.zone, wrapped, aad)
+	key, err := s.unwrap(m.zone, m.suite, wrapped, m.binding())
 	if err != nil {
 		return err
 	}
-	plain, err := key.open(body, 0, aad)
+	plain, err := key.open(body[nonceSize:], body[:nonceSize], m.binding())
 	if err != nil {
 		return bad
 	}
+	m.wrapped = wrapped
 	if err := json.Unmarshal(plain, &m.manifestBody); err != nil {
 		return bad
 	}
 	for _, c := range m.Columns {
-		if len(c.Chunks) != len(m.Segments) {
+		if !c.Shredded && len(c.Chunks) != len(m.Segments) {
 			return bad
 		}
 	}
 	return nil
+}
+
+// signedPart returns what the signature of a manifest file is over, suite and
+// names aside, and false if the signature is not good. It sets the suite.
+func (s *Store) signedPart(m *manifest, file []byte) (signed []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(file, []byte(manifestMagic))
+	if !ok || len(rest) == 0 {
+		return nil, false
+	}
+	if m.suite, ok = suiteOf(rest[0]); !ok {
+		return nil, false
+	}
+	sig, signed, ok := cutBlock(rest[1:])
+	return signed, ok && s.signer.Verify(m.signedText(signed), sig)
 }
 
 // cutBlock splits b into a block of the uint16 length it starts with and the rest.
@@ -201,6 +290,12 @@ func cutBlock(b []byte) (block, rest []byte, ok bool) {
 		return nil, nil, false
 	}
 	return b[2 : 2+n], b[2+n:], true
+}
+
+// validDigest reports whether d is a digest as seal writes it.
+func validDigest(d string) bool {
+	b, err := hex.DecodeString(d)
+	return err == nil && len(b) == 32 && strings.ToLower(d) == d
 }
 
 // validVersion reports whether v is a name that Store.name gives.

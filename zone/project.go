@@ -230,9 +230,12 @@ func (s *Store) view(p Projection) (*view, error) {
 		return nil, err
 	}
 	v := &view{manifest: m, store: s, entity: m.column(m.Entity), only: p.Only}
-	for _, c := range m.Columns {
+	for i, c := range m.Columns {
 		v.keys = append(v.keys, sync.OnceValues(func() (dataKey, error) {
-			return s.unwrap(m.zone, c.Key, m.keyBinding(c.Name))
+			if c.Shredded {
+				return dataKey{}, m.shreddedError(i)
+			}
+			return s.unwrap(m.zone, m.suite, c.Key, m.keyBinding(c.Name))
 		}))
 	}
 	for _, c := range p.Columns {
@@ -257,7 +260,35 @@ func (s *Store) view(p Projection) (*view, error) {
 	for _, list := range p.Needs {
 		v.needs = append(v.needs, v.bind(list))
 	}
-	return v, nil
+	return v, v.openDetails()
+}
+
+// openDetails opens what the manifest tells of the values of columns whose bounds
+// are asked for: those of the scope, and those that leave as they are where
+// segments may be left out.
+func (v *view) openDetails() error {
+	if v.first {
+		return nil
+	}
+	asked := map[int]bool{}
+	for _, f := range v.scope {
+		asked[f.column] = true
+	}
+	for _, c := range v.plan {
+		if len(v.needs) > 0 && c.Kernel == nil {
+			asked[c.chunk] = true
+		}
+	}
+	for i := range asked {
+		key, err := v.keys[i]()
+		if err != nil {
+			return err
+		}
+		if _, err := v.detail(i, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keysOf returns the keys of a column: the zone's, or those of the domain that its
@@ -277,6 +308,9 @@ func (v *view) project(c Project, keys masking.Keys) error {
 	if at < 0 || strings.HasPrefix(c.Name, EntityColumn[:2]) {
 		return fmt.Errorf("zone: project column %q: no such column: %w", c.Name, ErrProjection)
 	}
+	if v.Columns[at].Shredded {
+		return v.shreddedError(at)
+	}
 	for _, p := range v.plan {
 		if p.chunk == at {
 			return fmt.Errorf("zone: project column %q: named twice: %w", c.Name, ErrProjection)
@@ -291,6 +325,9 @@ func (v *view) project(c Project, keys masking.Keys) error {
 		}
 		if err != nil {
 			return fmt.Errorf("zone: project column %q: %w", c.Name, err)
+		}
+		if kernel.PerEntity() && v.entity >= 0 && v.Columns[v.entity].Shredded {
+			return v.shreddedError(v.entity)
 		}
 		if kernel.PerEntity() && v.entity < 0 {
 			return fmt.Errorf("zone: project column %q of %s/%s: %w", c.Name, v.zone, v.dataset, ErrEntity)
@@ -334,9 +371,9 @@ func (v *view) piece(segment int, rows *selection) *Piece {
 // id is Column.ID.
 func (v *view) id(at, segment int, rows *selection) [sha256.Size]byte {
 	c := v.plan[at]
-	parts := []string{"column", string(v.Columns[c.chunk].Chunks[segment].SHA256), string(rows.digest[:]), c.Identity()}
+	parts := []string{"column", string(v.Columns[c.chunk].Chunks[segment].Digest), string(rows.digest[:]), c.Identity()}
 	if v.perEntity(at) {
-		parts = append(parts, string(v.Columns[v.entity].Chunks[segment].SHA256))
+		parts = append(parts, string(v.Columns[v.entity].Chunks[segment].Digest))
 	}
 	return sha256.Sum256(binding(parts...))
 }

@@ -48,7 +48,7 @@ func (v *view) selected(segment int) (*selection, error) {
 	}
 	parts := []string{"selection"}
 	for _, f := range v.scope {
-		parts = append(parts, string(v.Columns[f.column].Chunks[segment].SHA256), string(f.digest[:]))
+		parts = append(parts, string(v.Columns[f.column].Chunks[segment].Digest), string(f.digest[:]))
 	}
 	id := sha256.Sum256(binding(parts...))
 	if s, ok := v.store.selections.get(id); ok {
@@ -167,6 +167,9 @@ func (v *view) filter(c Condition) (filter, error) {
 	column := v.column(c.Column)
 	if column < 0 || strings.HasPrefix(c.Column, EntityColumn[:2]) {
 		return filter{}, fmt.Errorf("zone: scope column %q: no such column: %w", c.Column, ErrProjection)
+	}
+	if v.Columns[column].Shredded {
+		return filter{}, v.shreddedError(column)
 	}
 	f := filter{column: column, in: map[string]bool{}}
 	values, err := constants(v.store.alloc, v.Columns[column].Type, c.In)

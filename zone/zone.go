@@ -7,8 +7,10 @@
 // What it guarantees. A committed version is complete and immutable: it comes
 // into being by one rename, after every file of it is on disk. Nothing of a
 // dataset is on disk in the clear: neither values, statistics, column names nor
-// bounds. Each column of each version has its own AES-256-GCM data key, wrapped
-// by the zone key, which never enters this package. Every byte read is checked
+// bounds. Each column of each version has its own data key, of AES-256-GCM or
+// SM4-GCM as the zone has it, wrapped by the zone key, which never enters this
+// package. Rewrap wraps them anew without touching rows, and leaves out those of
+// columns that are to be shredded. Every byte read is checked
 // against a signed manifest and, if the caller names it, against the manifest
 // digest its registry holds; a single differing bit is an *IntegrityError.
 // Rows leave only through a masking plan.
@@ -36,8 +38,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
-// A Wrapper wraps data keys under the key of a zone. aad must be the same when
-// unwrapping.
+// A Wrapper wraps data keys under the key of a zone: a key of AES-256 by AES, one
+// of 16 bytes, for SM4, by SM4. aad must be the same when unwrapping.
 type Wrapper interface {
 	Wrap(zone string, dek, aad []byte) ([]byte, error)
 	Unwrap(zone string, wrapped, aad []byte) ([]byte, error)
@@ -58,6 +60,7 @@ var (
 	ErrEntity     = errors.New("version does not say whom its rows are about")
 	ErrKey        = errors.New("data key cannot be wrapped or unwrapped")
 	ErrClosed     = errors.New("load is already committed or aborted")
+	ErrShredded   = errors.New("the key of the column was destroyed")
 )
 
 // An IntegrityError says that a file of a version is not what was committed.
@@ -167,7 +170,7 @@ func (s *Store) Verify(zone, dataset, version, manifest string) error {
 	if err != nil {
 		return err
 	}
-	expected := map[string]bool{manifestFile: true}
+	expected := map[string]bool{m.file: true}
 	for c, column := range m.Columns {
 		for i := range column.Chunks {
 			expected[chunkFile(c, i)] = true
@@ -181,19 +184,38 @@ func (s *Store) Verify(zone, dataset, version, manifest string) error {
 		return fmt.Errorf("zone: verify %s/%s/%s: %w", zone, dataset, version, err)
 	}
 	for _, e := range entries {
-		if !expected[e.Name()] {
+		if !expected[e.Name()] && !s.passing(m, e.Name()) {
 			return m.corrupt(e.Name())
 		}
 	}
 	return nil
 }
 
-// Stats returns the load statistics of a version, after checking the manifest's
-// signature.
-func (s *Store) Stats(zone, dataset, version string) (Stats, error) {
-	m, err := s.signedManifest(zone, dataset, version)
+// Stats returns the load statistics of a version, those of shredded columns left
+// out. manifest is the digest the registry holds.
+func (s *Store) Stats(zone, dataset, version, manifest string) (Stats, error) {
+	m, err := s.manifest(zone, dataset, version, manifest)
 	if err != nil {
 		return Stats{}, err
+	}
+	if m.first {
+		return m.Stats, nil
+	}
+	for i, c := range m.Columns {
+		if c.Shredded {
+			continue
+		}
+		key, err := s.unwrap(m.zone, m.suite, c.Key, m.keyBinding(c.Name))
+		if err != nil {
+			return Stats{}, err
+		}
+		stats, err := m.detail(i, key)
+		if err != nil {
+			return Stats{}, err
+		}
+		if stats != nil {
+			m.Stats.Columns = append(m.Stats.Columns, *stats)
+		}
 	}
 	return m.Stats, nil
 }

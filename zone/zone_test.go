@@ -351,7 +351,7 @@ func TestRowScope(t *testing.T) {
 func TestLoadStatistics(t *testing.T) {
 	s := open(t, t.TempDir())
 	info := load(t, s, spec, visits)
-	got, err := s.Stats(info.Zone, info.Dataset, info.Version)
+	got, err := s.Stats(info.Zone, info.Dataset, info.Version, info.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
