@@ -195,7 +195,6 @@ func serialized(fault func(op, path string) error) func(op, path string) error {
 	}
 }
 
-
 // index returns where entry stands last in log, or -1.
 func index(log []string, entry string) int {
 	for i := len(log) - 1; i >= 0; i-- {
