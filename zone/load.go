@@ -98,7 +98,9 @@ func (s *Store) Begin(spec Spec) (*Load, error) {
 	}
 	l.schema = arrow.NewSchema(fields, nil)
 	if spec.Entity != "" {
-		l.entity = newEntities(l.schema.FieldIndices(spec.Entity)[0])
+		if l.entity, err = newEntities(l.schema.FieldIndices(spec.Entity)[0], s.entities, s.draw); err != nil {
+			return nil, err
+		}
 		l.manifest.Entity = spec.Entity
 		columns = append(columns[:len(columns):len(columns)], ColumnSpec{EntityColumn, "uint32"})
 	}
@@ -356,6 +358,9 @@ func (l *Load) Abort() error {
 
 func (l *Load) close() {
 	l.release()
+	if l.entity != nil {
+		l.entity.release()
+	}
 	l.closed = true
 	l.store.mu.Lock()
 	delete(l.store.loads, l.name)

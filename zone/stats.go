@@ -1,14 +1,11 @@
 package zone
 
 import (
-	"fmt"
 	"hash/maphash"
 	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"zonebox/internal/raw"
 	"zonebox/masking"
@@ -83,10 +80,7 @@ func (l *Load) stats() Stats {
 		s.Columns = append(s.Columns, c)
 	}
 	if l.entity != nil {
-		s.Entities, s.Unkeyed = int64(len(l.entity.rows)), l.entity.unkeyed
-		for _, n := range l.entity.rows {
-			s.MostRows = max(s.MostRows, int64(n))
-		}
+		s.Entities, s.MostRows, s.Unkeyed = l.entity.count, int64(l.entity.most), l.entity.unkeyed
 	}
 	return s
 }
@@ -173,47 +167,4 @@ func (k *sketch) stats(name string) ColumnStats {
 	}
 	c.Entropy = max(c.Entropy, 0) // -1·log2(1) is -0
 	return c
-}
-
-// entities gives each distinct entity key a dense code, counting from 0 in the
-// order of the rows. Memory grows with the number of entities, about 100 bytes
-// for each; codes never leave the gate and mean nothing outside their version.
-type entities struct {
-	source  int // index of the key column
-	code    map[string]uint32
-	rows    []uint32 // by code
-	unkeyed int64
-}
-
-func newEntities(source int) *entities {
-	return &entities{source: source, code: map[string]uint32{}}
-}
-
-// codes returns the codes of the keys in arr, null where the key is.
-func (e *entities) codes(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
-	b := array.NewUint32Builder(alloc)
-	defer b.Release()
-	b.Reserve(arr.Len())
-	canonical := masking.Canonical(arr)
-	var scratch [64]byte
-	for i := range arr.Len() {
-		if arr.IsNull(i) {
-			e.unkeyed++
-			b.UnsafeAppendBoolToBitmap(false)
-			continue
-		}
-		key := canonical(scratch[:0], i)
-		code, known := e.code[string(key)]
-		if !known {
-			if len(e.rows) == math.MaxUint32 {
-				return nil, fmt.Errorf("entities exceed uint32: %w", ErrBatch)
-			}
-			code = uint32(len(e.rows))
-			e.code[string(key)] = code
-			e.rows = append(e.rows, 0)
-		}
-		e.rows[code]++
-		b.UnsafeAppend(code)
-	}
-	return b.NewArray(), nil
 }

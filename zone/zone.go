@@ -23,6 +23,7 @@
 package zone
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
@@ -91,6 +92,9 @@ type Config struct {
 	Rand        io.Reader        // source of data keys and version names; nil means crypto/rand
 	Allocator   memory.Allocator // nil means the Go allocator
 	SegmentRows int              // 0 means SegmentRows
+	// EntityBytes is the memory that the tables of entities of all loads under way
+	// may take together; 0 means 1 GiB, which holds some 40 million of them.
+	EntityBytes int64
 }
 
 // A Store keeps the versions of datasets under one folder. It is safe for
@@ -108,6 +112,8 @@ type Store struct {
 	loads map[string]bool // names of temporary folders in use
 
 	drawing sync.Mutex // guards rand
+
+	entities *budget // of the loads under way
 
 	selections *memo[*selection]
 	bounds     *memo[*bounds]
@@ -147,6 +153,7 @@ func New(c Config) (*Store, error) {
 	if s.rows <= 0 {
 		s.rows = SegmentRows
 	}
+	s.entities = &budget{left: cmp.Or(c.EntityBytes, 1<<30)}
 	if err := s.disk.mkdir(s.tmp()); err != nil {
 		return nil, fmt.Errorf("zone: open store: %w", err)
 	}

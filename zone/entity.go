@@ -1,0 +1,232 @@
+package zone
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"zonebox/masking"
+)
+
+// ErrEntities says that the entities of the loads under way do not fit the memory
+// that Config.EntityBytes allows all of them together.
+var ErrEntities = errors.New("more entities than the memory of loads holds")
+
+// entities gives each distinct entity key a dense code, counting from 0 in the
+// order of the rows. Codes never leave the gate and mean nothing outside their
+// version.
+//
+// It holds no key but 120 bits of the SHA-256 of each under a salt of its own: two
+// keys would have to collide for rows of two people to be taken for one's, which
+// for 2^32 of them has a chance below 2^-56. That makes an entity 20 bytes, and
+// with the room that the table keeps some 25, whatever its key is.
+type entities struct {
+	source  int // index of the key column
+	budget  *budget
+	salt    [16]byte
+	parts   [entityParts]part
+	held    int64 // bytes taken from budget
+	count   int64
+	most    uint32
+	many    map[uint32]uint32 // rows, by code, of those that have more than a slot counts
+	unkeyed int64
+}
+
+// A part is a table for the keys whose hash begins with its number, so that one
+// that grows leaves the others alone. It is an ordered hash table (Amble and
+// Knuth 1974): slots stand in the order of their hashes, each at the place that
+// its hash falls on or, where that is taken, after it. A search ends at the first
+// slot that is greater, which makes a table that is nine tenths full cheap to
+// search; and growing is one pass.
+type part struct {
+	slots []byte // entitySlot bytes each; rows 0 is an empty one
+	home  uint64 // how many places hashes fall on; the slots after them take what is pushed on
+	used  uint64
+}
+
+// A slot is 14 bytes of the hash, the code and the rows, big endian.
+const (
+	entityParts = 256
+	entityHash  = 14
+	entitySlot  = entityHash + 4 + 2
+	entityMany  = math.MaxUint16 // rows beyond are in many
+	entitySpare = 64             // slots behind the last place, at first
+)
+
+func newEntities(source int, b *budget, draw func([]byte) error) (*entities, error) {
+	e := &entities{source: source, budget: b, many: map[uint32]uint32{}}
+	return e, draw(e.salt[:])
+}
+
+// codes returns the codes of the keys in arr, null where the key is.
+func (e *entities) codes(alloc memory.Allocator, arr arrow.Array) (arrow.Array, error) {
+	b := array.NewUint32Builder(alloc)
+	defer b.Release()
+	b.Reserve(arr.Len())
+	canonical := masking.Canonical(arr)
+	var salted [128]byte
+	var scratch [64]byte
+	copy(salted[:], e.salt[:])
+	for i := range arr.Len() {
+		if arr.IsNull(i) {
+			e.unkeyed++
+			b.UnsafeAppendBoolToBitmap(false)
+			continue
+		}
+		code, err := e.code(sha256.Sum256(append(salted[:len(e.salt)], canonical(scratch[:0], i)...)))
+		if err != nil {
+			return nil, err
+		}
+		b.UnsafeAppend(code)
+	}
+	return b.NewArray(), nil
+}
+
+// code returns the code of a key by its hash, and counts a row.
+func (e *entities) code(sum [sha256.Size]byte) (uint32, error) {
+	p, hash := &e.parts[sum[0]], sum[1:1+entityHash]
+	at := p.place(hash)
+	for s := p.slot(at); s != nil; s = p.slot(at) {
+		rows := binary.BigEndian.Uint16(s[entityHash+4:])
+		order := bytes.Compare(s[:entityHash], hash)
+		if rows == 0 || order > 0 {
+			break
+		}
+		if order == 0 {
+			code := binary.BigEndian.Uint32(s[entityHash:])
+			e.row(s, code, rows)
+			return code, nil
+		}
+		at++
+	}
+	if e.count == math.MaxUint32 {
+		return 0, fmt.Errorf("entities exceed uint32: %w", ErrBatch)
+	}
+	if p.used*10 >= p.home*9 {
+		if err := e.grow(p, max(64, p.home+p.home/4), entitySpare); err != nil {
+			return 0, err
+		}
+		return e.code(sum)
+	}
+	if !p.open(at) {
+		if err := e.grow(p, p.home, 2*p.spare()); err != nil {
+			return 0, err
+		}
+		return e.code(sum)
+	}
+	code := uint32(e.count)
+	s := p.slot(at)
+	copy(s, hash)
+	binary.BigEndian.PutUint32(s[entityHash:], code)
+	binary.BigEndian.PutUint16(s[entityHash+4:], 0)
+	e.row(s, code, 0)
+	p.used++
+	e.count++
+	return code, nil
+}
+
+// row counts a row of the entity in slot s, which has had rows before.
+func (e *entities) row(s []byte, code uint32, rows uint16) {
+	n := uint32(rows)
+	if n == entityMany {
+		n = max(n, e.many[code])
+	}
+	n++
+	if n >= entityMany {
+		e.many[code] = n
+	}
+	binary.BigEndian.PutUint16(s[entityHash+4:], uint16(min(n, entityMany)))
+	e.most = max(e.most, n)
+}
+
+// place returns where a search for hash begins: places are in the order of
+// hashes.
+func (p *part) place(hash []byte) uint64 {
+	hi, _ := bits.Mul64(binary.BigEndian.Uint64(hash), p.home)
+	return hi
+}
+
+// slot returns slot i, nil behind the last.
+func (p *part) slot(i uint64) []byte {
+	if i*entitySlot >= uint64(len(p.slots)) {
+		return nil
+	}
+	return p.slots[i*entitySlot : (i+1)*entitySlot]
+}
+
+// open makes slot at free by moving it and those after it on by one, up to the
+// first that is free. It reports whether there is one.
+func (p *part) open(at uint64) bool {
+	free := at
+	for s := p.slot(free); ; s = p.slot(free) {
+		if s == nil {
+			return false
+		}
+		if binary.BigEndian.Uint16(s[entityHash+4:]) == 0 {
+			break
+		}
+		free++
+	}
+	copy(p.slots[(at+1)*entitySlot:(free+1)*entitySlot], p.slots[at*entitySlot:free*entitySlot])
+	return true
+}
+
+// spare returns how many slots are behind the last place.
+func (p *part) spare() uint64 { return uint64(len(p.slots))/entitySlot - p.home }
+
+// grow gives p another size, or more than spare slots behind its last place if
+// that many are needed.
+func (e *entities) grow(p *part, home, spare uint64) error {
+	next := part{home: home, used: p.used}
+	for ; ; spare *= 2 {
+		size := int64((home + spare) * entitySlot)
+		if err := e.budget.take(size); err != nil {
+			return err
+		}
+		next.slots = make([]byte, size)
+		if next.fill(p) {
+			break
+		}
+		e.budget.give(size)
+	}
+	e.held += int64(len(next.slots) - len(p.slots))
+	e.budget.give(int64(len(p.slots)))
+	*p = next
+	return nil
+}
+
+// fill copies the slots of from, which are in order, and reports whether there
+// was room behind the last place.
+func (p *part) fill(from *part) bool {
+	at := uint64(0)
+	for i := uint64(0); ; i++ {
+		s := from.slot(i)
+		if s == nil {
+			return true
+		}
+		if binary.BigEndian.Uint16(s[entityHash+4:]) == 0 {
+			continue
+		}
+		at = max(at, p.place(s))
+		to := p.slot(at)
+		if to == nil {
+			return false
+		}
+		copy(to, s)
+		at++
+	}
+}
+
+// release gives the memory back.
+func (e *entities) release() {
+	e.budget.give(e.held)
+	e.parts, e.held = [entityParts]part{}, 0
+}
