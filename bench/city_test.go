@@ -66,11 +66,17 @@ name: %s
 spec:
   title: %s
   zone: transport
+  category: {kind: DEPARTMENT}
   provider: city-sensors
   provider_type: authorized_body
+  collector: city-sensors
+  auditor: city-sensors
+  format: TABLE
   share_type: UNCONDITIONAL
+  share_mode: REQUEST_RESPONSE
   open_type: UNCONDITIONAL
   legal_basis: [南京市公共数据授权运营管理暂行办法]
+  use_requirements: 仅在专区内按授权场景使用
   secret_flag: false
   personal_info: false
   public_safety: false

@@ -29,7 +29,7 @@ func registers(t testing.TB) *querytest.Domain {
 		table := querytest.Table{Columns: []string{"id_number", "district"}}
 		for c := range 8 {
 			table.Columns = append(table.Columns, fmt.Sprint("f", c+1))
-			dataset += fmt.Sprintf("    - {name: f%d, type: int64, level: 4, class: finance, personal_info: true, secret_flag: false}\n", c+1)
+			dataset += fmt.Sprintf("    - {name: f%d, type: int64, level: 4, class: finance, personal_info: true, secret_flag: false, cause_code: PRIVACY}\n", c+1)
 			grant += fmt.Sprintf("    - {name: f%d, mode: COMPUTE_ONLY, permissions: [\"agg:avg\", \"agg:sum\", \"agg:count\"]}\n", c+1)
 		}
 		for i := range 60 {
@@ -52,11 +52,20 @@ name: ` + name + `
 spec:
   title: 登记册
   zone: medical
+  category: {kind: DEPARTMENT}
   provider: hospital-group
   provider_type: authorized_body
+  collector: hospital-group
+  auditor: hospital-group
+  format: TABLE
   share_type: CONDITIONAL
+  share_mode: REQUEST_RESPONSE
+  share_reason: 含个人信息,按应用场景申请
   open_type: CONDITIONAL
+  open_reason: 含个人信息,脱敏后方可提供
   legal_basis: [南京市公共数据授权运营管理暂行办法]
+  use_requirements: 仅在专区内按授权场景使用
+  review_due: "2027-06-30"
   secret_flag: false
   personal_info: true
   public_safety: false
@@ -64,7 +73,7 @@ spec:
   source: {acquired: "2026-11-01", update_frequency: monthly}
   status: PUBLISHED
   columns:
-    - {name: id_number, type: string, level: 4, class: identity, personal_info: true, secret_flag: false}
+    - {name: id_number, type: string, level: 4, class: identity, personal_info: true, secret_flag: false, cause_code: PRIVACY}
     - {name: district, type: string, level: 2, class: region, personal_info: false, secret_flag: false}
 `
 }

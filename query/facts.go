@@ -113,14 +113,14 @@ func grantFacts(g registry.GrantFacts) policy.Grant {
 
 // datasetFacts fills the flags that documents of this version cannot set with
 // what their absence means: a catalogue entry that is published is neither
-// suspended nor on a negative list nor temporary.
+// suspended nor on a negative list.
 func datasetFacts(d registry.DatasetFacts) policy.Dataset {
-	suspended, no := d.Spec.Status == "SUSPENDED", false
+	suspended, no := d.Spec.Status == registry.StatusSuspended, false
 	out := policy.Dataset{
 		CatalogueStatus: d.Spec.Status, Zone: d.Spec.Zone, Provider: d.Spec.Provider, ProviderType: d.Spec.ProviderType,
 		ShareType: d.Spec.ShareType, OpenType: d.Spec.OpenType,
 		SecretFlag: &d.Spec.SecretFlag, PersonalInfo: &d.Spec.PersonalInfo, PublicSafety: &d.Spec.PublicSafety,
-		NegativeListed: &no, Suspended: &suspended, Disputed: &no, Temporary: &no,
+		NegativeListed: &no, Suspended: &suspended, Disputed: &no, Temporary: &d.Spec.Temporary,
 		DigestOK: true, // every file is checked as it is read
 	}
 	if d.Data != nil {

@@ -18,10 +18,10 @@ func hidden(t *testing.T, name string) *querytest.Domain {
 	t.Helper()
 	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Explains: 1 << 20}})
 	d.Apply(querytest.Founder, "kind: Zone\nname: finance\nspec:\n  title: 金融专区\n  kind: COMPREHENSIVE\n  regulator: city-data-authority\n  status: ACTIVE\n  pack: nanjing-2024\n  responsible:\n    - {stage: load, person: wu.dc}\n    - {stage: query, person: li.op}\n    - {stage: release, person: sun.health}\n")
-	draft := strings.Replace(datasetText(name), "status: PUBLISHED", "status: DRAFT", 1)
+	stopped := strings.Replace(datasetText(name), "status: PUBLISHED", "status: SUSPENDED", 1)
 	other := strings.Replace(datasetText(name+"_abroad"), "zone: medical", "zone: finance", 1)
-	for _, doc := range []string{draft, other} {
-		d.Apply("qian.hospital", doc+"    - {name: secret_figure, type: int64, level: 4, class: finance, personal_info: true, secret_flag: false}\n")
+	for _, doc := range []string{datasetText(name), stopped, other} {
+		d.Apply("qian.hospital", doc+"    - {name: secret_figure, type: int64, level: 4, class: finance, personal_info: true, secret_flag: false, cause_code: PRIVACY}\n")
 	}
 	return d
 }
@@ -73,7 +73,7 @@ func TestNamesOutsideTheCatalogueAnswerAlike(t *testing.T) {
 	}
 	license, _, _ := strings.Cut(mustRead(t, "querytest/city/license.yaml"), "---")
 	a.Apply(querytest.Founder, strings.Replace(license, "datasets: [", "datasets: [cancer_register, ", 1), "sun.health", querytest.Founder, "li.op")
-	a.Apply("qian.hospital", datasetText(there)+"    - {name: secret_figure, type: int64, level: 4, class: finance, personal_info: true, secret_flag: false}\n")
+	a.Apply("qian.hospital", datasetText(there)+"    - {name: secret_figure, type: int64, level: 4, class: finance, personal_info: true, secret_flag: false, cause_code: PRIVACY}\n")
 	if x := explained(t, a, "SELECT secret_figure FROM "+there); !strings.Contains(x, "NOT_GRANTED") {
 		t.Errorf("once it is published the name is explained as %s, want NOT_GRANTED", x)
 	}

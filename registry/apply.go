@@ -32,46 +32,56 @@ func (r *Registry) Apply(ctx context.Context, by string, docs []Document) ([]App
 	if err := checkShapes(docs); err != nil {
 		return nil, err
 	}
-	docs = slices.Clone(docs)
-	slices.SortStableFunc(docs, func(a, b Document) int {
-		return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind)
-	})
 	var all []Applied
-	err := r.Update(ctx, func(tx *Tx) error {
-		all = nil
-		empty, err := tx.isEmpty()
-		if err != nil {
+	err := r.Update(ctx, func(tx *Tx) (err error) {
+		if all, err = tx.Apply(by, docs); err != nil {
 			return err
 		}
-		if empty {
-			if err := tx.bootstrap(by, docs); err != nil {
-				return err
-			}
-		}
-		actor, err := load[Person](ctx, r, tx.sql, KindPerson, by)
-		switch {
-		case err != nil:
-			return err
-		case actor.Spec.Status != personActive:
-			return fmt.Errorf("registry: person %s: %w", by, ErrInactive)
-		}
-		changed := empty
-		for _, d := range docs {
-			a, err := tx.apply(by, actor.Spec, d)
-			if err != nil {
-				return err
-			}
-			a.Changed = a.Changed || empty
-			changed = changed || a.Changed
-			all = append(all, a)
-		}
-		if !changed {
+		if !slices.ContainsFunc(all, func(a Applied) bool { return a.Changed }) {
 			return errUnchanged
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	return all, nil
+}
+
+// Apply is Registry.Apply as part of this transaction, which must end without
+// a change if it fails.
+func (tx *Tx) Apply(by string, docs []Document) ([]Applied, error) {
+	if err := checkShapes(docs); err != nil {
+		return nil, err
+	}
+	docs = slices.Clone(docs)
+	slices.SortStableFunc(docs, func(a, b Document) int {
+		return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind)
+	})
+	empty, err := tx.isEmpty()
+	if err != nil {
+		return nil, err
+	}
+	if empty {
+		if err := tx.bootstrap(by, docs); err != nil {
+			return nil, err
+		}
+	}
+	actor, err := load[Person](tx.ctx, tx.r, tx.sql, KindPerson, by)
+	switch {
+	case err != nil:
+		return nil, err
+	case actor.Spec.Status != personActive:
+		return nil, fmt.Errorf("registry: person %s: %w", by, ErrInactive)
+	}
+	var all []Applied
+	for _, d := range docs {
+		a, err := tx.apply(by, actor.Spec, d)
+		if err != nil {
+			return nil, err
+		}
+		a.Changed = a.Changed || empty
+		all = append(all, a)
 	}
 	return all, nil
 }

@@ -80,7 +80,7 @@ func TestEachRoleAppliesOnlyItsKinds(t *testing.T) {
 		"Organization": {"city_authority"},
 		"Person":       {"city_authority"},
 		"Zone":         {"city_authority", "data_centre", "zone_regulator"},
-		"Dataset":      {"provider"},
+		"Dataset":      {"provider", "city_authority"},
 		"License":      {"city_authority", "zone_regulator", "operator"},
 		"Scenario":     {"city_authority", "zone_regulator", "operator"},
 		"Grant":        {"city_authority", "zone_regulator", "operator", "provider"},
@@ -287,6 +287,11 @@ func TestFaultsNameDocumentPathColumnAndArticle(t *testing.T) {
 	}
 }
 
+// prohibited makes an entry one of data that must not be opened.
+func prohibited(spec map[string]any) {
+	spec["open_type"], spec["open_ground"] = "PROHIBITED", "PUBLIC_SAFETY"
+}
+
 func TestLoweringProtectionNeedsProviderAndRegulator(t *testing.T) {
 	why := set("change_reason", "复核后降级")
 	for _, tc := range []struct {
@@ -306,9 +311,10 @@ func TestLoweringProtectionNeedsProviderAndRegulator(t *testing.T) {
 			for _, signers := range [][]string{nil, {"paul"}, {"zoe"}, {"paul", "carol"}, {"paul", "olga"}} {
 				w.refused(registry.CodeProtect, "paul", w.signed(d, signers...))
 			}
-			w.refused(registry.CodeProtect, "paul", w.signed(visits(tc.edit), "paul", "zoe")) // no reason
-			w.refused(registry.CodeRole, "zoe", w.signed(d, "paul", "zoe"))
-			w.must("paul", w.signed(d, "paul", "zoe"))
+			w.refused(registry.CodeProtect, "paul", w.signed(visits(tc.edit), "paul", "zoe", "carol")) // no reason
+			w.refused(registry.CodeSignature, "paul", w.signed(d, "paul", "zoe"))                      // not approved
+			w.refused(registry.CodeRole, "zoe", w.signed(d, "paul", "zoe", "carol"))
+			w.must("paul", w.signed(d, "paul", "zoe", "carol"))
 		})
 	}
 	// What is declared of the dataset as a whole.
@@ -317,7 +323,10 @@ func TestLoweringProtectionNeedsProviderAndRegulator(t *testing.T) {
 		from, to edit
 	}{
 		{"/spec/public_safety", set("public_safety", true), set("public_safety", false)},
-		{"/spec/open_type", set("open_type", "PROHIBITED"), set("open_type", "CONDITIONAL")},
+		{"/spec/open_type", prohibited, set("open_type", "CONDITIONAL")},
+		{"/spec/open_type", set("title", "其他"), set("open_type", "UNCONDITIONAL")},
+		{"/spec/share_type", set("share_type", "NONE"), set("share_type", "CONDITIONAL")},
+		{"/spec/share_type", set("title", "其他"), set("share_type", "UNCONDITIONAL")},
 		{"/spec/personal_info", set("title", "其他"), func(spec map[string]any) {
 			spec["personal_info"] = false
 			spec["columns"] = spec["columns"].([]any)[2:]
@@ -327,13 +336,13 @@ func TestLoweringProtectionNeedsProviderAndRegulator(t *testing.T) {
 		w := peopled(t)
 		w.must("paul", visits(tc.from))
 		w.clock.tick()
-		w.refused(registry.CodeProtect, "paul", w.signed(visits(tc.to, why), "paul"))
+		w.refused(registry.CodeProtect, "paul", w.signed(visits(tc.to, why), "paul", "carol"))
 		_, err := w.Apply(t.Context(), "paul", []registry.Document{visits(tc.to, why)})
 		var r *registry.Refusal
 		if !errors.As(err, &r) || !slices.ContainsFunc(r.Faults, func(f registry.Fault) bool { return f.Path == tc.path }) {
 			t.Errorf("Apply = %v, want a fault at %s", err, tc.path)
 		}
-		w.must("paul", w.signed(visits(tc.to, why), "paul", "zoe"))
+		w.must("paul", w.signed(visits(tc.to, why), "paul", "zoe", "carol"))
 	}
 	w := catalogued(t)
 	w.must("paul", visits(set("columns.1.level", 4))) // raising is the provider's own affair
@@ -578,9 +587,12 @@ func TestGrantNeedsTwoPeopleOfTwoOrganizationsInOrder(t *testing.T) {
 func TestGrantLiesInsideScenarioLicenseAndCatalogue(t *testing.T) {
 	w := licensed(t)
 	w.clock.tick()
-	closed, draft, foreign := visits(set("open_type", "PROHIBITED")), visits(set("status", "DRAFT")), visits()
-	closed.Name, draft.Name, foreign.Name = "persons", "drafts", "trips"
-	w.must("paul", closed, draft, foreign)
+	closed, stopped, foreign := visits(prohibited), visits(), visits()
+	closed.Name, stopped.Name, foreign.Name = "persons", "drafts", "trips"
+	w.must("paul", closed, stopped, foreign)
+	stopped = visits(set("status", "SUSPENDED"))
+	stopped.Name = "drafts"
+	w.must("paul", stopped)
 	w.clock.tick()
 	for _, tc := range []struct {
 		name, code, path, article string

@@ -27,7 +27,7 @@ func TestFactsAreOvertakenByANewerVersionOfWhatTheyName(t *testing.T) {
 		}, "License medical-2026 2"},
 		{"the grant", "zoe", func(w *world) registry.Document { return w.signed(grant(set("until", "2026-11-30")), "zoe", "paul") }, "Grant flu-visits 2"},
 		{"the dataset", "paul", func(w *world) registry.Document {
-			return w.signed(visits(set("title", "门诊就诊"), set("change_reason", "更正")), "paul", "zoe")
+			return w.signed(visits(set("title", "门诊就诊"), set("change_reason", "更正")), "paul", "zoe", "carol")
 		}, "Dataset visits 2"},
 		{"the template", "olga", func(*world) registry.Document {
 			return template(set("status", "REVOKED"), set("status_reason", "停用"))

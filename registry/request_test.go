@@ -86,7 +86,10 @@ func TestADataRequestLiesInsideItsScenario(t *testing.T) {
 // What a zone has not published answers as what is not there does.
 func TestADataRequestTellsNothingOfWhatIsNotPublished(t *testing.T) {
 	w := granted(t)
-	hidden := visits(set("status", "DRAFT"))
+	hidden := visits()
+	hidden.Name = "births"
+	w.must("paul", hidden)
+	hidden = visits(set("status", "SUSPENDED"))
 	hidden.Name = "births"
 	w.must("paul", hidden)
 	asks := func(dataset string) registry.Document {

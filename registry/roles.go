@@ -8,7 +8,7 @@ var appliers = map[string][]string{
 	KindOrganization: {RoleCityAuthority},
 	KindPerson:       {RoleCityAuthority},
 	KindZone:         {RoleCityAuthority, RoleDataCentre, RoleZoneRegulator},
-	KindDataset:      {RoleProvider},
+	KindDataset:      {RoleProvider, RoleCityAuthority},
 	KindLicense:      {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindScenario:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindGrant:        {RoleCityAuthority, RoleZoneRegulator, RoleProvider, RoleOperator},

@@ -8,8 +8,9 @@ import (
 
 const openProhibited = "PROHIBITED"
 
-// dataset checks a catalogue entry. It is the provider's word: nobody else
-// applies it, and what it says of levels only rises without the regulator.
+// dataset checks a catalogue entry. It is the provider's word, put into force
+// with the city authority's; what it says of levels and types only becomes
+// stricter without the regulator.
 func (c *change) dataset() {
 	now, before := specs[Dataset](c)
 	c.parent, c.zone = now.Zone, now.Zone
@@ -17,14 +18,11 @@ func (c *change) dataset() {
 		c.fixed("/spec/zone", before.Zone, now.Zone)
 		c.fixed("/spec/provider", before.Provider, now.Provider)
 	}
-	if org, ok := ref[Organization](c, KindOrganization, now.Provider, "/spec/provider"); ok && !slices.Contains(roleHomes[RoleProvider], org.Kind) {
-		c.fault(CodeReference, "/spec/provider", "NJ24-03", say("%s is not an organization that provides data", "%s 不是数据提供单位", now.Provider))
-	}
-	if c.actor.Organization != now.Provider {
-		c.fault(CodeRole, "/spec/provider", "NJ24-14", say("only a person of %s with the role provider may apply it", "仅 %s 中角色为 provider 的人员可以提交", now.Provider))
-	}
+	c.entryOrganizations(now)
+	c.entryMover(now)
 	zone, zoneKnown := ref[Zone](c, KindZone, now.Zone, "/spec/zone")
 	c.columns(now)
+	c.entryRules(now)
 	if c.old != nil && zoneKnown {
 		c.protection(now, zone)
 	}
@@ -94,8 +92,11 @@ func (c *change) protection(now Dataset, zone Zone) {
 	if last.PublicSafety && !now.PublicSafety {
 		note("/spec/public_safety", say("the effect on public safety is no longer declared", "不再声明影响公共安全"))
 	}
-	if last.OpenType == openProhibited && now.OpenType != openProhibited {
-		note("/spec/open_type", say("prohibited data would be opened", "拟开放原不予开放的数据"))
+	if looser(openTypes, last.OpenType, now.OpenType) {
+		note("/spec/open_type", say("opened more widely: %s becomes %s", "开放类型由 %s 放宽为 %s", last.OpenType, now.OpenType))
+	}
+	if looser(shareTypes, last.ShareType, now.ShareType) {
+		note("/spec/share_type", say("shared more widely: %s becomes %s", "共享类型由 %s 放宽为 %s", last.ShareType, now.ShareType))
 	}
 	if last.Entity != nil && (now.Entity == nil || *last.Entity != *now.Entity) {
 		note("/spec/entity", say("the entity key changes", "主体标识列变更"))
@@ -108,6 +109,9 @@ func (c *change) protection(now Dataset, zone Zone) {
 		path := fmt.Sprintf("/spec/columns/%d", i)
 		if col.Level < old.Level {
 			note(path+"/level", say("column %s: the level falls from %d to %d", "列 %s:级别由 %d 降为 %d", col.Name, old.Level, col.Level))
+		}
+		if old.CauseCode == causeOtherLaw && (col.Level < old.Level || col.CauseCode != causeOtherLaw) {
+			c.fault(CodeForbidden, path+"/cause_code", "JM19-30", say("column %s: what another law protects is not re-classed, processed or not", "列 %s:其他法律、法规规定不得开放的,处理后也不得调整类别或级别", col.Name))
 		}
 		if old.PersonalInfo && !col.PersonalInfo {
 			note(path+"/personal_info", say("column %s: personal information is no longer declared", "列 %s:不再声明为个人信息", col.Name))

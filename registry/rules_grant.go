@@ -74,6 +74,10 @@ func (c *change) grantScope(g Grant, s Scenario, lic License, d Dataset) {
 		c.fault(CodeForbidden, "/spec/dataset", "NJ24-02", say("dataset %s must not be opened, so it may not be operated", "数据集 %s 依法不能开放,不得开展授权运营", g.Dataset))
 	case d.Status != StatusPublished:
 		c.fault(CodeForbidden, "/spec/dataset", "NJ24-15", say("dataset %s is not published", "数据集 %s 未发布", g.Dataset))
+	case d.Temporary:
+		c.fault(CodeForbidden, "/spec/dataset", "NJ19-19", say("dataset %s was collected for the time being: have its provider catalogue it first", "数据集 %s 为临时采集,须先由提供单位编入目录", g.Dataset))
+	case d.Format != FormatTable:
+		c.fault(CodeForbidden, "/spec/dataset", "JM19-41", say("dataset %s is not a table: such items are catalogued, and not operated in a zone yet", "数据集 %s 为非结构化资源:可以编目,尚不能在专区内使用", g.Dataset))
 	}
 	if scope, err := scopeOf(lic); err != nil || len(scope.Datasets) > 0 && !slices.Contains(scope.Datasets, g.Dataset) {
 		c.fault(CodeScope, "/spec/dataset", "NJ24-11", say("is not among the datasets of license %s", "不在协议 %s 约定的数据范围之内", s.License))

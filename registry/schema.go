@@ -138,6 +138,9 @@ func describe(document any, e *jsonschema.ValidationError) []finding {
 			return one(say("must be one of %s: what can be undone, or lets real values stand, is not granted",
 				"须为 %s 之一:可还原的方式,以及会留下真实值的方式,不得用于授权", strings.Join(want, ", ")))
 		}
+		if path == "/spec/status" && slices.Contains(want, StatusRetired) {
+			return one(say("must be one of %s; what is not to be in force yet is handed in with catalogue submit", "须为 %s 之一;尚不发布的条目用 catalogue submit 报送", strings.Join(want, ", ")))
+		}
 		return one(say("must be one of %s", "须为 %s 之一", strings.Join(want, ", ")))
 	case *kind.Const:
 		return one(say("must be %v", "须为 %v", k.Want))
@@ -205,6 +208,9 @@ var articles = map[string]map[string]string{
 	KindZone:         {"/kind": "NJ24-05", "/domain": "NJ24-05", "/regulator": "NJ24-06", "/responsible": "NJ24-22", "/token_algorithm": "NJ24-14"},
 	KindDataset: {
 		"/level": "NJ24-14", "/class": "NJ24-14", "/secret_flag": "NJ24-02", "/personal_info": "NJ24-02",
+		"/category": "JM19-10", "/format": "JM19-10", "/share_mode": "JM19-10", "/use_requirements": "JM19-10", "/collector": "YC22-09", "/auditor": "YC22-09",
+		"/share_reason": "NJ19-21", "/legal_basis": "NJ19-21", "/open_reason": "NJ19-24", "/open_ground": "NJ19-24", "/review_due": "YC22-18",
+		"/cause_code": "JM19-30", "/element": "NJ19-19", "/status": "NJ19-16", "/status_reason": "NJ19-18",
 		"/open_type": "NJ24-02", "/public_safety": "NJ24-16", "/provider_type": "NJ24-03", "/acquired": "NJ19-27", "/source": "NJ19-27",
 	},
 	KindLicense: {

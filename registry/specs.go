@@ -20,6 +20,7 @@ const (
 	StatusTerminated = "TERMINATED"
 	StatusRevoked    = "REVOKED"
 	StatusPublished  = "PUBLISHED"
+	StatusRetired    = "RETIRED"
 
 	personActive = "active"
 )
@@ -74,25 +75,55 @@ type Responsible struct {
 	Person string `json:"person"`
 }
 
-// Dataset is a catalogue entry, written by its provider.
+// Dataset is a catalogue entry: written by its provider, put into force with the
+// city authority. It holds what JM19 §10 and YC22 §9 ask for; 属性 are its columns.
 type Dataset struct {
-	Title        string   `json:"title"`
-	Zone         string   `json:"zone"`
+	Title string `json:"title"`
+	Zone  string `json:"zone"`
+	// Regime is what law the data are under, PUBLIC_DATA when empty.
+	Regime       string   `json:"regime,omitempty"`
+	Category     Category `json:"category"`
 	Provider     string   `json:"provider"`
 	ProviderType string   `json:"provider_type"`
-	ShareType    string   `json:"share_type"`
-	OpenType     string   `json:"open_type"`
-	OpenGround   string   `json:"open_ground,omitempty"`
-	LegalBasis   []string `json:"legal_basis"`
-	SecretFlag   bool     `json:"secret_flag"`
-	PersonalInfo bool     `json:"personal_info"`
-	PublicSafety bool     `json:"public_safety"`
-	Entity       *Entity  `json:"entity"`
-	Source       Source   `json:"source"`
-	Columns      []Column `json:"columns"`
-	Status       string   `json:"status"`
+	Collector    string   `json:"collector"`
+	Auditor      string   `json:"auditor"`
+	// Format is TABLE, or a form that is catalogued and never loaded.
+	Format          string   `json:"format"`
+	ShareType       string   `json:"share_type"`
+	ShareMode       string   `json:"share_mode"`
+	ShareReason     string   `json:"share_reason,omitempty"` // why it is not shared without condition
+	OpenType        string   `json:"open_type"`
+	OpenReason      string   `json:"open_reason,omitempty"`
+	OpenGround      string   `json:"open_ground,omitempty"` // code of the pack's list, of data that must not be opened
+	LegalBasis      []string `json:"legal_basis"`
+	UseRequirements string   `json:"use_requirements"`
+	// ReviewDue is the day by which the conditions of a conditional entry are
+	// looked at again.
+	ReviewDue    string `json:"review_due,omitempty"`
+	SecretFlag   bool   `json:"secret_flag"`
+	PersonalInfo bool   `json:"personal_info"`
+	PublicSafety bool   `json:"public_safety"`
+	// Temporary marks what was collected outside the catalogue (NJ19-19): no
+	// operator is granted any of it.
+	Temporary bool     `json:"temporary,omitempty"`
+	Entity    *Entity  `json:"entity"`
+	Source    Source   `json:"source"`
+	Columns   []Column `json:"columns"`
+	Status    string   `json:"status"`
+	// StatusReason says why an entry was suspended or retired.
+	StatusReason string `json:"status_reason,omitempty"`
 	// ChangeReason says why protection was lowered against an earlier version.
 	ChangeReason string `json:"change_reason,omitempty"`
+}
+
+// Category is the class of an entry: BASE with the library of the pack's list,
+// THEME or SPECIAL with the code, the lead department and those who build it
+// with it, or DEPARTMENT.
+type Category struct {
+	Kind      string   `json:"kind"`
+	Code      string   `json:"code,omitempty"`
+	Lead      string   `json:"lead,omitempty"`
+	CoBuilder []string `json:"co_builders,omitempty"`
 }
 
 // Level returns the highest level of the columns.
@@ -128,6 +159,16 @@ type Column struct {
 	PIKind       string   `json:"pi_kind,omitempty"`
 	PublicCodes  []string `json:"public_codes,omitempty"`
 	Nullable     bool     `json:"nullable"`
+	// CauseCode says what makes the column sensitive: STATE_SECRET, TRADE_SECRET,
+	// PRIVACY or OTHER_LAW (JM19-30).
+	CauseCode string `json:"cause_code,omitempty"`
+	// Item is BASE or BUSINESS: what kind of item of a base library it is.
+	Item string `json:"item,omitempty"`
+	// Element is the data element that the column holds; Authoritative says that
+	// this dataset is its one source.
+	Element       string `json:"element,omitempty"`
+	Authoritative bool   `json:"authoritative,omitempty"`
+	Standard      string `json:"standard,omitempty"` // code of the standard of its values
 }
 
 // License is the operation or utilization agreement as data.

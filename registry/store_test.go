@@ -330,7 +330,7 @@ func TestDataVersions(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, registry.CodeReference)
 		}
 	}
-	for _, e := range []edit{set("status", "SUSPENDED"), set("open_type", "PROHIBITED")} {
+	for _, e := range []edit{set("status", "SUSPENDED"), prohibited, set("format", "DOCUMENT")} {
 		w := catalogued(t)
 		w.must("paul", visits(e))
 		err := w.SetVersion(t.Context(), registry.DataVersion{Zone: "medical", Dataset: "visits", Version: "v1"})

@@ -109,6 +109,8 @@ func (tx *Tx) loadable(zone, dataset string) (Versioned[Dataset], error) {
 		return d, refuseData(CodeReference, dataset, "/spec/zone", "NJ24-05", say("the dataset does not belong to zone %s", "数据集不属于专区 %s", zone))
 	case d.Spec.OpenType == openProhibited:
 		return d, refuseData(CodeForbidden, dataset, "/spec/open_type", "NJ24-02", say("data that must not be opened may not be operated", "依法不能开放的公共数据不得开展授权运营"))
+	case d.Spec.Format != FormatTable:
+		return d, refuseData(CodeForbidden, dataset, "/spec/format", "JM19-41", say("only tables are loaded: other items are catalogued and stay where they are", "仅装载表格类数据:其他资源只编目,不装载"))
 	case d.Spec.Status != StatusPublished:
 		return d, refuseData(CodeForbidden, dataset, "/spec/status", "NJ24-15", say("the catalogue entry is not published", "目录条目未发布"))
 	}

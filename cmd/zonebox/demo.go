@@ -187,7 +187,7 @@ func (d *demo) found() error {
 }
 
 func (d *demo) register() error {
-	d.title("登记机构、人员、专区、目录;三方签订协议;监管与提供单位两步同意授权", "Register organizations, people, zone and catalogue; three parties sign the license; regulator and provider agree to the grants")
+	d.title("登记机构、人员、专区;提供单位编制、市数据主管部门批准目录;三方签订协议;监管与提供单位两步同意授权", "Register organizations, people and zone; providers write the catalogue, the city authority approves it; three parties sign the license; regulator and provider agree to the grants")
 	for _, s := range []struct {
 		file, by string
 		signers  []string
@@ -195,8 +195,8 @@ func (d *demo) register() error {
 		{"organizations.yaml", "zhao.city", nil},
 		{"people.yaml", "zhao.city", nil},
 		{"zone.yaml", "zhao.city", nil},
-		{"persons.yaml", "zheng.police", nil},
-		{"visits.yaml", "qian.hospital", nil},
+		{"persons.yaml", "zheng.police", []string{"zheng.police", "zhao.city"}},
+		{"visits.yaml", "qian.hospital", []string{"qian.hospital", "zhao.city"}},
 		{"license.yaml", "zhao.city", []string{"sun.health", "zhao.city", "li.op"}},
 		{"grants.yaml", "zhao.city", []string{"sun.health"}},
 	} {

@@ -42,11 +42,11 @@ func (d *Domain) Register(people ...Person) {
 }
 
 // Apply applies documents in the name of by and fails the test if they are
-// refused. Everything is signed by the signers, and every grant by the two it
-// names.
+// refused. Everything is signed by the signers, every grant by the two it names,
+// every published catalogue entry by the one who hands it in and the founder.
 func (d *Domain) Apply(by, documents string, signers ...string) {
 	d.t.Helper()
-	d.apply(by, d.signed(documents, signers))
+	d.apply(by, d.signed(by, documents, signers))
 }
 
 // ApplyFile applies the documents of a file.
@@ -62,7 +62,7 @@ func (d *Domain) ApplyFile(by, path string, signers ...string) {
 // TryApply applies documents as Apply does and returns the engine's error.
 func (d *Domain) TryApply(by, documents string, signers ...string) error {
 	d.t.Helper()
-	_, err := d.Engine.Apply(d.t.Context(), d.Subject(by), d.encoded(d.signed(documents, signers)))
+	_, err := d.Engine.Apply(d.t.Context(), d.Subject(by), d.encoded(d.signed(by, documents, signers)))
 	return err
 }
 
@@ -73,7 +73,7 @@ func (d *Domain) apply(by string, docs []registry.Document) {
 	}
 }
 
-func (d *Domain) signed(documents string, signers []string) []registry.Document {
+func (d *Domain) signed(applier, documents string, signers []string) []registry.Document {
 	d.t.Helper()
 	docs, err := registry.Decode(bytes.NewReader([]byte(documents)))
 	if err != nil {
@@ -87,6 +87,15 @@ func (d *Domain) signed(documents string, signers []string) []registry.Document 
 				d.t.Fatalf("read grant: %v", err)
 			}
 			by = append([]string{g.ZReg.By, g.Prov.By}, signers...)
+		}
+		if docs[i].Kind == registry.KindDataset {
+			entry, err := registry.SpecOf[registry.Dataset](docs[i])
+			if err != nil {
+				d.t.Fatalf("read catalogue entry: %v", err)
+			}
+			if entry.Status == registry.StatusPublished {
+				by = append([]string{applier, Founder}, signers...)
+			}
 		}
 		for _, name := range by {
 			docs[i].Sign(name, d.Key(name).Private(), d.Now())

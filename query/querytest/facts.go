@@ -92,6 +92,8 @@ func newSpec(title string) registry.Dataset {
 	return registry.Dataset{
 		Title: title, Zone: "medical", ShareType: "CONDITIONAL", OpenType: "CONDITIONAL",
 		LegalBasis: []string{"南京市公共数据授权运营管理暂行办法"}, Status: registry.StatusPublished,
+		Category: registry.Category{Kind: "DEPARTMENT"}, Format: registry.FormatTable, ShareMode: "REQUEST_RESPONSE",
+		ShareReason: "按应用场景申请", OpenReason: "脱敏后方可提供", UseRequirements: "仅在专区内按授权场景使用", ReviewDue: "2027-06-30",
 		Source: registry.Source{Acquired: "2026-11-01", UpdateFrequency: "monthly"},
 	}
 }
@@ -139,6 +141,7 @@ func (f *Facts) set(key, value string) error {
 func (d *FactsDataset) set(key, value string) error {
 	switch {
 	case key == "provider":
+		d.Spec.Collector, d.Spec.Auditor = value, value
 		d.Spec.Provider, d.Spec.ProviderType = value, map[string]string{"public-security": "administration", "hospital-group": "authorized_body"}[value]
 	case key == "personal" && (value == "yes" || value == "no"):
 		d.Spec.PersonalInfo = value == "yes"
@@ -198,7 +201,11 @@ func (d *FactsDataset) column(of map[string]string) error {
 	if err != nil || of["column"] == "" || of["type"] == "" {
 		return fmt.Errorf("a column without name, type or level")
 	}
-	d.Spec.Columns = append(d.Spec.Columns, registry.Column{
+	cause := ""
+	if level >= 3 {
+		cause = "PRIVACY"
+	}
+	d.Spec.Columns = append(d.Spec.Columns, registry.Column{CauseCode: cause,
 		Name: of["column"], Title: of["meaning"], Type: of["type"], Level: level, Class: "register", Nullable: of["nullable"] == "yes",
 		PersonalInfo: d.Spec.PersonalInfo && level >= 3, PublicCodes: strings.Fields(of["codes"]),
 	})

@@ -25,10 +25,17 @@ func World(t testing.TB, o Options, f Facts, rows map[string]Table) *Domain {
 	d.Apply(Founder, cityDocument(t, "zone"))
 	byProvider := map[string][]registry.Document{}
 	for _, s := range f.Datasets {
-		byProvider[s.Spec.Provider] = append(byProvider[s.Spec.Provider], document(t, registry.KindDataset, s.Name, s.Spec))
+		published := s.Spec
+		published.Status = registry.StatusPublished
+		byProvider[s.Spec.Provider] = append(byProvider[s.Spec.Provider], document(t, registry.KindDataset, s.Name, published))
 	}
 	for _, org := range slices.Sorted(maps.Keys(byProvider)) {
 		d.Apply(providers[org], encode(t, byProvider[org]...))
+	}
+	for _, s := range f.Datasets {
+		if s.Spec.Status != registry.StatusPublished {
+			d.Apply(providers[s.Spec.Provider], encode(t, document(t, registry.KindDataset, s.Name, s.Spec)))
+		}
 	}
 	for _, s := range f.Scenarios {
 		d.scenario(f, s)
