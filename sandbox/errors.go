@@ -56,13 +56,18 @@ type DeliveryError struct {
 	//	fields quote encoding undecodable value too_long too_large
 	//	format column_type brotli
 	//	packing damaged checksum members encrypted nested_archive
-	//	sheet formula merged cell_error
+	//	sheet formula merged cell_error xls
+	//	encoding_utf8 encoding_utf16 encoding_mark mark
+	//	columns line_ends table table_kind wal
+	//	login tls server protocol
 	Code string
 	// Row counts records after the header from 1; 0 stands for the header or
 	// the whole file.
 	Row int64
 	// Column is a name from the expected columns, or empty.
 	Column string
+	// Cell is the cell of a sheet, such as B7, or empty.
+	Cell string
 }
 
 func (e *DeliveryError) Error() string {
@@ -72,6 +77,9 @@ func (e *DeliveryError) Error() string {
 	}
 	if e.Column != "" {
 		text += fmt.Sprintf(", column %q", e.Column)
+	}
+	if e.Cell != "" {
+		text += ", cell " + e.Cell
 	}
 	return text
 }
@@ -85,7 +93,10 @@ var deliveryCodes = codes("header_missing", "header_unknown", "header_duplicate"
 	"fields", "quote", "encoding", "undecodable", "value", "too_long", "too_large",
 	"format", "column_type", "brotli",
 	"packing", "damaged", "checksum", "members", "encrypted", "nested_archive",
-	"sheet", "formula", "merged", "cell_error")
+	"sheet", "formula", "merged", "cell_error", "xls",
+	"encoding_utf8", "encoding_utf16", "encoding_mark", "mark",
+	"columns", "line_ends", "table", "table_kind", "wal",
+	"login", "tls", "server", "protocol")
 
 func codes(names ...string) map[string]bool {
 	set := make(map[string]bool, len(names))

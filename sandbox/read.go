@@ -8,15 +8,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"zonebox/sandbox/internal/wire"
 )
 
-// A Delivery is a file that nobody has checked.
+// A Delivery is a file, or a table of a database, that nobody has checked.
 type Delivery struct {
 	// Format is "csv", "tsv", "json" (one array of objects), "jsonl" (one object
-	// per line), "parquet", "arrow" (an IPC file or stream) or "xlsx".
+	// per line), "parquet", "arrow" (an IPC file or stream), "xlsx" or "sqlite".
+	// That of a Database is empty. Inspect finds one that is empty.
 	Format string
 	// Columns is what the file must carry, no more and no less: VARCHAR, BIGINT,
 	// DOUBLE, BOOLEAN, DATE, TIMESTAMP or DECIMAL(p,s). The batches have these
@@ -28,14 +30,25 @@ type Delivery struct {
 	// Empty: the first bytes tell, but a workbook, being a zip itself, is not
 	// taken for a packed one.
 	Packing string
-	// Encoding is that of a text: "utf-8" (default), "gb18030", "utf-16le" or
-	// "utf-16be". A byte order mark may stand first.
+	// Encoding is that of a text: "utf-8" (default), "gb18030", "gbk", "utf-16le",
+	// "utf-16be", or "auto". A byte order mark may stand first.
 	Encoding string
-	// Delimiter separates CSV fields; default comma, or tab for tsv.
+	// Delimiter separates CSV fields. Default: tab for tsv; for csv, the first of
+	// comma, tab, semicolon and pipe by which the header has the columns.
 	Delimiter byte
 	// Sheet names a sheet of a workbook; empty is the first.
 	Sheet string
+	// Table names a table of a database; empty is the only one of a SQLite file.
+	Table string
+	// Database, if not nil, is where Table is, instead of Source.
+	Database *Database
 }
+
+// formats and encodings are what Read takes.
+var (
+	formats   = []string{"csv", "json", "jsonl", "parquet", "arrow", "xlsx", "sqlite", "postgres", "mysql"}
+	encodings = []string{"utf-8", "gb18030", "gbk", "utf-16le", "utf-16be", "auto"}
+)
 
 // Read parses a delivery in the worker and streams it as batches of exactly
 // d.Columns. The gate looks at four bytes at most. Nothing is written to a disk:
@@ -57,6 +70,11 @@ type Delivery struct {
 //   - xlsx cells are taken by what they store: numbers of up to 15 digits, dates
 //     by the cell's style, texts as in CSV. Formulas, merged cells and error
 //     values are refused.
+//   - SQLite files hold a plain table; whole numbers and texts are taken as they
+//     are stored, and texts for numbers and times as in CSV.
+//
+// GB18030 is that of 2022. A code without a character, or with one of private
+// use, is refused, and so is a byte order mark in a value.
 //
 // The first fault ends the reading: a *DeliveryError, from Read or from
 // Result.Next. An error of Source is returned as it is, wrapped.
@@ -73,34 +91,57 @@ func (s *Session) Read(ctx context.Context, d Delivery) (*Result, error) {
 		return nil, errors.New("sandbox: read: delivery without columns")
 	}
 	m, err := s.announce(&d)
+	if err == nil && d.Format == "" && d.Database == nil {
+		err = &DeliveryError{Code: "format"}
+	}
 	if err != nil {
 		return nil, err
 	}
+	return s.deliver(ctx, m, d, d.Columns)
+}
+
+// deliver sends m and what it announces, and returns the batches of the columns
+// expected, of whatever columns if that is nil.
+func (s *Session) deliver(ctx context.Context, m wire.DeliverMessage, d Delivery, expected []Column) (*Result, error) {
 	s.extend(s.cfg.Load)
 	stop := s.watch(ctx)
 	var drained chan struct{}
-	if spooled(m) {
+	var err error
+	switch {
+	case d.Database != nil:
+		m.Files = 1
+		err = s.connect(m, d.Database)
+	case spooled(m):
 		m.Files = 1
 		err = s.spool(m, d.Source)
-	} else if err = s.send(wire.AppendJSON(nil, wire.Deliver, m), nil); err == nil {
-		drained = make(chan struct{})
-		go s.pump(d.Source, drained)
+	default:
+		if err = s.send(wire.AppendJSON(nil, wire.Deliver, m), nil); err == nil {
+			drained = make(chan struct{})
+			go s.pump(d.Source, drained)
+		}
 	}
 	if err != nil {
 		stop()
 		return nil, err
 	}
-	columns, err := s.receiveSchema(d.Columns)
+	named := expected
+	if named == nil {
+		named = []Column{}
+	}
+	columns, err := s.receiveSchema(named)
 	if err != nil {
 		stop()
 		return nil, err
 	}
-	if !equalColumns(columns, d.Columns) {
+	if expected != nil && !equalColumns(columns, expected) {
 		stop()
 		return nil, s.broken("schema")
 	}
+	if expected == nil {
+		named = columns
+	}
 	// An honest worker has counted the same bytes and ended with a fault.
-	r, err := newResult(s, columns, Limits{Bytes: s.cfg.Decoded}, d.Columns, stop)
+	r, err := newResult(s, columns, Limits{Bytes: s.cfg.Decoded}, named, stop)
 	if err == nil {
 		r.drained = drained
 	}
@@ -111,32 +152,32 @@ func (s *Session) Read(ctx context.Context, d Delivery) (*Result, error) {
 // file that does not say it.
 func (s *Session) announce(d *Delivery) (wire.DeliverMessage, error) {
 	m := wire.DeliverMessage{Format: d.Format, Columns: d.Columns, Packing: d.Packing, Encoding: d.Encoding,
-		Delimiter: d.Delimiter, Sheet: d.Sheet, Decoded: s.cfg.Decoded, Memory: s.cfg.Memory}
-	tab := byte(',')
+		Delimiter: d.Delimiter, Sheet: d.Sheet, Table: d.Table, Decoded: s.cfg.Decoded, Memory: s.cfg.Memory}
 	if m.Format == "tsv" {
-		m.Format, tab = "csv", '\t'
+		if m.Format = "csv"; m.Delimiter == 0 {
+			m.Delimiter = '\t'
+		}
 	}
-	if m.Delimiter == 0 {
-		m.Delimiter = tab
+	if d.Database != nil {
+		return m, nil
 	}
-	switch m.Format {
-	case "csv", "json", "jsonl", "parquet", "arrow", "xlsx":
-	default:
+	if m.Format != "" && !slices.Contains(formats[:7], m.Format) {
 		return m, &DeliveryError{Code: "format"}
 	}
-	switch m.Encoding {
-	case "", "utf-8", "gb18030", "utf-16le", "utf-16be":
-	default:
+	if m.Encoding != "" && !slices.Contains(encodings, m.Encoding) {
 		return m, &DeliveryError{Code: "encoding"}
+	}
+	first := bufio.NewReader(d.Source)
+	d.Source = first
+	start, _ := first.Peek(4)
+	if m.Format == "" {
+		m.Format = formatOf(start)
 	}
 	switch d.Packing {
 	case "gzip", "zstd", "zip":
 	case "none":
 		m.Packing = ""
 	case "":
-		first := bufio.NewReader(d.Source)
-		d.Source = first
-		start, _ := first.Peek(4)
 		switch {
 		case bytes.HasPrefix(start, []byte("\x1f\x8b")):
 			m.Packing = "gzip"
@@ -151,6 +192,21 @@ func (s *Session) announce(d *Delivery) (wire.DeliverMessage, error) {
 	return m, nil
 }
 
+// formatOf returns the format that begins with start; "" if the worker has to look.
+func formatOf(start []byte) string {
+	switch string(start) {
+	case "PAR1":
+		return "parquet"
+	case "ARRO", "\xff\xff\xff\xff":
+		return "arrow"
+	case "SQLi":
+		return "sqlite"
+	case "\xd0\xcf\x11\xe0":
+		return "xlsx"
+	}
+	return ""
+}
+
 // spooled reports whether the worker needs the whole file to begin: an archive
 // and the columnar formats keep their table of contents at the end. Packed, they
 // are unpacked by the worker into its own memory.
@@ -161,7 +217,7 @@ func spooled(m wire.DeliverMessage) bool {
 	case "gzip", "zstd":
 		return false
 	}
-	return m.Format == "parquet" || m.Format == "arrow" || m.Format == "xlsx"
+	return m.Format == "parquet" || m.Format == "arrow" || m.Format == "xlsx" || m.Format == "sqlite"
 }
 
 // deliverable reports whether a dataset may have columns of the type.

@@ -27,6 +27,8 @@ type Result struct {
 	stop     func() bool
 	err      error
 	drained  <-chan struct{} // closed when a piped delivery's source has been read; nil for any other
+	shape    *Shape          // of an inspection, to be received
+	partial  bool            // an inspection may end before its source
 }
 
 // newResult takes over stop, which ends the watch on the caller's context.
@@ -67,8 +69,18 @@ func (r *Result) next() (arrow.RecordBatch, error) {
 	}
 	switch kind {
 	case wire.Batch:
+	case wire.Seen:
+		if r.shape == nil || r.shape.Columns != nil {
+			return nil, r.s.broken("frame")
+		}
+		shape, err := wire.Decode[Shape](payload)
+		if err != nil || shape.Columns == nil {
+			return nil, r.s.broken("shape")
+		}
+		*r.shape = shape
+		return r.next()
 	case wire.Done:
-		if !r.complete() {
+		if !r.partial && !r.complete() {
 			return nil, r.s.broken("early end")
 		}
 		if err := r.s.done(payload, r.rows); err != nil {

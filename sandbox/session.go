@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"sync"
 	"syscall"
 	"time"
@@ -376,6 +377,9 @@ func (s *Session) receiveSchema(expected []Column) ([]Column, error) {
 	return m.Columns, nil
 }
 
+// cellName is what a spreadsheet calls a cell.
+var cellName = regexp.MustCompile(`^[A-Z]{1,3}[1-9][0-9]{0,6}$`)
+
 // unexpected turns a Fault into its error and ends the session for any other
 // frame. expected is what a fault's column counts in.
 func (s *Session) unexpected(kind wire.Kind, payload []byte, expected []Column) error {
@@ -397,6 +401,9 @@ func (s *Session) unexpected(kind wire.Kind, payload []byte, expected []Column) 
 		e := &DeliveryError{Code: f.Code, Row: max(f.Row, 0)}
 		if f.Column >= 0 && f.Column < len(expected) {
 			e.Column = expected[f.Column].Name
+		}
+		if cellName.MatchString(f.Cell) {
+			e.Cell = f.Cell
 		}
 		return e
 	case expected == nil && statementCodes[f.Code]:

@@ -20,6 +20,7 @@ type carrier struct {
 	out      *emitter
 	position []int // of each announced column in the file
 	convert  []converter
+	slots    intake // of an inspection, which converts nothing
 }
 
 // newCarrier matches the columns of schema with the announced ones by name. mem
@@ -28,6 +29,9 @@ func newCarrier(schema *arrow.Schema, out *emitter, mem memory.Allocator) (*carr
 	names := make([]string, schema.NumFields())
 	for i, field := range schema.Fields() {
 		names[i] = field.Name
+	}
+	if out.inspection != nil {
+		return inspectColumns(schema, names, out)
 	}
 	position, err := match(names, out.columns)
 	if err != nil {
@@ -38,6 +42,25 @@ func newCarrier(schema *arrow.Schema, out *emitter, mem memory.Allocator) (*carr
 		if c.convert[i] = converterFor(schema.Field(at).Type, out.schema.Field(i).Type, mem); c.convert[i] == nil {
 			return nil, &fault{code: "column_type", offset: -1, column: i}
 		}
+	}
+	return c, nil
+}
+
+// inspectColumns returns a carrier that notes what the columns of schema hold.
+func inspectColumns(schema *arrow.Schema, names []string, out *emitter) (*carrier, error) {
+	for _, name := range names {
+		if code := nameFault([]byte(name)); code != "" {
+			return nil, faulted(code)
+		}
+	}
+	slots, err := out.open(names)
+	if err != nil {
+		return nil, err
+	}
+	c := &carrier{out: out, slots: slots}
+	for i, field := range schema.Fields() {
+		c.position = append(c.position, i)
+		out.inspection.columns[i].fixed, out.inspection.columns[i].typ = true, deliveryType(field.Type)
 	}
 	return c, nil
 }
@@ -59,7 +82,12 @@ func (c *carrier) send(rec arrow.RecordBatch) error {
 	}
 	for from := int64(0); from < rec.NumRows(); from += convertRows {
 		part := rec.NewSlice(from, min(from+convertRows, rec.NumRows()))
-		err := c.rows(part)
+		var err error
+		if c.slots != nil {
+			err = c.out.inspection.batch(part, c.slots)
+		} else {
+			err = c.rows(part)
+		}
 		part.Release()
 		if err != nil {
 			return err
@@ -76,6 +104,9 @@ func (c *carrier) invalid(col arrow.Array, i int) (err error) {
 			err = faulted("format")
 		}
 	}()
+	if c.convert == nil {
+		return faulted("format")
+	}
 	_, row, code := c.convert[i](col)
 	if code == "" {
 		return faulted("format")

@@ -96,7 +96,7 @@ func TestWorkbooks(t *testing.T) {
 		})
 	}
 	for rule, c := range map[string]struct{ file, want string }{
-		"an encrypted workbook":     {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + strings.Repeat("\x00", 500), "encrypted"},
+		"an old workbook":           {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + strings.Repeat("\x00", 500), "xls"},
 		"a zip that is no workbook": {string(packedZip(t, "a", "b")), "format"},
 		"no zip":                    {"s,n,at\n", "format"},
 	} {

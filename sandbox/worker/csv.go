@@ -11,24 +11,37 @@ import (
 )
 
 // readCSV streams UTF-8 with a header. Empty fields are null, quoted or not.
-func readCSV(src io.Reader, delimiter byte, columns []wire.Column, out *emitter) error {
-	r := &csvReader{in: newWindow(src), delimiter: delimiter}
-	fields, err := r.record()
-	if err == io.EOF {
-		return faulted("header_absent")
-	}
-	if err != nil {
+// delimiter is found if it is 0.
+func readCSV(src *textReader, delimiter byte, out *emitter) error {
+	sample, err := src.Peek(sampleSize)
+	if len(sample) == 0 && err != nil && err != io.EOF {
 		return err
 	}
-	names := make([]string, len(fields))
-	for i, f := range fields {
-		names[i] = string(f)
+	d := dialectOf(sample, err != nil, delimiter)
+	if delimiter == 0 && out.inspection == nil {
+		d.delimiter = out.delimiterOf(sample, err != nil, d.delimiter)
 	}
-	position, err := match(names, columns)
-	if err != nil {
-		return err
+	out.found(func(s *wire.Shape) { d.describe(s) })
+	r := &csvReader{in: newWindow(src), delimiter: d.delimiter}
+	var names []string
+	if out.inspection != nil && !d.header {
+		names = unnamed(d.width)
+	} else {
+		fields, err := r.record()
+		if err == io.EOF {
+			return faulted("header_absent")
+		}
+		if err != nil {
+			return inHeader(err)
+		}
+		for _, f := range fields {
+			if code := nameFault(f); code != "" {
+				return faulted(code)
+			}
+			names = append(names, string(f))
+		}
 	}
-	parse, err := parsersFor(columns, out)
+	cells, err := out.open(names)
 	if err != nil {
 		return err
 	}
@@ -39,24 +52,31 @@ func readCSV(src io.Reader, delimiter byte, columns []wire.Column, out *emitter)
 			return out.done()
 		}
 		if f, ok := err.(*fault); ok {
-			f.row = row
+			f.row, f.column = row, cells.expected(f.column)
 		}
 		if err != nil {
 			return err
 		}
-		for i, at := range position {
-			field := fields[at]
+		for at, field := range fields {
 			out.size += len(field) + 1
 			if len(field) == 0 {
-				out.builder.Field(i).AppendNull()
-			} else if code := parse[i](field); code != "" {
-				return &fault{code: code, offset: -1, row: row, column: i}
+				cells[at].null()
+			} else if code := cells[at].text(field); code != "" {
+				return &fault{code: code, offset: -1, row: row, column: cells[at].column}
 			}
 		}
 		if err := out.added(1); err != nil {
 			return err
 		}
 	}
+}
+
+// inHeader is the error of a header, which has no columns yet.
+func inHeader(err error) error {
+	if f, ok := err.(*fault); ok {
+		f.column = -1
+	}
+	return err
 }
 
 // A csvReader splits records by RFC 4180, strictly: a quote may stand only around
@@ -74,7 +94,11 @@ func (r *csvReader) record() ([][]byte, error) {
 	for {
 		fields, n, err := r.split(r.in.rest())
 		if err == errMore {
-			if err := r.in.fill(); err != nil {
+			err := r.in.fill()
+			if f, ok := err.(*fault); ok && f.code == "undecodable" {
+				f.column = len(r.fields) // of the field that is under way
+			}
+			if err != nil {
 				return nil, err
 			}
 			continue
@@ -96,13 +120,13 @@ func (r *csvReader) record() ([][]byte, error) {
 
 // split cuts the first record off in and returns how many bytes it took.
 func (r *csvReader) split(in []byte) ([][]byte, int, error) {
+	r.fields = r.fields[:0]
 	if len(in) == 0 {
 		if r.in.eof {
 			return nil, 0, io.EOF
 		}
 		return nil, 0, errMore
 	}
-	r.fields = r.fields[:0]
 	for at := 0; ; {
 		var field []byte
 		if at < len(in) && in[at] == '"' {
@@ -181,23 +205,12 @@ func unquote(in []byte) ([]byte, int) {
 // and returns "", or the code of what is wrong with it.
 type valueParser func(field []byte) string
 
-// parsersFor returns the parsers that fill out's columns.
-func parsersFor(columns []wire.Column, out *emitter) ([]valueParser, error) {
-	parse := make([]valueParser, len(columns))
-	for i, c := range columns {
-		if parse[i] = parserFor(c.Type, out.builder.Field(i)); parse[i] == nil {
-			return nil, &fault{code: "column_type", offset: -1, column: i}
-		}
-	}
-	return parse, nil
-}
-
 func parserFor(typ string, b array.Builder) valueParser {
 	switch b := b.(type) {
 	case *array.StringBuilder:
 		return func(f []byte) string {
-			if !utf8.Valid(f) || bytes.IndexByte(f, 0) >= 0 {
-				return "encoding"
+			if code := textFault(f); code != "" {
+				return code
 			}
 			b.BinaryBuilder.Append(f)
 			return ""
@@ -220,6 +233,18 @@ func parserFor(typ string, b array.Builder) valueParser {
 		return appendParsed(b.Append, decimalParser(int(precision), int(scale)))
 	}
 	return nil
+}
+
+// textFault returns the code of what no text may hold, or "": bytes that are not
+// UTF-8, a zero character, and a byte order mark.
+func textFault(f []byte) string {
+	if !utf8.Valid(f) || bytes.IndexByte(f, 0) >= 0 {
+		return "encoding"
+	}
+	if i := bytes.IndexByte(f, byteOrderMark[0]); i >= 0 && bytes.Contains(f[i:], byteOrderMark) {
+		return "mark"
+	}
+	return ""
 }
 
 func appendParsed[T any](appendValue func(T), parse func(string) (T, bool)) valueParser {

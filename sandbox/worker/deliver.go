@@ -17,7 +17,7 @@ func (s *server) deliver(m wire.DeliverMessage) error {
 	// as what is in use.
 	debug.SetMemoryLimit(m.Memory * 3 / 4)
 	debug.SetGCPercent(100)
-	out, err := s.emit(m.Columns, 0, m.Decoded)
+	out, err := s.intake(m)
 	if err != nil {
 		return err
 	}
@@ -28,11 +28,25 @@ func (s *server) deliver(m wire.DeliverMessage) error {
 	if err != nil || m.Files != 1 {
 		return errDead
 	}
+	if m.Database != nil {
+		return readServer(m, files[0], out)
+	}
 	data, err := mapFile(files[0])
 	if err != nil {
 		return faulted("format")
 	}
 	return readDelivery(m, nil, data, out)
+}
+
+// intake returns what takes the rows of a delivery. The columns of one that is
+// inspected are announced when they are found.
+func (s *server) intake(m wire.DeliverMessage) (*emitter, error) {
+	if !m.Inspect {
+		return s.emit(m.Columns, 0, m.Decoded)
+	}
+	out := &emitter{write: s.send, allowed: m.Decoded}
+	out.inspection = newInspection(m, out)
+	return out, nil
 }
 
 // readDelivery reads the file that comes as the stream src, or as data if src is
@@ -54,40 +68,86 @@ func readDelivery(m wire.DeliverMessage, src io.Reader, data []byte, out *emitte
 			err = faulted("too_large") // a small file may name one large value often
 		}
 	}()
+	if m.Format == "" && m.Packing == "zip" && isWorkbook(data) {
+		m.Format, m.Packing = "xlsx", ""
+	}
 	plain, err := unpacked(m.Packing, src, data)
 	if err != nil {
 		return err
 	}
 	content := bufio.NewReaderSize(&bounded{plain, m.Decoded}, 64<<10)
+	if m.Format == "" {
+		m.Format = formatOf(content, m.Encoding)
+	}
 	if err := checkStart(content, m.Format, m.Packing); err != nil {
 		return err
 	}
+	out.found(func(s *wire.Shape) { s.Format, s.Packing = m.Format, m.Packing })
 	switch m.Format {
 	case "csv", "json", "jsonl":
-		text := decoded(content, m.Encoding)
-		if text == nil {
-			return faulted("format")
+		text, err := decoded(content, m.Encoding)
+		if err != nil {
+			return err
+		}
+		if out.inspection != nil {
+			out.inspection.encoding = text.encoding
 		}
 		if m.Format == "csv" {
-			return readCSV(text, m.Delimiter, m.Columns, out)
+			err = readCSV(text, m.Delimiter, out)
+		} else {
+			err = readJSON(text, m.Format == "jsonl", out)
 		}
-		return readJSON(text, m.Format == "jsonl", m.Columns, out)
-	case "parquet", "arrow", "xlsx":
+		var f *fault
+		if errors.As(err, &f) && text.garbled() {
+			f.code = "encoding_utf8" // whatever was wrong was wrong with what nobody wrote
+		}
+		return out.end(err)
+	case "parquet", "arrow", "xlsx", "sqlite":
 		file := io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))
-		if m.Packing != "" {
+		if m.Packing != "" || data == nil {
 			if file, err = hold(content, m.Memory/2); err != nil {
 				return err
 			}
 		}
 		switch m.Format {
 		case "parquet":
-			return readParquet(file, m.Memory, out)
+			err = readParquet(file, m.Memory, out)
 		case "arrow":
-			return readArrow(file, m.Memory, out)
+			err = readArrow(file, m.Memory, out)
+		case "sqlite":
+			err = readSQLite(file, m.Table, out)
+		default:
+			err = readSheet(file, m, out)
 		}
-		return readSheet(file, m, out)
+		return out.end(err)
 	}
 	return faulted("format")
+}
+
+// formatOf returns the format of what r begins with. What is none of the others is
+// a CSV file.
+func formatOf(r *bufio.Reader, encoding string) string {
+	start, _ := r.Peek(1024)
+	for _, f := range []struct{ format, start string }{
+		{"parquet", "PAR1"}, {"arrow", "ARROW1"}, {"arrow", "\xff\xff\xff\xff"}, {"sqlite", sqliteMagic}, {"xlsx", oleMagic},
+	} {
+		if bytes.HasPrefix(start, []byte(f.start)) {
+			return f.format
+		}
+	}
+	text, err := decoded(bytes.NewReader(start), encoding)
+	if err != nil {
+		return "csv"
+	}
+	first, _ := io.ReadAll(text)
+	first = bytes.TrimLeft(first, " \t\r\n")
+	switch {
+	case bytes.HasPrefix(first, []byte("[")):
+		return "json"
+	case bytes.HasPrefix(first, []byte("{")):
+		return "jsonl"
+	}
+	return "csv"
 }
 
 // frames is the content of Data frames up to End.
@@ -117,33 +177,4 @@ func (f *frames) Read(p []byte) (int, error) {
 	n := copy(p, f.rest)
 	f.rest = f.rest[n:]
 	return n, nil
-}
-
-// A header maps the names a file carries to expected columns.
-//
-// match returns, for each expected column, its position in names. Missing,
-// unknown and repeated names are faults.
-func match(names []string, columns []wire.Column) ([]int, error) {
-	position := make([]int, len(columns))
-	index := make(map[string]int, len(columns))
-	for i, c := range columns {
-		position[i] = -1
-		index[c.Name] = i
-	}
-	for at, name := range names {
-		i, ok := index[name]
-		if !ok {
-			return nil, faulted("header_unknown")
-		}
-		if position[i] >= 0 {
-			return nil, &fault{code: "header_duplicate", offset: -1, column: i}
-		}
-		position[i] = at
-	}
-	for i, at := range position {
-		if at < 0 {
-			return nil, &fault{code: "header_missing", offset: -1, column: i}
-		}
-	}
-	return position, nil
 }

@@ -89,6 +89,7 @@ type emitter struct {
 	rowsAllowed int64
 	allowed     int64
 	frame       bytes.Buffer
+	inspection  *inspection // of a delivery whose columns are found; else nil
 }
 
 // emit announces the columns of a result. Limits of 0 are no limits.
@@ -119,6 +120,9 @@ func (e *emitter) chunk(chunk duckdb.DataChunk, n int) error {
 
 // added counts n rows that are in the builder and sends what has gathered.
 func (e *emitter) added(n int) error {
+	if e.inspection != nil {
+		return e.inspection.added()
+	}
 	e.pending += n
 	if e.rowsAllowed > 0 && e.rows+int64(e.pending) > e.rowsAllowed {
 		return faulted("output")
@@ -172,6 +176,9 @@ func (e *emitter) send(rec arrow.RecordBatch) error {
 }
 
 func (e *emitter) done() error {
+	if e.inspection != nil {
+		return e.inspection.done(true)
+	}
 	if err := e.flush(); err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package worker
 import (
 	"bytes"
 	"io"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"zonebox/sandbox/internal/wire"
 )
@@ -16,15 +14,10 @@ import (
 // and lone surrogates with U+FFFD, keeps the last of two equal keys, and holds a
 // token of any size in memory. Numbers stay the digits they are (RFC 8259 §6
 // leaves precision to the reader).
-func readJSON(src io.Reader, lines bool, columns []wire.Column, out *emitter) error {
-	parse, err := parsersFor(columns, out)
-	if err != nil {
-		return err
-	}
-	r := &jsonReader{in: newWindow(src), columns: columns, index: make(map[string]int, len(columns)), cells: make([]jsonCell, len(columns))}
-	for i, c := range columns {
-		r.index[c.Name] = i
-	}
+//
+// An inspection finds the columns in the first object.
+func readJSON(src io.Reader, lines bool, out *emitter) error {
+	r := &jsonReader{in: newWindow(src)}
 	c, err := r.token()
 	if err == nil && !lines {
 		if c != '[' {
@@ -36,13 +29,20 @@ func readJSON(src io.Reader, lines bool, columns []wire.Column, out *emitter) er
 	if err == io.EOF {
 		return faulted("format")
 	}
+	if err != nil {
+		return err
+	}
+	slots, err := r.open(out)
+	if err != nil {
+		return atRow(err, 1)
+	}
 	for row := int64(1); err == nil && (lines || c != ']'); row++ {
 		if err := r.object(); err != nil {
 			return atRow(err, row)
 		}
 		for i, cell := range r.cells {
 			out.size += len(cell.text) + 1
-			if code := cell.put(parse[i], out.builder.Field(i).AppendNull, columns[i].Type); code != "" {
+			if code := cell.put(slots[i]); code != "" {
 				return &fault{code: code, offset: -1, row: row, column: i}
 			}
 		}
@@ -80,10 +80,58 @@ func atRow(err error, row int64) error {
 
 // A jsonReader reads objects whose values are no objects or arrays.
 type jsonReader struct {
-	in      *window
-	columns []wire.Column
-	index   map[string]int
-	cells   []jsonCell
+	in    *window
+	index map[string]int
+	cells []jsonCell
+	at    int // the column that was begun last, -1 before the first
+}
+
+// open prepares for the columns of the delivery, or of the first object.
+func (r *jsonReader) open(out *emitter) (intake, error) {
+	names := out.names()
+	if out.inspection != nil {
+		var err error
+		if names, err = r.keys(); err != nil {
+			return nil, err
+		}
+	}
+	r.index, r.cells = make(map[string]int, len(names)), make([]jsonCell, len(names))
+	for i, name := range names {
+		r.index[name] = i
+	}
+	return out.open(names)
+}
+
+// keys returns the keys of the object that comes next, in their order, without
+// using it.
+func (r *jsonReader) keys() ([]string, error) {
+	for {
+		var names []string
+		_, err := splitObject(r.in.rest(), func(key []byte) (*jsonCell, error) {
+			if code := nameFault(key); code != "" {
+				return nil, faulted(code)
+			}
+			if names = append(names, string(key)); len(names) > wire.MaxColumns {
+				return nil, faulted("columns")
+			}
+			return new(jsonCell), nil
+		})
+		if f, ok := err.(*fault); ok {
+			f.column = -1
+		}
+		if err == nil {
+			return names, nil
+		}
+		if err != errMore {
+			return nil, err
+		}
+		if r.in.eof {
+			return nil, faulted("format")
+		}
+		if err := r.in.fill(); err != nil {
+			return nil, err
+		}
+	}
 }
 
 type jsonKind byte
@@ -106,17 +154,21 @@ type jsonCell struct {
 // put appends the cell to the column of type typ and returns "" or a code. Text
 // and times stand in strings, true and false are words, and a number may stand
 // in a string as well: that is how writers whose numbers are floats keep digits.
-func (c jsonCell) put(parse valueParser, null func(), typ string) string {
+func (c jsonCell) put(s slot) string {
 	want := c.kind
-	switch typ {
+	switch s.typ {
+	case "":
+		if c.kind != jsonString && c.kind != jsonNull {
+			return s.bare(c.text)
+		}
 	case "VARCHAR":
 		if c.kind == jsonString {
-			return parse(c.text)
+			return s.text(c.text)
 		}
 		want = jsonNull
 	case "BOOLEAN":
 		if c.kind == jsonTrue || c.kind == jsonFalse {
-			return parse(c.text)
+			return s.text(c.text)
 		}
 		want = jsonNull
 	case "DATE", "TIMESTAMP":
@@ -132,10 +184,10 @@ func (c jsonCell) put(parse valueParser, null func(), typ string) string {
 	case c.kind != want:
 		return "value"
 	case c.kind == jsonNull:
-		null()
+		s.null()
 		return ""
 	}
-	return parse(c.text)
+	return s.text(c.text)
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
@@ -212,7 +264,11 @@ func (r *jsonReader) object() error {
 			if r.in.eof {
 				return faulted("format")
 			}
-			if err := r.in.fill(); err != nil {
+			err := r.in.fill()
+			if f, is := err.(*fault); is && f.code == "undecodable" {
+				f.column = r.at
+			}
+			if err != nil {
 				return err
 			}
 			continue
@@ -232,6 +288,31 @@ func (r *jsonReader) object() error {
 
 // split reads the object in starts with and returns how many bytes it took.
 func (r *jsonReader) split(in []byte) (int, error) {
+	r.at = -1
+	n, err := splitObject(in, func(key []byte) (*jsonCell, error) {
+		column, known := r.index[string(key)]
+		if !known {
+			return nil, faulted("key_unknown")
+		}
+		cell := &r.cells[column]
+		if cell.kind != jsonAbsent {
+			return nil, &fault{code: "key_duplicate", offset: -1, column: column}
+		}
+		r.at = column
+		return cell, nil
+	})
+	if f, ok := err.(*fault); ok && f.column == inValue {
+		f.column = r.at
+	}
+	return n, err
+}
+
+// inValue is the column of a fault in a value, for who knows which it is.
+const inValue = -2
+
+// splitObject reads the object in starts with, asking for the cell of each key,
+// and returns how many bytes it took.
+func splitObject(in []byte, cellOf func(key []byte) (*jsonCell, error)) (int, error) {
 	if len(in) == 0 {
 		return 0, errMore
 	}
@@ -250,13 +331,9 @@ func (r *jsonReader) split(in []byte) (int, error) {
 		if key, at, err = jsonText(in, at); err != nil {
 			return 0, err
 		}
-		column, known := r.index[string(key)]
-		if !known {
-			return 0, faulted("key_unknown")
-		}
-		cell := &r.cells[column]
-		if cell.kind != jsonAbsent {
-			return 0, &fault{code: "key_duplicate", offset: -1, column: column}
+		cell, err := cellOf(key)
+		if err != nil {
+			return 0, err
 		}
 		if at, err = skipSpace(in, at); err != nil {
 			return 0, err
@@ -269,7 +346,7 @@ func (r *jsonReader) split(in []byte) (int, error) {
 		}
 		if at, err = cell.read(in, at); err != nil {
 			if f, ok := err.(*fault); ok {
-				f.column = column
+				f.column = inValue
 			}
 			return 0, err
 		}
@@ -328,116 +405,4 @@ func (c *jsonCell) read(in []byte, at int) (end int, err error) {
 		}
 	}
 	return 0, faulted("format")
-}
-
-// jsonDigits returns the number at in[at], by the grammar of RFC 8259 §6.
-func jsonDigits(in []byte, at int) ([]byte, int, error) {
-	start := at
-	digits := func() bool {
-		from := at
-		for at < len(in) && '0' <= in[at] && in[at] <= '9' {
-			at++
-		}
-		return at > from
-	}
-	is := func(set string) bool { return at < len(in) && bytes.IndexByte([]byte(set), in[at]) >= 0 }
-	if is("-") {
-		at++
-	}
-	first := at
-	ok := digits() && (in[first] != '0' || at == first+1)
-	if ok && is(".") {
-		at++
-		ok = digits()
-	}
-	if ok && is("eE") {
-		at++
-		if is("+-") {
-			at++
-		}
-		ok = digits()
-	}
-	switch {
-	case at == len(in):
-		return nil, 0, errMore // an object ends with a brace, not with a digit
-	case !ok:
-		return nil, 0, faulted("format")
-	}
-	return in[start:at], at, nil
-}
-
-// jsonText returns the characters of the string at in[at] and where it ends. It
-// does not change in.
-func jsonText(in []byte, at int) ([]byte, int, error) {
-	if in[at] != '"' {
-		return nil, 0, faulted("format")
-	}
-	at++
-	start := at
-	var joined []byte
-	for ; ; at++ {
-		switch {
-		case at == len(in):
-			return nil, 0, errMore
-		case in[at] < ' ':
-			return nil, 0, faulted("format")
-		case in[at] == '"':
-			if joined == nil {
-				return in[start:at], at + 1, nil
-			}
-			return append(joined, in[start:at]...), at + 1, nil
-		case in[at] == '\\':
-			joined = append(joined, in[start:at]...)
-			c, n, err := jsonEscape(in[at:])
-			if err != nil {
-				return nil, 0, err
-			}
-			joined = utf8.AppendRune(joined, c)
-			at += n - 1
-			start = at + 1
-		}
-	}
-}
-
-// jsonEscape returns the character of the escape in starts with and its length.
-func jsonEscape(in []byte) (rune, int, error) {
-	if len(in) < 2 {
-		return 0, 0, errMore
-	}
-	if i := bytes.IndexByte([]byte(`"\/bfnrt`), in[1]); i >= 0 {
-		return rune("\"\\/\b\f\n\r\t"[i]), 2, nil
-	}
-	c, err := jsonUnit(in)
-	if err != nil || !utf16.IsSurrogate(c) {
-		return c, 6, err
-	}
-	low, err := jsonUnit(in[6:])
-	if err != nil && err != errMore {
-		err = faulted("encoding")
-	}
-	if c = utf16.DecodeRune(c, low); err == nil && c == utf8.RuneError {
-		err = faulted("encoding")
-	}
-	return c, 12, err
-}
-
-// jsonUnit returns the UTF-16 unit of \uXXXX.
-func jsonUnit(in []byte) (rune, error) {
-	var unit rune
-	for i := range 6 {
-		if i == len(in) {
-			return 0, errMore
-		}
-		c := in[i]
-		switch {
-		case i == 0 && c == '\\', i == 1 && c == 'u':
-		case i > 1 && '0' <= c && c <= '9':
-			unit = unit<<4 | rune(c-'0')
-		case i > 1 && 'a' <= c|0x20 && c|0x20 <= 'f':
-			unit = unit<<4 | rune(c|0x20-'a'+10)
-		default:
-			return 0, faulted("format")
-		}
-	}
-	return unit, nil
 }

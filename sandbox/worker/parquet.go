@@ -58,7 +58,7 @@ func readParquet(src *io.SectionReader, memory int64, out *emitter) error {
 	if rr.Err() != nil {
 		return mem.fault()
 	}
-	if out.rows != f.NumRows() {
+	if out.read() != f.NumRows() {
 		return faulted("format")
 	}
 	return out.done()

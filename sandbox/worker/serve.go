@@ -29,6 +29,7 @@ type fault struct {
 	offset int
 	row    int64
 	column int
+	cell   string // of a sheet
 }
 
 func (f *fault) Error() string { return "worker: " + f.code }
@@ -48,7 +49,7 @@ func (s *server) serve() int {
 		err = s.answer(kind, payload)
 		var f *fault
 		if errors.As(err, &f) {
-			err = s.reply(wire.Fault, wire.FaultMessage{Code: f.code, Offset: f.offset, Row: f.row, Column: f.column})
+			err = s.reply(wire.Fault, wire.FaultMessage{Code: f.code, Offset: f.offset, Row: f.row, Column: f.column, Cell: f.cell})
 		}
 		if err != nil {
 			return exitService

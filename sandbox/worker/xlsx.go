@@ -3,6 +3,7 @@ package worker
 import (
 	"archive/zip"
 	"bufio"
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -37,16 +38,17 @@ func readSheet(src *io.SectionReader, m wire.DeliverMessage, out *emitter) error
 	if err != nil {
 		return err
 	}
+	out.found(func(s *wire.Shape) {
+		for _, sheet := range b.sheets {
+			s.Tables = append(s.Tables, strings.ToValidUTF8(sheet.name, "?"))
+		}
+	})
 	part, err := b.open(m.Sheet)
 	if err != nil {
 		return err
 	}
-	parse, err := parsersFor(m.Columns, out)
-	if err != nil {
-		return err
-	}
 	rows := &sheetRows{book: b, xml: part}
-	position, err := rows.header(m.Columns)
+	position, slots, err := rows.header(out)
 	if err != nil {
 		return err
 	}
@@ -70,27 +72,45 @@ func readSheet(src *io.SectionReader, m wire.DeliverMessage, out *emitter) error
 			}
 			if i < 0 {
 				if c.kind != cellEmpty {
-					return &fault{code: "fields", offset: -1, row: row, column: -1}
+					return &fault{code: "fields", offset: -1, row: row, column: -1, cell: rows.name(c)}
 				}
 				continue
 			}
 			out.size += len(c.text) + 1
 			code := c.fault()
 			if code == "" {
-				code = c.put(b, parse[i], out.builder.Field(i).AppendNull, m.Columns[i].Type)
+				code = c.put(b, slots[i])
 			}
 			if code != "" {
-				return &fault{code: code, offset: -1, row: row, column: i}
+				return &fault{code: code, offset: -1, row: row, column: slots[i].column, cell: rows.name(c)}
 			}
 		}
 		if next < len(cells) {
-			return &fault{code: "fields", offset: -1, row: row, column: -1}
+			return &fault{code: "fields", offset: -1, row: row, column: -1, cell: rows.name(cells[next])}
 		}
 		if err := out.added(1); err != nil {
 			return err
 		}
 	}
 	return out.done()
+}
+
+// oleMagic begins a compound file: a workbook of a program before 2007, or an
+// encrypted one.
+const oleMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+// isWorkbook reports whether a zip file is a workbook.
+func isWorkbook(data []byte) bool {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return false
+	}
+	for _, f := range z.File {
+		if f.Name == "[Content_Types].xml" {
+			return true
+		}
+	}
+	return false
 }
 
 // A book is an opened workbook.
@@ -108,9 +128,9 @@ type bookSheet struct{ name, part string }
 
 // openBook reads all of a workbook but its sheets.
 func openBook(src *io.SectionReader, m wire.DeliverMessage) (*book, error) {
-	start := make([]byte, 8)
-	if n, _ := src.ReadAt(start, 0); string(start[:n]) == "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" {
-		return nil, faulted("encrypted") // a compound file: encrypted, or of a program before 2007
+	start := make([]byte, len(oleMagic))
+	if n, _ := src.ReadAt(start, 0); string(start[:n]) == oleMagic {
+		return nil, faulted("xls")
 	}
 	z, err := zip.NewReader(src, src.Size())
 	if err != nil || len(z.File) > maxParts {

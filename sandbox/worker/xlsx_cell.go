@@ -48,14 +48,18 @@ const maxExactDigits = 15
 // is taken as in a CSV file. A number is taken for a number column only, a date
 // for a date column only: an identity number that was stored as a number has
 // lost its last digits, and showing it as text would hide that.
-func (c sheetCell) put(b *book, parse valueParser, null func(), typ string) string {
+func (c sheetCell) put(b *book, s slot) string {
+	typ, parse := s.typ, s.text
 	switch c.kind {
 	case cellEmpty:
-		null()
+		s.null()
 		return ""
 	case cellText:
 		return parse(c.text)
 	case cellBool:
+		if typ == "" && len(c.text) == 1 {
+			return s.bare([]byte(strconv.FormatBool(c.text[0] == '1')))
+		}
 		if typ != "BOOLEAN" || len(c.text) != 1 {
 			return "value"
 		}
@@ -67,6 +71,16 @@ func (c sheetCell) put(b *book, parse valueParser, null func(), typ string) stri
 	}
 	isDate := typ == "DATE" || typ == "TIMESTAMP"
 	switch {
+	case typ == "" && c.date:
+		text := b.moment(number, false)
+		if text == "" {
+			return "value"
+		}
+		return s.bare([]byte(text))
+	case typ == "" && math.Abs(number) >= 1e15:
+		return parse([]byte(strconv.FormatFloat(number, 'f', -1, 64)))
+	case typ == "":
+		return s.bare([]byte(strconv.FormatFloat(number, 'f', -1, 64)))
 	case isDate != c.date, typ == "VARCHAR", typ == "BOOLEAN":
 		return "value"
 	case isDate:

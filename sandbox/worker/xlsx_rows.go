@@ -18,45 +18,56 @@ type sheetRows struct {
 	cells  []sheetCell
 }
 
-// header reads the first row that is not empty. It returns, for each column of
-// the sheet up to the header's last, the expected column it carries, or -1.
-func (r *sheetRows) header(columns []wire.Column) ([]int, error) {
+// header reads the first row that is not empty. It returns the slots of its names
+// and, for each column of the sheet up to the header's last, the slot it fills, or
+// -1.
+func (r *sheetRows) header(out *emitter) ([]int, intake, error) {
 	cells, err := r.next()
 	if err == io.EOF {
-		return nil, faulted("header_absent")
+		return nil, nil, faulted("header_absent")
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	names := make([]string, len(cells))
-	for i, c := range cells {
-		if code := c.fault(); code != "" {
-			return nil, faulted(code)
-		}
-		names[i] = string(c.text)
+	position := make([]int, cells[len(cells)-1].column+1)
+	for i := range position {
+		position[i] = -1
 	}
-	last := cells[len(cells)-1].column
-	where, err := match(names, columns)
+	for i, c := range cells {
+		code := c.fault()
+		if code == "" {
+			code = nameFault(c.text)
+		}
+		if code != "" {
+			return nil, nil, &fault{code: code, offset: -1, column: -1, cell: r.name(c)}
+		}
+		names[i], position[c.column] = string(c.text), i
+	}
+	out.found(func(s *wire.Shape) { s.Header = true })
+	slots, err := out.open(names)
 	if err != nil {
 		// Merged cells are the usual reason, and stand behind the data.
 		for {
 			if _, other := r.next(); other == io.EOF {
-				return nil, err
+				return nil, nil, err
 			} else if f, is := other.(*fault); is && f.code == "merged" {
-				return nil, f
+				return nil, nil, f
 			} else if other != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	position := make([]int, last+1)
-	for i := range position {
-		position[i] = -1
+	return position, slots, nil
+}
+
+// name returns what the sheet calls a cell of the row that was read last.
+func (r *sheetRows) name(c sheetCell) string {
+	letters := ""
+	for n := c.column + 1; n > 0; n = (n - 1) / 26 {
+		letters = string(rune('A'+(n-1)%26)) + letters
 	}
-	for i, at := range where {
-		position[cells[at].column] = i
-	}
-	return position, nil
+	return letters + strconv.Itoa(r.last)
 }
 
 // next returns the cells of the next row that has a value, by ascending column,
@@ -74,7 +85,8 @@ func (r *sheetRows) next() ([]sheetCell, error) {
 			case t.Name.Local == "sheetData":
 				r.inData = true
 			case t.Name.Local == "mergeCell":
-				return nil, faulted("merged")
+				first, _, _ := strings.Cut(attribute(t, "ref"), ":")
+				return nil, &fault{code: "merged", offset: -1, column: -1, cell: first}
 			case t.Name.Local == "row" && r.inData:
 				if err := r.row(t); err != nil {
 					return nil, err

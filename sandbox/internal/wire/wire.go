@@ -44,13 +44,14 @@ const (
 	Fault
 	Want // of Execute: answered by Attach frames with the columns of the segment
 	Drop // of Execute: the segment is not mapped any more; not answered
+	Seen // of a Deliver that inspects: what the file looks like, before Done
 )
 
 const (
 	// MaxFrame bounds the payload of one frame in both directions.
 	MaxFrame = 16 << 20
 	// MaxHello, MaxSchema and MaxReply bound the messages of a worker: a Hello, a
-	// Schema, and a Done, Fault, Want or Drop.
+	// Schema or Seen, and a Done, Fault, Want or Drop.
 	MaxHello  = 64 << 10
 	MaxSchema = 4 << 20
 	MaxReply  = 1 << 10
@@ -126,17 +127,66 @@ type ExecuteMessage struct {
 }
 
 // DeliverMessage announces a file: its bytes follow in Data frames up to End, or
-// it is one descriptor with this message.
+// it is one descriptor with this message. That of a Database is a socket.
 type DeliverMessage struct {
-	Format    string   `json:"format"` // csv, json, jsonl, parquet, arrow or xlsx
-	Columns   []Column `json:"columns"`
-	Packing   string   `json:"packing"`   // gzip, zstd, zip or empty
-	Encoding  string   `json:"encoding"`  // of a text: utf-8, gb18030, utf-16le or utf-16be
-	Delimiter byte     `json:"delimiter"` // of CSV
-	Sheet     string   `json:"sheet"`     // of a workbook; empty for the first
-	Decoded   int64    `json:"decoded"`   // bytes the content may have
-	Memory    int64    `json:"memory"`    // bytes reading it may take
-	Files     int      `json:"files"`
+	Format    string    `json:"format"` // csv, json, jsonl, parquet, arrow, xlsx, sqlite or empty
+	Columns   []Column  `json:"columns"`
+	Packing   string    `json:"packing"`   // gzip, zstd, zip or empty
+	Encoding  string    `json:"encoding"`  // of a text: utf-8, gb18030, gbk, utf-16le, utf-16be or auto
+	Delimiter byte      `json:"delimiter"` // of CSV; 0 to be found
+	Sheet     string    `json:"sheet"`     // of a workbook; empty for the first
+	Table     string    `json:"table"`     // of a database; empty for the only one
+	Decoded   int64     `json:"decoded"`   // bytes the content may have
+	Memory    int64     `json:"memory"`    // bytes reading it may take
+	Files     int       `json:"files"`
+	Inspect   bool      `json:"inspect"` // tell what the file looks like; no Columns
+	Limit     int64     `json:"limit"`   // rows to look at when inspecting; 0 for all
+	Sample    int64     `json:"sample"`  // rows to send when inspecting
+	Database  *Database `json:"database,omitempty"`
+}
+
+// A Database says how to ask a server for a table over the descriptor that comes
+// with the message, which is a connected socket.
+type Database struct {
+	Kind     string `json:"kind"` // postgres or mysql
+	Schema   string `json:"schema"`
+	Name     string `json:"name"`
+	User     string `json:"user"`
+	Password string `json:"password"`
+	CA       []byte `json:"ca"`     // PEM; with it the connection is TLS, without it plain
+	Server   string `json:"server"` // the name that the server's certificate bears
+}
+
+// A Shape is what a file looks like to its reader. It holds names and counts, and
+// no value but those names.
+type Shape struct {
+	Packing  string `json:"packing"` // gzip, zstd, zip or empty
+	Format   string `json:"format"`
+	Encoding string `json:"encoding"` // of a text
+	// Of CSV: the delimiter and how sure it is, in thousandths of the records that
+	// have as many fields as the first; whether a field is quoted; whether the
+	// first record is a header; lf, crlf, cr or mixed.
+	Delimiter byte   `json:"delimiter"`
+	Score     int    `json:"score"`
+	Quoted    bool   `json:"quoted"`
+	Header    bool   `json:"header"`
+	LineEnd   string `json:"line_end"`
+	// Tables are the sheets of a workbook or the tables of a database.
+	Tables  []string      `json:"tables"`
+	Columns []ShapeColumn `json:"columns"`
+	Rows    int64         `json:"rows"`
+	// Whole tells that Rows, types and nulls are of the whole file, not of its
+	// first rows.
+	Whole bool `json:"whole"`
+}
+
+// A ShapeColumn is a column as it was found.
+type ShapeColumn struct {
+	Name string `json:"name"`
+	// Type takes every value of the column, or is empty if no type of a delivery
+	// does.
+	Type  string `json:"type"`
+	Nulls int64  `json:"nulls"`
 }
 
 // SchemaMessage names the columns of a result.
@@ -162,7 +212,8 @@ type FaultMessage struct {
 	Code   string `json:"code"`
 	Offset int    `json:"offset"` // byte offset in the statement, -1 if none
 	Row    int64  `json:"row,omitempty"`
-	Column int    `json:"column"` // index into the delivery's columns, -1 if none
+	Column int    `json:"column"`         // index into the delivery's columns, -1 if none
+	Cell   string `json:"cell,omitempty"` // of a sheet, such as B7
 }
 
 // HelloMessage is the worker's own account of its confinement. The gate compares
@@ -217,7 +268,7 @@ func (k Kind) most() int {
 		return MaxFrame
 	case Hello:
 		return MaxHello
-	case Schema:
+	case Schema, Seen:
 		return MaxSchema
 	case Done, Fault, Want, Drop:
 		return MaxReply
