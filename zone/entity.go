@@ -23,21 +23,26 @@ var ErrEntities = errors.New("more entities than the memory of loads holds")
 // entities gives each distinct entity key a dense code, counting from 0 in the
 // order of the rows. Codes never leave the gate and mean nothing outside their
 // version.
+type entities struct {
+	distinct
+	source  int // index of the key column
+	unkeyed int64
+}
+
+// distinct tells keys apart and counts the rows of each.
 //
 // It holds no key but 120 bits of the SHA-256 of each under a salt of its own: two
 // keys would have to collide for rows of two people to be taken for one's, which
-// for 2^32 of them has a chance below 2^-56. That makes an entity 20 bytes, and
-// with the room that the table keeps some 25, whatever its key is.
-type entities struct {
-	source  int // index of the key column
-	budget  *budget
-	salt    [16]byte
-	parts   [entityParts]part
-	held    int64 // bytes taken from budget
-	count   int64
-	most    uint32
-	many    map[uint32]uint32 // rows, by code, of those that have more than a slot counts
-	unkeyed int64
+// for 2^32 of them has a chance below 2^-56. That makes a key 20 bytes, and with
+// the room that the table keeps some 25, whatever it is.
+type distinct struct {
+	budget *budget
+	salt   [16]byte
+	parts  [distinctParts]part
+	held   int64 // bytes taken from budget
+	count  int64
+	most   uint32
+	many   map[uint32]uint32 // rows, by code, of those that have more than a slot counts
 }
 
 // A part is a table for the keys whose hash begins with its number, so that one
@@ -47,22 +52,22 @@ type entities struct {
 // slot that is greater, which makes a table that is nine tenths full cheap to
 // search; and growing is one pass.
 type part struct {
-	slots []byte // entitySlot bytes each; rows 0 is an empty one
+	slots []byte // slotSize bytes each; rows 0 is an empty one
 	home  uint64 // how many places hashes fall on; the slots after them take what is pushed on
 	used  uint64
 }
 
 // A slot is 14 bytes of the hash, the code and the rows, big endian.
 const (
-	entityParts = 256
-	entityHash  = 14
-	entitySlot  = entityHash + 4 + 2
-	entityMany  = math.MaxUint16 // rows beyond are in many
-	entitySpare = 64             // slots behind the last place, at first
+	distinctParts = 256
+	slotHash      = 14
+	slotSize      = slotHash + 4 + 2
+	slotRows      = math.MaxUint16 // rows beyond are in many
+	spareSlots    = 64             // slots behind the last place, at first
 )
 
 func newEntities(source int, b *budget, draw func([]byte) error) (*entities, error) {
-	e := &entities{source: source, budget: b, many: map[uint32]uint32{}}
+	e := &entities{source: source, distinct: distinct{budget: b, many: map[uint32]uint32{}}}
 	return e, draw(e.salt[:])
 }
 
@@ -81,7 +86,7 @@ func (e *entities) codes(alloc memory.Allocator, arr arrow.Array) (arrow.Array, 
 			b.UnsafeAppendBoolToBitmap(false)
 			continue
 		}
-		code, err := e.code(sha256.Sum256(append(salted[:len(e.salt)], canonical(scratch[:0], i)...)))
+		code, _, err := e.code(sha256.Sum256(append(salted[:len(e.salt)], canonical(scratch[:0], i)...)))
 		if err != nil {
 			return nil, err
 		}
@@ -90,60 +95,80 @@ func (e *entities) codes(alloc memory.Allocator, arr arrow.Array) (arrow.Array, 
 	return b.NewArray(), nil
 }
 
-// code returns the code of a key by its hash, and counts a row.
-func (e *entities) code(sum [sha256.Size]byte) (uint32, error) {
-	p, hash := &e.parts[sum[0]], sum[1:1+entityHash]
-	at := p.place(hash)
-	for s := p.slot(at); s != nil; s = p.slot(at) {
-		rows := binary.BigEndian.Uint16(s[entityHash+4:])
-		order := bytes.Compare(s[:entityHash], hash)
-		if rows == 0 || order > 0 {
-			break
-		}
-		if order == 0 {
-			code := binary.BigEndian.Uint32(s[entityHash:])
-			e.row(s, code, rows)
-			return code, nil
-		}
-		at++
+// code returns the code of a key by its hash, and whether it was there before,
+// and counts a row.
+func (e *distinct) code(sum [sha256.Size]byte) (code uint32, known bool, err error) {
+	p, hash := &e.parts[sum[0]], sum[1:1+slotHash]
+	at, found := p.search(hash)
+	if found {
+		s := p.slot(at)
+		code := binary.BigEndian.Uint32(s[slotHash:])
+		e.row(s, code, binary.BigEndian.Uint16(s[slotHash+4:]))
+		return code, true, nil
 	}
 	if e.count == math.MaxUint32 {
-		return 0, fmt.Errorf("entities exceed uint32: %w", ErrBatch)
+		return 0, false, fmt.Errorf("keys exceed uint32: %w", ErrBatch)
 	}
 	if p.used*10 >= p.home*9 {
-		if err := e.grow(p, max(64, p.home+p.home/4), entitySpare); err != nil {
-			return 0, err
+		if err := e.grow(p, max(64, p.home+p.home/4), spareSlots); err != nil {
+			return 0, false, err
 		}
 		return e.code(sum)
 	}
 	if !p.open(at) {
 		if err := e.grow(p, p.home, 2*p.spare()); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		return e.code(sum)
 	}
-	code := uint32(e.count)
+	code = uint32(e.count)
 	s := p.slot(at)
 	copy(s, hash)
-	binary.BigEndian.PutUint32(s[entityHash:], code)
-	binary.BigEndian.PutUint16(s[entityHash+4:], 0)
+	binary.BigEndian.PutUint32(s[slotHash:], code)
+	binary.BigEndian.PutUint16(s[slotHash+4:], 0)
 	e.row(s, code, 0)
 	p.used++
 	e.count++
-	return code, nil
+	return code, false, nil
 }
 
-// row counts a row of the entity in slot s, which has had rows before.
-func (e *entities) row(s []byte, code uint32, rows uint16) {
+// find returns the code of a key by its hash, and false if it has none.
+func (e *distinct) find(sum [sha256.Size]byte) (uint32, bool) {
+	p := &e.parts[sum[0]]
+	at, found := p.search(sum[1 : 1+slotHash])
+	if !found {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(p.slot(at)[slotHash:]), true
+}
+
+// search returns where a hash stands, or would.
+func (p *part) search(hash []byte) (at uint64, found bool) {
+	at = p.place(hash)
+	for s := p.slot(at); s != nil; s = p.slot(at) {
+		order := bytes.Compare(s[:slotHash], hash)
+		if order > 0 || binary.BigEndian.Uint16(s[slotHash+4:]) == 0 {
+			break
+		}
+		if order == 0 {
+			return at, true
+		}
+		at++
+	}
+	return at, false
+}
+
+// row counts a row of the key in slot s, which has had rows before.
+func (e *distinct) row(s []byte, code uint32, rows uint16) {
 	n := uint32(rows)
-	if n == entityMany {
+	if n == slotRows {
 		n = max(n, e.many[code])
 	}
 	n++
-	if n >= entityMany {
+	if n >= slotRows {
 		e.many[code] = n
 	}
-	binary.BigEndian.PutUint16(s[entityHash+4:], uint16(min(n, entityMany)))
+	binary.BigEndian.PutUint16(s[slotHash+4:], uint16(min(n, slotRows)))
 	e.most = max(e.most, n)
 }
 
@@ -156,10 +181,10 @@ func (p *part) place(hash []byte) uint64 {
 
 // slot returns slot i, nil behind the last.
 func (p *part) slot(i uint64) []byte {
-	if i*entitySlot >= uint64(len(p.slots)) {
+	if i*slotSize >= uint64(len(p.slots)) {
 		return nil
 	}
-	return p.slots[i*entitySlot : (i+1)*entitySlot]
+	return p.slots[i*slotSize : (i+1)*slotSize]
 }
 
 // open makes slot at free by moving it and those after it on by one, up to the
@@ -170,24 +195,24 @@ func (p *part) open(at uint64) bool {
 		if s == nil {
 			return false
 		}
-		if binary.BigEndian.Uint16(s[entityHash+4:]) == 0 {
+		if binary.BigEndian.Uint16(s[slotHash+4:]) == 0 {
 			break
 		}
 		free++
 	}
-	copy(p.slots[(at+1)*entitySlot:(free+1)*entitySlot], p.slots[at*entitySlot:free*entitySlot])
+	copy(p.slots[(at+1)*slotSize:(free+1)*slotSize], p.slots[at*slotSize:free*slotSize])
 	return true
 }
 
 // spare returns how many slots are behind the last place.
-func (p *part) spare() uint64 { return uint64(len(p.slots))/entitySlot - p.home }
+func (p *part) spare() uint64 { return uint64(len(p.slots))/slotSize - p.home }
 
 // grow gives p another size, or more than spare slots behind its last place if
 // that many are needed.
-func (e *entities) grow(p *part, home, spare uint64) error {
+func (e *distinct) grow(p *part, home, spare uint64) error {
 	next := part{home: home, used: p.used}
 	for ; ; spare *= 2 {
-		size := int64((home + spare) * entitySlot)
+		size := int64((home + spare) * slotSize)
 		if err := e.budget.take(size); err != nil {
 			return err
 		}
@@ -212,7 +237,7 @@ func (p *part) fill(from *part) bool {
 		if s == nil {
 			return true
 		}
-		if binary.BigEndian.Uint16(s[entityHash+4:]) == 0 {
+		if binary.BigEndian.Uint16(s[slotHash+4:]) == 0 {
 			continue
 		}
 		at = max(at, p.place(s))
@@ -226,7 +251,7 @@ func (p *part) fill(from *part) bool {
 }
 
 // release gives the memory back.
-func (e *entities) release() {
+func (e *distinct) release() {
 	e.budget.give(e.held)
-	e.parts, e.held = [entityParts]part{}, 0
+	e.parts, e.held = [distinctParts]part{}, 0
 }

@@ -33,7 +33,7 @@ func TestEntityCodesAreThoseOfAMap(t *testing.T) {
 				key := random.Uint64N(keys)
 				var text [8]byte
 				binary.BigEndian.PutUint64(text[:], key)
-				got, err := e.code(sha256.Sum256(text[:]))
+				got, _, err := e.code(sha256.Sum256(text[:]))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -73,7 +73,7 @@ func TestEntitiesOfOneHashPrefix(t *testing.T) {
 				sum[j] = 0xff
 			}
 			binary.BigEndian.PutUint16(sum[11:], uint16(i*40503)) // in no order
-			code, err := e.code(sum)
+			code, _, err := e.code(sum)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +88,7 @@ func TestLoadsShareTheMemoryOfEntities(t *testing.T) {
 	b := &budget{left: 1 << 20}
 	fill := func(e *entities, from, to int) error {
 		for i := from; i < to; i++ {
-			if _, err := e.code(sha256.Sum256(fmt.Append(nil, i))); err != nil {
+			if _, _, err := e.code(sha256.Sum256(fmt.Append(nil, i))); err != nil {
 				return err
 			}
 		}
@@ -125,7 +125,7 @@ func TestAnEntityTakesSome25Bytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range n {
-		if _, err := e.code(sha256.Sum256(binary.BigEndian.AppendUint32(nil, uint32(i)))); err != nil {
+		if _, _, err := e.code(sha256.Sum256(binary.BigEndian.AppendUint32(nil, uint32(i)))); err != nil {
 			t.Fatal(err)
 		}
 	}

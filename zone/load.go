@@ -27,6 +27,11 @@ type Spec struct {
 	Columns       []ColumnSpec
 	Entity        string // column that names the person or enterprise; "" if none
 	Suite         Suite
+	// Key names the columns whose values tell rows apart: no two rows of a delivery
+	// have the same, and none is null. Empty: rows are not told apart.
+	Key []string
+	// Base is the version that the delivery adds to, nil for a full one.
+	Base *Base
 	// Titles are what the catalogue calls columns besides their names, by name.
 	// They say, with the names, what values may look like.
 	Titles map[string]string
@@ -39,6 +44,8 @@ type ColumnSpec struct{ Name, Type string }
 type Info struct {
 	Zone, Dataset, Version string
 	Rows                   int64
+	Delivered              int64 // of the rows
+	Replaced               int64 // rows of the base that the delivery has others for
 	Segments               int
 	Manifest               string // digest of the manifest file in the suite of the version, hexadecimal
 	Stats                  Stats
@@ -58,6 +65,8 @@ type Load struct {
 	sketches  []*sketch          // by column of the schema
 	profilers []*detect.Profiler // the same; nil where there is nothing to be found
 	entity    *entities          // nil if the dataset has none
+	unique    *unique            // of the delivery; nil if its rows are not told apart
+	base      *base              // nil if the delivery is full
 
 	pending      []arrow.RecordBatch // rows of the next segment
 	pendingRows  int
@@ -112,6 +121,16 @@ func (s *Store) Begin(spec Spec) (*Load, error) {
 		l.keys = append(l.keys, key)
 		l.manifest.Columns = append(l.manifest.Columns, columnBody{Name: c.Name, Type: c.Type, Key: wrapped})
 	}
+	if len(spec.Key) > 0 {
+		if l.unique, err = newUnique(spec, s.entities, s.draw); err != nil {
+			return nil, err
+		}
+	}
+	if spec.Base != nil {
+		if l.base, err = s.openBase(spec); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.disk.mkdir(l.dir); err != nil {
 		return nil, fmt.Errorf("zone: begin load of %s/%s: %w", spec.Zone, spec.Dataset, err)
 	}
@@ -136,6 +155,14 @@ func (spec Spec) validate() error {
 	if spec.Entity != "" && !seen[spec.Entity] {
 		return fmt.Errorf("zone: begin load: entity %q is not a column: %w", spec.Entity, ErrSpec)
 	}
+	for i, k := range spec.Key {
+		if !seen[k] || slices.Contains(spec.Key[:i], k) {
+			return fmt.Errorf("zone: begin load: key %q is repeated or not a column: %w", k, ErrSpec)
+		}
+	}
+	if spec.Base != nil && spec.Base.Upsert && len(spec.Key) == 0 {
+		return fmt.Errorf("zone: begin load: an upsert without key: %w", ErrSpec)
+	}
 	return nil
 }
 
@@ -144,7 +171,8 @@ func (spec Spec) validate() error {
 // the rows belong to is written, and leaves the caller's in place.
 //
 // Append returns an error wrapping ErrBatch if rec does not fit, and validates
-// rec in full: offsets in range, strings UTF-8.
+// rec in full: offsets in range, strings UTF-8. It returns a *KeyError if the spec
+// has a key and a row of the delivery has none or that of another.
 func (l *Load) Append(rec arrow.RecordBatch) error {
 	if err := l.ready(); err != nil {
 		return err
@@ -167,6 +195,11 @@ func (l *Load) append(rec arrow.RecordBatch) error {
 	if err := l.check(rec); err != nil {
 		return err
 	}
+	return l.push(rec)
+}
+
+// push adds rows that were checked.
+func (l *Load) push(rec arrow.RecordBatch) error {
 	for from := int64(0); from < rec.NumRows(); {
 		to := min(rec.NumRows(), from+int64(l.store.rows-l.pendingRows))
 		part := rec.NewSlice(from, to)
@@ -195,8 +228,8 @@ func (l *Load) check(rec arrow.RecordBatch) error {
 	if rec.NumCols() != int64(l.schema.NumFields()) {
 		return fmt.Errorf("zone: append %d columns of %d: %w", rec.NumCols(), l.schema.NumFields(), ErrBatch)
 	}
-	if l.rows+int64(l.pendingRows)+rec.NumRows() > math.MaxUint32 {
-		return fmt.Errorf("zone: append: more than %d rows: %w", uint32(math.MaxUint32), ErrBatch)
+	if err := l.room(rec.NumRows()); err != nil {
+		return err
 	}
 	for i, f := range l.schema.Fields() {
 		c := rec.Column(i)
@@ -206,6 +239,14 @@ func (l *Load) check(rec arrow.RecordBatch) error {
 		if err := array.ValidateFull(c); err != nil { // its text quotes values, so it stays here
 			return fmt.Errorf("zone: append: column %q is not a valid array: %w", f.Name, ErrBatch)
 		}
+	}
+	return nil
+}
+
+// room returns an error if a version cannot have rows more.
+func (l *Load) room(rows int64) error {
+	if l.rows+int64(l.pendingRows)+rows > math.MaxUint32 {
+		return fmt.Errorf("zone: append: more than %d rows: %w", uint32(math.MaxUint32), ErrBatch)
 	}
 	return nil
 }
@@ -225,6 +266,9 @@ func (l *Load) flush() error {
 			l.manifest.Columns[c].Chunks[segment] = written
 			return nil
 		})
+	}
+	if l.unique != nil && !l.unique.whole {
+		group.Go(func() error { return l.unique.add(l.pending) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -296,6 +340,13 @@ func (l *Load) Commit(ctx context.Context) (Info, error) {
 }
 
 func (l *Load) commit(ctx context.Context) (Info, error) {
+	delivered, replaced := l.rows+int64(l.pendingRows), int64(0)
+	if l.base != nil {
+		var err error
+		if replaced, err = l.merge(ctx); err != nil {
+			return Info{}, fmt.Errorf("zone: take over %s/%s/%s: %w", l.base.zone, l.base.dataset, l.base.version, err)
+		}
+	}
 	if l.pendingRows > 0 {
 		if err := l.flush(); err != nil {
 			return Info{}, err
@@ -320,7 +371,7 @@ func (l *Load) commit(ctx context.Context) (Info, error) {
 	}
 	return Info{
 		Zone: m.zone, Dataset: m.dataset, Version: m.version,
-		Rows: l.rows, Segments: len(m.Segments), Manifest: digest, Stats: m.Stats,
+		Rows: l.rows, Delivered: delivered, Replaced: replaced, Segments: len(m.Segments), Manifest: digest, Stats: m.Stats,
 	}, nil
 }
 
@@ -360,6 +411,9 @@ func (l *Load) close() {
 	l.release()
 	if l.entity != nil {
 		l.entity.release()
+	}
+	if l.unique != nil {
+		l.unique.release()
 	}
 	l.closed = true
 	l.store.mu.Lock()
