@@ -2,14 +2,18 @@ package sandbox_test
 
 import (
 	"bytes"
+	"database/sql"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/simplifiedchinese"
+	_ "modernc.org/sqlite"
 
 	"zonebox/sandbox"
 )
@@ -163,6 +167,45 @@ func TestTypesAndDialectsAreFound(t *testing.T) {
 		var refused *sandbox.DeliveryError
 		if !errors.As(err, &refused) || refused.Code != c.code {
 			t.Errorf("%s: Inspect() = %v, want %s", rule, err, c.code)
+		}
+	}
+}
+
+func TestSQLiteThroughWorkers(t *testing.T) {
+	p := pool(t, sandbox.Config{})
+	path := filepath.Join(t.TempDir(), "a.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"CREATE TABLE visits(id INTEGER PRIMARY KEY, name TEXT, code TEXT, at TEXT, raw BLOB)",
+		"INSERT INTO visits VALUES (7, '李四', '007', '2024-02-29', x'00'), (8, NULL, '008', '2024-03-01', NULL)"} {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sandbox.Shape{Format: "sqlite", Packing: "gzip", Tables: []string{"visits"}, Rows: 2, Whole: true, Columns: []sandbox.ShapeColumn{
+		{Name: "id", Type: "BIGINT"}, {Name: "name", Type: "VARCHAR", Nulls: 1}, {Name: "code", Type: "VARCHAR"}, {Name: "at", Type: "DATE"}, {Name: "raw", Nulls: 1}}}
+	got, _, err := inspect(t, p, sandbox.Delivery{Source: bytes.NewReader(gzipped(t, f))}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, *got); diff != "" {
+		t.Errorf("Inspect() (-want +got):\n%s", diff)
+	}
+	for packing, f := range map[string][]byte{"none": f, "gzip": gzipped(t, f), "zstd": zstdPacked(t, f), "zip": zipped(t, map[string][]byte{"a": f})} {
+		_, err := read(t, p, sandbox.Delivery{Format: "sqlite", Packing: packing, Source: bytes.NewReader(f), Columns: []sandbox.Column{
+			{Name: "id", Type: "BIGINT"}, {Name: "name", Type: "VARCHAR"}, {Name: "code", Type: "VARCHAR"}, {Name: "at", Type: "DATE"}, {Name: "raw", Type: "VARCHAR"}}})
+		var refused *sandbox.DeliveryError
+		if !errors.As(err, &refused) || refused.Code != "value" || refused.Row != 1 || refused.Column != "raw" {
+			t.Errorf("%s: Read() = %v, want value in row 1, column raw", packing, err)
 		}
 	}
 }
