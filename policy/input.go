@@ -178,6 +178,10 @@ type Grant struct {
 	Regulator  *Step         `json:"zreg,omitempty"`
 	Provider   *Step         `json:"prov,omitempty"`
 	Conditions []string      `json:"conditions,omitempty"` // obligations the grant adds
+	// EntryChanged tells what the catalogue says otherwise of the columns given than
+	// when both agreed: "dataset.column level 3 2", "dataset open_type …". Nil is
+	// missing: nobody compared.
+	EntryChanged []string `json:"entry_changed"`
 }
 
 // GrantColumn is one column of a grant. Mode is CLEAR, MASKED or COMPUTE_ONLY.

@@ -163,7 +163,7 @@ func (e *Engine) endOvertaken(changed []registry.Applied) {
 		}
 		for _, seen := range r.facts.Documents() {
 			for _, a := range changed {
-				if a.Kind == seen.Kind && a.Name == seen.Name && a.Version > seen.Version {
+				if a.Kind == seen.Kind && a.Name == seen.Name && a.Version > seen.Version || a.Kind == registry.KindNegativeList && a.Version == 1 {
 					r.cancel(&revoked{registry.Ref{Kind: a.Kind, Name: a.Name, Version: a.Version}})
 				}
 			}
@@ -173,7 +173,7 @@ func (e *Engine) endOvertaken(changed []registry.Applied) {
 
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindLicense,
-	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest}
+	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList}
 
 // Documents returns the newest documents of a kind that s may see, or the one
 // named. What s may not see does not exist.

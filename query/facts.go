@@ -74,11 +74,13 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 		in.Grants = append(in.Grants, grantFacts(g))
 	}
 	for _, d := range f.Datasets {
-		in.Datasets[d.Name] = datasetFacts(d)
+		whole, columns := registry.Listed(f.Negative, d.Name, d.Spec)
+		in.Datasets[d.Name] = datasetFacts(d, whole)
 		for _, c := range d.Spec.Columns {
+			listed := whole || slices.Contains(columns, c.Name)
 			in.Columns[d.Name+"."+c.Name] = policy.Column{
 				Dataset: d.Name, Name: c.Name, Level: c.Level, Class: c.Class,
-				SecretFlag: &c.SecretFlag, PersonalInfo: &c.PersonalInfo, NegativeListed: &no, Suspended: &no,
+				SecretFlag: &c.SecretFlag, PersonalInfo: &c.PersonalInfo, NegativeListed: &listed, Suspended: &no,
 				PublicCodes: len(c.PublicCodes) > 0,
 			}
 		}
@@ -100,6 +102,11 @@ func grantFacts(g registry.GrantFacts) policy.Grant {
 		ID: g.Name, Scenario: g.Spec.Scenario, Dataset: g.Spec.Dataset, Status: status, From: g.Spec.From, Until: g.Spec.Until,
 		Regulator: &policy.Step{By: g.Spec.ZReg.By, Org: g.Spec.ZReg.Org, At: g.Spec.ZReg.At},
 		Provider:  &policy.Step{By: g.Spec.Prov.By, Org: g.Spec.Prov.Org, At: g.Spec.Prov.At},
+
+		EntryChanged: []string{},
+	}
+	for _, m := range g.Moves {
+		out.EntryChanged = append(out.EntryChanged, m.String(g.Spec.Dataset))
 	}
 	for _, c := range g.Spec.Columns {
 		col := policy.GrantColumn{Name: c.Name, Mode: c.Mode, Permissions: c.Permissions}
@@ -112,15 +119,14 @@ func grantFacts(g registry.GrantFacts) policy.Grant {
 }
 
 // datasetFacts fills the flags that documents of this version cannot set with
-// what their absence means: a catalogue entry that is published is neither
-// suspended nor on a negative list.
-func datasetFacts(d registry.DatasetFacts) policy.Dataset {
+// what their absence means: a catalogue entry that is published is not suspended.
+func datasetFacts(d registry.DatasetFacts, listed bool) policy.Dataset {
 	suspended, no := d.Spec.Status == registry.StatusSuspended, false
 	out := policy.Dataset{
 		CatalogueStatus: d.Spec.Status, Zone: d.Spec.Zone, Provider: d.Spec.Provider, ProviderType: d.Spec.ProviderType,
 		ShareType: d.Spec.ShareType, OpenType: d.Spec.OpenType,
 		SecretFlag: &d.Spec.SecretFlag, PersonalInfo: &d.Spec.PersonalInfo, PublicSafety: &d.Spec.PublicSafety,
-		NegativeListed: &no, Suspended: &suspended, Disputed: &no, Temporary: &d.Spec.Temporary,
+		NegativeListed: &listed, Suspended: &suspended, Disputed: &no, Temporary: &d.Spec.Temporary,
 		DigestOK: true, // every file is checked as it is read
 	}
 	if d.Data != nil {

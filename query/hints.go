@@ -25,6 +25,7 @@ var hints = map[string]hint{
 	"DATASET_":             {"该数据集现不可用,改用其他数据集", "the dataset is not to be used now; use another"},
 	"COLUMN_":              {"该列现不可用,从语句中去掉", "the column is not to be used now; leave it out"},
 	"GRANT_PERIOD":         {"提出新的数据申请:explain --request", "file a new data request: explain --request"},
+	"GRANT_ENTRY_CHANGED":  {"请专区监管部门与提供单位按现行目录条目重新签署该授权,或提出新的数据申请:explain --request", "have the zone regulator and the provider sign the grant again under the entry of today, or file a new data request: explain --request"},
 	"GRANT_":               {"由专区监管部门与提供单位更正授权", "the zone regulator and the provider must mend the grant"},
 	"LEVEL_CLEAR":          {"由专区监管部门改为脱敏或仅供计算的授权", "have the grant changed to MASKED or COMPUTE_ONLY"},
 	"CONSENT_":             {"由数据提供单位补登个人同意", "the provider must register the consents"},

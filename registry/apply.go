@@ -117,6 +117,7 @@ var rules = map[string]func(*change){
 	KindGrant:        (*change).grant,
 	KindTemplate:     (*change).template,
 	KindRequest:      (*change).request,
+	KindNegativeList: (*change).negativeList,
 }
 
 // apply takes one document through its checks, in this order: may this role
@@ -157,6 +158,8 @@ func (tx *Tx) accept(c *change) (Applied, error) {
 	a := Applied{c.doc.Kind, c.doc.Name, 1, true}
 	if c.old != nil {
 		a.Version = c.old.Meta.Version + 1
+	}
+	if c.old != nil || c.doc.Kind == KindNegativeList { // which takes away when it is new
 		if err := tx.BumpEpoch(); err != nil {
 			return Applied{}, err
 		}

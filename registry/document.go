@@ -22,10 +22,11 @@ const (
 	KindGrant        = "Grant"
 	KindTemplate     = "Template"
 	KindRequest      = "DataRequest"
+	KindNegativeList = "NegativeList"
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

@@ -46,7 +46,8 @@ type Facts struct {
 	Recipients []Versioned[Person]     // the scenario's
 	Grants     []GrantFacts            // the scenario's, by name
 	Datasets   []DatasetFacts          // the zone's and the grants', by name
-	Template   *Versioned[Template]    // nil if none was named, or the scenario has none of that name
+	Negative   []Versioned[NegativeList]
+	Template   *Versioned[Template] // nil if none was named, or the scenario has none of that name
 }
 
 // LicenseFacts is a license with the signatures under it.
@@ -65,6 +66,8 @@ type GrantFacts struct {
 	Versioned[Grant]
 	License string            // the license of the grant's scenario
 	Bridges []Versioned[Zone] // whose token keys it names, by name
+	// Moves is what its dataset's entry says otherwise since both agreed.
+	Moves []EntryMove
 }
 
 // DatasetFacts is a catalogue entry with its current data.
@@ -136,6 +139,9 @@ func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, er
 	if f.Datasets, err = r.datasetFacts(ctx, q, query.Zone, f.Grants); err != nil {
 		return f, err
 	}
+	if f.Negative, err = r.negativeLists(ctx, q); err != nil {
+		return f, err
+	}
 	f.Template, err = r.templateFacts(ctx, q, query)
 	return f, err
 }
@@ -203,6 +209,10 @@ func (r *Registry) grantFacts(ctx context.Context, q querier, scenario Versioned
 			case g.Spec.Prov.By:
 				g.Spec.Prov.At = sig.At
 			}
+		}
+		// Who signed before it came into force had seen the entry of then.
+		if g.Moves, err = r.entryMoves(ctx, q, g.Spec, s.Meta.At); err != nil {
+			return nil, err
 		}
 		all = append(all, g)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 )
 
 // Ref names one version of a document.
@@ -36,17 +37,21 @@ func (f Facts) Documents() []Ref {
 	for _, d := range f.Datasets {
 		all = append(all, Ref{KindDataset, d.Name, d.Version})
 	}
+	for _, l := range f.Negative {
+		all = append(all, Ref{KindNegativeList, l.Name, l.Version})
+	}
 	if f.Template != nil {
 		all = append(all, Ref{KindTemplate, f.Template.Name, f.Template.Version})
 	}
 	return all
 }
 
-// Overtaken returns the newer version of a document that f was read from, or
-// what became of data that f names, nil if there is neither. Facts are a function
-// of their documents and of what was loaded and granted new since, which takes
-// nothing away: while no document of theirs has a newer version and no data of
-// theirs were withdrawn, they stand, whatever else raised the epoch.
+// Overtaken returns the newer version of a document that f was read from, a
+// negative list that is new since, or what became of data that f names, nil if
+// there is none. Facts are a function of their documents, of the negative lists and
+// of what was loaded and granted new since, which takes nothing away: while no
+// document of theirs has a newer version, nothing was listed and no data of theirs
+// were withdrawn, they stand, whatever else raised the epoch.
 func (r *Registry) Overtaken(ctx context.Context, f Facts) (*Ref, error) {
 	var by *Ref
 	err := r.View(ctx, func(tx *sql.Tx) error {
@@ -76,5 +81,27 @@ func overtaken(ctx context.Context, q querier, epoch int64, f Facts) (*Ref, erro
 			return &Ref{seen.Kind, seen.Name, version.Int64}, nil
 		}
 	}
+	if by, err := newlyListed(ctx, q, f); by != nil || err != nil {
+		return by, err
+	}
 	return withdrawn(ctx, q, f)
+}
+
+// newlyListed returns a negative list that f was read before.
+func newlyListed(ctx context.Context, q querier, f Facts) (*Ref, error) {
+	rows, err := q.QueryContext(ctx, `SELECT name, max(version) FROM documents WHERE kind = ? GROUP BY name ORDER BY name`, KindNegativeList)
+	if err != nil {
+		return nil, fmt.Errorf("registry: compare negative lists: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		ref := Ref{Kind: KindNegativeList}
+		if err := rows.Scan(&ref.Name, &ref.Version); err != nil {
+			return nil, fmt.Errorf("registry: compare negative lists: %w", err)
+		}
+		if !slices.ContainsFunc(f.Negative, func(l Versioned[NegativeList]) bool { return l.Name == ref.Name }) {
+			return &ref, nil
+		}
+	}
+	return nil, rows.Err()
 }

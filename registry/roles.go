@@ -14,6 +14,7 @@ var appliers = map[string][]string{
 	KindGrant:        {RoleCityAuthority, RoleZoneRegulator, RoleProvider, RoleOperator},
 	KindTemplate:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindRequest:      {RoleOperator},
+	KindNegativeList: {RoleCityAuthority},
 }
 
 // The kinds of organizations.

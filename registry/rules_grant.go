@@ -36,6 +36,7 @@ func (c *change) grant() {
 	c.during(now.From, now.Until, now.Scenario, scenario, lic)
 	c.grantScope(now, scenario, lic, data)
 	c.grantColumns(now, data)
+	c.unlisted(now, data)
 	c.bridges(now, lic.Zone)
 	c.grantAlone(now)
 	c.consents(now, lic, zone, data)
@@ -154,6 +155,28 @@ func (c *change) consents(g Grant, lic License, zone Zone, d Dataset) {
 	}
 	if okZ && okP && prov.at.Before(zreg.at) {
 		c.fault(CodeSignature, "/spec/prov", "NJ24-15", say("the provider signed before the zone regulator", "数据提供单位的签名早于专区监管部门"))
+	}
+	if okZ && okP {
+		c.agreedToday(g, zreg, prov)
+	}
+}
+
+// agreedToday refuses consents to an entry that is not the one of today.
+func (c *change) agreedToday(g Grant, zreg, prov signer) {
+	since := c.tx.at
+	for _, s := range []signer{zreg, prov} {
+		if s.at.Before(since) {
+			since = s.at
+		}
+	}
+	moves, err := c.tx.r.entryMoves(c.tx.ctx, c.tx.sql, g, since)
+	if err != nil {
+		c.err = err
+		return
+	}
+	for _, m := range moves {
+		c.fault(CodeSignature, "/signatures", "YC22-25", say("signed before the catalogue entry came to say what it says (%s); look at the entry and sign again",
+			"签名早于目录条目的现行规定(%s);请核对现行条目后重新签名", m.String(g.Dataset)))
 	}
 }
 

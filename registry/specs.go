@@ -171,6 +171,26 @@ type Column struct {
 	Standard      string `json:"standard,omitempty"` // code of the standard of its values
 }
 
+// NegativeList names what is neither granted, loaded nor queried (YC22-18): the
+// city authority's, after review, for all zones.
+type NegativeList struct {
+	Title string         `json:"title"`
+	Items []NegativeItem `json:"items"`
+	// ChangeReason says why an item of the version before is no longer listed.
+	ChangeReason string `json:"change_reason,omitempty"`
+}
+
+// NegativeItem is a dataset or a column of one, or every column that holds a data
+// element or is of a class.
+type NegativeItem struct {
+	Dataset string `json:"dataset,omitempty"`
+	Column  string `json:"column,omitempty"`
+	Element string `json:"element,omitempty"`
+	Class   string `json:"class,omitempty"`
+	Reason  string `json:"reason"`
+	Basis   string `json:"basis"`
+}
+
 // License is the operation or utilization agreement as data.
 type License struct {
 	Type         string `json:"type"`

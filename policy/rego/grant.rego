@@ -95,6 +95,13 @@ faults contains [grant.id, "GRANT_WRONG_PROVIDER"] if {
 	grant.prov.org != input.datasets[grant.dataset].provider
 }
 
+# YC22-25, JM19-35: what was agreed to under another level, open or share type is
+# agreed to no longer.
+faults contains [grant.id, "GRANT_ENTRY_CHANGED"] if {
+	some grant in relevant
+	count(grant.entry_changed) > 0
+}
+
 faulty contains id if some [id, _] in faults
 
 live contains grant if {
