@@ -76,7 +76,7 @@ fuzz: fuzz-gate fuzz-worker
 
 fuzz-gate:
 	@set -e; for t in query/ast:FuzzParse query/ast:FuzzDecode query/analysis:FuzzAnalyze sandbox/internal/wire:FuzzRead sandbox:FuzzDecode sandbox:FuzzMessages release:FuzzCounts \
-		masking:FuzzMask masking:FuzzFreeText masking/china:FuzzEverything masking/detect:FuzzScan \
+		quality:FuzzRules masking:FuzzMask masking:FuzzFreeText masking/china:FuzzEverything masking/detect:FuzzScan \
 		masking/lanes:FuzzBlocks masking/prf:FuzzTags masking/ff1:FuzzReference masking/ff1:FuzzValues masking/identifier:FuzzIdentifiers; do \
 		CGO_ENABLED=0 $(GO) test ./$${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; done
 

@@ -30,7 +30,8 @@ var allowed = map[string][]string{
 	"masking/maskbench":     {"internal/city", "internal/stopwatch", "masking", "masking/lanes"},
 	"masking/maskingtest":   {"masking", "masking/china", "masking/detect"},
 	"masking/prf":           {"masking/lanes"},
-	"zone":                  {"internal/raw", "masking", "masking/detect"}, // a load says what its columns look like
+	"quality":               {"masking/china"},
+	"zone":                  {"internal/raw", "masking", "masking/detect", "quality"}, // a load says what its columns look like; rows are given to checkers
 	"sandbox/internal/wire": {},
 	"sandbox":               {"sandbox/internal/wire"},
 	"sandbox/worker":        {"sandbox/internal/wire"},
@@ -44,13 +45,13 @@ var allowed = map[string][]string{
 	"query/ast":             {},
 	"query/ast/asttest":     {"query/ast"},
 	"query/analysis":        {"query/ast"},
-	"query":                 {"audit", "keys", "masking", "masking/detect", "masking/effect", "policy", "query/analysis", "query/ast", "registry", "release", "sandbox", "workflow", "zone"},
+	"query":                 {"audit", "keys", "masking", "masking/detect", "masking/effect", "policy", "query/analysis", "query/ast", "quality", "registry", "release", "sandbox", "workflow", "zone"},
 	"bench":                 {},
 	"bench/native":          {"bench/registers"},
 	"bench/registers":       {},
 	"query/querytest":       {"keys", "query", "registry", "release"},
 	"api":                   {"query"},
-	"cmd/zonebox":           {"api", "audit", "internal/city", "keys", "masking/maskbench", "query", "registry", "release", "sandbox"},
+	"cmd/zonebox":           {"api", "audit", "internal/city", "keys", "masking/maskbench", "quality", "query", "registry", "release", "sandbox"},
 	"cmd/zonebox-worker":    {"query/ast", "sandbox/worker"},
 }
 
