@@ -318,12 +318,12 @@ func (r *reader) references(o object, name string) [][2]string {
 	var out [][2]string
 	for _, one := range list {
 		s, _ := one.(string)
-		dataset, column, ok := strings.Cut(s, ".")
-		if !ok || dataset == "" || column == "" || len(list) > math.MaxUint8 {
+		dot := strings.LastIndexByte(s, '.') // names of datasets may hold one
+		if dot <= 0 || dot == len(s)-1 || len(list) > math.MaxUint8 {
 			r.fault(o.at(name), "须写作 数据集.列", "must be dataset.column")
 			return nil
 		}
-		out = append(out, [2]string{dataset, column})
+		out = append(out, [2]string{s[:dot], s[dot+1:]})
 	}
 	return out
 }
