@@ -22,6 +22,11 @@ func (in Input) binding() string {
 		maps.DeleteFunc(in.Columns, func(_ string, c Column) bool { return elsewhere(c.Dataset) })
 		in.Grants = slices.DeleteFunc(in.Grants, func(g Grant) bool { return elsewhere(g.Dataset) })
 	}
+	in.Datasets = maps.Clone(in.Datasets)
+	for name, d := range in.Datasets { // a day older is the clock's doing
+		d.AgeDays = nil
+		in.Datasets[name] = d
+	}
 	doc, err := json.Marshal(in)
 	if err != nil {
 		panic("policy: encode input: " + err.Error()) // Input holds only types that encode

@@ -217,6 +217,7 @@ type Dataset struct {
 	Suspended       *bool  `json:"suspended"`
 	Disputed        *bool  `json:"disputed"`
 	Temporary       *bool  `json:"temporary"`
+	AgeDays         *int64 `json:"age_days,omitempty"` // whole days since the data were acquired; absent if there are none
 }
 
 // Column holds the catalogue's facts of one column. Level 0 is unset.

@@ -227,6 +227,13 @@ func (c *Checker) Finish(feed func(*Pass) error) error {
 	return nil
 }
 
+// Broken says that the rows could not be read: no rule was measured.
+func (c *Checker) Broken() {
+	for _, n := range c.counts {
+		*n = count{unknown: "unreadable"}
+	}
+}
+
 // hit counts a row, the number of which is row.
 func (c *Checker) hit(n *count, row int64) {
 	n.n++

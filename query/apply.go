@@ -26,6 +26,9 @@ func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applie
 		err = e.recipesFit(ctx, s, docs)
 	}
 	if err == nil {
+		err = e.rulesFit(ctx, docs)
+	}
+	if err == nil {
 		done, err = e.apply(ctx, s.user, docs)
 	}
 	if refused := asError(err); err != nil && refused.Class == ClassDenied {
@@ -173,7 +176,8 @@ func (e *Engine) endOvertaken(changed []registry.Applied) {
 
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindLicense,
-	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList}
+	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList,
+	registry.KindQualityRules}
 
 // Documents returns the newest documents of a kind that s may see, or the one
 // named. What s may not see does not exist.

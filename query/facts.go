@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"time"
 
 	"zonebox/policy"
 	"zonebox/query/analysis"
@@ -75,7 +76,7 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 	}
 	for _, d := range f.Datasets {
 		whole, columns := registry.Listed(f.Negative, d.Name, d.Spec)
-		in.Datasets[d.Name] = datasetFacts(d, whole)
+		in.Datasets[d.Name] = datasetFacts(d, whole, e.cfg.Now())
 		for _, c := range d.Spec.Columns {
 			listed := whole || slices.Contains(columns, c.Name)
 			in.Columns[d.Name+"."+c.Name] = policy.Column{
@@ -120,7 +121,7 @@ func grantFacts(g registry.GrantFacts) policy.Grant {
 
 // datasetFacts fills the flags that documents of this version cannot set with
 // what their absence means: a catalogue entry that is published is not suspended.
-func datasetFacts(d registry.DatasetFacts, listed bool) policy.Dataset {
+func datasetFacts(d registry.DatasetFacts, listed bool, now time.Time) policy.Dataset {
 	suspended, no := d.Spec.Status == registry.StatusSuspended, false
 	out := policy.Dataset{
 		CatalogueStatus: d.Spec.Status, Zone: d.Spec.Zone, Provider: d.Spec.Provider, ProviderType: d.Spec.ProviderType,
@@ -128,6 +129,7 @@ func datasetFacts(d registry.DatasetFacts, listed bool) policy.Dataset {
 		SecretFlag: &d.Spec.SecretFlag, PersonalInfo: &d.Spec.PersonalInfo, PublicSafety: &d.Spec.PublicSafety,
 		NegativeListed: &listed, Suspended: &suspended, Disputed: &no, Temporary: &d.Spec.Temporary,
 		DigestOK: true, // every file is checked as it is read
+		AgeDays:  age(d, now),
 	}
 	if d.Data != nil {
 		out.Version = d.Data.Version

@@ -22,6 +22,7 @@ type loading struct {
 	dataset registry.DatasetFacts // the entry the delivery is for
 	turn    *turn
 	worker  *sandbox.Session // attested for the decisions; it parses the file
+	check   *check           // of the quality of what is read
 }
 
 // Load brings a delivery into its zone, all of it or nothing. Until the registry

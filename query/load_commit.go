@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"zonebox/quality"
 	"zonebox/registry"
 	"zonebox/sandbox"
 	"zonebox/zone"
@@ -20,9 +21,15 @@ type LoadReport struct {
 	Warnings []string `json:"warnings,omitempty"`
 
 	Lookalikes []Lookalike `json:"lookalikes,omitempty"`
+
+	// Quarantined says that the version is stored and not in use: the gate of the
+	// quality rules wants its provider to look first.
+	Quarantined bool            `json:"quarantined,omitempty"`
+	Quality     *quality.Report `json:"quality"`
 }
 
-// commit makes the stored version the dataset's current one.
+// commit makes the stored version the dataset's current one, or keeps it aside if
+// the gate of its quality rules says so.
 func (l *loading) commit(d *delivered) (*LoadReport, error) {
 	e, m := l.engine, l.manifest
 	info, err := d.stored.Commit(l.ctx)
@@ -34,14 +41,22 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 	if err != nil {
 		return nil, asError(err)
 	}
+	measured := l.check.report(info.Version, l.declared(), 0, m.Acquired)
+	state := registry.DataCurrent
+	if !measured.Gate.Passed {
+		state = registry.DataQuarantined
+	}
 	err = e.update(l.ctx, func(tx *registry.Tx) error {
 		if err := stands(tx.Overtaken(l.facts)); err != nil {
 			return err
 		}
 		err := tx.SetVersion(registry.DataVersion{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest,
-			Rows: info.Rows, LoadedBy: l.facts.Subject.Name, Catalogue: l.dataset.Version, Meta: meta,
+			Rows: info.Rows, LoadedBy: l.facts.Subject.Name, Catalogue: l.dataset.Version, State: state, Meta: meta,
 			Lineage: registry.Lineage{Delivery: m.SHA256, Provider: l.dataset.Spec.Provider, Grant: m.Grant, Acquired: m.Acquired}})
 		if err != nil {
+			return err
+		}
+		if err := keepReport(tx, measured, checkLoad, l.event("", nil)); err != nil {
 			return err
 		}
 		committed := l.event("load.committed", map[string]string{"version": info.Version, "manifest": info.Manifest, "rows": fmt.Sprint(info.Rows)})
@@ -50,9 +65,12 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 	if err != nil {
 		return nil, documentError(err)
 	}
-	e.evict(sandbox.Tag{Zone: m.Zone, Dataset: m.Dataset}) // of the version before
+	if state == registry.DataCurrent {
+		e.evict(sandbox.Tag{Zone: m.Zone, Dataset: m.Dataset}) // of the version before
+	}
 	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest, Rows: info.Rows,
-		Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats), Lookalikes: look}, nil
+		Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats), Lookalikes: look,
+		Quarantined: state == registry.DataQuarantined, Quality: measured}, nil
 }
 
 // warnings names what the load profile shows about the recipes granted on the

@@ -46,10 +46,17 @@ func (l *loading) read(data io.Reader) (*delivered, error) {
 	}}
 	m, sum := l.manifest, sha256.New()
 	raw := io.TeeReader(data, sum)
+	if err := l.measuring(stored); err != nil {
+		d.abort()
+		return nil, err
+	}
 	rows, err := l.pass(stored, sandbox.Delivery{Format: m.Format, Columns: columns, Source: raw,
 		Packing: m.Packing, Encoding: m.Encoding, Delimiter: m.delimiter(), Sheet: m.Sheet})
 	if err == nil {
 		_, err = io.Copy(io.Discard, raw) // the digest is of the whole file
+	}
+	if err == nil {
+		err = l.measured()
 	}
 	if err != nil {
 		d.abort()
@@ -81,7 +88,11 @@ func (l *loading) shape() (zone.Spec, []sandbox.Column, error) {
 // observers returns who sees the rows of the delivery, in the order in which they
 // see them.
 func (l *loading) observers() []observer {
-	return []observer{newPromises(l.dataset.Spec)}
+	all := []observer{newPromises(l.dataset.Spec)}
+	if !l.increment() {
+		all = append(all, l.check)
+	}
+	return all
 }
 
 // tooManyRows is how many rows beyond the manifest's end a load at once, before
@@ -135,5 +146,5 @@ func (l *loading) reconcile(d *delivered) error {
 	if l.dataset.Version != d.entry {
 		return refused("装载期间目录条目已更新", "the catalogue entry changed while the delivery was read", "NJ24-15")
 	}
-	return nil
+	return l.stillMeasured()
 }

@@ -118,6 +118,7 @@ var rules = map[string]func(*change){
 	KindTemplate:     (*change).template,
 	KindRequest:      (*change).request,
 	KindNegativeList: (*change).negativeList,
+	KindQualityRules: (*change).qualityRules,
 }
 
 // apply takes one document through its checks, in this order: may this role

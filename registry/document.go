@@ -23,10 +23,11 @@ const (
 	KindTemplate     = "Template"
 	KindRequest      = "DataRequest"
 	KindNegativeList = "NegativeList"
+	KindQualityRules = "QualityRules"
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

@@ -15,6 +15,7 @@ var appliers = map[string][]string{
 	KindTemplate:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindRequest:      {RoleOperator},
 	KindNegativeList: {RoleCityAuthority},
+	KindQualityRules: {RoleProvider},
 }
 
 // The kinds of organizations.

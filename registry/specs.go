@@ -284,6 +284,23 @@ type RequestedDataset struct {
 	Columns []GrantColumn `json:"columns"`
 }
 
+// QualityRules say what is measured of a dataset's data, and when a version waits
+// for its provider. The document bears the name of its dataset.
+type QualityRules struct {
+	// Contract is a data contract (ODCS v3.1); what of it can be checked is judged
+	// before the document is applied.
+	Contract json.RawMessage `json:"contract"`
+	Gate     QualityGate     `json:"gate,omitzero"`
+}
+
+// QualityGate keeps a version from use until its provider has looked: one that
+// scores less than MinimumScore, or fails a rule of severity error where Errors
+// says so. The zero gate keeps none.
+type QualityGate struct {
+	MinimumScore float64 `json:"minimum_score,omitempty"` // 0 to 100
+	Errors       bool    `json:"errors,omitempty"`
+}
+
 // Commitments are what the operator stands for (YC22-19). All are made when a
 // request is filed.
 type Commitments struct {

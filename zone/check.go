@@ -42,7 +42,7 @@ func (s *Store) Feed(ctx context.Context, zone, dataset, version, manifest strin
 		return err
 	}
 	return m.feed(ctx, s.alloc, p, func(column int) (dataKey, error) {
-		return s.unwrap(zone, m.Columns[column].Key, m.keyBinding(m.Columns[column].Name))
+		return s.unwrap(zone, m.suite, m.Columns[column].Key, m.keyBinding(m.Columns[column].Name))
 	})
 }
 

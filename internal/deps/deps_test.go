@@ -50,7 +50,7 @@ var allowed = map[string][]string{
 	"bench/native":          {"bench/registers"},
 	"bench/registers":       {},
 	"query/querytest":       {"keys", "query", "registry", "release"},
-	"api":                   {"query"},
+	"api":                   {"quality", "query"},
 	"cmd/zonebox":           {"api", "audit", "internal/city", "keys", "masking/maskbench", "quality", "query", "registry", "release", "sandbox"},
 	"cmd/zonebox-worker":    {"query/ast", "sandbox/worker"},
 }
