@@ -38,7 +38,7 @@ var reasonWords = map[string]say{
 	"future": {"出生日期未到", "birthday to come"}, "region": {"无此区划代码", "no region code"}, "obsolete": {"区划代码已停用", "region code no longer in force"},
 	"list": {"不在允许的取值内", "not an allowed value"}, "below": {"小于下限", "under the minimum"}, "above": {"大于上限", "over the maximum"},
 	"unreadable": {"数据无法读取", "the data cannot be read"},
-	"orphan": {"所引用的数据集中没有", "not in the dataset referred to"}, "no_reference_data": {"所引用的数据集没有数据", "the dataset referred to has no data"},
+	"orphan":     {"所引用的数据集中没有", "not in the dataset referred to"}, "no_reference_data": {"所引用的数据集没有数据", "the dataset referred to has no data"},
 }
 
 // Reason returns what people call a reason of an outcome, in zh or en.

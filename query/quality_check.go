@@ -160,7 +160,7 @@ func keepReport(tx *registry.Tx, r *quality.Report, cause string, by registry.Ev
 		}
 	}
 	by.Kind, by.Zone = "quality.report", r.Zone
-	by.Fields = withFields(by.Fields, map[string]string{"dataset": r.Dataset, "version": r.Version, "cause": cause,
+	by.Fields = withFields(by.Fields, map[string]string{"dataset": r.Dataset, "version": r.Version, "check": cause,
 		"score": strconv.FormatFloat(r.Score, 'f', 1, 64), "grade": r.Grade, "rules": strconv.FormatInt(r.RulesOf, 10),
 		"failed": strconv.Itoa(failed), "gate": map[bool]string{true: "passed", false: "stopped"}[r.Gate.Passed]})
 	return tx.Emit(by)
