@@ -56,7 +56,9 @@ func checkDir(dir string) error {
 
 // readPrivate reads a file that only its owner may reach. The mode is asked of
 // the open file, so that it cannot be exchanged in between.
-func readPrivate(path string) ([]byte, error) {
+func readPrivate(path string) ([]byte, error) { return readPrivateUpTo(path, maxKeyFile) }
+
+func readPrivateUpTo(path string, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe is not waited for
 	if err != nil {
 		return nil, noKey(err)
@@ -69,10 +71,10 @@ func readPrivate(path string) ([]byte, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(path), ErrPermission)
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+	if !info.Mode().IsRegular() || info.Size() > limit {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(path), ErrDamaged)
 	}
-	return io.ReadAll(io.LimitReader(f, maxKeyFile))
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
 // writeFile puts data at path with mode 0600, whole or not at all, and returns

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -19,32 +20,56 @@ type HoldKey struct {
 
 // NewHold makes the key of the hold id, in memory until Save; ErrExists if it
 // has one. A result that leaves at once never needs it on disk.
-func (f *Folder) NewHold(id string) (*HoldKey, error) {
-	if err := f.newHold(id); err != nil {
+func (f *Folder) NewHold(id string) (*HoldKey, error) { return f.NewHoldIn("", id) }
+
+// NewHoldIn is NewHold for a key that is sealed in a space besides: it is lost with
+// the keys of the space, in copies of the folder as well if the provider keeps
+// separate keys.
+func (f *Folder) NewHoldIn(space, id string) (*HoldKey, error) {
+	if err := f.newHold(id, space); err != nil {
 		return nil, fmt.Errorf("keys: create hold key: %w", err)
 	}
 	return &HoldKey{f, id}, nil
 }
 
-func (f *Folder) newHold(id string) error {
+func (f *Folder) newHold(id, space string) error {
 	if err := checkName(id); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	name := member(holdFolder, id)
-	if _, err := os.Lstat(filepath.Join(f.dir, name)); err == nil || f.unsaved[id] != nil {
-		return ErrExists
-	}
 	data, err := newKeyset(aead.AES256GCMKeyTemplate(), f.root, name)
 	if err != nil {
 		return err
 	}
-	if f.holds[id], err = openAEAD(data, f.root, name); err != nil {
+	opened, err := openAEAD(data, f.root, name)
+	if err != nil {
 		return err
 	}
-	f.unsaved[id] = data
+	if space != "" {
+		sealed, err := f.Seal(space, data, place(name))
+		if err != nil {
+			return err
+		}
+		if data, err = json.Marshal(holdDocument{holdFormat, space, sealed}); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := os.Lstat(filepath.Join(f.dir, name)); err == nil || f.unsaved[id] != nil {
+		return ErrExists
+	}
+	f.holds[id], f.unsaved[id] = opened, data
 	return nil
+}
+
+// holdFormat names what a file of a hold key begins with that lies in a space.
+const holdFormat = "zonebox-hold-1"
+
+type holdDocument struct {
+	Format string `json:"format"`
+	Space  string `json:"space"`
+	Key    []byte `json:"key"` // the file of a hold key without space, sealed
 }
 
 // Save writes the key to the key folder and returns once it is durable; the key
@@ -55,7 +80,7 @@ func (h *HoldKey) Save() error {
 	defer f.mu.Unlock()
 	data, ok := f.unsaved[h.id]
 	if !ok {
-		if f.holds[h.id] == nil {
+		if _, err := os.Lstat(filepath.Join(f.dir, member(holdFolder, h.id))); err != nil {
 			return fmt.Errorf("keys: save hold key: %w", ErrNoKey)
 		}
 		return nil
@@ -87,6 +112,7 @@ func (f *Folder) DestroyHold(id string) error {
 	unsaved := f.unsaved[id] != nil
 	delete(f.holds, id)
 	delete(f.unsaved, id)
+	f.ended++
 	err := destroyFile(filepath.Join(f.dir, member(holdFolder, id)))
 	if unsaved && errors.Is(err, ErrNoKey) {
 		return nil // but for a Save that failed late, it never was on disk
@@ -125,14 +151,37 @@ func (f *Folder) hold(id string) (tink.AEAD, error) {
 		return nil, err
 	}
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if a, ok := f.holds[id]; ok {
+	a, ok := f.holds[id]
+	ended := f.ended
+	f.mu.Unlock()
+	if ok {
 		return a, nil
 	}
-	a, err := f.readAEAD(member(holdFolder, id))
+	a, err := f.readHold(id)
 	if err != nil {
 		return nil, err
 	}
-	f.holds[id] = a
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended == ended { // else the keys it lies under may be gone by now
+		f.holds[id] = a
+	}
 	return a, nil
+}
+
+// readHold reads a hold key; ErrNoKey if the keys of its space were destroyed.
+// The provider may be asked.
+func (f *Folder) readHold(id string) (tink.AEAD, error) {
+	name := member(holdFolder, id)
+	data, err := readPrivate(filepath.Join(f.dir, filepath.FromSlash(name)))
+	if err != nil {
+		return nil, err
+	}
+	var d holdDocument
+	if decodeStrict(data, &d) == nil && d.Format == holdFormat {
+		if data, err = f.Unseal(d.Space, d.Key, place(name)); err != nil {
+			return nil, err
+		}
+	}
+	return openAEAD(data, f.root, name)
 }

@@ -40,6 +40,8 @@ const (
 	PurposeZoneData      = "zone-data"      // wraps the data keys of a zone
 	PurposeZoneTokens    = "zone-tokens"    // tokens inside a zone are made with what it derives
 	PurposeHold          = "hold"           // encrypts one held result each
+	PurposeWorkspace     = "workspace"      // encrypts what an organization made; Zone is its name
+	PurposeBackup        = "backup"         // wraps the keys of backups
 )
 
 // The states of a key.
@@ -127,7 +129,8 @@ func (f *Folder) zoneEntries(zone string, files []zoneFile) ([]Entry, error) {
 	if f.provider.Describe().Separate {
 		by = "provider"
 	}
-	data := Entry{Purpose: PurposeZoneData, Zone: zone, Algorithm: "AES-256-GCM", WrappedBy: by, Count: 1, Module: softwareModule}
+	purpose, of := purposeOf(zone)
+	data := Entry{Purpose: purpose, Zone: of, Algorithm: "AES-256-GCM", WrappedBy: by, Count: 1, Module: softwareModule}
 	var out []Entry
 	var z zoneVersions
 	if slices.ContainsFunc(files, zoneFile.live) {
@@ -141,6 +144,10 @@ func (f *Folder) zoneEntries(zone string, files []zoneFile) ([]Entry, error) {
 		e.Version = v.number
 		if i := slices.IndexFunc(z.live, func(l zoneVersion) bool { return l.number == v.number }); i >= 0 {
 			e.Created, e.State = z.live[i].created, StateEarlier
+			if z.live[i].sm4 != nil && purpose == PurposeZoneData {
+				e.Algorithm += ", SM4-GCM"
+				e.Module += ", gmsm"
+			}
 			if i == 0 && !z.headless {
 				e.State = StateCurrent
 			}
@@ -161,6 +168,9 @@ func (f *Folder) zoneEntries(zone string, files []zoneFile) ([]Entry, error) {
 			e.State = StateUnfinished
 		}
 		out = append(out, e)
+	}
+	if purpose != PurposeZoneData {
+		return out, nil
 	}
 	return append(out, tokenEntries(data, z)...), nil
 }

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"cmp"
+	"crypto/cipher"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/emmansun/gmsm/sm4"
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
@@ -37,6 +39,7 @@ type zoneVersion struct {
 	derive   *prf.Set
 	deriving *keyset.Handle // what derive is made of
 	sm3      []byte         // secret of the SM3 KDF; nil in versions from before there was one
+	sm4      cipher.AEAD    // wraps data keys of SM4; nil in versions from before there was one
 }
 
 // zoneVersions are the live versions of a zone, the newest first and at least one,
@@ -48,6 +51,9 @@ type zoneVersions struct {
 	// earlier one does not take its place: it wraps nothing more, and its tokens
 	// can be linked to those of before.
 	headless bool
+	// heirs are data keys that live on under another version than the one that
+	// wrapped them in an older manifest, by heirOf.
+	heirs map[string][]byte
 }
 
 // current returns the version for what is new; ErrNoKey if the provider ended it.
@@ -62,6 +68,7 @@ type zoneDocument struct {
 	Wrap    []byte `json:"wrap"`              // Tink encrypted keyset, AES-256-GCM
 	Derive  []byte `json:"derive"`            // Tink encrypted keyset, HKDF-SHA256
 	SM3     []byte `json:"sm3,omitempty"`     // 32 bytes, encrypted
+	SM4     []byte `json:"sm4,omitempty"`     // 16 bytes, encrypted
 	Created string `json:"created,omitempty"` // RFC 3339
 	Token   int    `json:"token,omitempty"`   // version of the token key; 0 is 1
 }
@@ -190,6 +197,12 @@ func (f *Folder) writeVersion(zone string, number int, from *zoneVersion) error 
 	if d.SM3, err = f.root.Encrypt(secret, place(d.place(name, "sm3"))); err != nil {
 		return err
 	}
+	key := make([]byte, sm4.BlockSize)
+	rand.Read(key)
+	defer clear(key)
+	if d.SM4, err = f.root.Encrypt(key, place(d.place(name, "sm4"))); err != nil {
+		return err
+	}
 	data, err := json.Marshal(d)
 	if err != nil {
 		return err
@@ -230,7 +243,8 @@ func (f *Folder) readZone(zone string) (zoneVersions, error) {
 	if len(z.live) == 0 {
 		return zoneVersions{}, ErrNoKey
 	}
-	return z, nil
+	z.heirs, err = f.readHeirs(zone)
+	return z, err
 }
 
 func (f *Folder) readVersion(zone string, number int) (zoneVersion, error) {
@@ -269,6 +283,16 @@ func (f *Folder) readVersion(zone string, number int) (zoneVersion, error) {
 	}
 	if d.SM3 != nil {
 		if v.sm3, err = f.root.Decrypt(d.SM3, place(d.place(name, "sm3"))); err != nil {
+			return zoneVersion{}, fmt.Errorf("%s: %w", name, ErrDamaged)
+		}
+	}
+	if d.SM4 != nil {
+		key, err := f.root.Decrypt(d.SM4, place(d.place(name, "sm4")))
+		if err != nil {
+			return zoneVersion{}, fmt.Errorf("%s: %w", name, ErrDamaged)
+		}
+		defer clear(key)
+		if v.sm4, err = newSM4(key); err != nil {
 			return zoneVersion{}, fmt.Errorf("%s: %w", name, ErrDamaged)
 		}
 	}

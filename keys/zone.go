@@ -84,6 +84,9 @@ func (f *Folder) DestroyZone(zone string) error {
 	if err := f.endVersions(zone, all...); err != nil {
 		return fmt.Errorf("keys: destroy zone key: %w", err)
 	}
+	if err := f.dropHeirs(zone); err != nil {
+		return fmt.Errorf("keys: destroy zone key: %w", err)
+	}
 	return nil
 }
 
@@ -113,8 +116,10 @@ func (f *Folder) DestroyZoneVersion(zone string, version int) error {
 	return nil
 }
 
-// Wrap encrypts a data key of the zone under the newest version of its key.
-// Unwrap needs the same zone and aad.
+// Wrap encrypts a data key of the zone under the newest version of its key: one of
+// 16 bytes, which is of SM4, with SM4-GCM, any other with AES-256-GCM. Unwrap needs
+// the same zone and aad. ErrNoKey if that version was made before there was SM4:
+// rotate first.
 func (f *Folder) Wrap(zone string, dek, aad []byte) ([]byte, error) {
 	z, err := f.zone(zone)
 	if err != nil {
@@ -124,18 +129,22 @@ func (f *Folder) Wrap(zone string, dek, aad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys: wrap data key: %w", err)
 	}
-	wrapped, err := v.wrap.Encrypt(dek, bind("dek", zone, string(aad)))
+	wrapped, err := v.wrapKey(dek, bind("dek", zone, string(aad)))
 	if err != nil {
 		return nil, fmt.Errorf("keys: wrap data key: %w", err)
 	}
 	return wrapped, nil
 }
 
-// Unwrap returns the data key that Wrap was given under any version there is.
+// Unwrap returns the data key that Wrap was given under any version there is, or
+// that lives on by Inherit.
 // ErrNoKey if the zone has no keys, ErrDamaged if wrapped was not made by them
 // for this zone and aad.
 func (f *Folder) Unwrap(zone string, wrapped, aad []byte) ([]byte, error) {
 	dek, _, err := f.unwrap(zone, wrapped, aad)
+	if errors.Is(err, ErrDamaged) {
+		dek, err = f.inherited(zone, aad)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("keys: unwrap data key: %w", err)
 	}
@@ -161,7 +170,7 @@ func (f *Folder) unwrap(zone string, wrapped, aad []byte) (dek []byte, version i
 	for _, v := range z.live {
 		// What another version wrapped is told apart by the five bytes Tink begins
 		// with, before anything is decrypted.
-		if dek, err := v.wrap.Decrypt(wrapped, bind("dek", zone, string(aad))); err == nil {
+		if dek, err := v.unwrapKey(wrapped, bind("dek", zone, string(aad))); err == nil {
 			return dek, v.number, nil
 		}
 	}
@@ -204,6 +213,11 @@ func (f *Folder) forgetZone(zone string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.zones, zone)
+	for id := range f.holds { // some may be sealed there
+		if f.unsaved[id] == nil {
+			delete(f.holds, id)
+		}
+	}
 	f.ended++
 }
 

@@ -1,0 +1,51 @@
+package keys
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// witnessFile holds a Witness, encrypted.
+const witnessFile = "witness.key"
+
+// A Witness is how long the audit log of the domain was when the folder last
+// heard of it. A shorter one is of an older state.
+type Witness struct {
+	Origin string `json:"origin"` // of the log
+	Size   uint64 `json:"size"`   // entries
+}
+
+// Witness returns what Remember wrote last, the zero Witness if it never did.
+func (f *Folder) Witness() (Witness, error) {
+	plain, err := f.readWrapped(witnessFile)
+	if errors.Is(err, ErrNoKey) {
+		return Witness{}, nil
+	}
+	if err != nil {
+		return Witness{}, fmt.Errorf("keys: witness: %w", err)
+	}
+	var w Witness
+	if err := decodeStrict(plain, &w); err != nil {
+		return Witness{}, fmt.Errorf("keys: witness: %w", ErrDamaged)
+	}
+	return w, nil
+}
+
+// Remember replaces what the folder knows of the log and returns once that is
+// durable.
+func (f *Folder) Remember(w Witness) error {
+	plain, err := json.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("keys: remember: %w", err)
+	}
+	sealed, err := f.root.Encrypt(plain, place(witnessFile))
+	if err != nil {
+		return fmt.Errorf("keys: remember: %w", err)
+	}
+	if err := writeFile(filepath.Join(f.dir, witnessFile), sealed); err != nil {
+		return fmt.Errorf("keys: remember: %w", err)
+	}
+	return nil
+}
