@@ -177,7 +177,7 @@ func (e *Engine) endOvertaken(changed []registry.Applied) {
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindLicense,
 	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList,
-	registry.KindQualityRules}
+	registry.KindQualityRules, registry.KindRetention}
 
 // Documents returns the newest documents of a kind that s may see, or the one
 // named. What s may not see does not exist.

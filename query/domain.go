@@ -115,7 +115,8 @@ func founding(f Founder, at time.Time) ([]registry.Document, error) {
 	}{
 		{registry.KindOrganization, f.Organization, registry.Organization{Title: f.Title, Kind: "city_authority", OrgForm: "unincorporated"}},
 		{registry.KindPerson, f.User, registry.Person{RealName: name, Organization: f.Organization, Roles: []string{registry.RoleCityAuthority},
-			Status: "active", SigningKey: f.Key.SigningKey(), RecipientKey: f.Key.RecipientKey()}},
+			Permissions: []string{registry.PermissionExport, registry.PermissionRecipe, registry.PermissionDestroy},
+			Status:      "active", SigningKey: f.Key.SigningKey(), RecipientKey: f.Key.RecipientKey()}},
 	} {
 		spec, err := json.Marshal(d.spec)
 		if err != nil {

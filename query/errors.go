@@ -78,6 +78,8 @@ var codes = map[string]code{
 		"检查 --as 用户与其密钥,以及本机时钟", "check --as, that user's key file and this host's clock", []string{"NJ24-04", "NJ19-33"}},
 	"ROLE_REQUIRED": {ClassDenied, "您的角色不能执行此操作", "your role does not allow this action",
 		"请由具备相应角色的人员操作", "ask a person who holds the role", []string{"NJ24-04"}},
+	"PERMISSION_REQUIRED": {ClassDenied, "您没有此项权限", "you do not have the permission for this",
+		"复制、导出、脱敏规则、销毁四项权限由市数据主管部门逐人授予 (Person 的 permissions)", "copy, export, recipe and destroy are given person by person by the city authority (permissions of a Person)", []string{"YC22-39"}},
 	"NOT_FOUND": {ClassUsage, "不存在,或不在您的可见范围内", "it does not exist, or is not visible to you",
 		"用 get 或 review list 查看可见的对象", "list what is visible to you with get or review list", nil},
 	"BAD_REQUEST": {ClassUsage, "请求不完整或格式不正确", "the request is incomplete or malformed",

@@ -196,6 +196,9 @@ func (e *Engine) mayDestroyZone(ctx context.Context, s Subject, z zoneState) err
 	if !s.any(registry.RoleCityAuthority) && (!s.any(registry.RoleZoneRegulator) || s.organization != z.spec.Regulator) {
 		return fail("ROLE_REQUIRED", nil)
 	}
+	if err := e.permitted(ctx, s, registry.PermissionDestroy, "keys destroy"); err != nil {
+		return err
+	}
 	if z.spec.Status != registry.StatusSuspended {
 		return fail("KEY_IN_USE", nil).because("专区未暂停", "the zone is not suspended")
 	}
@@ -247,6 +250,9 @@ func (e *Engine) suspendedBy(ctx context.Context, z zoneState) (string, error) {
 func (e *Engine) mayDestroyVersion(ctx context.Context, s Subject, o KeyOrder) error {
 	if !s.any(registry.RoleDataCentre, registry.RoleSecurity) {
 		return fail("ROLE_REQUIRED", nil)
+	}
+	if err := e.permitted(ctx, s, registry.PermissionDestroy, "keys destroy"); err != nil {
+		return err
 	}
 	// A load that begins from here on is wrapped by the newest version, which is
 	// never destroyed alone.

@@ -45,7 +45,7 @@ func (e *Engine) Authenticate(ctx context.Context, c Credentials) (Subject, erro
 	if err != nil {
 		return Subject{}, asError(err)
 	}
-	return Subject{user: c.User, organization: p.Organization, roles: p.Roles}, nil
+	return Subject{user: c.User, organization: p.Organization, roles: p.Roles, permissions: p.Permissions}, nil
 }
 
 // Unauthenticated returns the error of a request that cannot be authenticated.

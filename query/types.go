@@ -16,6 +16,7 @@ type Subject struct {
 	user         string
 	organization string
 	roles        []string
+	permissions  []string
 }
 
 // Request asks a question in a scenario, by its SQL or by a template of the

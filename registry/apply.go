@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Applied tells what became of one document.
@@ -119,6 +120,7 @@ var rules = map[string]func(*change){
 	KindRequest:      (*change).request,
 	KindNegativeList: (*change).negativeList,
 	KindQualityRules: (*change).qualityRules,
+	KindRetention:    (*change).retention,
 }
 
 // apply takes one document through its checks, in this order: may this role
@@ -176,6 +178,13 @@ func (tx *Tx) accept(c *change) (Applied, error) {
 	if err := c.useSignatures(a.Version); err != nil {
 		return Applied{}, err
 	}
+	if c.recipes {
+		err := tx.Emit(Event{Kind: "recipe.changed", Actor: c.by, Zone: c.zone, Fields: map[string]string{
+			"kind": a.Kind, "name": a.Name, "version": strconv.FormatInt(a.Version, 10), "by": c.signerNames()}})
+		if err != nil {
+			return Applied{}, err
+		}
+	}
 	return a, tx.Emit(Event{Kind: "apply", Actor: c.by, Zone: c.zone, Fields: map[string]string{
 		"kind":    a.Kind,
 		"name":    a.Name,
@@ -201,6 +210,15 @@ func (c *change) signerRecords() []Signer {
 		}
 	}
 	return all
+}
+
+// signerNames lists who signed.
+func (c *change) signerNames() string {
+	var names []string
+	for _, s := range c.signers {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, " ")
 }
 
 // bootstrap writes the first organization and person into an empty registry.

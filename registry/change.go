@@ -24,6 +24,8 @@ type change struct {
 
 	parent string // filled by the rules, see Meta.Parent
 	zone   string // the zone the change concerns, "" for none
+
+	recipes bool // it says how columns are masked
 }
 
 // signer is a person whose signature on the document was verified.

@@ -24,10 +24,11 @@ const (
 	KindRequest      = "DataRequest"
 	KindNegativeList = "NegativeList"
 	KindQualityRules = "QualityRules"
+	KindRetention    = "Retention"
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

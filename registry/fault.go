@@ -19,6 +19,7 @@ const (
 	CodeScope     = "DOC_SCOPE"     // reaches beyond the license, scenario or catalogue entry
 	CodeProtect   = "DOC_PROTECT"   // lowers protection without those who must agree
 	CodeData      = "DOC_DATA"      // data that are not in a state for that
+	CodePermit    = "DOC_PERMIT"    // somebody who must have a permission has not
 )
 
 // Fault is one thing wrong with one document.

@@ -16,6 +16,7 @@ var appliers = map[string][]string{
 	KindRequest:      {RoleOperator},
 	KindNegativeList: {RoleCityAuthority},
 	KindQualityRules: {RoleProvider},
+	KindRetention:    {RoleCityAuthority, RoleDataCentre, RoleSecurity, RoleZoneRegulator},
 }
 
 // The kinds of organizations.

@@ -153,6 +153,15 @@ func (c *change) consents(g Grant, lic License, zone Zone, d Dataset) {
 	if zone.Regulator == d.Provider || g.ZReg.Org == g.Prov.Org {
 		c.fault(CodeExclusion, "/spec/prov/org", "NJ24-15", say("assessment and review must be by different organizations", "评估与审核须由不同单位作出"))
 	}
+	if masksDiffer(g, c.oldGrant()) {
+		if okZ {
+			c.permitted(PermissionRecipe, "/spec/zreg/by", zreg.name, zreg.person)
+		}
+		if okP {
+			c.permitted(PermissionRecipe, "/spec/prov/by", prov.name, prov.person)
+		}
+		c.recipes = true
+	}
 	if okZ && okP && prov.at.Before(zreg.at) {
 		c.fault(CodeSignature, "/spec/prov", "NJ24-15", say("the provider signed before the zone regulator", "数据提供单位的签名早于专区监管部门"))
 	}

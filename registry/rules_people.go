@@ -57,6 +57,9 @@ func (c *change) anyPerson() {
 			}
 		}
 	}
+	if slices.Contains(now.Roles, RoleOperator) && len(now.Permissions) > 0 {
+		c.fault(CodeForbidden, "/spec/permissions", "YC22-39", say("people of operators copy, export, mask and destroy nothing", "运营单位人员不得复制、导出、脱敏或销毁数据"))
+	}
 	c.claimKey(now.SigningKey)
 }
 
@@ -99,6 +102,9 @@ func (c *change) zoneRules() {
 	}
 	if before != nil {
 		c.fixed("/spec/kind", before.Kind, now.Kind)
+		if before.TokenAlgorithm != now.TokenAlgorithm {
+			c.permitted(PermissionRecipe, "/spec/token_algorithm", c.by, c.actor)
+		}
 	}
 	c.zoneMover(now, before)
 }

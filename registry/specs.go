@@ -54,6 +54,24 @@ type Person struct {
 	SigningKey         string   `json:"signing_key"`
 	RecipientKey       string   `json:"recipient_key,omitempty"`
 	ConfidentialityRef string   `json:"confidentiality_ref,omitempty"`
+	// Permissions are what the person may do besides what the roles allow; a role
+	// alone is not enough for any of them. None is the default.
+	Permissions []string `json:"permissions,omitempty"`
+}
+
+// What may affect the safety of data is permitted person by person (YC22-39).
+const (
+	PermissionCopy    = "copy"    // take data as they are stored; no verb takes it
+	PermissionExport  = "export"  // backups
+	PermissionRecipe  = "recipe"  // say how columns are masked
+	PermissionDestroy = "destroy" // destroy keys, and with them what they open
+)
+
+// Retention says for how long entries of the audit log are kept. Without the
+// document they are kept for ever.
+type Retention struct {
+	Months int    `json:"months"`
+	Reason string `json:"reason"`
 }
 
 // Zone is one data zone with its one regulator.
@@ -67,6 +85,9 @@ type Zone struct {
 	Responsible []Responsible `json:"responsible"`
 	// TokenAlgorithm is what the zone's tokens are made with; aes-cmac when empty.
 	TokenAlgorithm string `json:"token_algorithm,omitempty"`
+	// StorageAlgorithm is what data of the zone are encrypted with that are loaded
+	// from now on; aes-256-gcm when empty.
+	StorageAlgorithm string `json:"storage_algorithm,omitempty"`
 }
 
 // Responsible names the person answerable for one stage of the data's life.

@@ -216,8 +216,17 @@ func organization(name, kind string, edits ...edit) registry.Document {
 		"incident_3y":false,"dishonesty_3y":false}`, edits...)
 }
 
+// permissions are those that people of a role have in this world.
+func permissions(role string) string {
+	switch role {
+	case "zone_regulator", "provider", "city_authority":
+		return `"permissions":["recipe"],`
+	}
+	return ""
+}
+
 func person(name, org, role string, edits ...edit) registry.Document {
-	return document("Person", name, `{"real_name":"真名-`+name+`","organization":"`+org+`","roles":["`+role+`"],
+	return document("Person", name, `{"real_name":"真名-`+name+`","organization":"`+org+`","roles":["`+role+`"],`+permissions(role)+`
 		"status":"active","signing_key":"`+publicOf(name)+`","recipient_key":"cmVjaXBpZW50"}`, edits...)
 }
 

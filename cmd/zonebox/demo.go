@@ -27,14 +27,14 @@ import (
 var demoDocuments embed.FS
 
 // demoPeople are the people of the demo city; the first founds the domain.
-var demoPeople = []struct{ user, name, org, role string }{
-	{"zhao.city", "赵市数", "city-data-authority", registry.RoleCityAuthority},
-	{"sun.health", "孙卫健", "health-commission", registry.RoleZoneRegulator},
-	{"zheng.police", "郑户政", "public-security", registry.RoleProvider},
-	{"qian.hospital", "钱医管", "hospital-group", registry.RoleProvider},
-	{"wu.dc", "吴数据", "data-centre", registry.RoleDataCentre},
-	{"li.op", "李运营", "huiyi", registry.RoleOperator},
-	{"feng.audit", "冯审计", "third-party", registry.RoleAuditor},
+var demoPeople = []struct{ user, name, org, role, permissions string }{
+	{"zhao.city", "赵市数", "city-data-authority", registry.RoleCityAuthority, ""},
+	{"sun.health", "孙卫健", "health-commission", registry.RoleZoneRegulator, "recipe, destroy"},
+	{"zheng.police", "郑户政", "public-security", registry.RoleProvider, "recipe"},
+	{"qian.hospital", "钱医管", "hospital-group", registry.RoleProvider, "recipe"},
+	{"wu.dc", "吴数据", "data-centre", registry.RoleDataCentre, "export, destroy"},
+	{"li.op", "李运营", "huiyi", registry.RoleOperator, ""},
+	{"feng.audit", "冯审计", "third-party", registry.RoleAuditor, ""},
 }
 
 // demoLeast is the smallest city whose groups in the demo have ten people.
@@ -237,7 +237,7 @@ func (d *demo) document(name string) ([]byte, error) {
 		if o.code != exitOK {
 			return nil, fmt.Errorf("zonebox: demo: user %s: %s", p.user, o.errout)
 		}
-		fmt.Fprintf(&b, "---\nkind: Person\nname: %s\nspec:\n  real_name: %s\n  organization: %s\n  roles: [%s]\n  status: active\n", p.user, p.name, p.org, p.role)
+		fmt.Fprintf(&b, "---\nkind: Person\nname: %s\nspec:\n  real_name: %s\n  organization: %s\n  roles: [%s]\n  permissions: [%s]\n  status: active\n", p.user, p.name, p.org, p.role, p.permissions)
 		for line := range strings.Lines(o.out) {
 			b.WriteString("  " + line)
 		}

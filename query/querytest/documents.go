@@ -26,13 +26,26 @@ var Cast = []Person{
 	{"feng.audit", "冯审计", "third-party", registry.RoleAuditor},
 }
 
+// Permissions returns what people of a role are permitted in the test city.
+func Permissions(role string) []string {
+	switch role {
+	case registry.RoleZoneRegulator:
+		return []string{registry.PermissionRecipe, registry.PermissionDestroy}
+	case registry.RoleProvider:
+		return []string{registry.PermissionRecipe}
+	case registry.RoleDataCentre, registry.RoleSecurity:
+		return []string{registry.PermissionExport, registry.PermissionDestroy}
+	}
+	return nil
+}
+
 // Register registers people under the keys the domain holds for them.
 func (d *Domain) Register(people ...Person) {
 	d.t.Helper()
 	var docs []registry.Document
 	for _, p := range people {
 		spec, err := json.Marshal(registry.Person{RealName: p.RealName, Organization: p.Organization, Roles: []string{p.Role},
-			Status: "active", SigningKey: d.Key(p.User).SigningKey(), RecipientKey: d.Key(p.User).RecipientKey()})
+			Permissions: Permissions(p.Role), Status: "active", SigningKey: d.Key(p.User).SigningKey(), RecipientKey: d.Key(p.User).RecipientKey()})
 		if err != nil {
 			d.t.Fatalf("register %s: %v", p.User, err)
 		}
