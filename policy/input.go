@@ -362,6 +362,24 @@ type Load struct {
 	Unlabelled []string `json:"unlabelled"` // columns without a level
 	Lookalike  []string `json:"lookalike"`  // columns that look more sensitive than their level says
 	Unlisted   []string `json:"unlisted"`   // columns the catalogue entry does not have
+	Acquired   string   `json:"acquired"`   // day the provider took the data
+	Standing   string   `json:"standing"`   // day of the data in use; empty if there are none
+	Frequency  string   `json:"frequency"`  // of updates, as the catalogue spells it
+	// Signature is on the manifest; nil if there is none.
+	Signature         *DeliverySignature `json:"signature,omitempty"`
+	SignatureRequired *bool              `json:"signature_required"`
+	// Repeats are the scenarios whose released results the content repeats and the
+	// grant does not admit. Nil is missing: nobody looked.
+	Repeats []string `json:"repeats"`
+}
+
+// DeliverySignature says who signed a manifest, for which organization and in which
+// roles. Valid means that it is that person's over the present manifest.
+type DeliverySignature struct {
+	By    string   `json:"by"`
+	Org   string   `json:"org"`
+	Roles []string `json:"roles"`
+	Valid bool     `json:"valid"`
 }
 
 // Receipt is a manifest's statement of a delivery. Grant is empty in what the

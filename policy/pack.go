@@ -20,6 +20,7 @@ type Pack struct {
 	RecordCap        int                     `json:"record_cap"` // rows of a record-level answer
 	TTLSeconds       int                     `json:"ttl_seconds"`
 	ProbingDenials   int                     `json:"probing_denials_1h"` // refusals of one person within an hour that look like probing
+	FreshnessDays    map[string]int          `json:"freshness_days"`     // how old a delivery of that update frequency may be before it is told
 	Label            bool                    `json:"label"`
 	Watermark        bool                    `json:"watermark"`
 	MaxTermYears     int                     `json:"max_term_years"`

@@ -129,8 +129,6 @@ var codes = map[string]code{
 		"交付完整数据,mode 省略或写 full", "deliver the whole dataset, with mode left out or full", []string{"NJ24-15"}},
 	"LOAD_SOURCE": {ClassDenied, "暂不接受数据库来源的交付", "deliveries from a database are not taken yet",
 		"导出为文件后交付", "export to a file and deliver that", []string{"NJ24-15"}},
-	"LOAD_SIGNATURE": {ClassDenied, "清单的签名无法核验", "the signature on the manifest cannot be verified",
-		"去掉签名,或请提供单位重新签署", "leave it out, or have the provider sign again", []string{"NJ24-15"}},
 	"DATA_STATE": {ClassDenied, "该数据版本不在可执行此操作的状态", "the data version is not in a state for that",
 		"用 quality show 查看版本状态;其后已有现行版本的,不再放行旧版本", "see its state with quality show; a version is not released once a later one is current", []string{"JM19-14"}},
 	"QUALITY_RULES": {ClassDenied, "质量规则与现行目录条目不符,未予检查", "the quality rules do not fit the catalogue entry of today; nothing was checked",

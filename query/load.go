@@ -20,6 +20,10 @@ type loading struct {
 
 	facts   registry.Facts        // of one moment; from enter on
 	dataset registry.DatasetFacts // the entry the delivery is for
+	grant   registry.Grant        // it is delivered under
+	signed  *policy.DeliverySignature
+	repeats []string        // scenarios whose releases were found in the content; nil before the end
+	told    []policy.Reason // what policy warns of
 	turn    *turn
 	worker  *sandbox.Session // attested for the decisions; it parses the file
 	check   *check           // of the quality of what is read

@@ -20,6 +20,9 @@ type LoadReport struct {
 	Columns  int      `json:"columns"`
 	Warnings []string `json:"warnings,omitempty"`
 
+	Origin      Origin        `json:"origin"`
+	Responsible []Responsible `json:"responsible"` // who answers for the zone, by stage
+
 	Lookalikes []Lookalike `json:"lookalikes,omitempty"`
 
 	// Quarantined says that the version is stored and not in use: the gate of the
@@ -36,8 +39,8 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 	if err != nil {
 		return nil, err
 	}
-	look := lookalikes(info.Stats, l.dataset.Spec)
-	meta, err := json.Marshal(loadRecord{look})
+	look, origin, answer := lookalikes(info.Stats, l.dataset.Spec), l.origin(), l.responsible()
+	meta, err := json.Marshal(loadRecord{Lookalikes: look, SignedBy: origin.SignedBy, Responsible: answer})
 	if err != nil {
 		return nil, asError(err)
 	}
@@ -60,7 +63,10 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 			return err
 		}
 		committed := l.event("load.committed", map[string]string{"version": info.Version, "manifest": info.Manifest, "rows": fmt.Sprint(info.Rows)})
-		return tx.Emit(noted(committed, look))
+		if origin.SignedBy != "" {
+			committed.Fields["signed_by"] = origin.SignedBy
+		}
+		return tx.Emit(noted(listed(committed, "responsible", stages(answer)), look))
 	})
 	if err != nil {
 		return nil, documentError(err)
@@ -69,14 +75,17 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 		e.evict(sandbox.Tag{Zone: m.Zone, Dataset: m.Dataset}) // of the version before
 	}
 	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest, Rows: info.Rows,
-		Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats), Lookalikes: look,
+		Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats), Origin: origin, Responsible: answer, Lookalikes: look,
 		Quarantined: state == registry.DataQuarantined, Quality: measured}, nil
 }
 
-// warnings names what the load profile shows about the recipes granted on the
-// dataset: counts, never values.
+// warnings names what policy tells of the delivery, and what the load profile shows
+// about the recipes granted on the dataset: counts, never values.
 func (l *loading) warnings(stats zone.Stats) []string {
 	var out []string
+	for _, r := range l.told {
+		out = append(out, r.ZH+" / "+r.EN)
+	}
 	for _, g := range l.facts.Grants {
 		if g.Spec.Dataset != l.manifest.Dataset {
 			continue

@@ -1,8 +1,10 @@
 package query
 
 import (
+	"cmp"
 	"errors"
 	"slices"
+	"time"
 
 	"zonebox/policy"
 	"zonebox/registry"
@@ -14,14 +16,15 @@ func (l *loading) enter() error {
 	if !l.subject.any(registry.RoleDataCentre) {
 		return fail("ROLE_REQUIRED", nil)
 	}
-	grant, err := find[registry.Grant](l.ctx, lookup{e, nil}, registry.KindGrant, m.Grant)
+	var err error
+	l.grant, err = find[registry.Grant](l.ctx, lookup{e, nil}, registry.KindGrant, m.Grant)
 	if errors.Is(err, registry.ErrNotFound) {
 		return refused("清单所写的授权不存在", "the manifest names no approved grant", "NJ24-15")
 	}
 	if err != nil {
 		return err
 	}
-	l.facts, err = e.registry.Enter(l.ctx, registry.Query{User: l.subject.user, Zone: m.Zone, Scenario: grant.Scenario})
+	l.facts, err = e.registry.Enter(l.ctx, registry.Query{User: l.subject.user, Zone: m.Zone, Scenario: l.grant.Scenario})
 	if errors.Is(err, registry.ErrNotFound) {
 		return refused("清单所写的专区不存在", "the manifest names no zone", "NJ24-15")
 	}
@@ -32,11 +35,37 @@ func (l *loading) enter() error {
 		return err
 	}
 	i := slices.IndexFunc(l.facts.Datasets, func(d registry.DatasetFacts) bool { return d.Name == m.Dataset && d.Spec.Zone == m.Zone })
-	if i < 0 || grant.Dataset != m.Dataset {
+	if i < 0 || l.grant.Dataset != m.Dataset {
 		return refused("清单所写的数据集不在该专区目录或该授权之内", "the manifest's dataset is not in that zone's catalogue or that grant", "NJ24-15")
 	}
 	l.dataset = l.facts.Datasets[i]
-	return nil
+	l.signed, err = l.signature()
+	return err
+}
+
+// clockSkew is how far ahead of the gate's a signer's clock may be.
+const clockSkew = 5 * time.Minute
+
+// signature returns whose signature the manifest bears, and whether it is that
+// person's; nil if it bears none.
+func (l *loading) signature() (*policy.DeliverySignature, error) {
+	s := l.manifest.Signature
+	if s == nil {
+		return nil, nil
+	}
+	out := &policy.DeliverySignature{By: cmp.Or(clip(s.By), "?"), Roles: []string{}}
+	p, err := find[registry.Person](l.ctx, lookup{l.engine, nil}, registry.KindPerson, s.By)
+	if errors.Is(err, registry.ErrNotFound) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	at, err := time.Parse(time.RFC3339Nano, s.At)
+	out.Org, out.Roles = p.Organization, p.Roles
+	out.Valid = err == nil && p.Status == "active" && s.Key == p.SigningKey && !at.After(l.engine.cfg.Now().Add(clockSkew)) &&
+		l.manifest.document().Verify(*s)
+	return out, nil
 }
 
 // contract checks that the manifest is whole and asks for what a gate can do.
@@ -48,9 +77,6 @@ func (l *loading) contract() error {
 	}
 	if m.Mode != "" && m.Mode != ModeFull || m.Base != "" {
 		return fail("LOAD_MODE", nil)
-	}
-	if m.Signature != nil {
-		return fail("LOAD_SIGNATURE", nil)
 	}
 	if zh, en := m.readable(); en != "" {
 		return refused(zh, en, "NJ19-03")
@@ -77,11 +103,17 @@ func refused(zh, en, article string) *Error {
 func (l *loading) decide(found policy.Receipt) error {
 	e, m := l.engine, l.manifest
 	in := e.policyFacts(policy.ActionLoad, l.facts)
-	in.Operator, in.License, in.Scenario, in.Consent = nil, nil, nil, nil
+	in.Operator, in.License, in.Consent = nil, nil, nil
 	in.Grants = slices.DeleteFunc(in.Grants, func(g policy.Grant) bool { return g.ID != m.Grant })
+	required := l.facts.Zone.Spec.SignedDeliveries || l.grant.SignedDeliveries
 	// What looks alike warns and refuses nothing: no column is named to policy.
 	in.Load = &policy.Load{Dataset: m.Dataset, Unlabelled: []string{}, Lookalike: []string{}, Unlisted: []string{},
-		Manifest: &policy.Receipt{Grant: m.Grant, SchemaSHA256: m.SchemaSHA256, Rows: m.Rows, Digest: m.SHA256}, Found: &found}
+		Manifest: &policy.Receipt{Grant: m.Grant, SchemaSHA256: m.SchemaSHA256, Rows: m.Rows, Digest: m.SHA256}, Found: &found,
+		Acquired: m.Acquired, Frequency: l.dataset.Spec.Source.UpdateFrequency,
+		Signature: l.signed, SignatureRequired: &required, Repeats: list(l.repeats)}
+	if l.dataset.Data != nil {
+		in.Load.Standing = l.dataset.Data.Lineage.Acquired
+	}
 	for _, c := range l.dataset.Spec.Columns {
 		if c.Level == 0 {
 			in.Load.Unlabelled = append(in.Load.Unlabelled, m.Dataset+"."+c.Name)
@@ -92,6 +124,7 @@ func (l *loading) decide(found policy.Receipt) error {
 	if err != nil {
 		e.log.ErrorContext(l.ctx, "policy failed", "decision_id", d.ID, "cause", err)
 	}
+	l.told = d.Warnings
 	if d.Verdict != policy.Allow {
 		out := denied(details(d.Reasons))
 		out.HintZH, out.HintEN = codes["LOAD_REFUSED"].hintZH, codes["LOAD_REFUSED"].hintEN

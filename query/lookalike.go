@@ -68,7 +68,9 @@ func against(found []Lookalike, entry registry.Dataset) []Lookalike {
 
 // loadRecord is what is kept of a load beside the registry's own fields.
 type loadRecord struct {
-	Lookalikes []Lookalike `json:"lookalikes,omitempty"`
+	Lookalikes  []Lookalike   `json:"lookalikes,omitempty"`
+	SignedBy    string        `json:"signed_by,omitempty"` // who signed the manifest
+	Responsible []Responsible `json:"responsible,omitempty"`
 }
 
 // lookalikesOf returns what of the current data of a dataset its entry of today

@@ -2,6 +2,7 @@ package query
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -146,4 +147,28 @@ func (m Manifest) delimiter() byte {
 		return 0
 	}
 	return m.Delimiter[0]
+}
+
+// KindManifest is the kind of document as which a manifest is signed. The registry
+// holds none.
+const KindManifest = "DeliveryManifest"
+
+// document returns what a signature on the manifest is over: all of it but the
+// signature, named after the dataset, in the canonical form of documents.
+func (m Manifest) document() registry.Document {
+	m.Signature = nil
+	spec, err := json.Marshal(m)
+	if err != nil {
+		return registry.Document{} // verifies nothing
+	}
+	return registry.Document{Kind: KindManifest, Name: m.Dataset, Spec: spec}
+}
+
+// Sign returns the manifest with the signature of a person of the provider, in
+// place of one that it has.
+func (m Manifest) Sign(by string, key ed25519.PrivateKey, at time.Time) Manifest {
+	d := m.document()
+	d.Sign(by, key, at)
+	m.Signature = &d.Signatures[0]
+	return m
 }

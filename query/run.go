@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -244,7 +245,7 @@ func (c *checked) describe(held *release.Held) record {
 	}
 	for _, scan := range c.Scans {
 		d := c.catalog.datasets[scan.Table]
-		rec.Sources = append(rec.Sources, release.Source{Dataset: d.Name, Provider: d.Spec.Provider, Version: d.Data.Version, Acquired: d.Spec.Source.Acquired})
+		rec.Sources = append(rec.Sources, release.Source{Dataset: d.Name, Provider: d.Spec.Provider, Version: d.Data.Version, Acquired: cmp.Or(d.Data.Lineage.Acquired, d.Spec.Source.Acquired)})
 	}
 	return rec
 }

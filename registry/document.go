@@ -94,8 +94,8 @@ func (d *Document) Sign(by string, key ed25519.PrivateKey, at time.Time) {
 	d.Signatures = append(kept, s)
 }
 
-// verify reports whether s was made with s.Key over d.
-func (d Document) verify(s Signature) bool {
+// Verify reports whether s was made with s.Key over d.
+func (d Document) Verify(s Signature) bool {
 	key, err := base64.StdEncoding.DecodeString(s.Key)
 	if err != nil || len(key) != ed25519.PublicKeySize {
 		return false

@@ -32,7 +32,7 @@ func (c *change) checkSignatures(person func(name, path string) (Person, bool)) 
 			c.fault(CodeSignature, path+"/by", "", say("%s is disabled", "%s 已停用", s.By))
 		case s.Key != p.SigningKey:
 			c.fault(CodeSignature, path+"/key", "", say("this is not the signing key of %s", "不是 %s 登记的签名公钥", s.By))
-		case err != nil || !c.doc.verify(s):
+		case err != nil || !c.doc.Verify(s):
 			c.fault(CodeSignature, path+"/sig", "", say("the signature of %s does not fit the document", "%s 的签名与文档不符", s.By))
 		case at.After(c.tx.at.Add(c.tx.r.cfg.NonceWindow)):
 			c.fault(CodeSignature, path+"/at", "", say("%s signed in the future", "%s 的签名时间在未来", s.By))

@@ -88,6 +88,9 @@ type Zone struct {
 	// StorageAlgorithm is what data of the zone are encrypted with that are loaded
 	// from now on; aes-256-gcm when empty.
 	StorageAlgorithm string `json:"storage_algorithm,omitempty"`
+	// SignedDeliveries says that manifests of deliveries need a signature of the
+	// dataset's provider.
+	SignedDeliveries bool `json:"signed_deliveries,omitempty"`
 }
 
 // Responsible names the person answerable for one stage of the data's life.
@@ -262,10 +265,16 @@ type Grant struct {
 	From     string        `json:"from"`
 	Until    string        `json:"until"`
 	// Status is ACTIVE when empty.
-	Status       string  `json:"status,omitempty"`
-	StatusReason string  `json:"status_reason,omitempty"`
-	ZReg         Consent `json:"zreg"`
-	Prov         Consent `json:"prov"`
+	Status       string `json:"status,omitempty"`
+	StatusReason string `json:"status_reason,omitempty"`
+	// SignedDeliveries says the same as the zone's, of this grant's alone.
+	SignedDeliveries bool `json:"signed_deliveries,omitempty"`
+	// Repeats names scenarios whose released results deliveries under this grant may
+	// repeat: what those who sign the grant decided.
+	Repeats []string `json:"repeats,omitempty"`
+
+	ZReg Consent `json:"zreg"`
+	Prov Consent `json:"prov"`
 }
 
 // GrantColumn is the form in which one column is given.

@@ -53,7 +53,7 @@ needs := {
 	"query": (common | asked),
 	"explain": (common | asked),
 	"release": ((common | asked) | {"output"}),
-	"load": (common | {"grants", "datasets", "columns", "load"}),
+	"load": (common | {"scenario", "grants", "datasets", "columns", "load"}),
 	"apply": (common | {"change"}),
 	"preview": (common | {"grants", "datasets", "columns", "preview"}),
 }

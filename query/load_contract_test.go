@@ -1,0 +1,104 @@
+package query_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"zonebox/query"
+	"zonebox/query/querytest"
+	"zonebox/registry"
+)
+
+func TestLoadContract(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 2})
+	t.Run("a report says where the data come from and who answers for them", func(t *testing.T) { originOfALoad(t, d.In(t)) })
+	t.Run("data are of a day that has been, and not older than those in use", func(t *testing.T) { daysOfDeliveries(t, d.In(t)) })
+	t.Run("a manifest is signed by its provider or not at all", func(t *testing.T) { signedByTheProvider(t, d.In(t)) })
+}
+
+// signedByTheProvider: a signature that is there has to hold, and one that zone or
+// grant demands has to be there.
+func signedByTheProvider(t *testing.T, d *querytest.Domain) {
+	t.Helper()
+	file := querytest.Registers().Beds.CSV()
+	rows := len(querytest.Registers().Beds.Rows)
+	plain := d.Delivery("medical", "beds", "beds-statistics", file, rows)
+	plain.Acquired = "2026-11-03" // as the data in use
+	sign := func(by string) query.Manifest { return plain.Sign(by, d.Key(by).Private(), d.Now()) }
+	_, stranger, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(name, code string, m query.Manifest) {
+		t.Helper()
+		_, err := d.TryLoad("wu.dc", m, file)
+		if got := querytest.Code(err); got != code {
+			t.Errorf("%s: %q (%v), want %q", name, got, err, code)
+		}
+	}
+	provider := "qian.hospital"
+	after := sign(provider)
+	after.Acquired = "2026-11-04"
+	borrowed := sign("zheng.police")
+	borrowed.Signature.By = provider
+	refused := map[string]query.Manifest{
+		"of a person of another provider": sign("zheng.police"),
+		"of the data centre":              sign("wu.dc"),
+		"of another key":                  plain.Sign(provider, stranger, d.Now()),
+		"of somebody unknown":             plain.Sign("nobody", stranger, d.Now()),
+		"of a manifest changed since":     after,
+		"under another's name":            borrowed,
+		"of a day to come":                plain.Sign(provider, d.Key(provider).Private(), d.Now().Add(time.Hour)),
+	}
+	for name, m := range refused {
+		try(name, "LOAD_SIGNATURE", m)
+	}
+	try("unsigned, nobody asks", "", plain)
+	try("signed, nobody asks", "", sign(provider))
+
+	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"ACTIVE","signed_deliveries":true`))
+	try("unsigned, the zone asks", "LOAD_UNSIGNED", plain)
+	try("signed, the zone asks", "", sign(provider))
+}
+
+// daysOfDeliveries: the acquisition date is no day to come, nor before that of the
+// data in use.
+func daysOfDeliveries(t *testing.T, d *querytest.Domain) {
+	t.Helper()
+	file := querytest.Registers().Beds.CSV()
+	m := d.Delivery("medical", "beds", "beds-statistics", file, len(querytest.Registers().Beds.Rows))
+	for _, c := range []struct{ acquired, code string }{
+		{d.Now().AddDate(0, 0, 2).Format(time.DateOnly), "LOAD_FUTURE"},
+		{"2026-10-31", "LOAD_OLDER"},
+		{"2026-11-01", ""},
+		{"2026-11-03", ""},
+		{"2026-11-01", "LOAD_OLDER"},
+	} {
+		m.Acquired = c.acquired
+		if _, err := d.TryLoad("wu.dc", m, file); querytest.Code(err) != c.code {
+			t.Errorf("acquired %s: %v, want %q", c.acquired, err, c.code)
+		}
+	}
+}
+
+func originOfALoad(t *testing.T, d *querytest.Domain) {
+	t.Helper()
+	file := querytest.Registers().Beds.CSV()
+	m := d.Delivery("medical", "beds", "beds-statistics", file, len(querytest.Registers().Beds.Rows))
+	m = m.Sign("qian.hospital", d.Key("qian.hospital").Private(), d.Now())
+	r := d.Load("wu.dc", m, file)
+	want := query.Origin{Provider: "hospital-group", Grant: "beds-statistics", Delivery: m.SHA256, Acquired: m.Acquired, Mode: query.ModeFull, SignedBy: "qian.hospital", LoadedBy: "wu.dc"}
+	if r.Origin != want || len(r.Responsible) == 0 {
+		t.Errorf("the report says %+v, %+v; want %+v and the responsible of the zone", r.Origin, r.Responsible, want)
+	}
+	entries := slices.DeleteFunc(d.Audit("feng.audit"), func(e query.AuditEntry) bool { return e.Kind != "load.committed" })
+	last := entries[len(entries)-1].Fields
+	if last["signed_by"] != "qian.hospital" || !strings.Contains(last["responsible"], r.Responsible[0].Person) {
+		t.Errorf("the entry of the load holds %v, want the signer and the responsible", last)
+	}
+}
