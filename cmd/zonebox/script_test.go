@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -57,6 +58,7 @@ func TestScripts(t *testing.T) {
 			env.Values[lastCode{}] = new(int)
 			setHome(env.Setenv, shared)
 			env.Setenv("ZONEBOX_WORKER", workerBinary)
+			env.Setenv("TODAY", time.Now().Format(time.DateOnly)) // as deliveries of the city say
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
