@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"zonebox/sandbox/internal/wire"
 )
@@ -53,6 +56,11 @@ func (s *Session) connect(m wire.DeliverMessage, d *Database) error {
 		return fmt.Errorf("sandbox: database: %w", err)
 	}
 	defer func() { _ = file.Close() }()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		return fmt.Errorf("sandbox: database: %w", err)
+	}
+	s.attestation.Files = append(slices.Clone(s.attestation.Files), fmt.Sprintf("database socket:[%d]", st.Ino))
 	return s.send(wire.AppendJSON(nil, wire.Deliver, m), []*os.File{file})
 }
 

@@ -34,7 +34,9 @@ func run(m *testing.M) int {
 		return 1
 	}
 	worker = filepath.Join(dir, "zonebox-worker")
-	build := exec.Command("go", "build", "-tags", "duckdb_arrow,zonebox_probe", "-o", worker, "zonebox/cmd/zonebox-worker")
+	// netgo and osusergo as in the product: a driver asks who it runs as, and the C
+	// library would open a socket to find out.
+	build := exec.Command("go", "build", "-tags", "duckdb_arrow,netgo,osusergo,zonebox_probe", "-o", worker, "zonebox/cmd/zonebox-worker")
 	build.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build worker: %v\n%s", err, out)

@@ -98,7 +98,9 @@ var owners = map[string][]string{
 
 // oracles lists the owners' dependencies that tests of others may ask what is right.
 var oracles = map[string][]string{
-	"modernc.org/sqlite": {"sandbox", "sandbox/worker"}, // the reader of SQLite files is our own
+	"modernc.org/sqlite":             {"sandbox", "sandbox/worker"}, // the reader of SQLite files is our own
+	"github.com/jackc/pgx":           {"query", "sandbox"},          // they fill the servers that a worker reads
+	"github.com/go-sql-driver/mysql": {"query", "sandbox"},
 }
 
 const module = "zonebox"
