@@ -105,6 +105,31 @@ func (c *Client) Settle(ctx context.Context, run string, s Settlement) (*query.R
 	return get[*query.ReviewItem](ctx, c, http.MethodPost, "/v1/reviews/"+url.PathEscape(run), s)
 }
 
+// Versions tells what lies in zones.
+func (c *Client) Versions(ctx context.Context, q query.VersionQuery) ([]query.VersionView, error) {
+	return get[[]query.VersionView](ctx, c, http.MethodPost, "/v1/versions", q)
+}
+
+// Verify compares a version with what was committed.
+func (c *Client) Verify(ctx context.Context, q query.VerifyRequest) (*query.VerifyReport, error) {
+	return get[*query.VerifyReport](ctx, c, http.MethodPost, "/v1/versions/verify", q)
+}
+
+// Diff compares two versions of a dataset by counts.
+func (c *Client) Diff(ctx context.Context, q query.DiffRequest) (*query.VersionDiff, error) {
+	return get[*query.VersionDiff](ctx, c, http.MethodPost, "/v1/versions/diff", q)
+}
+
+// Rollback makes an earlier version current again.
+func (c *Client) Rollback(ctx context.Context, o query.VersionOrder) (*query.VersionChange, error) {
+	return get[*query.VersionChange](ctx, c, http.MethodPost, "/v1/versions/rollback", o)
+}
+
+// Retire lets the files of a version go.
+func (c *Client) Retire(ctx context.Context, o query.VersionOrder) (*query.VersionChange, error) {
+	return get[*query.VersionChange](ctx, c, http.MethodPost, "/v1/versions/retire", o)
+}
+
 // Keys returns the inventory of the domain's keys.
 func (c *Client) Keys(ctx context.Context) (*query.KeyReport, error) {
 	return get[*query.KeyReport](ctx, c, http.MethodGet, "/v1/keys", nil)

@@ -23,6 +23,9 @@ type LoadReport struct {
 	Origin      Origin        `json:"origin"`
 	Responsible []Responsible `json:"responsible"` // who answers for the zone, by stage
 
+	Delivered int64 `json:"delivered"` // rows of the delivery
+	Replaced  int64 `json:"replaced"`  // rows of the base that it has others for
+
 	Lookalikes []Lookalike `json:"lookalikes,omitempty"`
 
 	// Quarantined says that the version is stored and not in use: the gate of the
@@ -55,7 +58,8 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 		}
 		err := tx.SetVersion(registry.DataVersion{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest,
 			Rows: info.Rows, LoadedBy: l.facts.Subject.Name, Catalogue: l.dataset.Version, State: state, Meta: meta,
-			Lineage: registry.Lineage{Delivery: m.SHA256, Provider: l.dataset.Spec.Provider, Grant: m.Grant, Acquired: m.Acquired}})
+			Lineage: registry.Lineage{Delivery: m.SHA256, Provider: l.dataset.Spec.Provider, Grant: m.Grant, Acquired: m.Acquired,
+				Mode: m.increments(), Base: m.Base}})
 		if err != nil {
 			return err
 		}
@@ -74,8 +78,11 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 	if state == registry.DataCurrent {
 		e.evict(sandbox.Tag{Zone: m.Zone, Dataset: m.Dataset}) // of the version before
 	}
+	if err := e.retain(l.ctx, m.Zone, m.Dataset); err != nil {
+		e.log.ErrorContext(l.ctx, "retention after a load", "dataset", m.Dataset, "cause", err) // the next load or start goes on
+	}
 	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest, Rows: info.Rows,
-		Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats), Origin: origin, Responsible: answer, Lookalikes: look,
+		Delivered: info.Delivered, Replaced: info.Replaced, Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats), Origin: origin, Responsible: answer, Lookalikes: look,
 		Quarantined: state == registry.DataQuarantined, Quality: measured}, nil
 }
 

@@ -75,8 +75,8 @@ func (l *loading) contract() error {
 	if m.Source != "" || m.Table != "" {
 		return fail("LOAD_SOURCE", nil)
 	}
-	if m.Mode != "" && m.Mode != ModeFull || m.Base != "" {
-		return fail("LOAD_MODE", nil)
+	if err := l.fits(); err != nil {
+		return err
 	}
 	if zh, en := m.readable(); en != "" {
 		return refused(zh, en, "NJ19-03")

@@ -56,6 +56,9 @@ func (l *loading) read(data io.Reader) (*delivered, error) {
 		_, err = io.Copy(io.Discard, raw) // the digest is of the whole file
 	}
 	if err == nil {
+		err = stored.Complete(l.ctx)
+	}
+	if err == nil {
 		err = l.measured()
 	}
 	if err != nil {
@@ -72,6 +75,7 @@ func (l *loading) shape() (zone.Spec, []sandbox.Column, error) {
 	if l.dataset.Spec.Entity != nil {
 		spec.Entity = l.dataset.Spec.Entity.Column
 	}
+	spec.Key, spec.Base = l.dataset.Spec.Key, l.base()
 	var columns []sandbox.Column
 	for _, c := range l.dataset.Spec.Columns {
 		t, err := engineType(c.Type)

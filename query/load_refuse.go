@@ -53,6 +53,8 @@ func (l *loading) loadError(cause error) *Error {
 			zh, en = zh+"(列 "+delivery.Column+")", en+" (column "+delivery.Column+")"
 		}
 		return refused(strings.TrimSpace(zh), strings.TrimSpace(en), "NJ24-15")
+	case incrementError(cause) != nil:
+		return incrementError(cause)
 	case errors.Is(cause, sandbox.ErrMemory), errors.Is(cause, sandbox.ErrTime), errors.Is(cause, sandbox.ErrOutput):
 		return refused("超过装载的内存或时间上限", "the load ran past its memory or time limit", "NJ24-22")
 	}

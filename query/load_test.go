@@ -122,8 +122,9 @@ func notAsDeclared(t *testing.T, d *querytest.Domain) {
 		{"no digest of the columns", of(other(whole, func(m *query.Manifest) { m.SchemaSHA256 = "none" })), "LOAD_REFUSED", "schema_sha256"},
 		{"no date of acquisition", of(other(whole, func(m *query.Manifest) { m.Acquired = "" })), "LOAD_REFUSED", "acquired"},
 		{"a date that is none", of(other(whole, func(m *query.Manifest) { m.Acquired = "2026-02-30" })), "LOAD_REFUSED", "acquired"},
-		{"rows more of what is there", of(other(whole, func(m *query.Manifest) { m.Mode = query.ModeAppend })), "LOAD_MODE", "part"},
-		{"a base of the whole", of(other(whole, func(m *query.Manifest) { m.Base = "v1" })), "LOAD_MODE", "part"},
+		{"rows more of what is there", of(other(whole, func(m *query.Manifest) { m.Mode = query.ModeAppend })), "LOAD_BASE", "base"},
+		{"a mode that is none", of(other(whole, func(m *query.Manifest) { m.Mode = "more" })), "LOAD_MODE", "append"},
+		{"a base of the whole", of(other(whole, func(m *query.Manifest) { m.Base = "v1" })), "LOAD_MODE", "full delivery"},
 		{"a database", of(other(whole, func(m *query.Manifest) { m.Source, m.Table = "hospital", "beds" })), "LOAD_SOURCE", "database"},
 		{"a signature of nobody", of(other(whole, func(m *query.Manifest) { m.Signature = &registry.Signature{By: "zheng.police"} })), "LOAD_SIGNATURE", "signature"},
 		{"a delimiter that is a letter", of(other(whole, func(m *query.Manifest) { m.Delimiter = "a" })), "LOAD_REFUSED", "delimiter"},
@@ -274,7 +275,7 @@ func refusalsAreLogged(t *testing.T, d *querytest.Domain) {
 		{"li.op", func(*query.Manifest) {}, "ROLE_REQUIRED"},
 		{"wu.dc", func(m *query.Manifest) { m.Zone = "elsewhere" }, "LOAD_REFUSED"},
 		{"wu.dc", func(m *query.Manifest) { m.Grant = "nobody-gave-it" }, "LOAD_REFUSED"},
-		{"wu.dc", func(m *query.Manifest) { m.Mode = query.ModeAppend }, "LOAD_MODE"},
+		{"wu.dc", func(m *query.Manifest) { m.Mode = query.ModeAppend }, "LOAD_BASE"},
 		{"wu.dc", func(m *query.Manifest) { m.Rows++ }, "LOAD_ROWS"},
 	} {
 		m := d.Delivery("medical", "persons", "persons-statistics", file, 200)

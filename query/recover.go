@@ -51,6 +51,9 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sweepOutputs(ctx); err != nil {
 		return err
 	}
+	if err := e.retainAll(ctx); err != nil {
+		return err
+	}
 	return e.sweepData(ctx)
 }
 

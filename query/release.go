@@ -292,6 +292,9 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 		if err := s.current(tx); err != nil {
 			return err
 		}
+		if err := s.sourcesStand(tx, s.record.Proof); err != nil {
+			return err
+		}
 		if s.state == workflow.Held {
 			if err := s.move(tx, workflow.OutputRelease, workflow.Note{Input: s.decision.Binding}, "check"); err != nil {
 				return err

@@ -88,24 +88,24 @@ func (tx *Tx) ReleaseQuarantined(c DataChange) error {
 	return tx.changeData(c, dataCurrent, DataQuarantined)
 }
 
-// Rollback makes an earlier version current and quarantines the one that is, if
-// one is. Facts that name the latter are overtaken.
-func (tx *Tx) Rollback(c DataChange) error {
+// Rollback makes an earlier version current and quarantines the one that is, which
+// it returns, "" if none was. Facts that name that are overtaken.
+func (tx *Tx) Rollback(c DataChange) (replaced string, err error) {
 	if _, err := tx.loadable(c.Zone, c.Dataset); err != nil {
-		return err
+		return "", err
 	}
 	now, err := tx.r.currentVersion(tx.ctx, tx.sql, c.Zone, c.Dataset)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if now != nil && now.Version != c.Version {
 		from := c
-		from.Version = now.Version
+		from.Version, replaced = now.Version, now.Version
 		if err := tx.changeData(from, dataQuarantined, DataCurrent); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return tx.changeData(c, dataCurrent, DataKept)
+	return replaced, tx.changeData(c, dataCurrent, DataKept)
 }
 
 // Retire says that a version is needed no more: its files may go. The current one

@@ -52,11 +52,29 @@ func (c *change) columns(d Dataset) {
 			c.fault(CodeSchema, path+"/type", "", say("column %s: more digits after the point than in all", "列 %s:小数位数多于总位数", col.Name))
 		}
 	}
+	c.key(d)
 	switch {
 	case d.Entity == nil && d.PersonalInfo:
 		c.fault(CodeSchema, "/spec/entity", "NJ24-16", say("is missing: a dataset with personal information must name whom a row is about", "缺少 entity:含个人信息的数据集须声明主体标识列"))
 	case d.Entity != nil && !slices.ContainsFunc(d.Columns, func(col Column) bool { return col.Name == d.Entity.Column }):
 		c.fault(CodeReference, "/spec/entity/column", "", say("there is no column %s", "没有列 %s", d.Entity.Column))
+	}
+}
+
+// key checks the columns that tell rows apart. Numbers of float64 that are equal
+// may not look it.
+func (c *change) key(d Dataset) {
+	for i, name := range d.Key {
+		path := fmt.Sprintf("/spec/key/%d", i)
+		at := slices.IndexFunc(d.Columns, func(col Column) bool { return col.Name == name })
+		switch {
+		case at < 0:
+			c.fault(CodeReference, path, "", say("there is no column %s", "没有列 %s", name))
+		case d.Columns[at].Nullable:
+			c.fault(CodeSchema, path, "", say("column %s of the key must not be nullable", "主键列 %s 不得允许空值", name))
+		case d.Columns[at].Type == "float64":
+			c.fault(CodeSchema, path, "", say("column %s of the key must not be float64", "主键列 %s 不得为 float64", name))
+		}
 	}
 }
 

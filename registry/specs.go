@@ -83,6 +83,8 @@ type Zone struct {
 	Status      string        `json:"status"`
 	Pack        string        `json:"pack"`
 	Responsible []Responsible `json:"responsible"`
+	// Retention is that of the zone's datasets which say nothing else.
+	Retention *DataRetention `json:"retention,omitempty"`
 	// TokenAlgorithm is what the zone's tokens are made with; aes-cmac when empty.
 	TokenAlgorithm string `json:"token_algorithm,omitempty"`
 	// StorageAlgorithm is what data of the zone are encrypted with that are loaded
@@ -129,11 +131,14 @@ type Dataset struct {
 	PublicSafety bool   `json:"public_safety"`
 	// Temporary marks what was collected outside the catalogue (NJ19-19): no
 	// operator is granted any of it.
-	Temporary bool     `json:"temporary,omitempty"`
-	Entity    *Entity  `json:"entity"`
-	Source    Source   `json:"source"`
-	Columns   []Column `json:"columns"`
-	Status    string   `json:"status"`
+	Temporary bool    `json:"temporary,omitempty"`
+	Entity    *Entity `json:"entity"`
+	// Key names the columns that tell its rows apart: no two rows have the same.
+	Key       []string       `json:"key,omitempty"`
+	Retention *DataRetention `json:"retention,omitempty"`
+	Source    Source         `json:"source"`
+	Columns   []Column       `json:"columns"`
+	Status    string         `json:"status"`
 	// StatusReason says why an entry was suspended or retired.
 	StatusReason string `json:"status_reason,omitempty"`
 	// ChangeReason says why protection was lowered against an earlier version.

@@ -36,7 +36,8 @@ func (w *world) data(what, version string) error {
 		case "release":
 			return tx.ReleaseQuarantined(c)
 		case "rollback":
-			return tx.Rollback(c)
+			_, err := tx.Rollback(c)
+			return err
 		case "retire":
 			return tx.Retire(c)
 		case "shred":

@@ -169,15 +169,45 @@ func (s *Store) openBase(spec Spec) (*base, error) {
 	return b, nil
 }
 
-// merge takes the rows of the base over, segment by segment, but those that the
-// delivery replaces, and returns how many these are.
-func (l *Load) merge(ctx context.Context) (replaced int64, err error) {
+// Complete takes the rows of the base over, which Commit does if nobody asked
+// before: what a check is given then is all of the version. Append no more rows
+// afterwards. It returns a *KeyError if a row of the delivery may not be.
+func (l *Load) Complete(ctx context.Context) error {
+	if err := l.ready(); err != nil {
+		return err
+	}
+	if l.complete {
+		return nil
+	}
+	if err := l.merge(ctx); err != nil {
+		l.broken = err
+		return err
+	}
+	return nil
+}
+
+// merge ends the delivery and takes over what there is to be.
+func (l *Load) merge(ctx context.Context) error {
+	l.complete, l.delivered = true, l.rows+int64(l.pendingRows)
 	if l.unique != nil {
 		if err := l.unique.add(l.pending); err != nil {
-			return 0, err
+			return err
 		}
 		l.unique.whole = true
 	}
+	if l.base == nil {
+		return nil
+	}
+	var err error
+	if l.replaced, err = l.takeAll(ctx); err != nil {
+		return fmt.Errorf("zone: take over %s/%s/%s: %w", l.base.zone, l.base.dataset, l.base.version, err)
+	}
+	return nil
+}
+
+// takeAll takes the rows of the base over, segment by segment, but those that the
+// delivery replaces, and returns how many these are.
+func (l *Load) takeAll(ctx context.Context) (replaced int64, err error) {
 	d := &deliveredKeys{load: l}
 	defer d.release()
 	for segment := range l.base.Segments {
@@ -193,7 +223,7 @@ func (l *Load) merge(ctx context.Context) (replaced int64, err error) {
 	return replaced, nil
 }
 
-// takeOver is merge of one segment.
+// takeOver is takeAll of one segment.
 func (l *Load) takeOver(segment int, d *deliveredKeys) (replaced int64, err error) {
 	alloc := l.store.alloc
 	columns := make([]arrow.Array, len(l.base.Columns))
@@ -254,9 +284,10 @@ func plain(alloc memory.Allocator, arr arrow.Array) arrow.Array {
 		return arr
 	}
 	values := dict.Dictionary().(*array.String)
+	null := func(i int) bool { return dict.IsNull(i) || values.IsNull(dict.GetValueIndex(i)) }
 	size := 0
 	for i := range dict.Len() {
-		if !dict.IsNull(i) {
+		if !null(i) {
 			size += values.ValueLen(dict.GetValueIndex(i))
 		}
 	}
@@ -265,7 +296,7 @@ func plain(alloc memory.Allocator, arr arrow.Array) arrow.Array {
 	b.Reserve(dict.Len())
 	b.ReserveData(size)
 	for i := range dict.Len() {
-		if dict.IsNull(i) {
+		if null(i) {
 			b.AppendNull()
 		} else {
 			b.Append(values.Value(dict.GetValueIndex(i)))

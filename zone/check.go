@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"zonebox/quality"
@@ -81,27 +80,8 @@ func (m *manifest) feedSegment(alloc memory.Allocator, p *quality.Pass, at []int
 		if err != nil {
 			return err
 		}
-		if dict, ok := arr.(*array.Dictionary); ok {
-			arr = spread(alloc, dict)
-			dict.Release()
-		}
-		columns = append(columns, arr)
+		columns = append(columns, plain(alloc, arr))
+		arr.Release()
 	}
 	return p.Add(columns)
-}
-
-// spread returns the values of a dictionary of strings one by one.
-func spread(alloc memory.Allocator, dict *array.Dictionary) arrow.Array {
-	b := array.NewStringBuilder(alloc)
-	defer b.Release()
-	b.Reserve(dict.Len())
-	words := dict.Dictionary().(*array.String)
-	for i := range dict.Len() {
-		if dict.IsNull(i) || words.IsNull(dict.GetValueIndex(i)) {
-			b.AppendNull()
-		} else {
-			b.Append(words.Value(dict.GetValueIndex(i)))
-		}
-	}
-	return b.NewArray()
 }

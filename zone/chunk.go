@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -31,22 +34,29 @@ func (m *manifest) chunkBinding(column string, segment int) []byte {
 
 // read returns the encrypted bytes of a chunk, whose size and digest are those
 // of the manifest.
-func (m *manifest) read(column, segment int) ([]byte, error) {
+func (m *manifest) read(column, segment int) ([]byte, error) { return m.readTo(nil, column, segment) }
+
+// readTo is read into the memory of buf, where that is enough.
+func (m *manifest) readTo(buf []byte, column, segment int) ([]byte, error) {
 	if m.Columns[column].Shredded {
 		return nil, m.shreddedError(column)
 	}
 	want := m.Columns[column].Chunks[segment]
 	name := chunkFile(column, segment)
-	path := filepath.Join(m.dir, name)
-	info, err := os.Lstat(path)
+	f, err := os.OpenFile(filepath.Join(m.dir, name), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, m.corrupt(name)
+	}
+	defer func() { _ = f.Close() }() // it was read, or is corrupt
+	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Size() != want.Size {
 		return nil, m.corrupt(name)
 	}
-	file, err := os.ReadFile(path)
-	if err != nil || !bytes.Equal(m.suite.sum(file), want.Digest) {
+	buf = slices.Grow(buf[:0], int(want.Size))[:want.Size]
+	if _, err := io.ReadFull(f, buf); err != nil || !bytes.Equal(m.suite.sum(buf), want.Digest) {
 		return nil, m.corrupt(name)
 	}
-	return file, nil
+	return buf, nil
 }
 
 // decode reads, checks and decrypts a chunk. A string column may come as a
@@ -56,6 +66,11 @@ func (m *manifest) decode(alloc memory.Allocator, key dataKey, column, segment i
 	if err != nil {
 		return nil, err
 	}
+	return m.decodeFile(alloc, key, column, segment, file)
+}
+
+// decodeFile decrypts a chunk that was read, in its place.
+func (m *manifest) decodeFile(alloc memory.Allocator, key dataKey, column, segment int, file []byte) (arrow.Array, error) {
 	c := m.Columns[column]
 	plain, err := key.open(file, key.chunkNonce(segment), m.chunkBinding(c.Name, segment))
 	if err != nil {

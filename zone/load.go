@@ -72,6 +72,9 @@ type Load struct {
 	pendingRows  int
 	pendingBytes int64
 	rows         int64
+	delivered    int64 // rows, once complete
+	replaced     int64
+	complete     bool // no more rows are appended
 	closed       bool
 	broken       error
 }
@@ -176,6 +179,9 @@ func (spec Spec) validate() error {
 func (l *Load) Append(rec arrow.RecordBatch) error {
 	if err := l.ready(); err != nil {
 		return err
+	}
+	if l.complete {
+		return fmt.Errorf("zone: append to a load that is complete: %w", ErrClosed)
 	}
 	if err := l.append(rec); err != nil {
 		l.broken = err
@@ -340,11 +346,9 @@ func (l *Load) Commit(ctx context.Context) (Info, error) {
 }
 
 func (l *Load) commit(ctx context.Context) (Info, error) {
-	delivered, replaced := l.rows+int64(l.pendingRows), int64(0)
-	if l.base != nil {
-		var err error
-		if replaced, err = l.merge(ctx); err != nil {
-			return Info{}, fmt.Errorf("zone: take over %s/%s/%s: %w", l.base.zone, l.base.dataset, l.base.version, err)
+	if !l.complete {
+		if err := l.merge(ctx); err != nil {
+			return Info{}, err
 		}
 	}
 	if l.pendingRows > 0 {
@@ -371,7 +375,7 @@ func (l *Load) commit(ctx context.Context) (Info, error) {
 	}
 	return Info{
 		Zone: m.zone, Dataset: m.dataset, Version: m.version,
-		Rows: l.rows, Delivered: delivered, Replaced: replaced, Segments: len(m.Segments), Manifest: digest, Stats: m.Stats,
+		Rows: l.rows, Delivered: l.delivered, Replaced: l.replaced, Segments: len(m.Segments), Manifest: digest, Stats: m.Stats,
 	}, nil
 }
 

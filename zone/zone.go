@@ -168,36 +168,6 @@ func (s *Store) datasetDir(zone, dataset string) string {
 	return filepath.Join(s.dir, escape(zone), escape(dataset))
 }
 
-// Verify reads every file of a version and returns an *IntegrityError naming
-// the first that is not what was committed, a file that does not belong there
-// included. manifest is the digest the registry holds; it must not be empty.
-// It needs no zone key beyond what opens the manifest, and decrypts no rows.
-func (s *Store) Verify(zone, dataset, version, manifest string) error {
-	m, err := s.manifest(zone, dataset, version, manifest)
-	if err != nil {
-		return err
-	}
-	expected := map[string]bool{m.file: true}
-	for c, column := range m.Columns {
-		for i := range column.Chunks {
-			expected[chunkFile(c, i)] = true
-			if _, err := m.read(c, i); err != nil {
-				return err
-			}
-		}
-	}
-	entries, err := os.ReadDir(m.dir)
-	if err != nil {
-		return fmt.Errorf("zone: verify %s/%s/%s: %w", zone, dataset, version, err)
-	}
-	for _, e := range entries {
-		if !expected[e.Name()] && !s.passing(m, e.Name()) {
-			return m.corrupt(e.Name())
-		}
-	}
-	return nil
-}
-
 // Stats returns the load statistics of a version, those of shredded columns left
 // out. manifest is the digest the registry holds.
 func (s *Store) Stats(zone, dataset, version, manifest string) (Stats, error) {
@@ -271,6 +241,29 @@ func (s *Store) Sweep(keep func(zone, dataset, version string) bool) error {
 		}
 	}
 	return nil
+}
+
+// Size returns how many bytes the files of a version have, 0 if it has none.
+func (s *Store) Size(zone, dataset, version string) (int64, error) {
+	if !validName(zone) || !validName(dataset) || !validVersion(version) {
+		return 0, fmt.Errorf("zone: size of version: %w", ErrNotFound)
+	}
+	entries, err := os.ReadDir(filepath.Join(s.datasetDir(zone, dataset), version))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	var size int64
+	for _, e := range entries {
+		info, infoErr := e.Info()
+		if infoErr != nil {
+			return 0, fmt.Errorf("zone: size of %s/%s/%s: %w", zone, dataset, version, infoErr)
+		}
+		size += info.Size()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("zone: size of %s/%s/%s: %w", zone, dataset, version, err)
+	}
+	return size, nil
 }
 
 // retire removes a version folder. It renames it away first: a version half
