@@ -27,6 +27,33 @@ func gbFour(i int) []byte {
 	return []byte{byte(0x81 + i/12600), byte(0x30 + i/1260%10), byte(0x81 + i/10%126), byte(0x30 + i%10)}
 }
 
+// TestGB18030IsReadIntoAnyRoom: a reader of lines asks for as little as a byte
+// when its buffer is nearly full.
+func TestGB18030IsReadIntoAnyRoom(t *testing.T) {
+	want := strings.Repeat("数据a治理𠀀,", 1000)
+	text, err := simplifiedchinese.GB18030.NewEncoder().String(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room := 1; room <= 9; room++ {
+		r := newGBReader(strings.NewReader(text), false)
+		var got []byte
+		for p := make([]byte, room); ; {
+			n, err := r.Read(p)
+			got = append(got, p[:n]...)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("into %d bytes: %v", room, err)
+			}
+		}
+		if string(got) != want {
+			t.Errorf("into %d bytes at a time: another text of %d bytes, want %d", room, len(got), len(want))
+		}
+	}
+}
+
 // TestGB18030IsThatOfTheCLibrary compares every two-byte code, and every code of
 // the basic plane in four bytes, with iconv of glibc (2.36: GB 18030-2005 with the
 // changes of 2022 in two bytes). Where the library has a private use code point
