@@ -69,6 +69,10 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/keys", s.signed(s.keys))
 	v1.POST("/keys/rotate", s.signed(s.rotateKey))
 	v1.POST("/keys/destroy", s.signed(s.destroyKey))
+	v1.POST("/keys/rewrap", s.signed(s.rewrap))
+	v1.GET("/shreds", s.signed(s.shreds))
+	v1.POST("/shreds", s.signed(s.orderShred))
+	v1.POST("/shreds/:id", s.signed(s.confirmShred))
 	v1.GET("/domain", s.signed(s.domain))
 	v1.GET("/status", s.signed(s.status))
 	return r
@@ -268,6 +272,30 @@ func (s *server) destroyKey(c call) (any, error) {
 		return nil, err
 	}
 	return s.engine.DestroyKey(c.Request.Context(), c.subject, in)
+}
+
+func (s *server) rewrap(c call) (any, error) {
+	var in query.KeyOrder
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.Rewrap(c.Request.Context(), c.subject, in.Zone)
+}
+
+func (s *server) shreds(c call) (any, error) {
+	return s.engine.Shreds(c.Request.Context(), c.subject)
+}
+
+func (s *server) orderShred(c call) (any, error) {
+	var in query.ShredOrder
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.OrderShred(c.Request.Context(), c.subject, in)
+}
+
+func (s *server) confirmShred(c call) (any, error) {
+	return s.engine.ConfirmShred(c.Request.Context(), c.subject, c.Param("id"))
 }
 
 func (s *server) domain(call) (any, error) { return s.engine.Domain(), nil }

@@ -145,6 +145,26 @@ func (c *Client) DestroyKey(ctx context.Context, o query.KeyOrder) (*query.KeyCh
 	return get[*query.KeyChange](ctx, c, http.MethodPost, "/v1/keys/destroy", o)
 }
 
+// Rewrap wraps the data keys of a zone by the newest version of its key.
+func (c *Client) Rewrap(ctx context.Context, zone string) (*query.RewrapReport, error) {
+	return get[*query.RewrapReport](ctx, c, http.MethodPost, "/v1/keys/rewrap", query.KeyOrder{Zone: zone})
+}
+
+// Shreds lists the orders of destructions.
+func (c *Client) Shreds(ctx context.Context) ([]query.ShredView, error) {
+	return get[[]query.ShredView](ctx, c, http.MethodGet, "/v1/shreds", nil)
+}
+
+// OrderShred orders a destruction, which another person confirms.
+func (c *Client) OrderShred(ctx context.Context, o query.ShredOrder) (*query.ShredView, error) {
+	return get[*query.ShredView](ctx, c, http.MethodPost, "/v1/shreds", o)
+}
+
+// ConfirmShred carries out a destruction that another person ordered.
+func (c *Client) ConfirmShred(ctx context.Context, id string) (*query.ShredView, error) {
+	return get[*query.ShredView](ctx, c, http.MethodPost, "/v1/shreds/"+url.PathEscape(id), nil)
+}
+
 // Audit returns audit entries from index from on, at most limit.
 func (c *Client) Audit(ctx context.Context, from uint64, limit int) ([]query.AuditEntry, error) {
 	return get[[]query.AuditEntry](ctx, c, http.MethodGet, fmt.Sprintf("/v1/audit?from=%d&limit=%d", from, limit), nil)

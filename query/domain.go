@@ -201,5 +201,5 @@ func openAudit(ctx context.Context, cfg Config, id string, p *keys.Folder) (*aud
 }
 
 func openRegistry(ctx context.Context, cfg Config, p *keys.Folder) (*registry.Registry, error) {
-	return registry.Open(ctx, filepath.Join(cfg.Domain, registryFile), registry.Config{AEAD: p.RegistryAEAD(), Now: cfg.Now}, workflow.Migrations)
+	return registry.Open(ctx, filepath.Join(cfg.Domain, registryFile), registry.Config{AEAD: p.RegistryAEAD(), Now: cfg.Now, Workspaces: workspaces{p}}, workflow.Migrations)
 }

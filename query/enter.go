@@ -100,6 +100,9 @@ func (r *run) load() error {
 	if err != nil {
 		return asError(err)
 	}
+	if old.Shredded {
+		return fail("DATA_SHREDDED", nil).of(r.id)
+	}
 	var s stored
 	if err := json.Unmarshal(old.Request, &s); err != nil {
 		return asError(fmt.Errorf("query: stored run %s: %w", r.id, err))

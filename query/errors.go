@@ -139,6 +139,8 @@ var codes = map[string]code{
 		"由提供单位按现行目录条目重新提交质量规则,用 quality rules 查看不符之处", "the provider applies rules that fit the entry; quality rules tells what does not", []string{"JM19-14"}},
 	"DATA_DAMAGED": {ClassFailure, "数据完整性校验未通过,已拒绝读取", "stored data failed its integrity check and was not read",
 		"由数据中心核查并重新装载", "the data centre must check the store and load again", []string{"NJ24-21"}},
+	"DATA_SHREDDED": {ClassDenied, "数据已销毁,不可读取", "the data were destroyed and cannot be read",
+		"从语句中去掉已销毁的列或结果;销毁证明见 shred list", "leave what was destroyed out of the statement; shred list has the certificates", []string{"YC22-40"}},
 	"DATA_WITHOUT_ENTITY": {ClassDenied, "数据版本未载明主体标识列,按主体平移或加噪的列不能读取", "the data do not say whom a row is about, so that no column can be masked by it",
 		"由数据中心按现行目录条目重新装载该数据集", "have the data centre load the dataset again under its catalogue entry of today", []string{"NJ24-14"}},
 	"KEY_IN_USE": {ClassDenied, "密钥仍在使用,未作更改", "the key is in use; nothing changed",

@@ -45,6 +45,7 @@ func (r *run) save(tx *registry.Tx, rec record) error {
 	if q.Decision, err = json.Marshal(rec); err != nil {
 		return fmt.Errorf("query: store decision of %s: %w", r.id, err)
 	}
+	q.Organization = r.facts.Subject.Spec.Organization
 	return tx.SaveRun(q)
 }
 

@@ -220,6 +220,9 @@ func (p *parsed) analyze() (*analyzed, error) {
 	if err := p.countsRows(s); err != nil {
 		return nil, err
 	}
+	if err := p.readableStill(s); err != nil {
+		return nil, err
+	}
 	if err := p.tokensHide(s); err != nil {
 		return nil, err
 	}

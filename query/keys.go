@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"zonebox/keys"
@@ -55,6 +56,8 @@ type KeyOrder struct {
 	Purpose string `json:"purpose,omitempty"`
 	Zone    string `json:"zone"`
 	Version int    `json:"version,omitempty"`
+
+	ending []int // versions that are destroyed together
 }
 
 // KeyChange is what became of an order.
@@ -159,6 +162,9 @@ func (e *Engine) DestroyKey(ctx context.Context, s Subject, o KeyOrder) (*KeyCha
 		err = e.mayDestroyVersion(ctx, s, o)
 	} else {
 		err = e.mayDestroyZone(ctx, s, zone)
+		if standings, known := e.keys.Standings(); err == nil {
+			o.ending, err = standings[o.Zone].Live, known
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -259,7 +265,7 @@ func (e *Engine) mayDestroyVersion(ctx context.Context, s Subject, o KeyOrder) e
 	if e.loads.busy(o.Zone) {
 		return fail("KEY_IN_USE", nil).because("专区内仍有装载在执行", "loads of the zone are under way")
 	}
-	versions, err := e.registry.CurrentVersions(ctx)
+	versions, err := e.registry.StoredVersions(ctx)
 	if err != nil {
 		return asError(err)
 	}
@@ -277,7 +283,7 @@ func (e *Engine) mayDestroyVersion(ctx context.Context, s Subject, o KeyOrder) e
 				return asError(err)
 			}
 			if n == o.Version {
-				return fail("KEY_IN_USE", nil).because("数据集 "+d.Dataset+" 的现行数据由该版本加密,请先重新装载", "the current data of dataset "+d.Dataset+" are wrapped by it; load them again first")
+				return fail("KEY_IN_USE", nil).because("数据集 "+d.Dataset+" 的数据由该版本加密,请先 keys rewrap", "data of dataset "+d.Dataset+" are wrapped by it; keys rewrap first")
 			}
 		}
 	}
@@ -292,6 +298,9 @@ func (e *Engine) ordered(ctx context.Context, s Subject, o *KeyOrder, before, af
 		f := map[string]string{"purpose": o.Purpose, "provider": e.keys.Provider().Kind, "org": s.organization}
 		if o.Version > 0 {
 			f["version"] = strconv.Itoa(o.Version)
+		}
+		if len(o.ending) > 0 {
+			f["keys"] = strings.Trim(fmt.Sprint(o.ending), "[]")
 		}
 		for pair := range slices.Chunk(more, 2) {
 			f[pair[0]] = pair[1]

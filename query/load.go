@@ -84,7 +84,8 @@ func (l *loading) admit() error {
 		return fail("STOPPED", err)
 	}
 	l.turn = t
-	if waited { // perhaps for hours: person, grant and catalogue may be others by now
+	l.engine.sealing.RLock() // its data keys are wrapped by one version
+	if waited {              // perhaps for hours: person, grant and catalogue may be others by now
 		if err := l.enter(); err != nil {
 			return err
 		}
@@ -102,6 +103,7 @@ func (l *loading) leave() {
 		l.worker.Close()
 	}
 	if l.turn != nil {
+		l.engine.sealing.RUnlock()
 		l.turn.leave()
 	}
 }

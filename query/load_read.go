@@ -71,7 +71,8 @@ func (l *loading) read(data io.Reader) (*delivered, error) {
 
 // shape returns the columns of the entry as the store and the worker take them.
 func (l *loading) shape() (zone.Spec, []sandbox.Column, error) {
-	spec := zone.Spec{Zone: l.manifest.Zone, Dataset: l.manifest.Dataset, Titles: map[string]string{}}
+	spec := zone.Spec{Zone: l.manifest.Zone, Dataset: l.manifest.Dataset, Titles: map[string]string{},
+		Suite: zone.Suite(l.facts.Zone.Spec.StorageAlgorithm)}
 	if l.dataset.Spec.Entity != nil {
 		spec.Entity = l.dataset.Spec.Entity.Column
 	}

@@ -85,6 +85,10 @@ type Engine struct {
 	readers *readers // workers that read explains
 	recall  *recall  // what explains read
 
+	// sealing is held for reading while data are loaded or copied, for writing while
+	// keys are wrapped anew or destroyed.
+	sealing sync.RWMutex
+
 	outbox sync.Mutex  // one goroutine at a time moves events to the log
 	behind atomic.Bool // events are committed that the log did not take
 
@@ -198,6 +202,9 @@ func (e *Engine) Close() error {
 	errs = append(errs, e.cache.Evict(sandbox.Tag{}))
 	if e.registry != nil {
 		errs = append(errs, e.registry.Close())
+	}
+	if e.audit != nil && e.keys != nil {
+		errs = append(errs, e.remember())
 	}
 	if e.audit != nil {
 		errs = append(errs, e.audit.Close(context.Background()))

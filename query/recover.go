@@ -45,6 +45,15 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.compare(ctx); err != nil {
 		return err
 	}
+	if err := e.compareKeys(ctx); err != nil {
+		return err
+	}
+	if err := e.registry.SealRuns(ctx); err != nil {
+		return err
+	}
+	if err := e.resumeShreds(ctx); err != nil {
+		return err
+	}
 	if err := e.abandon(ctx); err != nil {
 		return err
 	}
@@ -54,7 +63,10 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.retainAll(ctx); err != nil {
 		return err
 	}
-	return e.sweepData(ctx)
+	if err := e.sweepData(ctx); err != nil {
+		return err
+	}
+	return e.remember()
 }
 
 // compare refuses a registry from which rows were taken: its rows are sealed one
@@ -238,5 +250,15 @@ func (e *Engine) sweepData(ctx context.Context) error {
 	for _, v := range versions {
 		keep[[3]string{v.Zone, v.Dataset, v.Version}] = true
 	}
-	return e.store.Sweep(func(zone, dataset, version string) bool { return keep[[3]string{zone, dataset, version}] })
+	err = e.store.Sweep(func(zone, dataset, version string) bool { return keep[[3]string{zone, dataset, version}] })
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		// What cannot be read is told when somebody reads it.
+		if err := e.store.PruneManifests(v.Zone, v.Dataset, v.Version, v.Manifest); err != nil {
+			e.log.WarnContext(ctx, "manifests not looked through", "zone", v.Zone, "dataset", v.Dataset, "version", v.Version, "cause", err)
+		}
+	}
+	return nil
 }

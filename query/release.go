@@ -48,6 +48,8 @@ const formDataset = "dataset"
 func (e *Engine) holds() string     { return filepath.Join(e.cfg.Domain, holdsDir) }
 func (e *Engine) artifacts() string { return filepath.Join(e.cfg.Domain, artifactsDir) }
 
+func (e *Engine) holdFile(run string) string { return filepath.Join(e.holds(), run+".hold") }
+
 func (e *Engine) artifactFile(run string) string { return filepath.Join(e.artifacts(), run+".zbx") }
 
 // outputOf returns what an earlier call left of the run, nil if that is
@@ -99,6 +101,9 @@ func (e *Engine) recordOf(ctx context.Context, run string) (record, error) {
 	old, err := e.registry.LoadRun(ctx, run)
 	if err != nil {
 		return rec, err
+	}
+	if old.Shredded {
+		return rec, fail("DATA_SHREDDED", nil).of(run)
 	}
 	if err := json.Unmarshal(old.Decision, &rec); err != nil {
 		return rec, fmt.Errorf("query: stored decision of %s: %w", run, err)
@@ -285,7 +290,11 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 			delete(released.Fields, "effect") // the artifact it names tells it
 		}
 	}
-	if err := writeDurable(e.artifactFile(s.id), s.artifact.Bytes()); err != nil {
+	atRest, err := e.workspaces().Seal(s.facts.Subject.Spec.Organization, s.artifact.Bytes(), artifactContext(s.id))
+	if err != nil {
+		return nil, asError(err).of(s.id)
+	}
+	if err := writeDurable(e.artifactFile(s.id), atRest); err != nil {
 		return nil, fail("INTERNAL", err).of(s.id)
 	}
 	err = e.settle(s.output, func(tx *registry.Tx) error {
@@ -329,6 +338,11 @@ func (e *Engine) collect(o *output) (*Answer, error) {
 	file, err := os.ReadFile(e.artifactFile(o.id))
 	if err != nil {
 		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
+	}
+	if opened, err := e.workspaces().Open(o.facts.Subject.Spec.Organization, file, artifactContext(o.id)); err == nil {
+		file = opened // one of before there were workspaces lies as it was sealed
+	} else if !errors.Is(err, registry.ErrShredded) {
+		return nil, asError(err).of(o.id)
 	}
 	artifact, err := e.reload(file)
 	if err != nil {

@@ -102,6 +102,9 @@ func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDeta
 	if err != nil {
 		return nil, asError(err)
 	}
+	if r.Shredded {
+		return nil, fail("DATA_SHREDDED", nil).of(run)
+	}
 	var q stored
 	if err := json.Unmarshal(r.Request, &q); err != nil {
 		return nil, asError(fmt.Errorf("query: stored run %s: %w", run, err))

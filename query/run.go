@@ -76,6 +76,9 @@ func (e *Engine) storeError(err error) *Error {
 	if errors.As(err, &broken) {
 		return fail("DATA_DAMAGED", err).because(broken.Dataset+" "+broken.Version+" "+broken.File, broken.Dataset+" "+broken.Version+" "+broken.File)
 	}
+	if errors.Is(err, zone.ErrShredded) {
+		return fail("DATA_SHREDDED", err)
+	}
 	if errors.Is(err, zone.ErrEntity) {
 		return fail("DATA_WITHOUT_ENTITY", err)
 	}
@@ -190,7 +193,7 @@ func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.
 func (e *Engine) hold(c *checked) (*output, error) {
 	defer c.checked.Release()
 	c.lap(&c.took.check)
-	key, err := e.keys.NewHold(c.id)
+	key, err := e.newHold(c.run)
 	if err != nil {
 		return nil, e.close(c.intent, err)
 	}

@@ -47,7 +47,8 @@ type DataEvent struct {
 	By                     string
 	At                     time.Time
 	Reason                 string
-	Order                  string // what was ordered
+	Order                  string   // what was ordered
+	Shredded               []string `json:",omitempty"` // columns without a key, of a manifest
 }
 
 // Orders that wait for a second person.
@@ -119,8 +120,9 @@ func (tx *Tx) Shredded(c DataChange) error {
 	return tx.changeData(c, dataShredded, DataCurrent, DataKept, DataQuarantined, DataRetired)
 }
 
-// Rewrapped says that another manifest of the same rows is in force.
-func (tx *Tx) Rewrapped(c DataChange, manifest string) error {
+// Rewrapped says that another manifest of the same rows is in force, in which the
+// columns shredded have no key.
+func (tx *Tx) Rewrapped(c DataChange, manifest string, shredded ...string) error {
 	v, err := tx.DataVersion(c.Zone, c.Dataset, c.Version)
 	if err != nil {
 		return err
@@ -131,7 +133,7 @@ func (tx *Tx) Rewrapped(c DataChange, manifest string) error {
 	if err := tx.BumpEpoch(); err != nil { // facts name a manifest that may go
 		return err
 	}
-	return tx.addData(c, dataRewrapped, manifest)
+	return tx.addDataEvent(DataEvent{Kind: dataRewrapped, Manifest: manifest, Shredded: shredded}, c)
 }
 
 // OrderData notes that somebody wants something done to a version that takes a
@@ -141,7 +143,7 @@ func (tx *Tx) OrderData(c DataChange, order string) error {
 	if err != nil {
 		return err
 	}
-	return tx.addDataEvent(c, dataOrdered, v.Manifest, order)
+	return tx.addDataEvent(DataEvent{Kind: dataOrdered, Manifest: v.Manifest, Order: order}, c)
 }
 
 // OrderedBy returns who ordered what at or after since, "" if nobody: orders
@@ -180,24 +182,24 @@ func (tx *Tx) changeData(c DataChange, kind string, from ...string) error {
 }
 
 func (tx *Tx) addData(c DataChange, kind, manifest string) error {
-	return tx.addDataEvent(c, kind, manifest, "")
+	return tx.addDataEvent(DataEvent{Kind: kind, Manifest: manifest}, c)
 }
 
 // addDataEvent stores an event and the log entry that goes with it: whoever
 // takes the row away is found out by the log.
-func (tx *Tx) addDataEvent(c DataChange, kind, manifest, order string) error {
-	e := DataEvent{Zone: c.Zone, Dataset: c.Dataset, Version: c.Version, Revision: tx.revision, Kind: kind, Manifest: manifest,
-		By: c.By, At: tx.at, Reason: c.Reason, Order: order}
-	if err := tx.putData(c.Zone, c.Dataset, c.Version, kind, e); err != nil {
+func (tx *Tx) addDataEvent(e DataEvent, c DataChange) error {
+	e.Zone, e.Dataset, e.Version, e.Revision = c.Zone, c.Dataset, c.Version, tx.revision
+	e.By, e.At, e.Reason = c.By, tx.at, c.Reason
+	if err := tx.putData(c.Zone, c.Dataset, c.Version, e.Kind, e); err != nil {
 		return err
 	}
-	fields := map[string]string{"dataset": c.Dataset, "version": c.Version, "manifest": manifest, "epoch": strconv.FormatInt(tx.epoch, 10)}
-	for name, v := range map[string]string{"org": c.Org, "role": c.Role, "order": order} {
+	fields := map[string]string{"dataset": c.Dataset, "version": c.Version, "manifest": e.Manifest, "epoch": strconv.FormatInt(tx.epoch, 10)}
+	for name, v := range map[string]string{"org": c.Org, "role": c.Role, "order": e.Order} {
 		if v != "" {
 			fields[name] = v
 		}
 	}
-	return tx.Emit(Event{Kind: "data." + strings.ToLower(kind), Actor: c.By, Zone: c.Zone, Fields: fields})
+	return tx.Emit(Event{Kind: "data." + strings.ToLower(e.Kind), Actor: c.By, Zone: c.Zone, Fields: fields})
 }
 
 // putData stores one row of data_events. A version that is loaded twice is
@@ -341,7 +343,7 @@ func (r *Registry) versions(ctx context.Context, q querier, zone, dataset string
 				current = ""
 			}
 		case dataRewrapped:
-			all[i].Manifest = e.Manifest
+			all[i].Manifest, all[i].Shredded = e.Manifest, e.Shredded
 		}
 		return nil
 	})
@@ -404,7 +406,7 @@ func (r *Registry) currentVersion(ctx context.Context, q querier, zone, dataset 
 		if err != nil {
 			return nil, err
 		}
-		v.Manifest = e.Manifest
+		v.Manifest, v.Shredded = e.Manifest, e.Shredded
 	}
 	return &v, nil
 }

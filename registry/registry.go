@@ -77,6 +77,8 @@ type AEAD interface {
 type Config struct {
 	// AEAD encrypts every body. It has no default: Open refuses without it.
 	AEAD AEAD
+	// Workspaces seal what runs asked. Nil: AEAD encrypts that too.
+	Workspaces Workspaces
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// NonceWindow is how far the time of a signed request may be from the
@@ -135,7 +137,7 @@ func Open(ctx context.Context, path string, cfg Config, extra ...fs.FS) (*Regist
 // log and a sync on each commit.
 func connect(path string, conns int, more url.Values) (*sql.DB, error) {
 	q := url.Values{"_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "trusted_schema(0)",
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "trusted_schema(0)", "secure_delete(1)",
 	}}
 	for k, v := range more {
 		q[k] = append(q[k], v...)

@@ -1,8 +1,10 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -21,9 +23,120 @@ type Run struct {
 	// on it, both in the caller's own encoding and both encrypted at rest.
 	Request  []byte
 	Decision []byte
+	// Organization is the person's when the run is first saved: what it asked is
+	// sealed in the workspace of that one.
+	Organization string
+	// Shredded says that the workspace was destroyed, and Request and Decision with it.
+	Shredded bool
 }
 
 type runBody struct{ Request, Decision []byte }
+
+// Workspaces seal what organizations made, each in a space of its own that can be
+// destroyed. Open returns an error wrapping ErrShredded for what was.
+type Workspaces interface {
+	Seal(organization string, plaintext, aad []byte) ([]byte, error)
+	Open(organization string, sealed, aad []byte) ([]byte, error)
+}
+
+// ErrShredded means that the keys of what was sealed were destroyed.
+var ErrShredded = errors.New("destroyed")
+
+// workspaceRow begins the body of a run that is sealed in a workspace: the length
+// of the organization's name in one byte follows, the name, and what Seal gave.
+// Other bodies are the registry's own; the first byte of what its AEAD gives is
+// never this one's by more than chance, and then nothing opens.
+var workspaceRow = []byte("zonebox workspace 1\n")
+
+// sealRun encrypts the body of a run.
+func (r *Registry) sealRun(run Run) ([]byte, error) {
+	body := runBody{run.Request, run.Decision}
+	parts := []string{"run", run.ID, run.User, run.Zone, run.Scenario}
+	if r.cfg.Workspaces == nil || run.Organization == "" {
+		return r.sealRow(body, parts...)
+	}
+	plain, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("registry: encode run: %w", err)
+	}
+	sealed, err := r.cfg.Workspaces.Seal(run.Organization, plain, aad(parts...))
+	if err != nil {
+		return nil, fmt.Errorf("registry: seal run: %w", err)
+	}
+	if len(run.Organization) > 255 {
+		return nil, fmt.Errorf("registry: seal run: name of %d bytes: %w", len(run.Organization), ErrCorrupt)
+	}
+	out := append(bytes.Clone(workspaceRow), byte(len(run.Organization)))
+	return append(append(out, run.Organization...), sealed...), nil
+}
+
+// openRun opens the body of a run into it.
+func (r *Registry) openRun(run *Run, sealed []byte) error {
+	var body runBody
+	parts := []string{"run", run.ID, run.User, run.Zone, run.Scenario}
+	rest, inside := bytes.CutPrefix(sealed, workspaceRow)
+	if !inside {
+		err := r.openRow(sealed, &body, parts...)
+		run.Request, run.Decision = body.Request, body.Decision
+		return err
+	}
+	if len(rest) == 0 || len(rest) < 1+int(rest[0]) || r.cfg.Workspaces == nil {
+		return fmt.Errorf("registry: run %s: %w", run.ID, ErrCorrupt)
+	}
+	run.Organization = string(rest[1 : 1+int(rest[0])])
+	plain, err := r.cfg.Workspaces.Open(run.Organization, rest[1+int(rest[0]):], aad(parts...))
+	if errors.Is(err, ErrShredded) {
+		run.Shredded = true
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("registry: run %s: %w", run.ID, err)
+	}
+	if err := json.Unmarshal(plain, &body); err != nil {
+		return fmt.Errorf("registry: run %s: %w", run.ID, ErrCorrupt)
+	}
+	run.Request, run.Decision = body.Request, body.Decision
+	return nil
+}
+
+// ForgetRuns takes out what runs of an organization's people asked and what was
+// decided on it, those of before there were workspaces too, and returns the runs.
+// That they were is left.
+func (tx *Tx) ForgetRuns(organization string) ([]Run, error) {
+	rows, err := tx.sql.QueryContext(tx.ctx, selectRun+`ORDER BY id`)
+	if err != nil {
+		return nil, fmt.Errorf("registry: forget runs: %w", err)
+	}
+	defer rows.Close()
+	var all []Run
+	for rows.Next() {
+		run, err := tx.r.scanRun(rows)
+		if err != nil {
+			return nil, fmt.Errorf("registry: forget runs: %w", err)
+		}
+		if run.Organization == "" { // from before there were workspaces
+			p, err := load[Person](tx.ctx, tx.r, tx.sql, KindPerson, run.User)
+			if err != nil {
+				return nil, err
+			}
+			run.Organization = p.Spec.Organization
+		}
+		if run.Organization == organization {
+			all = append(all, run)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("registry: forget runs: %w", err)
+	}
+	for _, run := range all {
+		empty := append(bytes.Clone(workspaceRow), byte(len(organization)))
+		empty = append(empty, organization...)
+		if _, err := tx.sql.ExecContext(tx.ctx, `UPDATE runs SET body = ? WHERE id = ?`, empty, run.ID); err != nil {
+			return nil, fmt.Errorf("registry: forget run %s: %w", run.ID, err)
+		}
+	}
+	return all, nil
+}
 
 // SaveRun stores run. Saving it again replaces its decision only: another user,
 // zone, scenario or request under the same id is ErrConflict.
@@ -36,9 +149,9 @@ func (tx *Tx) SaveRun(run Run) error {
 	case old.User != run.User || old.Zone != run.Zone || old.Scenario != run.Scenario || string(old.Request) != string(run.Request):
 		return fmt.Errorf("registry: save run %s: %w", run.ID, ErrConflict)
 	default:
-		run.CreatedAt = old.CreatedAt
+		run.CreatedAt, run.Organization = old.CreatedAt, old.Organization
 	}
-	body, err := tx.r.sealRow(runBody{run.Request, run.Decision}, "run", run.ID, run.User, run.Zone, run.Scenario)
+	body, err := tx.r.sealRun(run)
 	if err != nil {
 		return err
 	}
@@ -82,12 +195,8 @@ func (r *Registry) scanRun(row interface{ Scan(...any) error }) (Run, error) {
 	if err := row.Scan(&run.ID, &run.User, &run.Zone, &run.Scenario, &created, &sealed); err != nil {
 		return Run{}, err
 	}
-	var body runBody
-	if err := r.openRow(sealed, &body, "run", run.ID, run.User, run.Zone, run.Scenario); err != nil {
-		return Run{}, err
-	}
-	run.CreatedAt, run.Request, run.Decision = time.Unix(0, created).UTC(), body.Request, body.Decision
-	return run, nil
+	run.CreatedAt = time.Unix(0, created).UTC()
+	return run, r.openRun(&run, sealed)
 }
 
 // ListRuns returns the runs of user, newest first, at most limit of them; an
@@ -121,4 +230,44 @@ func (r *Registry) CountRuns(ctx context.Context, user string, since time.Time) 
 		return 0, fmt.Errorf("registry: count runs: %w", err)
 	}
 	return n, nil
+}
+
+// SealRuns seals in workspaces what runs asked before there were any.
+func (r *Registry) SealRuns(ctx context.Context) error {
+	if r.cfg.Workspaces == nil {
+		return nil
+	}
+	rows, err := r.reader.QueryContext(ctx, selectRun+`WHERE substr(body, 1, ?) <> ?`, len(workspaceRow), workspaceRow)
+	if err != nil {
+		return fmt.Errorf("registry: seal runs: %w", err)
+	}
+	defer rows.Close()
+	var all []Run
+	for rows.Next() {
+		run, err := r.scanRun(rows)
+		if err != nil {
+			return fmt.Errorf("registry: seal runs: %w", err)
+		}
+		all = append(all, run)
+	}
+	if err := rows.Err(); err != nil || len(all) == 0 {
+		return err
+	}
+	return r.Update(ctx, func(tx *Tx) error {
+		for _, run := range all {
+			p, err := load[Person](ctx, r, tx.sql, KindPerson, run.User)
+			if err != nil {
+				return err
+			}
+			run.Organization = p.Spec.Organization
+			body, err := r.sealRun(run)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.sql.ExecContext(ctx, `UPDATE runs SET body = ? WHERE id = ?`, body, run.ID); err != nil {
+				return fmt.Errorf("registry: seal run %s: %w", run.ID, err)
+			}
+		}
+		return nil
+	})
 }

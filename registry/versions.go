@@ -26,6 +26,8 @@ type DataVersion struct {
 	// State is DataCurrent or DataQuarantined for SetVersion, "" being the first;
 	// in what is read it is the state of now.
 	State string `json:",omitempty"`
+	// Shredded are the columns whose keys were destroyed.
+	Shredded []string `json:",omitempty"`
 	// Meta holds what else the loader keeps, in its own encoding.
 	Meta json.RawMessage
 }

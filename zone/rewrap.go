@@ -202,3 +202,19 @@ func (s *Store) passing(m *manifest, name string) bool {
 func (m *manifest) shreddedError(column int) error {
 	return fmt.Errorf("zone: column %q of %s/%s: %w", m.Columns[column].Name, m.zone, m.dataset, ErrShredded)
 }
+
+// Columns returns the columns of a version that can be read, by the names of the
+// specification.
+func (s *Store) Columns(zone, dataset, version, manifest string) ([]string, error) {
+	m, err := s.manifest(zone, dataset, version, manifest)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, c := range m.Columns {
+		if !c.Shredded && c.Name != EntityColumn {
+			out = append(out, c.Name)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,310 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"zonebox/keys"
+	"zonebox/registry"
+	"zonebox/sandbox"
+	"zonebox/workflow"
+	"zonebox/zone"
+)
+
+// carryOut does what is left of a confirmed shred, in an order in which whatever
+// stops it leaves what was there or nothing: survivors are wrapped anew, the
+// registry names them in one transaction, the keys that opened the rest are
+// destroyed, then files go. sealing is held.
+func (e *Engine) carryOut(ctx context.Context, sh registry.Shred) (registry.Shred, error) {
+	var err error
+	if sh.State == registry.ShredConfirmed {
+		if sh.Kind == registry.ShredWorkspace {
+			err = e.switchWorkspace(ctx, &sh)
+		} else {
+			err = e.switchData(ctx, &sh)
+		}
+		if err != nil {
+			return sh, err
+		}
+	}
+	if sh.State == registry.ShredSwitched {
+		e.endUsers(sh)
+		if err := e.endKeys(sh); err != nil {
+			return sh, err
+		}
+		if err := e.endFiles(ctx, sh); err != nil {
+			return sh, err
+		}
+		err = e.update(ctx, func(tx *registry.Tx) error {
+			sh.State, sh.DoneAt = registry.ShredDone, tx.Now()
+			if err := tx.PutShred(sh); err != nil {
+				return err
+			}
+			return tx.Emit(shredEvent(sh, "shred.done", sh.ConfirmedBy, sh.ConfirmedOrg))
+		})
+		if err != nil {
+			return sh, err
+		}
+		e.log.InfoContext(ctx, "shredded", "shred", sh.ID, "kind", sh.Kind, "zone", sh.Zone, "dataset", sh.Dataset)
+	}
+	return sh, e.remember()
+}
+
+// switchData wraps the keys of what is left of a zone by a new version and has the
+// registry name the new manifests, and what is shredded so.
+func (e *Engine) switchData(ctx context.Context, sh *registry.Shred) error {
+	versions, err := e.storedOf(ctx, sh.Zone)
+	if err != nil {
+		return err
+	}
+	if sh.Kind != registry.ShredZone {
+		if err := e.rotateBeyond(sh.Zone, sh.Keys); err != nil {
+			return err
+		}
+	}
+	var heirs []keys.Heir
+	var gone []registry.DataVersion
+	left := map[int]zone.Rewrapped{}
+	sh.Manifests = nil
+	for i, v := range versions {
+		if takes(*sh, v) {
+			gone = append(gone, v)
+			sh.Manifests = append(sh.Manifests, registry.ShredManifest{Dataset: v.Dataset, Version: v.Version, Before: v.Manifest})
+			continue
+		}
+		r, err := e.rewrapped(v, sh)
+		if err != nil {
+			return err
+		}
+		left[i] = r
+		sh.Manifests = append(sh.Manifests, registry.ShredManifest{Dataset: v.Dataset, Version: v.Version, Before: v.Manifest, After: r.Manifest})
+		heirs = append(heirs, heirsOf(r)...)
+	}
+	if sh.Kind != registry.ShredZone {
+		if err := e.keys.Inherit(sh.Zone, heirs); err != nil {
+			return err
+		}
+	}
+	next := *sh
+	err = e.update(ctx, func(tx *registry.Tx) error {
+		c := registry.DataChange{Zone: sh.Zone, By: sh.ConfirmedBy, Org: sh.ConfirmedOrg, Reason: sh.Reason}
+		for i, v := range versions {
+			c.Dataset, c.Version = v.Dataset, v.Version
+			if r, lives := left[i]; lives {
+				if err := tx.Rewrapped(c, r.Manifest, r.Shredded...); err != nil {
+					return err
+				}
+			}
+		}
+		for _, v := range gone {
+			c.Dataset, c.Version = v.Dataset, v.Version
+			if err := tx.Shredded(c); err != nil {
+				return err
+			}
+		}
+		next.State = registry.ShredSwitched
+		return tx.PutShred(next)
+	})
+	if err == nil {
+		*sh = next
+	}
+	return err
+}
+
+// rewrapped writes a manifest of a survivor, without the key of the column that is
+// shredded.
+func (e *Engine) rewrapped(v registry.DataVersion, sh *registry.Shred) (zone.Rewrapped, error) {
+	var columns []string
+	if sh != nil && sh.Kind == registry.ShredColumn && sh.Dataset == v.Dataset {
+		names, err := e.store.Columns(v.Zone, v.Dataset, v.Version, v.Manifest)
+		if err != nil {
+			return zone.Rewrapped{}, err
+		}
+		if slices.Contains(names, sh.Column) {
+			columns = []string{sh.Column}
+		}
+	}
+	return e.store.Rewrap(v.Zone, v.Dataset, v.Version, v.Manifest, columns...)
+}
+
+func heirsOf(r zone.Rewrapped) (out []keys.Heir) {
+	for _, k := range r.Keys {
+		out = append(out, keys.Heir{Wrapped: k.Key, Binding: k.Binding})
+	}
+	return out
+}
+
+// rotateBeyond gives a zone a version of its key that is none of those to be
+// destroyed, unless it has one.
+func (e *Engine) rotateBeyond(zone string, ending []int) error {
+	standings, err := e.keys.Standings()
+	if err != nil {
+		return err
+	}
+	live := standings[zone].Live
+	if len(live) > 0 && !slices.Contains(ending, live[0]) {
+		return nil
+	}
+	_, err = e.keys.RotateZone(zone)
+	return err
+}
+
+// endUsers drops what the gate keeps in memory of the space and ends the runs that
+// read it. Their workers are gone when it returns, or it has waited for them.
+func (e *Engine) endUsers(sh registry.Shred) {
+	e.evict(sandbox.Tag{Zone: sh.Zone})
+	reads := func(r *run) bool {
+		return r.known && slices.ContainsFunc(r.facts.Datasets, func(d registry.DatasetFacts) bool { return d.Spec.Zone == sh.Zone })
+	}
+	ended := map[string]bool{}
+	e.mu.Lock()
+	for id, r := range e.runs {
+		if sh.Zone != "" && reads(r) {
+			r.cancel(&revoked{registry.Ref{Kind: registry.KindData, Name: sh.Dataset}})
+			ended[id] = true
+		}
+	}
+	e.mu.Unlock()
+	left := func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for id := range ended {
+			if e.runs[id] != nil {
+				return true
+			}
+		}
+		return false
+	}
+	for began := time.Now(); left() && time.Since(began) < closeWait; {
+		time.Sleep(5 * time.Millisecond)
+	}
+	e.evict(sandbox.Tag{Zone: sh.Zone}) // they may have filled it
+}
+
+// endKeys destroys the keys that opened what is shredded.
+func (e *Engine) endKeys(sh registry.Shred) error {
+	if sh.Kind == registry.ShredZone || sh.Kind == registry.ShredWorkspace {
+		for _, id := range sh.Runs {
+			if err := e.keys.DestroyHold(id); err != nil && !errors.Is(err, keys.ErrNoKey) {
+				return err
+			}
+		}
+		if err := e.keys.DestroyZone(sh.Space); err != nil && !errors.Is(err, keys.ErrNoKey) {
+			return err
+		}
+		return nil
+	}
+	for _, n := range sh.Keys {
+		if err := e.keys.DestroyZoneVersion(sh.Zone, n); err != nil && !errors.Is(err, keys.ErrNoKey) {
+			return err
+		}
+	}
+	return nil
+}
+
+// endFiles removes what opens no more.
+func (e *Engine) endFiles(ctx context.Context, sh registry.Shred) error {
+	for _, m := range sh.Manifests {
+		var err error
+		if m.After == "" {
+			err = e.store.Remove(sh.Zone, m.Dataset, m.Version)
+		} else {
+			err = e.pruned(ctx, sh.Zone, m.Dataset, m.Version)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range sh.Runs {
+		for _, path := range []string{e.artifactFile(id), e.holdFile(id)} {
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("query: shred: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// pruned removes the manifests of a version that are not in force; a version that
+// is kept no more has none.
+func (e *Engine) pruned(ctx context.Context, zone, dataset, version string) error {
+	v, err := e.registry.DataVersion(ctx, zone, dataset, version)
+	if err != nil {
+		return err
+	}
+	if v.State == registry.DataRetired || v.State == registry.DataShredded {
+		return nil
+	}
+	return e.store.PruneManifests(zone, dataset, version, v.Manifest)
+}
+
+// switchWorkspace takes the statements of an operator's runs out of the registry
+// and ends the courses of its outputs.
+func (e *Engine) switchWorkspace(ctx context.Context, sh *registry.Shred) error {
+	waiting, err := e.queue(ctx, workflow.OutputRelease, workflow.Held, workflow.Checked, workflow.Reviewing, workflow.ReviewingFirst,
+		workflow.ReviewingSecond, workflow.Approved, workflow.Frozen, workflow.Blocked)
+	if err != nil {
+		return err
+	}
+	next := *sh
+	err = e.update(ctx, func(tx *registry.Tx) error {
+		runs, err := tx.ForgetRuns(sh.Organization)
+		if err != nil {
+			return err
+		}
+		next.Runs = nil
+		for _, r := range runs {
+			next.Runs = append(next.Runs, r.ID)
+		}
+		for _, in := range waiting {
+			if !slices.Contains(next.Runs, in.ID) {
+				continue
+			}
+			if _, err := workflow.Do(tx.Context(), tx.SQL(), workflow.OutputRelease, in.ID, "destroy", gate, tx.Now(), workflow.Note{Code: sh.ID}); err != nil {
+				return courseError(err)
+			}
+		}
+		if err := tx.BumpEpoch(); err != nil {
+			return err
+		}
+		next.State = registry.ShredSwitched
+		return tx.PutShred(next)
+	})
+	if err == nil {
+		*sh = next
+	}
+	return err
+}
+
+// resumeShreds carries out what was confirmed when the last process ended.
+func (e *Engine) resumeShreds(ctx context.Context) error {
+	all, err := e.registry.Shreds(ctx)
+	if err != nil {
+		return err
+	}
+	for _, sh := range all {
+		if sh.State == registry.ShredConfirmed || sh.State == registry.ShredSwitched {
+			if _, err := e.carryOut(ctx, sh); err != nil {
+				return fmt.Errorf("query: open domain: finish %s: %w", sh.ID, err)
+			}
+		}
+	}
+	return nil
+}
+
+// takes reports whether a shred leaves nothing of a version.
+func takes(sh registry.Shred, v registry.DataVersion) bool {
+	switch sh.Kind {
+	case registry.ShredZone:
+		return true
+	case registry.ShredDataset:
+		return v.Dataset == sh.Dataset
+	case registry.ShredVersion:
+		return v.Dataset == sh.Dataset && v.Version == sh.Version
+	}
+	return false
+}
