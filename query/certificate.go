@@ -103,6 +103,12 @@ func (e *Engine) certify(sh registry.Shred) (*Certificate, error) {
 	return &c, nil
 }
 
+// EncodeCertificate returns the file that VerifyCertificate takes.
+func EncodeCertificate(c *Certificate) ([]byte, error) {
+	text, err := json.MarshalIndent(c, "", "  ")
+	return append(text, '\n'), err
+}
+
 // VerifyCertificate returns the certificate that a file holds, if the gate's key
 // signed it that d names or one that this followed. It asks nobody.
 func VerifyCertificate(file []byte, d DomainInfo) (*Certificate, error) {

@@ -408,3 +408,51 @@ func copyPrivate(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+// What the keeper of keys stops half way is refused from the switch on, and comes
+// to its end by repeating it or when the domain is opened next.
+func TestAnInterruptedShredComesToItsEnd(t *testing.T) {
+	for _, how := range []string{"repeated", "opened again"} {
+		t.Run(how, func(t *testing.T) {
+			transit := keystest.NewTransit(t)
+			p, err := keys.Vault(transit.Config())
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := querytest.City(t, querytest.Options{Idle: 1, Provider: p})
+			want := answers(t, d)
+			v, err := orderShred(t, d, "wu.dc", query.ShredOrder{Kind: "column", Zone: "medical", Dataset: "visits", Column: "department"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			transit.Set(keystest.Undeleting)
+			if _, err := d.Engine.ConfirmShred(t.Context(), d.Subject("sun.health"), v.ID); querytest.Code(err) != "KEYS_UNAVAILABLE" {
+				t.Fatalf("while no key can be deleted = %v, want KEYS_UNAVAILABLE", err)
+			}
+			if c := code(d, byDepartment); c != "DATA_SHREDDED" {
+				t.Errorf("half way the column = %q, want DATA_SHREDDED", c)
+			}
+			if got := answers(t, d); got != want {
+				t.Errorf("half way the rest answers\n%s", got)
+			}
+			transit.Set(keystest.None)
+			if how == "repeated" {
+				_, err = d.Engine.ConfirmShred(t.Context(), d.Subject(querytest.Founder), v.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			d.Reopen()
+			all, err := d.Engine.Shreds(t.Context(), d.Subject("feng.audit"))
+			if err != nil || len(all) != 1 || all[0].State != registry.ShredDone || all[0].Certificate == nil {
+				t.Fatalf("Shreds = %+v, %v, want it done", all, err)
+			}
+			verified(t, d, all[0].Certificate)
+			for _, k := range inventory(t, d).Keys {
+				if k.Zone == "medical" && k.Purpose == keys.PurposeZoneData && k.Version == 1 && k.State != keys.StateDestroyed {
+					t.Errorf("version 1 is %s", k.State)
+				}
+			}
+		})
+	}
+}

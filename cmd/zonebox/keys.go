@@ -19,7 +19,7 @@ func (a *app) keysCmd() *cobra.Command {
 		Use:   "keys",
 		Short: a.say("密钥清单、轮换与销毁", "inventory, rotation and destruction of keys"),
 	}
-	c.AddCommand(a.keysListCmd(), a.keysRotateCmd(), a.keysDestroyCmd())
+	c.AddCommand(a.keysListCmd(), a.keysRotateCmd(), a.keysRewrapCmd(), a.keysDestroyCmd())
 	return c
 }
 
@@ -82,6 +82,7 @@ var keyTitles = map[string][2]string{
 	keys.PurposeReleaseTokens: {"出域令牌派生", "tokens that leave"}, keys.PurposeReleaseSign: {"结果与清单签名", "signature of results"},
 	keys.PurposeAuditSign: {"审计日志签名", "signature of the audit log"}, keys.PurposeZoneData: {"专区数据密钥加密", "data keys of the zone"},
 	keys.PurposeZoneTokens: {"专区令牌派生", "tokens of the zone"}, keys.PurposeHold: {"待放行结果加密", "held results"},
+	keys.PurposeWorkspace: {"单位工作区加密", "workspace of an organization"}, keys.PurposeBackup: {"备份加密", "backups"},
 
 	keys.StateCurrent: {"现行", "current"}, keys.StateEarlier: {"旧版可读", "earlier, opens"},
 	keys.StateDestroyed: {"已销毁", "destroyed"}, keys.StateUnfinished: {"销毁未完成", "destruction unfinished"},
@@ -145,6 +146,30 @@ what it signed still verifies. The key of the audit log cannot be rotated.`),
 		},
 	}
 	c.Flags().StringVar(&o.Zone, "zone", "", a.say("专区", "zone"))
+	return c
+}
+
+func (a *app) keysRewrapCmd() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "rewrap ZONE",
+		Short: a.say("以现行版本重新加密专区的数据密钥,不重写数据", "wrap the data keys of a zone by the newest version; no row is rewritten"),
+		Long: a.say("轮换之后执行,旧版本即可销毁。所需时间取决于列数与版本数,与数据量无关;中断则一切如前。",
+			"After a rotation, so that the earlier version can be destroyed. It takes as long as there are columns and versions, however many rows; interrupted, it changed nothing."),
+		Example: "  zonebox keys rotate zone-data --zone medical --as wu.dc\n  zonebox keys rewrap medical --as wu.dc\n  zonebox keys destroy --zone medical --version 1 --confirm medical --as wu.dc",
+		Args:    nArgs(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			r, err := client.Rewrap(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stderr, a.say("专区 %s:%d 个数据版本的 %d 个数据密钥已由版本 %d 加密\n", "zone %s: of %d data versions %d data keys are wrapped by version %d\n"), r.Zone, r.Versions, r.Keys, r.Key)
+			return nil
+		},
+	}
 	return c
 }
 

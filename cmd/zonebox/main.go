@@ -135,7 +135,7 @@ func (a *app) root() *cobra.Command {
 	root.InitDefaultHelpFlag()
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.loadCmd(), a.manifestCmd(),
-		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.reviewCmd(), a.openCmd(), a.auditCmd(), a.maskCmd(), a.keysCmd(), a.zoneCmd(), a.doctorCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd())
+		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.reviewCmd(), a.openCmd(), a.auditCmd(), a.maskCmd(), a.keysCmd(), a.shredCmd(), a.zoneCmd(), a.doctorCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd())
 	for _, c := range root.Commands() {
 		switch {
 		case c.HasSubCommands():
