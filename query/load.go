@@ -17,6 +17,7 @@ type loading struct {
 	subject  Subject
 	manifest Manifest
 	id       string
+	trial    bool // nothing is to be kept
 
 	facts   registry.Facts        // of one moment; from enter on
 	dataset registry.DatasetFacts // the entry the delivery is for
@@ -45,6 +46,18 @@ func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader
 
 // bring is all that happens to a delivery, in order.
 func (l *loading) bring(data io.Reader) (*LoadReport, error) {
+	read, err := l.judge(data) // everything that could refuse it
+	if err != nil {
+		return nil, err
+	}
+	defer read.abort()
+	return l.commit(read) // the dataset has its new version, and the audit log an entry
+}
+
+// judge reads a delivery and finds out whether it may be loaded. What it returns
+// lies in the store as a temporary folder, to be committed or aborted. A trial is
+// judge alone.
+func (l *loading) judge(data io.Reader) (*delivered, error) {
 	if err := l.enter(); err != nil { // who loads, by which grant, into which entry
 		return nil, err
 	}
@@ -60,18 +73,21 @@ func (l *loading) bring(data io.Reader) (*LoadReport, error) {
 	if err := l.intend(); err != nil { // the audit log knows of it before it begins
 		return nil, err
 	}
+	if l.standing() { // the same delivery as the version in use: it is compared, not read again
+		return l.compare(data)
+	}
 	read, err := l.read(data) // worker → store and observers, uncommitted
 	if err != nil {
 		return nil, err
 	}
-	defer read.abort()
-	if err := l.reconcile(read); err != nil { // nothing changed meanwhile; what was found
+	if err = l.reconcile(read); err == nil { // nothing changed meanwhile
+		err = l.decide(read.found) // OPA again, on what was found
+	}
+	if err != nil {
+		read.abort()
 		return nil, err
 	}
-	if err := l.decide(read.found); err != nil { // OPA again, on what was found
-		return nil, err
-	}
-	return l.commit(read) // the dataset has its new version, and the audit log an entry
+	return read, nil
 }
 
 // admit waits for the turn of the delivery and starts its worker.
@@ -108,9 +124,13 @@ func (l *loading) leave() {
 	}
 }
 
-// intend records that a delivery will be read.
+// intend records that a delivery will be read, and whether that is for a trial.
 func (l *loading) intend() error {
-	return l.engine.update(l.ctx, func(tx *registry.Tx) error { return tx.Emit(l.event("load.intent", nil)) })
+	var fields map[string]string
+	if l.trial {
+		fields = map[string]string{"trial": "true"}
+	}
+	return l.engine.update(l.ctx, func(tx *registry.Tx) error { return tx.Emit(l.event("load.intent", fields)) })
 }
 
 // claimed is what the manifest says of a delivery, by the entry of today: what is

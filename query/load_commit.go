@@ -31,19 +31,25 @@ type LoadReport struct {
 	// Quarantined says that the version is stored and not in use: the gate of the
 	// quality rules wants its provider to look first.
 	Quarantined bool            `json:"quarantined,omitempty"`
-	Quality     *quality.Report `json:"quality"`
+	Quality     *quality.Report `json:"quality,omitempty"`
+
+	// Already says that this delivery is the version in use: nothing was stored.
+	Already bool `json:"already,omitempty"`
 }
 
 // commit makes the stored version the dataset's current one, or keeps it aside if
 // the gate of its quality rules says so.
 func (l *loading) commit(d *delivered) (*LoadReport, error) {
 	e, m := l.engine, l.manifest
+	if d.already {
+		return l.confirm()
+	}
 	info, err := d.stored.Commit(l.ctx)
 	if err != nil {
 		return nil, err
 	}
 	look, origin, answer := lookalikes(info.Stats, l.dataset.Spec), l.origin(), l.responsible()
-	meta, err := json.Marshal(loadRecord{Lookalikes: look, SignedBy: origin.SignedBy, Responsible: answer})
+	meta, err := json.Marshal(loadRecord{Lookalikes: look, Manifest: m.digest(), SignedBy: origin.SignedBy, Responsible: answer})
 	if err != nil {
 		return nil, asError(err)
 	}
@@ -84,6 +90,19 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: info.Version, Manifest: info.Manifest, Rows: info.Rows,
 		Delivered: info.Delivered, Replaced: info.Replaced, Columns: len(l.dataset.Spec.Columns), Warnings: l.warnings(info.Stats), Origin: origin, Responsible: answer, Lookalikes: look,
 		Quarantined: state == registry.DataQuarantined, Quality: measured}, nil
+}
+
+// confirm answers a delivery that is the version in use.
+func (l *loading) confirm() (*LoadReport, error) {
+	m, now := l.manifest, l.dataset.Data
+	err := l.engine.update(l.ctx, func(tx *registry.Tx) error {
+		return tx.Emit(l.event("load.already", map[string]string{"version": now.Version}))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: now.Version, Manifest: now.Manifest, Rows: now.Rows, Columns: len(l.dataset.Spec.Columns),
+		Warnings: l.warnings(zone.Stats{}), Origin: l.origin(), Responsible: l.responsible(), Already: true}, nil
 }
 
 // warnings names what policy tells of the delivery, and what the load profile shows

@@ -88,8 +88,10 @@ func daysOfDeliveries(t *testing.T, d *querytest.Domain) {
 
 func originOfALoad(t *testing.T, d *querytest.Domain) {
 	t.Helper()
-	file := querytest.Registers().Beds.CSV()
-	m := d.Delivery("medical", "beds", "beds-statistics", file, len(querytest.Registers().Beds.Rows))
+	beds := querytest.Registers().Beds.Clone()
+	beds.Rows = beds.Rows[1:]
+	file := beds.CSV()
+	m := d.Delivery("medical", "beds", "beds-statistics", file, len(beds.Rows))
 	m = m.Sign("qian.hospital", d.Key("qian.hospital").Private(), d.Now())
 	r := d.Load("wu.dc", m, file)
 	want := query.Origin{Provider: "hospital-group", Grant: "beds-statistics", Delivery: m.SHA256, Acquired: m.Acquired, Mode: query.ModeFull, SignedBy: "qian.hospital", LoadedBy: "wu.dc"}

@@ -69,6 +69,7 @@ func against(found []Lookalike, entry registry.Dataset) []Lookalike {
 // loadRecord is what is kept of a load beside the registry's own fields.
 type loadRecord struct {
 	Lookalikes  []Lookalike   `json:"lookalikes,omitempty"`
+	Manifest    string        `json:"manifest,omitempty"`  // Manifest.digest of the delivery
 	SignedBy    string        `json:"signed_by,omitempty"` // who signed the manifest
 	Responsible []Responsible `json:"responsible,omitempty"`
 }

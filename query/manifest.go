@@ -3,6 +3,7 @@ package query
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -162,6 +163,13 @@ func (m Manifest) document() registry.Document {
 		return registry.Document{} // verifies nothing
 	}
 	return registry.Document{Kind: KindManifest, Name: m.Dataset, Spec: spec}
+}
+
+// digest identifies what the manifest says, whoever signed it: the SHA-256 of its
+// canonical form, hex.
+func (m Manifest) digest() string {
+	sum := sha256.Sum256(m.document().Payload())
+	return hex.EncodeToString(sum[:])
 }
 
 // Sign returns the manifest with the signature of a person of the provider, in

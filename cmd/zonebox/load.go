@@ -15,7 +15,8 @@ import (
 )
 
 func (a *app) loadCmd() *cobra.Command {
-	var manifest string
+	var manifest, output string
+	var dry bool
 	c := &cobra.Command{
 		Use:   "load FILE --manifest FILE",
 		Short: a.say("按交付清单装载一个数据集版本,全部生效或保持原样", "load a dataset version under its delivery manifest, all or nothing"),
@@ -57,6 +58,7 @@ stored as text. Parquet compressed with Brotli is not accepted. If anything
 differs, the dataset stays as it was. Columns that look more sensitive than their
 level are told and refuse nothing; get dataset NAME shows them again.`),
 		Example: `  zonebox load --as wu.dc visits.csv --manifest visits.manifest.yaml
+  zonebox load --as wu.dc visits.csv --manifest visits.manifest.yaml --dry-run
   zonebox load --as wu.dc visits.csv.gz --manifest visits.manifest.yaml
   zonebox load --as wu.dc visits.xlsx --manifest visits.manifest.yaml`,
 		Args: nArgs(1, 1),
@@ -83,10 +85,22 @@ level are told and refuse nothing; get dataset NAME shows them again.`),
 				return fmt.Errorf("zonebox: open delivery: %w", err)
 			}
 			body, finish := a.progress(f, info.Size(), m.Dataset)
+			if dry {
+				t, err := client.TryLoad(c.Context(), m, body)
+				finish()
+				if err != nil {
+					return err
+				}
+				return a.printTrial(t, output)
+			}
 			r, err := client.Load(c.Context(), m, body)
 			finish()
 			if err != nil {
 				return err
+			}
+			if r.Already {
+				fmt.Fprintf(a.stderr, a.say("%s 的现行版本 %s 即为此次交付,未作更改\n", "the version in use of %s, %s, is this delivery; nothing changed\n"), r.Dataset, r.Version)
+				return nil
 			}
 			fmt.Fprintf(a.stderr, a.say("已装载 %s 版本 %s:%d 行,%d 列,清单 %.12s…\n", "loaded %s version %s: %d rows, %d columns, manifest %.12s…\n"),
 				r.Dataset, r.Version, r.Rows, r.Columns, r.Manifest)
@@ -97,6 +111,8 @@ level are told and refuse nothing; get dataset NAME shows them again.`),
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&dry, "dry-run", false, a.say("试装载:核对、解析、检查,不保留任何数据", "go through all of it and keep nothing"))
+	c.Flags().StringVarP(&output, "output", "o", "table", a.say("试装载报告的格式: table|json", "format of the report of a dry run: table|json"))
 	c.Flags().StringVar(&manifest, "manifest", "", a.say("交付清单 (YAML 或 JSON)", "delivery manifest (YAML or JSON)"))
 	if err := c.MarkFlagRequired("manifest"); err != nil {
 		panic("zonebox: " + err.Error())

@@ -149,6 +149,16 @@ func (d *Domain) TryLoad(by string, m query.Manifest, data []byte) (*query.LoadR
 	return d.Engine.Load(d.t.Context(), d.Subject(by), m, bytes.NewReader(data))
 }
 
+// Trial tries a delivery and fails the test if the engine did not answer.
+func (d *Domain) Trial(by string, m query.Manifest, data []byte) *query.LoadTrial {
+	d.t.Helper()
+	out, err := d.Engine.TryLoad(d.t.Context(), d.Subject(by), m, bytes.NewReader(data))
+	if err != nil {
+		d.t.Fatalf("try to load %s: %s (cause %v)", m.Dataset, Text(err), err)
+	}
+	return out
+}
+
 // Schema returns the digest of the columns of a dataset's entry, or of an entry
 // without columns if there is no such dataset.
 func (d *Domain) Schema(dataset string) string {
