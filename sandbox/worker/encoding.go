@@ -64,7 +64,7 @@ func decoded(src io.Reader, name string) (*textReader, error) {
 	default:
 		return nil, faulted("format")
 	}
-	t.Reader = bufio.NewReaderSize(out, sampleSize)
+	t.Reader = bufio.NewReaderSize(&roomyReader{src: out}, sampleSize)
 	if again, _ := t.Peek(len(byteOrderMark)); bytes.Equal(again, byteOrderMark) {
 		return nil, faulted("mark")
 	}
@@ -167,6 +167,33 @@ func (r *utf16Reader) decode(p []byte) (n int, err error) {
 		r.from += size
 	}
 	return n, nil
+}
+
+// A roomyReader asks src for no fewer bytes than a character may have: whoever
+// fills a buffer comes to ask for what is left of it, and a decoder that has no
+// room for the next character would never give any.
+type roomyReader struct {
+	src   io.Reader
+	left  []byte // of small, read and not given yet
+	small [16]byte
+}
+
+// Read implements io.Reader.
+func (r *roomyReader) Read(p []byte) (int, error) {
+	if len(r.left) == 0 && len(p) >= utf8.UTFMax {
+		return r.src.Read(p)
+	}
+	var err error
+	if len(r.left) == 0 && len(p) > 0 {
+		var n int
+		n, err = r.src.Read(r.small[:])
+		r.left = r.small[:n]
+	}
+	n := copy(p, r.left)
+	if r.left = r.left[n:]; len(r.left) > 0 {
+		err = nil // comes again
+	}
+	return n, err
 }
 
 // An autoReader passes ASCII on and chooses where the first other byte stands.

@@ -166,6 +166,30 @@ func TestGB18030OfTheYear2022(t *testing.T) {
 	}
 }
 
+// A character that does not fit into what is left of a reader's buffer comes with
+// the next: at whatever place the buffer ends, a text ends too.
+func TestCharactersAtTheEndsOfBuffers(t *testing.T) {
+	for shift := range 8 {
+		want := strings.Repeat("x", shift) + strings.Repeat("中文𠂇é,12345\n", 30_000)
+		gb, err := simplifiedchinese.GB18030.NewEncoder().String(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for encoding, text := range map[string]string{"gb18030": gb, "utf-16le": utf16Of(want, true), "utf-16be": utf16Of(want, false), "auto": gb, "utf-8": want} {
+			r, err := decoded(strings.NewReader(text), encoding)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sample, err := r.Peek(sampleSize); err != nil || len(sample) != sampleSize { // as whoever looks for a dialect does
+				t.Fatalf("%s after %d bytes: a sample of %d bytes, %v", encoding, shift, len(sample), err)
+			}
+			if got, err := io.ReadAll(r); err != nil || string(got) != want {
+				t.Errorf("%s after %d bytes: %d bytes, %v; want the text", encoding, shift, len(got), err)
+			}
+		}
+	}
+}
+
 func decodedText(text, encoding string) (string, error) {
 	r, err := decoded(strings.NewReader(text), encoding)
 	if err != nil {
