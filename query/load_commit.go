@@ -95,14 +95,18 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 // confirm answers a delivery that is the version in use.
 func (l *loading) confirm() (*LoadReport, error) {
 	m, now := l.manifest, l.dataset.Data
-	err := l.engine.update(l.ctx, func(tx *registry.Tx) error {
+	look, err := lookalikesIn(now, l.dataset.Spec)
+	if err != nil {
+		return nil, err
+	}
+	err = l.engine.update(l.ctx, func(tx *registry.Tx) error {
 		return tx.Emit(l.event("load.already", map[string]string{"version": now.Version}))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: now.Version, Manifest: now.Manifest, Rows: now.Rows, Columns: len(l.dataset.Spec.Columns),
-		Warnings: l.warnings(zone.Stats{}), Origin: l.origin(), Responsible: l.responsible(), Already: true}, nil
+		Warnings: l.warnings(zone.Stats{}), Origin: l.origin(), Responsible: l.responsible(), Lookalikes: look, Already: true}, nil
 }
 
 // warnings names what policy tells of the delivery, and what the load profile shows

@@ -96,9 +96,14 @@ func (e *Engine) lookalikesOf(ctx context.Context, s Subject, doc registry.Docum
 	if err != nil {
 		return nil, err
 	}
+	return lookalikesIn(&v, entry)
+}
+
+// lookalikesIn returns what of a data version entry does not account for.
+func lookalikesIn(v *registry.DataVersion, entry registry.Dataset) ([]Lookalike, error) {
 	var r loadRecord
 	if err := json.Unmarshal(v.Meta, &r); err != nil {
-		return nil, fmt.Errorf("query: load record of %s: %w", doc.Name, err)
+		return nil, fmt.Errorf("query: load record of %s: %w", v.Dataset, err)
 	}
 	return against(r.Lookalikes, entry), nil
 }

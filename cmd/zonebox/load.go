@@ -100,10 +100,10 @@ level are told and refuse nothing; get dataset NAME shows them again.`),
 			}
 			if r.Already {
 				fmt.Fprintf(a.stderr, a.say("%s 的现行版本 %s 即为此次交付,未作更改\n", "the version in use of %s, %s, is this delivery; nothing changed\n"), r.Dataset, r.Version)
-				return nil
+			} else {
+				fmt.Fprintf(a.stderr, a.say("已装载 %s 版本 %s:%d 行,%d 列,清单 %.12s…\n", "loaded %s version %s: %d rows, %d columns, manifest %.12s…\n"),
+					r.Dataset, r.Version, r.Rows, r.Columns, r.Manifest)
 			}
-			fmt.Fprintf(a.stderr, a.say("已装载 %s 版本 %s:%d 行,%d 列,清单 %.12s…\n", "loaded %s version %s: %d rows, %d columns, manifest %.12s…\n"),
-				r.Dataset, r.Version, r.Rows, r.Columns, r.Manifest)
 			for _, w := range r.Warnings {
 				fmt.Fprintf(a.stderr, "  ! %s\n", w)
 			}
