@@ -35,7 +35,9 @@ func (a *app) loadCmd() *cobra.Command {
 列按名称对应目录, 不多不少。json 是对象数组, jsonl 每行一个对象, 值不嵌套; arrow 是 IPC 文件
 (Feather V2) 或流; xlsx 第一个非空行为表头, 不接受公式、合并单元格与错误值, 超过 15 位的数字
 须存为文本。Brotli 压缩的 Parquet 不接受。任何一项不符, 数据集保持原样。
-内容比目录级别敏感的列只作提示, 不拒绝装载; 之后以 get dataset 名称 可再查看。`,
+内容比目录级别敏感的列只作提示, 不拒绝装载; 之后以 get dataset 名称 可再查看。
+质量规则的门禁不放行的版本存而不用 (隔离, 退出码 8), 原版本继续使用, 由提供单位用
+quality release 或 quality reject 处置。`,
 			`Loads one file under its manifest (YAML or JSON), which names:
 
   zone, dataset, grant   where it goes and by what right
@@ -56,7 +58,10 @@ V2) or stream; in xlsx the first row that is not empty is the header, formulas,
 merged cells and errors are refused, and a number of more than 15 digits must be
 stored as text. Parquet compressed with Brotli is not accepted. If anything
 differs, the dataset stays as it was. Columns that look more sensitive than their
-level are told and refuse nothing; get dataset NAME shows them again.`),
+level are told and refuse nothing; get dataset NAME shows them again. A version
+that the gate of the quality rules stops is stored and not used (quarantined, exit
+code 8): the one before stays in use until the provider settles it with quality
+release or quality reject.`),
 		Example: `  zonebox load --as wu.dc visits.csv --manifest visits.manifest.yaml
   zonebox load --as wu.dc visits.csv --manifest visits.manifest.yaml --dry-run
   zonebox load --as wu.dc visits.csv.gz --manifest visits.manifest.yaml
@@ -108,7 +113,7 @@ level are told and refuse nothing; get dataset NAME shows them again.`),
 				fmt.Fprintf(a.stderr, "  ! %s\n", w)
 			}
 			a.printLookalikes(a.stderr, r.Lookalikes)
-			return nil
+			return a.loadedQuality(r)
 		},
 	}
 	c.Flags().BoolVar(&dry, "dry-run", false, a.say("试装载:核对、解析、检查,不保留任何数据", "go through all of it and keep nothing"))

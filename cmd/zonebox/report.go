@@ -23,6 +23,14 @@ func (a *app) report(err error) int {
 		}
 		return exitDenied
 	}
+	var held quarantinedError
+	if errors.As(err, &held) {
+		if !a.json {
+			fmt.Fprintf(a.stderr, a.say("zonebox: 已隔离: %s 版本 %s 已存储, 未启用; 原版本继续使用\nzonebox: hint: 由提供单位处置: quality release %[1]s --version %[2]s 或 quality reject\n",
+				"zonebox: quarantined: %s version %s is stored and not in use; the one before stays\nzonebox: hint: its provider settles it: quality release %[1]s --version %[2]s, or quality reject\n"), held.dataset, held.version)
+		}
+		return exitQuarantined
+	}
 	p, code := a.problem(err)
 	if a.json {
 		enc := json.NewEncoder(a.stdout)

@@ -57,7 +57,7 @@ until it is ended.
 				return err
 			}
 			fmt.Fprintf(a.stderr, a.say("网关已就绪: %s\n", "the gate is ready: %s\n"), a.gateSocket())
-			<-c.Context().Done()
+			g.checkDaily(c.Context()) // until the end
 			return g.stop()
 		},
 	}
@@ -125,6 +125,21 @@ func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, err
 	}}
 	go func() { g.done <- g.server.Serve(l) }()
 	return g, nil
+}
+
+// checkDaily has the data checked that are due, now and every hour, until ctx ends.
+// The engine logs what could not be checked.
+func (g *gate) checkDaily(ctx context.Context) {
+	hourly := time.NewTicker(time.Hour)
+	defer hourly.Stop()
+	for {
+		_ = g.engine.CheckDue(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-hourly.C:
+		}
+	}
 }
 
 // stop drains for at most ten seconds and closes the domain.
