@@ -26,7 +26,7 @@ func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applie
 		err = e.recipesFit(ctx, s, docs)
 	}
 	if err == nil {
-		err = e.rulesFit(ctx, docs)
+		err = e.rulesFit(ctx, s, docs)
 	}
 	if err == nil {
 		done, err = e.apply(ctx, s.user, docs)

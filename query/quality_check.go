@@ -193,8 +193,9 @@ func age(d registry.DatasetFacts, now time.Time) *int64 {
 }
 
 // rulesFit refuses rules that cannot be checked, or do not fit the entry that
-// will be in force.
-func (e *Engine) rulesFit(ctx context.Context, docs []registry.Document) error {
+// will be in force. Whoever is not of the dataset's provider is refused by the
+// registry, and learns nothing of the entry here.
+func (e *Engine) rulesFit(ctx context.Context, s Subject, docs []registry.Document) error {
 	refusal := &registry.Refusal{}
 	for _, d := range docs {
 		if d.Kind != registry.KindQualityRules {
@@ -205,8 +206,8 @@ func (e *Engine) rulesFit(ctx context.Context, docs []registry.Document) error {
 			return asError(err)
 		}
 		entry, err := find[registry.Dataset](ctx, lookup{e, docs}, registry.KindDataset, d.Name)
-		if errors.Is(err, registry.ErrNotFound) {
-			continue // the registry names the missing reference
+		if errors.Is(err, registry.ErrNotFound) || err == nil && !s.providerOf(entry) {
+			continue // the registry names the missing reference, or the missing role
 		}
 		if err != nil {
 			return asError(err)

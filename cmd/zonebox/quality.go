@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
 	"zonebox/quality"
@@ -48,7 +46,7 @@ func (a *app) qualityListCmd() *cobra.Command {
 			}
 			t := newTable(a.say("数据集", "dataset"), a.say("版本", "version"), a.say("状态", "state"), a.say("得分", "score"), a.say("等级", "grade"),
 				a.say("未通过", "failed"), a.say("数据天数", "age"), a.say("待处置", "waiting"))
-			right(t, 4, 6, 7)
+			t.SetColumnConfigs(right(4, 6, 7))
 			for _, i := range items {
 				if i.Version == "" {
 					t.AppendRow([]any{i.Dataset, "–", "–", "–", "–", "–", a.ageOf(i), "–"})
@@ -85,21 +83,7 @@ func orDash(s string) string {
 // scoreOf writes a score.
 func scoreOf(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
 
-func right(t table.Writer, columns ...int) {
-	var configs []table.ColumnConfig
-	for _, n := range columns {
-		configs = append(configs, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(configs)
-}
-
-// dataStates are what people call the states of a data version.
-var dataStates = map[string][2]string{
-	"CURRENT": {"现行", "current"}, "KEPT": {"保留", "kept"}, "QUARANTINED": {"隔离", "quarantined"},
-	"RETIRED": {"停用", "retired"}, "SHREDDED": {"已销毁", "shredded"},
-}
-
-func (a *app) stateOf(state string) string { return a.called(dataStates, state) }
+func (a *app) stateOf(state string) string { return a.called(versionTitles, state) }
 
 func (a *app) gradeOf(grade string) string { return grade + " " + quality.GradeTitle(grade, a.lang) }
 
@@ -174,7 +158,7 @@ func (a *app) writeQuality(v *query.QualityView, output, page string) error {
 // printQuality prints scores and rules; brief leaves out the rules that passed.
 func (a *app) printQuality(w io.Writer, r *quality.Report, brief bool) error {
 	t := newTable(a.say("维度", "dimension"), a.say("得分", "score"), a.say("规则", "rules"), a.say("未通过", "failed"))
-	right(t, 2, 3, 4)
+	t.SetColumnConfigs(right(2, 3, 4))
 	for _, d := range r.Dimensions {
 		score := a.say("未评", "not assessed")
 		if d.Assessed {
@@ -194,7 +178,7 @@ func (a *app) printQuality(w io.Writer, r *quality.Report, brief bool) error {
 		return -1
 	})
 	t = newTable("", a.say("规则", "rule"), a.say("维度", "dimension"), a.say("级别", "severity"), a.say("数目", "count"), a.say("基数", "of"), a.say("要求", "limit"), a.say("得分", "score"), a.say("原因与行号", "reasons and rows"))
-	right(t, 5, 6, 8)
+	t.SetColumnConfigs(right(5, 6, 8))
 	for _, o := range rules {
 		if brief && o.Passed {
 			continue
@@ -262,7 +246,7 @@ func (a *app) qualityHistoryCmd() *cobra.Command {
 				return a.printJSON(all)
 			}
 			t := newTable(a.say("时间", "time"), a.say("版本", "version"), a.say("状态", "state"), a.say("得分", "score"), a.say("变化", "change"), a.say("等级", "grade"), "")
-			right(t, 4, 5)
+			t.SetColumnConfigs(right(4, 5))
 			for i, p := range all {
 				change := ""
 				if i+1 < len(all) {
