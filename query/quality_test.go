@@ -216,10 +216,10 @@ func heldBack(t *testing.T, d *querytest.Domain) {
 	kinds := map[string]int{}
 	for _, e := range d.Audit(querytest.Founder) {
 		if e.Fields["dataset"] == "visits" {
-			kinds[e.Kind+" "+e.Fields["gate"]]++
+			kinds[strings.Join([]string{e.Kind, e.Fields["gate"], e.Actor}, " ")]++
 		}
 	}
-	for kind, want := range map[string]int{"quality.report stopped": 2, "data.quarantined ": 2, "data.current ": 1, "data.retired ": 1} {
+	for kind, want := range map[string]int{"quality.report stopped wu.dc": 2, "data.quarantined  wu.dc": 2, "data.current  qian.hospital": 1, "data.retired  qian.hospital": 1} {
 		if kinds[kind] != want {
 			t.Errorf("the log has %d entries %s, want %d: %v", kinds[kind], kind, want, kinds)
 		}
