@@ -52,6 +52,11 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/documents/:kind/:name", s.signed(s.documents))
 	v1.POST("/loads", s.signed(s.load))
 	v1.POST("/trials", s.signed(s.trial))
+	v1.GET("/catalogue", s.signed(s.entries))
+	v1.GET("/catalogue/:name", s.signed(s.entry))
+	v1.POST("/catalogue/:name", s.signed(s.moveEntry))
+	v1.POST("/catalogue-checks", s.signed(s.checkEntry))
+	v1.GET("/catalogue-exports/:list/:format", s.signed(s.exportCatalogue))
 	v1.GET("/reviews", s.signed(s.reviews))
 	v1.GET("/reviews/:run", s.signed(s.review))
 	v1.POST("/reviews/:run", s.signed(s.settle))
@@ -230,6 +235,30 @@ func (s *server) load(c call) (any, error) {
 		return nil, query.BadRequest("交付清单的摘要与请求不符", "the manifest's digest is not the signed one")
 	}
 	return s.engine.Load(c.Request.Context(), c.subject, m, c.body)
+}
+
+func (s *server) entries(c call) (any, error) {
+	return s.engine.Entries(c.Request.Context(), c.subject)
+}
+
+func (s *server) entry(c call) (any, error) {
+	return s.engine.Entry(c.Request.Context(), c.subject, c.Param("name"))
+}
+
+func (s *server) moveEntry(c call) (any, error) {
+	var in query.EntryOrder
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.MoveEntry(c.Request.Context(), c.subject, c.Param("name"), in)
+}
+
+func (s *server) checkEntry(c call) (any, error) {
+	return s.engine.CheckEntry(c.Request.Context(), c.subject, c.body)
+}
+
+func (s *server) exportCatalogue(c call) (any, error) {
+	return s.engine.ExportCatalogue(c.Request.Context(), c.subject, c.Param("list"), c.Param("format"))
 }
 
 func (s *server) reviews(c call) (any, error) {

@@ -90,6 +90,31 @@ func (c *Client) Load(ctx context.Context, m query.Manifest, data io.Reader) (*q
 	return decode[*query.LoadReport](body)
 }
 
+// Entries lists the catalogue as the user may see it.
+func (c *Client) Entries(ctx context.Context) ([]query.EntryView, error) {
+	return get[[]query.EntryView](ctx, c, http.MethodGet, "/v1/catalogue", nil)
+}
+
+// Entry returns one catalogue entry with its editions.
+func (c *Client) Entry(ctx context.Context, name string) (*query.EntryDetail, error) {
+	return get[*query.EntryDetail](ctx, c, http.MethodGet, "/v1/catalogue/"+url.PathEscape(name), nil)
+}
+
+// MoveEntry makes one move of a catalogue entry.
+func (c *Client) MoveEntry(ctx context.Context, name string, o query.EntryOrder) (*query.EntryDetail, error) {
+	return get[*query.EntryDetail](ctx, c, http.MethodPost, "/v1/catalogue/"+url.PathEscape(name), o)
+}
+
+// CheckEntry tells what stands against an entry, a document in JSON.
+func (c *Client) CheckEntry(ctx context.Context, document []byte) (*query.EntryDetail, error) {
+	return get[*query.EntryDetail](ctx, c, http.MethodPost, "/v1/catalogue-checks", json.RawMessage(document))
+}
+
+// ExportCatalogue returns a list of the catalogue in a format.
+func (c *Client) ExportCatalogue(ctx context.Context, list, format string) (*query.CatalogueExport, error) {
+	return get[*query.CatalogueExport](ctx, c, http.MethodGet, "/v1/catalogue-exports/"+url.PathEscape(list)+"/"+url.PathEscape(format), nil)
+}
+
 // Reviews lists what waits for the user's review.
 func (c *Client) Reviews(ctx context.Context) ([]query.ReviewItem, error) {
 	return get[[]query.ReviewItem](ctx, c, http.MethodGet, "/v1/reviews", nil)

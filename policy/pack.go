@@ -30,7 +30,9 @@ type Pack struct {
 	ProviderTypes    []string                `json:"provider_types"`
 	ShareTypes       map[string]bool         `json:"share_types"` // whether a grant may open it
 	OpenTypes        map[string]bool         `json:"open_types"`
-	Roles            map[string][]string     `json:"roles"` // by action
+	BaseLibraries    map[string]string       `json:"base_libraries"` // titles by code
+	OpenGrounds      map[string]string       `json:"open_grounds"`   // why data must not be opened, by code
+	Roles            map[string][]string     `json:"roles"`          // by action
 	ExclusiveRoles   [][]string              `json:"exclusive_roles"`
 	Local            []string                `json:"local"` // keys whose value is a local decision, not the regulation's
 }

@@ -51,6 +51,15 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 				return nil, err
 			}
 		}
+		if d.Kind == registry.KindDataset {
+			faults, err := e.packFaults(ctx, d, docs)
+			if err != nil {
+				return nil, asError(err)
+			}
+			if len(faults) > 0 {
+				return nil, documentError(&registry.Refusal{Faults: faults})
+			}
+		}
 	}
 	if err := e.ready(ctx); err != nil {
 		return nil, asError(err)
@@ -176,7 +185,7 @@ func (e *Engine) endOvertaken(changed []registry.Applied) {
 
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindLicense,
-	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList,
+	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList, registry.KindSourceRuling,
 	registry.KindQualityRules, registry.KindRetention}
 
 // Documents returns the newest documents of a kind that s may see, or the one

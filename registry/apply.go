@@ -87,6 +87,27 @@ func (tx *Tx) Apply(by string, docs []Document) ([]Applied, error) {
 	return all, nil
 }
 
+// Check returns every fault that Apply would find in one document, in the name of
+// by, and changes nothing. The signatures of people who have still to sign are
+// faults as well, at the path /signatures.
+func (r *Registry) Check(ctx context.Context, by string, doc Document) ([]Fault, error) {
+	errChecked := errors.New("checked")
+	err := r.Update(ctx, func(tx *Tx) error {
+		if _, err := tx.Apply(by, []Document{doc}); err != nil {
+			return err
+		}
+		return errChecked
+	})
+	var refusal *Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return refusal.Faults, nil
+	case errors.Is(err, errChecked):
+		return nil, nil
+	}
+	return nil, err
+}
+
 func checkShapes(docs []Document) error {
 	if len(docs) == 0 {
 		return syntax("no document", "没有文档")
@@ -121,6 +142,7 @@ var rules = map[string]func(*change){
 	KindNegativeList: (*change).negativeList,
 	KindQualityRules: (*change).qualityRules,
 	KindRetention:    (*change).retention,
+	KindSourceRuling: (*change).sourceRuling,
 }
 
 // apply takes one document through its checks, in this order: may this role

@@ -24,6 +24,23 @@ var divider = regexp.MustCompile(`(?m)^---(?:[ \t].*)?\r?$`)
 // every fault of every document in one Refusal. Fields given twice are refused:
 // two readers may see two different documents.
 func Decode(r io.Reader) ([]Document, error) {
+	docs, err := DecodeDrafts(r)
+	if err != nil {
+		return nil, err
+	}
+	var faults []Fault
+	for _, d := range docs {
+		faults = append(faults, checkShape(d)...)
+	}
+	if len(faults) > 0 {
+		return nil, &Refusal{faults}
+	}
+	return docs, nil
+}
+
+// DecodeDrafts reads documents as Decode does and checks no more of their shape
+// than that they are documents: what is a draft may lack much.
+func DecodeDrafts(r io.Reader) ([]Document, error) {
 	input, err := io.ReadAll(io.LimitReader(r, maxInput+1))
 	if err != nil {
 		return nil, fmt.Errorf("registry: read documents: %w", err)
@@ -36,7 +53,6 @@ func Decode(r io.Reader) ([]Document, error) {
 		return nil, err
 	}
 	var docs []Document
-	var faults []Fault
 	for i, text := range raw {
 		d, err := decodeOne(text)
 		if err != nil {
@@ -44,10 +60,6 @@ func Decode(r io.Reader) ([]Document, error) {
 				"第 %d 个文档无法读取:须含 kind、name、spec,且字段不得重复", i+1)
 		}
 		docs = append(docs, d)
-		faults = append(faults, checkShape(d)...)
-	}
-	if len(faults) > 0 {
-		return nil, &Refusal{faults}
 	}
 	return docs, nil
 }

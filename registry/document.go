@@ -23,12 +23,13 @@ const (
 	KindTemplate     = "Template"
 	KindRequest      = "DataRequest"
 	KindNegativeList = "NegativeList"
+	KindSourceRuling = "SourceRuling"
 	KindQualityRules = "QualityRules"
 	KindRetention    = "Retention"
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

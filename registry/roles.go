@@ -17,6 +17,7 @@ var appliers = map[string][]string{
 	KindNegativeList: {RoleCityAuthority},
 	KindQualityRules: {RoleProvider},
 	KindRetention:    {RoleCityAuthority, RoleDataCentre, RoleSecurity, RoleZoneRegulator},
+	KindSourceRuling: {RoleCityAuthority},
 }
 
 // The kinds of organizations.

@@ -23,6 +23,7 @@ func (c *change) dataset() {
 	zone, zoneKnown := ref[Zone](c, KindZone, now.Zone, "/spec/zone")
 	c.columns(now)
 	c.entryRules(now)
+	c.oneSource(now)
 	if c.old != nil && zoneKnown {
 		c.protection(now, zone)
 	}

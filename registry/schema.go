@@ -213,6 +213,7 @@ var articles = map[string]map[string]string{
 		"/cause_code": "JM19-30", "/element": "NJ19-19", "/status": "NJ19-16", "/status_reason": "NJ19-18",
 		"/open_type": "NJ24-02", "/public_safety": "NJ24-16", "/provider_type": "NJ24-03", "/acquired": "NJ19-27", "/source": "NJ19-27",
 	},
+	KindSourceRuling: {"/datasets": "NJ19-17", "/collector": "NJ19-17", "/basis": "NJ19-17", "/element": "NJ19-19", "/authoritative": "NJ19-19"},
 	KindNegativeList: {"/items": "YC22-18", "/reason": "YC22-18", "/basis": "YC22-18", "/dataset": "YC22-18", "/column": "YC22-18", "/element": "YC22-18", "/class": "YC22-18"},
 	KindLicense: {
 		"/sections": "NJ24-11", "/subject_and_object": "NJ24-11", "/content": "NJ24-11", "/procedure": "NJ24-11",

@@ -220,6 +220,16 @@ type NegativeItem struct {
 	Basis   string `json:"basis"`
 }
 
+// SourceRuling is the city authority's word on who collects what several entries
+// hold (NJ19-17), or which dataset is the one source of a data element (NJ19-19).
+type SourceRuling struct {
+	Datasets      []string `json:"datasets"` // those it is about, catalogued or not yet
+	Element       string   `json:"element,omitempty"`
+	Authoritative string   `json:"authoritative,omitempty"` // one of the datasets
+	Collector     string   `json:"collector"`               // organization
+	Basis         string   `json:"basis"`
+}
+
 // License is the operation or utilization agreement as data.
 type License struct {
 	Type         string `json:"type"`

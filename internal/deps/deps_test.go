@@ -31,6 +31,7 @@ var allowed = map[string][]string{
 	"masking/maskingtest":   {"masking", "masking/china", "masking/detect"},
 	"masking/prf":           {"masking/lanes"},
 	"quality":               {"masking/china"},
+	"catalogue":             {},
 	"zone":                  {"internal/raw", "masking", "masking/detect", "quality"}, // a load says what its columns look like; rows are given to checkers
 	"sandbox/internal/wire": {},
 	"sandbox":               {"sandbox/internal/wire"},
@@ -45,13 +46,13 @@ var allowed = map[string][]string{
 	"query/ast":             {},
 	"query/ast/asttest":     {"query/ast"},
 	"query/analysis":        {"query/ast"},
-	"query":                 {"audit", "keys", "masking", "masking/detect", "masking/effect", "policy", "query/analysis", "query/ast", "quality", "registry", "release", "sandbox", "workflow", "zone"},
+	"query":                 {"audit", "catalogue", "keys", "masking", "masking/detect", "masking/effect", "policy", "query/analysis", "query/ast", "quality", "registry", "release", "sandbox", "workflow", "zone"},
 	"bench":                 {},
 	"bench/native":          {"bench/registers"},
 	"bench/registers":       {},
 	"query/querytest":       {"keys", "query", "registry", "release"},
 	"api":                   {"quality", "query"},
-	"cmd/zonebox":           {"api", "audit", "internal/city", "keys", "masking/maskbench", "quality", "query", "registry", "release", "sandbox"},
+	"cmd/zonebox":           {"api", "audit", "catalogue", "internal/city", "keys", "masking/maskbench", "quality", "query", "registry", "release", "sandbox"},
 	"cmd/zonebox-worker":    {"query/ast", "sandbox/worker"},
 }
 

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"zonebox/api"
+	"zonebox/catalogue"
+	"zonebox/query"
+	"zonebox/registry"
+)
+
+func (a *app) catalogueImportCmd() *cobra.Command {
+	var d catalogue.Defaults
+	var check bool
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: a.say("读入本市目录文件(CSV 或 JSON,UTF-8 或 GB18030),每个条目存为草案", "read the city's catalogue file (CSV or JSON, UTF-8 or GB18030); every entry becomes a draft"),
+		Long: a.say("文件在本机解析,读出的条目以您的名义存为草案,不影响已发布的条目。有任何问题则一条不入,逐一列出行与列。",
+			"The file is parsed here; its entries are kept as drafts in your name and change nothing that is published. If anything is wrong no entry is taken, and each fault is told by row and column."),
+		Example: "  zonebox catalogue import --as zheng.police catalogue.csv --zone medical --provider public-security --provider-type administration",
+		Args:    nArgs(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			docs, err := a.importedEntries(args[0], d)
+			if err != nil || check {
+				return err
+			}
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			for _, doc := range docs {
+				after, err := client.MoveEntry(c.Context(), doc.Name, query.EntryOrder{Move: "draft", Document: &doc})
+				if err != nil {
+					return err
+				}
+				a.moved(after)
+				a.printFindings(a.stderr, after)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&d.Zone, "zone", "", a.say("文件未写专区时所用的专区", "zone of entries that name none"))
+	c.Flags().StringVar(&d.Provider, "provider", "", a.say("文件未写提供单位时所用的单位", "provider of entries that name none"))
+	c.Flags().StringVar(&d.ProviderType, "provider-type", "administration", a.say("提供单位类型", "type of the provider"))
+	c.Flags().BoolVar(&check, "check", false, a.say("只核对文件", "only check the file"))
+	return c
+}
+
+// importedEntries reads a file and says on stderr, by row and column, what is wrong
+// with it.
+func (a *app) importedEntries(file string, d catalogue.Defaults) ([]registry.Document, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("zonebox: open catalogue file: %w", err)
+	}
+	defer f.Close()
+	entries, faults, err := catalogue.Read(f, d)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	for _, x := range faults {
+		place := fmt.Sprintf(a.say("第 %d 行", "row %d"), x.Row)
+		if x.Column > 0 {
+			place += fmt.Sprintf(a.say("第 %d 列", ", column %d"), x.Column)
+		}
+		fmt.Fprintf(a.stderr, "%s: %s %s\n", place, x.Name, a.say(x.ZH, x.EN))
+	}
+	if len(faults) > 0 {
+		return nil, &api.Problem{Code: "BAD_REQUEST", Class: string(query.ClassUsage), Message: fmt.Sprintf(a.say("目录文件有 %d 处问题,未读入任何条目", "the catalogue file has %d faults; no entry was taken"), len(faults)),
+			Hint: a.say("按所列行列更正后重试", "mend the rows and columns named and try again")}
+	}
+	var docs []registry.Document
+	for _, e := range entries {
+		doc := registry.Document{Kind: registry.KindDataset, Name: e.Name}
+		e.Name = ""
+		if doc.Spec, err = json.Marshal(e); err != nil {
+			return nil, fmt.Errorf("zonebox: import: %w", err)
+		}
+		docs = append(docs, doc)
+	}
+	fmt.Fprintf(a.stderr, a.say("读出 %d 个条目\n", "%d entries read\n"), len(docs))
+	return docs, nil
+}

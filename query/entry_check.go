@@ -1,0 +1,202 @@
+package query
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"zonebox/catalogue"
+	"zonebox/policy"
+	"zonebox/registry"
+)
+
+// CheckEntry tells everything that submitting a document would be refused for, and
+// which entries seem to hold the same. It changes nothing.
+func (e *Engine) CheckEntry(ctx context.Context, s Subject, body io.Reader) (*EntryDetail, error) {
+	var doc registry.Document
+	in := json.NewDecoder(body)
+	in.DisallowUnknownFields()
+	if err := in.Decode(&doc); err != nil {
+		return nil, BadRequest("请求体不是一份文档", "the request body is no document")
+	}
+	if !s.any(registry.RoleProvider, registry.RoleCityAuthority, registry.RoleZoneRegulator) {
+		return nil, fail("ROLE_REQUIRED", nil)
+	}
+	if doc.Kind != registry.KindDataset {
+		return nil, BadRequest("须为 Dataset 文档", "the document must be a Dataset")
+	}
+	out := &EntryDetail{EntryView: EntryView{Name: doc.Name}, History: []EntryMoveView{}}
+	spec, err := registry.SpecOf[registry.Dataset](doc)
+	if err != nil {
+		return nil, BadRequest("条目格式有误", "the entry is malformed")
+	}
+	out.say(spec)
+	if out.Faults, err = e.entryFaults(ctx, s.user, doc); err != nil {
+		return nil, asError(err)
+	}
+	out.Duplicates, err = e.duplicates(ctx, doc)
+	if err != nil {
+		return nil, asError(err)
+	}
+	return out, nil
+}
+
+// entryFaults returns what stands against publishing an entry, apart from the
+// signatures that are still to come.
+func (e *Engine) entryFaults(ctx context.Context, by string, doc registry.Document) ([]Detail, error) {
+	faults, err := e.registry.Check(ctx, by, doc)
+	if err != nil {
+		return nil, err
+	}
+	faults = slices.DeleteFunc(faults, func(f registry.Fault) bool { return f.Path == "/signatures" })
+	more, err := e.packFaults(ctx, doc, nil)
+	if err != nil {
+		return nil, err
+	}
+	faults = append(faults, more...)
+	if len(faults) == 0 {
+		return nil, nil
+	}
+	return documentError(&registry.Refusal{Faults: faults}).(*Error).Details, nil
+}
+
+// packFaults returns what the policy pack of its zone has against an entry: types
+// and grounds that the city does not know, a base library it does not have, a
+// sensitive column that nobody says the cause of.
+func (e *Engine) packFaults(ctx context.Context, doc registry.Document, batch []registry.Document) ([]registry.Fault, error) {
+	d, err := registry.SpecOf[registry.Dataset](doc)
+	if err != nil || d.Status != registry.StatusPublished {
+		return nil, nil // the registry says what its shape lacks
+	}
+	z, err := find[registry.Zone](ctx, lookup{e, batch}, registry.KindZone, d.Zone)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, nil // and names the missing reference
+	}
+	if err != nil {
+		return nil, err
+	}
+	pack, err := e.policy.Pack(z.Pack)
+	if err != nil {
+		return nil, nil // of a zone without a pack everything is denied
+	}
+	return faultsUnder(pack, doc.Name, d), nil
+}
+
+func faultsUnder(pack policy.Pack, name string, d registry.Dataset) []registry.Fault {
+	var out []registry.Fault
+	fault := func(path, article, zh, en string) {
+		out = append(out, registry.Fault{Code: registry.CodeScope, Kind: registry.KindDataset, Name: name, Path: path, ZH: zh, EN: en, Article: article})
+	}
+	if !slices.Contains(pack.ProviderTypes, d.ProviderType) {
+		fault("/spec/provider_type", "NJ24-03", "政策包所列提供单位类型为 "+strings.Join(pack.ProviderTypes, "、"), "must be one of the pack's provider types: "+strings.Join(pack.ProviderTypes, ", "))
+	}
+	if _, known := pack.ShareTypes[d.ShareType]; !known {
+		fault("/spec/share_type", "NJ19-21", "政策包没有该共享类型", "is no share type of the pack")
+	}
+	if _, known := pack.OpenTypes[d.OpenType]; !known {
+		fault("/spec/open_type", "NJ19-24", "政策包没有该开放类型", "is no open type of the pack")
+	}
+	if _, known := pack.OpenGrounds[d.OpenGround]; d.OpenGround != "" && !known {
+		fault("/spec/open_ground", "NJ19-24", "须为政策包所列不予开放事由之一:"+keysOf(pack.OpenGrounds), "must be one of the pack's grounds: "+keysOf(pack.OpenGrounds))
+	}
+	if _, known := pack.BaseLibraries[d.Category.Code]; d.Category.Kind == "BASE" && !known {
+		fault("/spec/category/code", "NJ19-20", "须为政策包所列基础库之一:"+keysOf(pack.BaseLibraries), "must be one of the pack's base libraries: "+keysOf(pack.BaseLibraries))
+	}
+	for i, c := range d.Columns {
+		if c.Level >= pack.LevelThreshold && c.CauseCode == "" {
+			fault(fmt.Sprintf("/spec/columns/%d/cause_code", i), "JM19-30", fmt.Sprintf("列 %s 为 %d 级,须注明敏感事由", c.Name, c.Level), fmt.Sprintf("column %s is of level %d: say what makes it sensitive", c.Name, c.Level))
+		}
+	}
+	return out
+}
+
+func keysOf(m map[string]string) string {
+	var all []string
+	for k := range m {
+		all = append(all, k)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+// catalogued returns a document as package catalogue takes it.
+func catalogued(doc registry.Document) (catalogue.Entry, error) {
+	var c catalogue.Entry
+	if err := json.Unmarshal(doc.Spec, &c); err != nil {
+		return c, fmt.Errorf("query: read entry %s: %w", doc.Name, err)
+	}
+	c.Name = doc.Name
+	return c, nil
+}
+
+// duplicates returns the other entries, published or under way, that seem to hold
+// the same as doc (NJ19-17), the most alike first.
+func (e *Engine) duplicates(ctx context.Context, doc registry.Document) ([]DuplicateView, error) {
+	mine, err := catalogued(doc)
+	if err != nil {
+		return nil, nil // its faults say so
+	}
+	others := map[string]registry.Document{}
+	err = e.each(ctx, registry.KindDataset, func(d registry.Document) error {
+		others[d.Name] = d
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []*edition
+	rulings := map[string]registry.SourceRuling{}
+	err = e.registry.View(ctx, func(tx *sql.Tx) (err error) {
+		all, err = e.editions(ctx, tx, "")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, ed := range all {
+		if ed.open() {
+			others[ed.name] = ed.document
+		}
+	}
+	err = e.each(ctx, registry.KindSourceRuling, func(d registry.Document) error {
+		r, err := registry.SpecOf[registry.SourceRuling](d)
+		rulings[d.Name] = r
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []DuplicateView
+	for name, other := range others {
+		theirs, err := catalogued(other)
+		if err != nil {
+			return nil, err
+		}
+		like := catalogue.Alike(mine, theirs)
+		if name == doc.Name || theirs.Status == registry.StatusRetired || like.Total < catalogue.Suspect {
+			continue
+		}
+		v := DuplicateView{Name: name, Title: theirs.Title, Like: like}
+		for ruling, r := range rulings {
+			if slices.Contains(r.Datasets, name) && slices.Contains(r.Datasets, doc.Name) && (v.Ruling == "" || ruling < v.Ruling) {
+				v.Ruling = ruling
+			}
+		}
+		out = append(out, v)
+	}
+	slices.SortFunc(out, func(a, b DuplicateView) int {
+		if a.Like.Total != b.Like.Total {
+			if a.Like.Total > b.Like.Total {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return out, nil
+}
