@@ -3,11 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"zonebox/keys"
 	"zonebox/query"
@@ -16,6 +18,8 @@ import (
 // An operation changes a domain from one state to another by many durable steps.
 type operation struct {
 	name string
+	// prepare makes the domain ready for another turn; may be nil.
+	prepare func(t *testing.T, h *home)
 	// do has a client order the change of a domain in the state before, and nothing
 	// else of the gate.
 	do func(t *testing.T, h *home, before string) outcome
@@ -42,7 +46,18 @@ func TestADomainIsOldOrNewWhateverAStepSays(t *testing.T) {
 func (op operation) endure(t *testing.T, f fault) {
 	h := newHome(t)
 	g := h.serveWatched(t)
-	before := op.state(t, h)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the gate's log:\n%s", g.log)
+		}
+	})
+	ready := func() string {
+		if op.prepare != nil {
+			op.prepare(t, h)
+		}
+		return op.state(t, h)
+	}
+	before := ready()
 	g.after(0, f)
 	if o := op.do(t, h, before); o.code != exitOK {
 		t.Fatalf("exited %d: %s", o.code, o.errout)
@@ -54,7 +69,7 @@ func (op operation) endure(t *testing.T, f fault) {
 	}
 	changed, kept := 0, 0
 	for _, at := range points(total, 5) {
-		before = now
+		before = ready()
 		g.after(at, f)
 		o := op.do(t, h, before)
 		g.after(0, f)
@@ -123,6 +138,66 @@ var operations = []operation{
 			return err == nil && now == strconv.Itoa(n+1)
 		},
 	},
+	{
+		name: "rewrap",
+		prepare: func(t *testing.T, h *home) {
+			h.must(t, exitOK, "keys", "rotate", "zone-data", "--zone", "medical", "--as", "wu.dc")
+		},
+		do: func(t *testing.T, h *home, _ string) outcome {
+			return h.zonebox(t, "keys", "rewrap", "medical", "--as", "wu.dc")
+		},
+		state: func(t *testing.T, h *home) string {
+			if o := h.ask(t, countVisits, "-o", "csv"); o.out != "n\n9000\n" {
+				t.Errorf("the data answer %q: %s", o.out, o.errout)
+			}
+			return current(t, h, "visits").Manifest + current(t, h, "persons").Manifest
+		},
+		turns: func(before, now string) bool {
+			return before != now && before[:64] != now[:64] && before[64:] != now[64:] // all or none
+		},
+	},
+	{
+		name: "shred",
+		prepare: func(t *testing.T, h *home) {
+			h.must(t, exitOK, "city", "visits", "--rows", "9000", "--seed", fmt.Sprint(time.Now().UnixNano()), "--out", h.path("visits.csv"), "--zone", "medical", "--grant", "visits-statistics")
+			h.must(t, exitOK, "load", "--as", "wu.dc", h.path("visits.csv"), "--manifest", h.path("visits.csv.manifest.yaml"))
+			o := h.must(t, exitOK, "shred", "column", "--zone", "medical", "--dataset", "visits", "--column", "department", "--reason", "协议第九条", "--as", "wu.dc")
+			write(t, h.path("order"), []byte(strings.TrimSpace(o.out)), 0o600)
+		},
+		do: func(t *testing.T, h *home, _ string) outcome {
+			order, err := os.ReadFile(h.path("order"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h.zonebox(t, "shred", "confirm", string(order), "--as", "sun.health")
+		},
+		state: func(t *testing.T, h *home) string {
+			if o := h.ask(t, countVisits, "-o", "csv"); o.out != "n\n9000\n" {
+				t.Errorf("what is left answers %q: %s", o.out, o.errout)
+			}
+			o := h.ask(t, "SELECT department, count(*) AS n FROM visits GROUP BY department", "--json")
+			if o.code == exitOK {
+				return "there"
+			}
+			return problemOf(t, o).Code
+		},
+		turns: func(before, now string) bool { return before == "there" && now == "DATA_SHREDDED" },
+	},
+}
+
+// current returns the data version of a dataset that is in force.
+func current(t *testing.T, h *home, dataset string) query.VersionView {
+	t.Helper()
+	var all []query.VersionView
+	o := h.must(t, exitOK, "zone", "versions", dataset, "--as", "wu.dc", "-o", "json")
+	if err := json.Unmarshal([]byte(o.out), &all); err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(v query.VersionView) bool { return v.State == "CURRENT" })
+	if i < 0 {
+		t.Fatalf("%s has no current version: %s", dataset, o.out)
+	}
+	return all[i]
 }
 
 // versionsOf returns the versions of the key that wraps a zone's data keys.
