@@ -82,11 +82,12 @@ func (c *counter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// standing reports whether the manifest is that of the version in use, and the
-// entry the one that it was loaded by.
+// standing reports whether the manifest is that of the version in use, of which
+// nothing was shredded, and the entry the one that it was loaded by.
 func (l *loading) standing() bool {
 	now := l.dataset.Data
-	if now == nil || l.increment() || l.manifest.Source != "" || now.State != registry.DataCurrent || now.Catalogue != l.dataset.Version {
+	if now == nil || l.increment() || l.manifest.Source != "" || now.State != registry.DataCurrent ||
+		len(now.Shredded) > 0 || now.Catalogue != l.dataset.Version {
 		return false
 	}
 	var r loadRecord

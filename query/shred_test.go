@@ -116,6 +116,26 @@ func TestAShreddedColumnIsReadByNobody(t *testing.T) {
 	}
 }
 
+// The delivery that a shredded column came with brings it back: it is no longer
+// what is in use.
+func TestADeliveryBringsAShreddedColumnBack(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	first := d.LoadTable("visits", querytest.Registers().Visits)
+	if again := d.LoadTable("visits", querytest.Registers().Visits); !again.Already || again.Version != first.Version {
+		t.Fatalf("before: %+v, want version %s already there", again, first.Version)
+	}
+	shred(t, d, "sun.health", query.ShredOrder{Kind: "column", Zone: "medical", Dataset: "visits", Column: "department"})
+	if c := code(d, byDepartment); c != "DATA_SHREDDED" {
+		t.Fatalf("the column = %q, want DATA_SHREDDED", c)
+	}
+	if after := d.LoadTable("visits", querytest.Registers().Visits); after.Already || after.Version == first.Version {
+		t.Errorf("after: %+v, want another version", after)
+	}
+	if c := code(d, byDepartment); c != "" {
+		t.Errorf("the column = %q", c)
+	}
+}
+
 func providerOf(d *querytest.Domain) keys.KeyProvider {
 	if d.Config.Provider != nil {
 		return d.Config.Provider
