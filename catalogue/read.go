@@ -165,7 +165,7 @@ func readCSV(raw []byte, d Defaults) ([]Entry, []Fault, error) {
 	if err != nil {
 		var parse *csv.ParseError
 		if errors.As(err, &parse) {
-			return nil, []Fault{{Row: parse.Line, Column: parse.Column, ZH: "不是合法的 CSV", EN: "is not CSV"}}, nil
+			return nil, []Fault{{Row: parse.StartLine, ZH: "不是合法的 CSV", EN: "is not CSV"}}, nil
 		}
 		return nil, nil, fmt.Errorf("catalogue: read CSV: %w", err)
 	}
