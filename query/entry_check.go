@@ -53,7 +53,10 @@ func (e *Engine) entryFaults(ctx context.Context, by string, doc registry.Docume
 	if err != nil {
 		return nil, err
 	}
-	faults = slices.DeleteFunc(faults, func(f registry.Fault) bool { return f.Path == "/signatures" })
+	// What is lowered is told with the signatures that it lacks; they come later.
+	faults = slices.DeleteFunc(faults, func(f registry.Fault) bool {
+		return f.Path == "/signatures" || f.Code == registry.CodeProtect && f.Path != "/spec/change_reason"
+	})
 	more, err := e.packFaults(ctx, doc, nil)
 	if err != nil {
 		return nil, err

@@ -57,7 +57,7 @@ func (e *Engine) MoveEntry(ctx context.Context, s Subject, name string, o EntryO
 	}
 	m := &entryMove{engine: e, ctx: ctx, subject: s, name: name, order: o}
 	if err := m.before(); err != nil {
-		return nil, asError(err)
+		return nil, m.refuse(err)
 	}
 	if err := e.update(ctx, m.make); err != nil {
 		return nil, m.refuse(err)
@@ -85,6 +85,9 @@ type entryMove struct {
 func (m *entryMove) before() error {
 	if m.order.Move != "submit" && m.order.Move != "approve" || m.order.Document == nil {
 		return nil
+	}
+	if needed := map[string]string{"submit": registry.RoleProvider, "approve": registry.RoleCityAuthority}[m.order.Move]; !m.subject.any(needed) {
+		return fail("ROLE_REQUIRED", nil)
 	}
 	faults, err := m.engine.entryFaults(m.ctx, m.subject.user, *m.order.Document)
 	if err != nil {

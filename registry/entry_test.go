@@ -333,3 +333,64 @@ func movesOf(t *testing.T, w *world) []string {
 	}
 	return all
 }
+
+func ruling(edits ...edit) registry.Document {
+	return document("SourceRuling", "de-1", `{"datasets":["visits","persons"],"element":"DE-1","authoritative":"persons","collector":"hospital","basis":"NJ19-19"}`, edits...)
+}
+
+// A data element has one authoritative source; a second takes the city authority's
+// ruling that names it (NJ19-19).
+func TestADataElementHasOneSource(t *testing.T) {
+	source := func(spec map[string]any) {
+		c := spec["columns"].([]any)[0].(map[string]any)
+		c["element"], c["authoritative"] = "DE-1", true
+	}
+	second := func(edits ...edit) registry.Document {
+		d := visits(edits...)
+		d.Name = "persons"
+		return d
+	}
+	w := peopled(t)
+	w.must("paul", visits(source))
+	w.must("paul", visits(source, set("title", "门诊就诊"))) // its own next version is no second source
+	w.must("paul", second(set("columns.0.element", "DE-1")))
+	w.clock.tick()
+	f := w.refused(registry.CodeScope, "paul", second(source))
+	if f.Path != "/spec/columns/0/authoritative" || f.Article != "NJ19-19" || !strings.Contains(f.ZH, "visits") || !strings.Contains(f.ZH, "SourceRuling") {
+		t.Errorf("fault = %+v", f)
+	}
+	for _, by := range []string{"paul", "zoe", "olga"} {
+		w.refused(registry.CodeRole, by, w.signed(ruling(), "carol"))
+	}
+	w.refused(registry.CodeSignature, "carol", ruling())
+	w.refused(registry.CodeReference, "carol", w.signed(ruling(set("authoritative", "births")), "carol"))
+	w.refused(registry.CodeReference, "carol", w.signed(ruling(set("collector", "nobody")), "carol"))
+	w.refused(registry.CodeSchema, "carol", w.signed(ruling(set("authoritative", nil)), "carol"))
+	w.must("carol", w.signed(ruling(set("authoritative", "visits")), "carol"))
+	w.clock.tick()
+	w.refused(registry.CodeScope, "paul", second(source)) // ruled for the other
+	w.must("carol", w.signed(ruling(), "carol"))
+	w.clock.tick()
+	w.must("paul", second(source))
+	w.clock.tick()
+	w.refused(registry.CodeScope, "paul", visits(source, set("title", "其他"))) // the one of before no longer is
+	w.must("paul", visits(set("columns.0.element", "DE-1")))
+}
+
+// A check tells the faults of an apply and leaves no trace.
+func TestACheckChangesNothing(t *testing.T) {
+	w := peopled(t)
+	before := w.revision()
+	faults, err := w.Check(t.Context(), "paul", visits())
+	if err != nil || len(faults) != 2 || faults[0].Path != "/signatures" {
+		t.Errorf("unsigned: %v, %+v", err, faults)
+	}
+	w.clock.tick()
+	faults, err = w.Check(t.Context(), "paul", w.signed(visits(), "paul", "carol"))
+	if err != nil || len(faults) != 0 {
+		t.Errorf("signed: %v, %+v", err, faults)
+	}
+	if _, _, err := w.Get(t.Context(), "Dataset", "visits"); !errors.Is(err, registry.ErrNotFound) || w.revision() != before {
+		t.Errorf("the check left a trace: %v, revision %d", err, w.revision())
+	}
+}
