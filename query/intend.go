@@ -34,6 +34,7 @@ type record struct {
 	Sources     []release.Source `json:"sources,omitempty"`
 	Proof       *proof           `json:"proof,omitempty"`
 	Refusal     string           `json:"refusal,omitempty"` // codes
+	Marks       *marks           `json:"marks,omitempty"`
 }
 
 // save stores the question of the run with rec.

@@ -28,6 +28,7 @@ type leaving struct {
 	scanner     *detect.Scanner
 	identifiers []Identifier // by column, then class
 	graded      *release.Effect
+	marked      *marks // nil if it could not be recognized
 }
 
 // certain are the classes that are looked for, of which a hit can prove itself by
@@ -84,6 +85,9 @@ func (l *leaving) inspect(record arrow.RecordBatch) error {
 	slices.SortStableFunc(l.identifiers, func(a, b Identifier) int {
 		return cmp.Or(cmp.Compare(a.Column, b.Column), cmp.Compare(a.Class, b.Class))
 	})
+	if err := l.mark(record); err != nil {
+		return err
+	}
 	return l.grade(record)
 }
 

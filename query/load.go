@@ -7,6 +7,7 @@ import (
 
 	"zonebox/policy"
 	"zonebox/registry"
+	"zonebox/repeats"
 	"zonebox/sandbox"
 )
 
@@ -28,6 +29,10 @@ type loading struct {
 	turn    *turn
 	worker  *sandbox.Session // attested for the decisions; it parses the file
 	check   *check           // of the quality of what is read
+
+	watch    *repeats.Watch    // for results that were released; nil if there is nothing to look for
+	released map[string]string // scenario by run, of those
+	seen     []string          // "scenario run marks" of what the delivery repeats
 }
 
 // Load brings a delivery into its zone, all of it or nothing. Until the registry

@@ -3,6 +3,7 @@ package query
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"zonebox/quality"
 	"zonebox/registry"
@@ -76,7 +77,8 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 		if origin.SignedBy != "" {
 			committed.Fields["signed_by"] = origin.SignedBy
 		}
-		return tx.Emit(noted(listed(committed, "responsible", stages(answer)), look))
+		committed = listed(listed(committed, "repeats", l.seen), "responsible", stages(answer))
+		return tx.Emit(noted(committed, look))
 	})
 	if err != nil {
 		return nil, documentError(err)
@@ -115,6 +117,10 @@ func (l *loading) warnings(stats zone.Stats) []string {
 	var out []string
 	for _, r := range l.told {
 		out = append(out, r.ZH+" / "+r.EN)
+	}
+	for _, r := range l.seen {
+		scenario, _, _ := strings.Cut(r, " ")
+		out = append(out, fmt.Sprintf("内容与场景 %s 已放行的结果重复,授权许可 / repeats results released to scenario %s, as the grant admits", scenario, scenario))
 	}
 	for _, g := range l.facts.Grants {
 		if g.Spec.Dataset != l.manifest.Dataset {

@@ -51,7 +51,10 @@ func (l *loading) read(data io.Reader) (*delivered, error) {
 	}}
 	m, sum := l.manifest, sha256.New()
 	raw := io.TeeReader(data, io.MultiWriter(sum, (*counter)(&d.bytes)))
-	if err := l.measuring(stored); err != nil {
+	if err = l.measuring(stored); err == nil {
+		err = l.watching()
+	}
+	if err != nil {
 		d.abort()
 		return nil, err
 	}
@@ -70,6 +73,7 @@ func (l *loading) read(data io.Reader) (*delivered, error) {
 		d.abort()
 		return nil, err
 	}
+	l.repeated()
 	d.found = policy.Receipt{Grant: m.Grant, SchemaSHA256: l.dataset.Spec.SchemaSHA256(), Rows: rows, Digest: hex.EncodeToString(sum.Sum(nil))}
 	return d, nil
 }
@@ -133,7 +137,7 @@ func (l *loading) shape() (zone.Spec, []sandbox.Column, error) {
 // observers returns who sees the rows of the delivery, in the order in which they
 // see them.
 func (l *loading) observers() []observer {
-	all := []observer{newPromises(l.dataset.Spec)}
+	all := []observer{newPromises(l.dataset.Spec), l.watch}
 	if !l.increment() {
 		all = append(all, l.check)
 	}

@@ -28,7 +28,7 @@ func (l *loading) event(kind string, fields map[string]string) registry.Event {
 func (l *loading) refuse(cause error) error {
 	why := l.loadError(cause)
 	err := l.engine.update(context.WithoutCancel(l.ctx), func(tx *registry.Tx) error {
-		return tx.Emit(l.event("load.refused", map[string]string{"reasons": why.Code}))
+		return tx.Emit(listed(l.event("load.refused", map[string]string{"reasons": why.Code}), "repeats", l.seen))
 	})
 	if err != nil {
 		return asError(err)

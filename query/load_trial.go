@@ -128,7 +128,7 @@ func (l *loading) tried(t *LoadTrial) error {
 		codes = append(codes, r.Code)
 	}
 	err := l.engine.update(context.WithoutCancel(l.ctx), func(tx *registry.Tx) error {
-		return tx.Emit(listed(l.event("load.tried", map[string]string{"verdict": t.Verdict}), "reasons", codes))
+		return tx.Emit(listed(listed(l.event("load.tried", map[string]string{"verdict": t.Verdict}), "reasons", codes), "repeats", l.seen))
 	})
 	if err != nil {
 		return asError(err)

@@ -312,6 +312,9 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 		if err := s.move(tx, workflow.OutputRelease, workflow.Note{Input: s.decision.Binding}, "release"); err != nil {
 			return err
 		}
+		if err := s.keepMarks(tx); err != nil {
+			return err
+		}
 		return tx.Emit(released)
 	})
 	if err == nil || errors.Is(err, errUnlogged) { // what is released lives in the sealed file alone

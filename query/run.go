@@ -226,7 +226,7 @@ func (c *checked) finish(tx *registry.Tx, rec record) error {
 // describe states the held answer as facts for the release: counts, forms,
 // sources and the digest of the encrypted hold, no values.
 func (c *checked) describe(held *release.Held) record {
-	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(),
+	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(), Marks: c.found.marked,
 		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest(),
 			Identifiers: c.found.identifiers, Effect: c.effect()}}
 	// Analysis lets no column at the threshold out as it is; the forms are
