@@ -123,7 +123,7 @@ func noOracle(t *testing.T, d *querytest.Domain) {
 	t.Helper()
 	err := d.TryApply("qian.hospital", visitRules("{}", "      - {name: id_number, relationships: [{to: persons.id_number}]}\n"))
 	if querytest.Code(err) != "DOCUMENT_REFUSED" || !strings.Contains(querytest.Text(err), "no column id_number that may be referred to") {
-		t.Errorf("a reference to another's people: %s, want DOCUMENT_REFUSED", querytest.Text(err))
+		t.Errorf("a reference to another's people: %q, want DOCUMENT_REFUSED that names the column", querytest.Code(err))
 	}
 	// The same column of one's own, and a public one of another, are.
 	d.Apply("qian.hospital", visitRules("{errors: true}", "      - {name: department, quality: [{id: r, metric: invalidValues, arguments: {references: {dataset: persons, properties: [district]}}, mustBeGreaterThan: 0}]}\n"))
