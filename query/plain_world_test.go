@@ -296,9 +296,26 @@ func (e *loneEngine) run(t testing.TB, sql string, values ...sandbox.Parameter) 
 func (o openTable) attach(t testing.TB, s *sandbox.Session) {
 	t.Helper()
 	as := sandbox.Table{Name: o.name}
-	var fields []arrow.Field
 	for _, c := range o.columns {
 		as.Columns = append(as.Columns, sandbox.Column{Name: c.name, Type: c.engine()})
+	}
+	batch := o.batch(t)
+	defer batch.Release()
+	g, err := sandbox.SealBatch(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	if err := s.Attach(t.Context(), as, []sandbox.Segment{g}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// batch returns all rows. The caller releases it.
+func (o openTable) batch(t testing.TB) arrow.RecordBatch {
+	t.Helper()
+	var fields []arrow.Field
+	for _, c := range o.columns {
 		fields = append(fields, arrow.Field{Name: c.name, Type: arrowType(t, c.engine()), Nullable: true})
 	}
 	rec := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
@@ -312,16 +329,7 @@ func (o openTable) attach(t testing.TB, s *sandbox.Session) {
 			}
 		}
 	}
-	batch := rec.NewRecordBatch()
-	defer batch.Release()
-	g, err := sandbox.SealBatch(batch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Close()
-	if err := s.Attach(t.Context(), as, []sandbox.Segment{g}); err != nil {
-		t.Fatal(err)
-	}
+	return rec.NewRecordBatch()
 }
 
 // arrowType is the form in which a column of the engine's type leaves.
