@@ -106,7 +106,11 @@ release or quality reject.`),
 			if r.Already {
 				fmt.Fprintf(a.stderr, a.say("%s 的现行版本 %s 即为此次交付,未作更改\n", "the version in use of %s, %s, is this delivery; nothing changed\n"), r.Dataset, r.Version)
 			} else {
-				fmt.Fprintf(a.stderr, a.say("已装载 %s 版本 %s:%d 行,%d 列,清单 %.12s…\n", "loaded %s version %s: %d rows, %d columns, manifest %.12s…\n"),
+				done := a.say("已装载 %s 版本 %s:%d 行,%d 列,清单 %.12s…\n", "loaded %s version %s: %d rows, %d columns, manifest %.12s…\n")
+				if r.Quarantined {
+					done = a.say("已存储 %s 版本 %s,未启用:%d 行,%d 列,清单 %.12s…\n", "stored %s version %s, not in use: %d rows, %d columns, manifest %.12s…\n")
+				}
+				fmt.Fprintf(a.stderr, done,
 					r.Dataset, r.Version, r.Rows, r.Columns, r.Manifest)
 			}
 			for _, w := range r.Warnings {
