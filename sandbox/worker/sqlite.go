@@ -374,7 +374,7 @@ func (db *sqliteFile) value(typ int64, b []byte) (sqliteCell, error) {
 	if db.encoding == 3 {
 		order = binary.BigEndian
 	}
-	text, err := io.ReadAll(&utf16Reader{src: strings.NewReader(string(b)), order: order})
+	text, err := io.ReadAll(&roomyReader{src: &utf16Reader{src: strings.NewReader(string(b)), order: order}})
 	if err != nil {
 		return sqliteCell{sqliteText, []byte{0xff}}, nil // its column's parser refuses it
 	}
