@@ -76,14 +76,19 @@ func (c *Client) Documents(ctx context.Context, kind, name string) ([]query.Docu
 	return get[[]query.DocumentView](ctx, c, http.MethodGet, path, nil)
 }
 
-// Load streams a delivery to the gate under its manifest.
+// Load streams a delivery to the gate under its manifest; of a source there is
+// nothing to stream, and data is nil.
 func (c *Client) Load(ctx context.Context, m query.Manifest, data io.Reader) (*query.LoadReport, error) {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("api: encode manifest: %w", err)
 	}
 	uri := "/v1/loads?manifest=" + base64.RawURLEncoding.EncodeToString(text)
-	body, _, err := c.send(ctx, http.MethodPost, uri, m.SHA256, data)
+	digest := m.SHA256
+	if m.Source != "" {
+		digest, data = emptyDigest, http.NoBody
+	}
+	body, _, err := c.send(ctx, http.MethodPost, uri, digest, data)
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,9 @@ const (
 	headerRun       = "X-Zonebox-Run"
 )
 
+// emptyDigest is the SHA-256 of a body of nothing: a load from a source has no other.
+const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 // signingText returns the bytes a client signs: everything the gate acts on,
 // the body by its SHA-256.
 func signingText(method, uri, user string, at time.Time, nonce, digest string) []byte {

@@ -86,6 +86,7 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 		return nil, err
 	}
 	if err = l.reconcile(read); err == nil { // nothing changed meanwhile
+		l.complete(read.found)
 		err = l.decide(read.found) // OPA again, on what was found
 	}
 	if err != nil {
@@ -141,6 +142,7 @@ func (l *loading) intend() error {
 // claimed is what the manifest says of a delivery, by the entry of today: what is
 // known before the file is read.
 func (l *loading) claimed() policy.Receipt {
-	m := l.manifest
-	return policy.Receipt{Grant: m.Grant, SchemaSHA256: l.dataset.Spec.SchemaSHA256(), Rows: m.Rows, Digest: m.SHA256}
+	r := l.stated()
+	r.SchemaSHA256 = l.dataset.Spec.SchemaSHA256()
+	return r
 }

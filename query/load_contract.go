@@ -72,8 +72,10 @@ func (l *loading) signature() (*policy.DeliverySignature, error) {
 // Whether it may be loaded is for policy.
 func (l *loading) contract() error {
 	m := l.manifest
-	if m.Source != "" || m.Table != "" {
-		return fail("LOAD_SOURCE", nil)
+	if m.Source != "" {
+		if _, known := l.engine.cfg.Sources[m.Source]; !known {
+			return fail("LOAD_SOURCE", nil).because("网关没有配置该来源", "the gate has no source of that name")
+		}
 	}
 	if err := l.fits(); err != nil {
 		return err
@@ -82,7 +84,7 @@ func (l *loading) contract() error {
 		return refused(zh, en, "NJ19-03")
 	}
 	switch _, dated := m.day(); {
-	case m.Rows < 0 || !isDigest(m.SHA256):
+	case m.Rows < 0 || m.Source == "" && !isDigest(m.SHA256):
 		return refused("清单缺少行数或 SHA-256", "the manifest lacks rows or SHA-256", "NJ24-15")
 	case !isDigest(m.SchemaSHA256):
 		return refused("清单缺少 schema_sha256(目录条目的结构摘要)", "the manifest lacks schema_sha256, the digest of the entry's columns", "NJ24-15")
@@ -105,10 +107,11 @@ func (l *loading) decide(found policy.Receipt) error {
 	in := e.policyFacts(policy.ActionLoad, l.facts)
 	in.Operator, in.License, in.Consent = nil, nil, nil
 	in.Grants = slices.DeleteFunc(in.Grants, func(g policy.Grant) bool { return g.ID != m.Grant })
+	stated := l.stated()
 	required := l.facts.Zone.Spec.SignedDeliveries || l.grant.SignedDeliveries
 	// What looks alike warns and refuses nothing: no column is named to policy.
 	in.Load = &policy.Load{Dataset: m.Dataset, Unlabelled: []string{}, Lookalike: []string{}, Unlisted: []string{},
-		Manifest: &policy.Receipt{Grant: m.Grant, SchemaSHA256: m.SchemaSHA256, Rows: m.Rows, Digest: m.SHA256}, Found: &found,
+		Manifest: &stated, Found: &found,
 		Acquired: m.Acquired, Frequency: l.dataset.Spec.Source.UpdateFrequency,
 		Signature: l.signed, SignatureRequired: &required, Repeats: list(l.repeats)}
 	if l.dataset.Data != nil {

@@ -49,8 +49,6 @@ func (l *loading) read(data io.Reader) (*delivered, error) {
 			l.engine.log.ErrorContext(l.ctx, "abort load", "dataset", l.manifest.Dataset, "cause", err)
 		}
 	}}
-	m, sum := l.manifest, sha256.New()
-	raw := io.TeeReader(data, io.MultiWriter(sum, (*counter)(&d.bytes)))
 	if err = l.measuring(stored); err == nil {
 		err = l.watching()
 	}
@@ -58,10 +56,19 @@ func (l *loading) read(data io.Reader) (*delivered, error) {
 		d.abort()
 		return nil, err
 	}
-	rows, err := l.pass(stored, sandbox.Delivery{Format: m.Format, Columns: columns, Source: raw,
-		Packing: m.Packing, Encoding: m.Encoding, Delimiter: m.delimiter(), Sheet: m.Sheet})
-	if err == nil {
-		_, err = io.Copy(io.Discard, raw) // the digest is of the whole file
+	in, sum, end, err := l.delivery(data, columns, (*counter)(&d.bytes))
+	if err != nil {
+		d.abort()
+		return nil, err
+	}
+	defer end()
+	observers := l.observers()
+	if in.Source == nil {
+		observers = append(observers, rowDigest{sum})
+	}
+	rows, err := l.pass(stored, in, observers)
+	if err == nil && in.Source != nil {
+		_, err = io.Copy(io.Discard, in.Source) // the digest is of the whole file
 	}
 	if err == nil {
 		err = stored.Complete(l.ctx)
@@ -74,7 +81,7 @@ func (l *loading) read(data io.Reader) (*delivered, error) {
 		return nil, err
 	}
 	l.repeated()
-	d.found = policy.Receipt{Grant: m.Grant, SchemaSHA256: l.dataset.Spec.SchemaSHA256(), Rows: rows, Digest: hex.EncodeToString(sum.Sum(nil))}
+	d.found = policy.Receipt{Grant: l.manifest.Grant, SchemaSHA256: l.dataset.Spec.SchemaSHA256(), Rows: rows, Digest: hex.EncodeToString(sum.Sum(nil))}
 	return d, nil
 }
 
@@ -150,15 +157,15 @@ const tooManyRows = 1 << 17
 
 // pass moves the worker's batches past the observers into the store and returns
 // the rows.
-func (l *loading) pass(stored *zone.Load, d sandbox.Delivery) (rows int64, err error) {
+func (l *loading) pass(stored *zone.Load, d sandbox.Delivery, observers []observer) (rows int64, err error) {
 	result, err := l.worker.Read(l.ctx, d)
 	if err != nil {
 		return 0, err
 	}
-	observers := l.observers()
+	counted := l.manifest.Source != "" && l.manifest.Rows == 0
 	one := func(batch arrow.RecordBatch) error {
 		defer batch.Release()
-		if rows > l.manifest.Rows+tooManyRows {
+		if rows > l.manifest.Rows+tooManyRows && !counted {
 			return refused("行数远超清单所载,已停止读取", "far more rows than the manifest says; reading stopped", "NJ24-20")
 		}
 		for _, o := range observers {

@@ -52,6 +52,9 @@ func (l *loading) loadError(cause error) *Error {
 		if delivery.Column != "" {
 			zh, en = zh+"(列 "+delivery.Column+")", en+" (column "+delivery.Column+")"
 		}
+		if delivery.Cell != "" {
+			zh, en = zh+"(单元格 "+delivery.Cell+")", en+" (cell "+delivery.Cell+")"
+		}
 		return refused(strings.TrimSpace(zh), strings.TrimSpace(en), "NJ24-15")
 	case incrementError(cause) != nil:
 		return incrementError(cause)

@@ -22,10 +22,10 @@ type Manifest struct {
 	Zone     string `json:"zone"`
 	Dataset  string `json:"dataset"`
 	Grant    string `json:"grant"`              // an approved grant of this dataset
-	Format   string `json:"format,omitempty"`   // csv, tsv, json, jsonl, parquet, arrow or xlsx; empty of a source
-	Encoding string `json:"encoding,omitempty"` // of a text: utf-8, gb18030, utf-16le or utf-16be; else empty
-	Rows     int64  `json:"rows"`               // data rows, header not counted
-	SHA256   string `json:"sha256"`             // of the file as delivered, hex
+	Format   string `json:"format,omitempty"`   // csv, tsv, json, jsonl, parquet, arrow, xlsx or sqlite; empty of a source
+	Encoding string `json:"encoding,omitempty"` // of a text: utf-8, gb18030, gbk, utf-16le, utf-16be or auto; else empty
+	Rows     int64  `json:"rows"`               // data rows, header not counted; of a source 0 leaves them to be counted
+	SHA256   string `json:"sha256"`             // of the file as delivered, hex; empty of a source
 	Acquired string `json:"acquired"`           // date the provider took the data, 2006-01-02
 	// SchemaSHA256 is registry.Dataset.SchemaSHA256 of the entry that the delivery
 	// was made for, hex.
@@ -33,7 +33,8 @@ type Manifest struct {
 	// Packing is none, gzip, zstd, or zip for an archive of one file. Empty: the
 	// file's first bytes tell.
 	Packing string `json:"packing,omitempty"`
-	// Delimiter separates the fields of csv: one character. Empty is a comma.
+	// Delimiter separates the fields of csv: one character. Empty: the header tells,
+	// by comma, tab, semicolon or pipe.
 	Delimiter string `json:"delimiter,omitempty"`
 	// Sheet names a sheet of an xlsx workbook; empty is the first.
 	Sheet string `json:"sheet,omitempty"`
@@ -41,8 +42,8 @@ type Manifest struct {
 	// version Base, which must be the current one.
 	Mode string `json:"mode,omitempty"`
 	Base string `json:"base,omitempty"`
-	// Source names a database of the data centre and Table a table of it, in place
-	// of a file.
+	// Source names a database of the data centre (Sources) and Table a table of it,
+	// in place of a file; or Table is one of a sqlite file, empty its only one.
 	Source string `json:"source,omitempty"`
 	Table  string `json:"table,omitempty"`
 	// Signature is a person's of the provider, over everything else.
@@ -106,17 +107,26 @@ const delimiters = ",;|\t^~:\x01"
 // readable returns "", or why no reader takes files as the manifest says this
 // one is.
 func (m Manifest) readable() (zh, en string) {
+	if m.Source != "" {
+		if m.Table == "" || m.Format+m.Encoding+m.Packing+m.Delimiter+m.Sheet+m.SHA256 != "" {
+			return "数据库来源的清单须写表名(table),不写文件的格式与摘要", "the manifest of a source names a table, and nothing of a file: no format, no digest"
+		}
+		return "", ""
+	}
 	switch m.Format {
 	case "csv", "tsv", "json", "jsonl":
-		if !slices.Contains([]string{"utf-8", "gb18030", "utf-16le", "utf-16be"}, m.Encoding) {
-			return "文本格式的编码须为 utf-8、gb18030、utf-16le 或 utf-16be", "the format is a text: its encoding must be utf-8, gb18030, utf-16le or utf-16be"
+		if !slices.Contains([]string{"utf-8", "gb18030", "gbk", "utf-16le", "utf-16be", "auto"}, m.Encoding) {
+			return "文本格式的编码须为 utf-8、gb18030、gbk、utf-16le、utf-16be 或 auto(按文件判断)", "the format is a text: its encoding must be utf-8, gb18030, gbk, utf-16le, utf-16be or auto, which the file tells"
 		}
-	case "parquet", "arrow", "xlsx":
+	case "parquet", "arrow", "xlsx", "sqlite":
 		if m.Encoding != "" && m.Encoding != "utf-8" {
 			return "只有文本格式可有 utf-8 以外的编码", "only the format of a text has another encoding than utf-8"
 		}
 	default:
-		return "格式须为 csv、tsv、json、jsonl、parquet、arrow 或 xlsx", "the format must be csv, tsv, json, jsonl, parquet, arrow or xlsx"
+		return "格式须为 csv、tsv、json、jsonl、parquet、arrow、xlsx 或 sqlite", "the format must be csv, tsv, json, jsonl, parquet, arrow, xlsx or sqlite"
+	}
+	if m.Table != "" && m.Format != "sqlite" {
+		return "只有 sqlite 格式与数据库来源有表", "only the format sqlite and a source have a table"
 	}
 	if m.Delimiter != "" && (m.Format != "csv" || len(m.Delimiter) != 1 || !strings.Contains(delimiters, m.Delimiter)) {
 		return "只有 csv 格式有分隔符,且须为 , ; | ^ ~ : 制表符或 \\x01 之一", "only the format csv has a delimiter, one of , ; | ^ ~ : tab or \\x01"

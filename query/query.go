@@ -49,6 +49,7 @@ type Config struct {
 	Idle       int           // workers kept ready; 0 is two, what one statement uses
 	Limits     Limits        // what runs at once
 	Cache      int64         // bytes of columns kept for further statements; 0 is the sandbox's default, below 0 none
+	Sources    Sources       // databases that deliveries may come from
 	Log        *slog.Logger  // nil discards
 	Now        func() time.Time
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,19 +19,21 @@ func (a *app) loadCmd() *cobra.Command {
 	var manifest, output string
 	var dry bool
 	c := &cobra.Command{
-		Use:   "load FILE --manifest FILE",
+		Use:   "load [FILE] --manifest FILE",
 		Short: a.say("按交付清单装载一个数据集版本,全部生效或保持原样", "load a dataset version under its delivery manifest, all or nothing"),
 		Long: a.say(`按交付清单装载一个文件。清单 (YAML 或 JSON) 写明:
 
   zone, dataset, grant   专区、数据集与授权
-  format                 csv tsv json jsonl parquet arrow xlsx
-  encoding               文本格式必填: utf-8 gb18030 utf-16le utf-16be
+  format                 csv tsv json jsonl parquet arrow xlsx sqlite
+  encoding               文本格式必填: utf-8 gb18030 gbk utf-16le utf-16be, 或 auto 按文件判断
   packing                gzip、zstd 或 zip (包内恰一个文件); 可省略, 按文件开头识别
   sheet                  xlsx 的工作表; 省略则取第一个
+  table                  sqlite 文件或数据库来源中的表
+  source                 数据中心配置的数据库来源 (serve --sources); 此时没有文件, 不写格式与摘要
   rows, sha256           数据行数, 文件 (原样, 未解包) 的 SHA-256
   schema_sha256          目录条目的结构摘要, 由 manifest schema 名称 给出
   acquired               提供方取得数据的日期, 2006-01-02
-  delimiter              csv 的分隔符; 省略为逗号
+  delimiter              csv 的分隔符; 省略则按表头从逗号、制表符、分号、竖线中判断
 
 列按名称对应目录, 不多不少。json 是对象数组, jsonl 每行一个对象, 值不嵌套; arrow 是 IPC 文件
 (Feather V2) 或流; xlsx 第一个非空行为表头, 不接受公式、合并单元格与错误值, 超过 15 位的数字
@@ -41,16 +44,21 @@ quality release 或 quality reject 处置。`,
 			`Loads one file under its manifest (YAML or JSON), which names:
 
   zone, dataset, grant   where it goes and by what right
-  format                 csv tsv json jsonl parquet arrow xlsx
-  encoding               of a text, required: utf-8 gb18030 utf-16le utf-16be
+  format                 csv tsv json jsonl parquet arrow xlsx sqlite
+  encoding               of a text, required: utf-8 gb18030 gbk utf-16le utf-16be, or
+                         auto: the file tells
   packing                gzip, zstd, or zip (exactly one file in it); optional,
                          the file's first bytes tell
   sheet                  of an xlsx workbook; the first if left out
+  table                  of a sqlite file, or of a source
+  source                 a database of the data centre (serve --sources): then there
+                         is no FILE, and no format or digest of one
   rows, sha256           data rows, and the digest of the file as it is (packed)
   schema_sha256          the digest of the entry's columns, as manifest schema NAME
                          says
   acquired               when the provider took the data, 2006-01-02
-  delimiter              of csv; a comma if left out
+  delimiter              of csv; if left out, that of comma, tab, semicolon and pipe
+                         by which the header has the columns
 
 Columns go by name, no more and no less than the catalogue's. json is an array of
 objects, jsonl one object per line, no value nested; arrow is an IPC file (Feather
@@ -66,7 +74,7 @@ release or quality reject.`),
   zonebox load --as wu.dc visits.csv --manifest visits.manifest.yaml --dry-run
   zonebox load --as wu.dc visits.csv.gz --manifest visits.manifest.yaml
   zonebox load --as wu.dc visits.xlsx --manifest visits.manifest.yaml`,
-		Args: nArgs(1, 1),
+		Args: nArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client()
 			if err != nil {
@@ -80,16 +88,23 @@ release or quality reject.`),
 			if err != nil {
 				return usageError{fmt.Errorf("%s: %w", manifest, err)}
 			}
-			f, err := os.Open(args[0])
-			if err != nil {
-				return fmt.Errorf("zonebox: open delivery: %w", err)
+			if (len(args) == 0) != (m.Source != "") {
+				return usageError{errors.New(a.say("须给出一个文件;清单写明数据库来源 (source) 时则不给", "one FILE is needed, and none where the manifest names a source"))}
 			}
-			defer f.Close()
-			info, err := f.Stat()
-			if err != nil {
-				return fmt.Errorf("zonebox: open delivery: %w", err)
+			var body io.Reader
+			finish := func() {}
+			if len(args) > 0 {
+				f, err := os.Open(args[0])
+				if err != nil {
+					return fmt.Errorf("zonebox: open delivery: %w", err)
+				}
+				defer f.Close()
+				info, err := f.Stat()
+				if err != nil {
+					return fmt.Errorf("zonebox: open delivery: %w", err)
+				}
+				body, finish = a.progress(f, info.Size(), m.Dataset)
 			}
-			body, finish := a.progress(f, info.Size(), m.Dataset)
 			if dry {
 				t, err := client.TryLoad(c.Context(), m, body)
 				finish()

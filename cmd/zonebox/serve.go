@@ -19,7 +19,7 @@ import (
 
 func (a *app) serveCmd() *cobra.Command {
 	var s secrets
-	var worker string
+	var worker, sources string
 	var memory, spill, attached, cache int64
 	var wall time.Duration
 	var limits query.Limits
@@ -49,6 +49,11 @@ until it is ended.
 			if cfg.Worker, err = workerPath(worker); err != nil {
 				return err
 			}
+			if sources != "" {
+				if cfg.Sources, err = query.ReadSources(sources); err != nil {
+					return err
+				}
+			}
 			limits.ZoneMemory <<= 20
 			cfg.Limits = limits
 			g, err := startGate(c.Context(), a.gateSocket(), cfg)
@@ -63,6 +68,7 @@ until it is ended.
 	}
 	s.flags(a, c)
 	c.Flags().StringVar(&worker, "worker", env("ZONEBOX_WORKER", ""), a.say("工作进程程序,缺省在本程序旁 (ZONEBOX_WORKER)", "worker binary, beside this one by default (ZONEBOX_WORKER)"))
+	c.Flags().StringVar(&sources, "sources", "", a.say("可供装载的数据库来源 (YAML,权限 0600)", "databases that loads may come from (YAML, mode 0600)"))
 	c.Flags().Int64Var(&memory, "worker-memory", 2048, a.say("每个工作进程的内存上限 (MiB)", "memory allowance of a worker (MiB)"))
 	c.Flags().Int64Var(&spill, "worker-spill", 0, a.say("每个工作进程的溢出内存 (MiB),0 为 1024,-1 为无", "memory a worker may overflow into (MiB); 0 is 1024, -1 none"))
 	c.Flags().Int64Var(&attached, "attached-memory", 0, a.say("一条语句所读数据可占的内存 (MiB),其余分段流入;0 为内存的四分之一,-1 为全部流入", "memory for what a statement reads (MiB), the rest streams by segments; 0 is a quarter of the memory, -1 none"))
