@@ -222,6 +222,12 @@ func (s *server) documents(c call) (any, error) {
 	return s.engine.Documents(c.Request.Context(), c.subject, c.Param("kind"), c.Param("name"))
 }
 
+// bodyOf reports whether a body of that digest comes with a manifest: the delivery,
+// or of a source nothing.
+func bodyOf(m query.Manifest, digest string) bool {
+	return m.Source == "" && digest == m.SHA256 || m.Source != "" && digest == emptyDigest
+}
+
 func (s *server) load(c call) (any, error) {
 	text, err := base64.RawURLEncoding.DecodeString(c.Query("manifest"))
 	if err != nil {
@@ -231,7 +237,7 @@ func (s *server) load(c call) (any, error) {
 	if err != nil {
 		return nil, query.BadRequest("交付清单不是所期望的 JSON", "the delivery manifest is not the expected JSON")
 	}
-	if m.SHA256 != c.GetHeader(headerDigest) && !(m.Source != "" && c.GetHeader(headerDigest) == emptyDigest) {
+	if !bodyOf(m, c.GetHeader(headerDigest)) {
 		return nil, query.BadRequest("交付清单的摘要与请求不符", "the manifest's digest is not the signed one")
 	}
 	return s.engine.Load(c.Request.Context(), c.subject, m, c.body)

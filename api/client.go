@@ -76,6 +76,15 @@ func (c *Client) Documents(ctx context.Context, kind, name string) ([]query.Docu
 	return get[[]query.DocumentView](ctx, c, http.MethodGet, path, nil)
 }
 
+// bodyFor returns what goes with a manifest and its digest: the delivery, or of a
+// source nothing.
+func bodyFor(m query.Manifest, data io.Reader) (string, io.Reader) {
+	if m.Source != "" {
+		return emptyDigest, http.NoBody
+	}
+	return m.SHA256, data
+}
+
 // Load streams a delivery to the gate under its manifest; of a source there is
 // nothing to stream, and data is nil.
 func (c *Client) Load(ctx context.Context, m query.Manifest, data io.Reader) (*query.LoadReport, error) {
@@ -84,10 +93,7 @@ func (c *Client) Load(ctx context.Context, m query.Manifest, data io.Reader) (*q
 		return nil, fmt.Errorf("api: encode manifest: %w", err)
 	}
 	uri := "/v1/loads?manifest=" + base64.RawURLEncoding.EncodeToString(text)
-	digest := m.SHA256
-	if m.Source != "" {
-		digest, data = emptyDigest, http.NoBody
-	}
+	digest, data := bodyFor(m, data)
 	body, _, err := c.send(ctx, http.MethodPost, uri, digest, data)
 	if err != nil {
 		return nil, err

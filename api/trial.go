@@ -21,7 +21,7 @@ func (s *server) trial(c call) (any, error) {
 	if err != nil {
 		return nil, query.BadRequest("交付清单不是所期望的 JSON", "the delivery manifest is not the expected JSON")
 	}
-	if m.SHA256 != c.GetHeader(headerDigest) {
+	if !bodyOf(m, c.GetHeader(headerDigest)) {
 		return nil, query.BadRequest("交付清单的摘要与请求不符", "the manifest's digest is not the signed one")
 	}
 	return s.engine.TryLoad(c.Request.Context(), c.subject, m, c.body)
@@ -33,7 +33,8 @@ func (c *Client) TryLoad(ctx context.Context, m query.Manifest, data io.Reader) 
 	if err != nil {
 		return nil, fmt.Errorf("api: encode manifest: %w", err)
 	}
-	body, _, err := c.send(ctx, http.MethodPost, "/v1/trials?manifest="+base64.RawURLEncoding.EncodeToString(text), m.SHA256, data)
+	digest, data := bodyFor(m, data)
+	body, _, err := c.send(ctx, http.MethodPost, "/v1/trials?manifest="+base64.RawURLEncoding.EncodeToString(text), digest, data)
 	if err != nil {
 		return nil, err
 	}
