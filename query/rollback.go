@@ -40,7 +40,8 @@ func (e *Engine) Rollback(ctx context.Context, s Subject, o VersionOrder) (*Vers
 }
 
 // Retire lets the files of a version go that is not current, whatever retention
-// says: nobody rolls back to it any more. It takes the same two people.
+// says: nobody rolls back to it any more. It takes the same two people, and of the
+// data centre's the permission to destroy.
 func (e *Engine) Retire(ctx context.Context, s Subject, o VersionOrder) (*VersionChange, error) {
 	return e.orderVersion(ctx, s, o, registry.OrderRetire)
 }
@@ -54,6 +55,11 @@ func (e *Engine) orderVersion(ctx context.Context, s Subject, o VersionOrder, or
 	role := s.orders(entry)
 	if role == "" {
 		return nil, fail("ROLE_REQUIRED", nil)
+	}
+	if order == registry.OrderRetire && role == registry.RoleDataCentre { // it is data that go (YC22-39)
+		if err := e.permitted(ctx, s, registry.PermissionDestroy, "zone retire"); err != nil {
+			return nil, err
+		}
 	}
 	if o.Reason == "" || len(o.Reason) > 2000 {
 		return nil, BadRequest("缺少理由,或超过 2000 字节", "the reason is missing, or longer than 2,000 bytes")

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -68,6 +69,13 @@ func TestVersionsAreKeptRolledBackAndRetired(t *testing.T) {
 		t.Errorf("after a start: %s", got)
 	}
 
+	plain, err := json.Marshal(registry.Person{RealName: "何数据", Organization: "data-centre", Roles: []string{registry.RoleDataCentre}, Status: "active",
+		SigningKey: d.Key("he.dc").SigningKey(), RecipientKey: d.Key("he.dc").RecipientKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Apply(querytest.Founder, `{"kind":"Person","name":"he.dc","spec":`+string(plain)+`}`)
+
 	order := func(do func(query.Subject, query.VersionOrder) (*query.VersionChange, error), who, version string) (bool, string) {
 		t.Helper()
 		c, err := do(d.Subject(who), query.VersionOrder{Dataset: "beds", Version: version, Reason: "数据有误"})
@@ -94,6 +102,7 @@ func TestVersionsAreKeptRolledBackAndRetired(t *testing.T) {
 		{"to the current one", "wu.dc", third.Version, rollback, false, "DATA_STATE"},
 		{"to what is not there", "wu.dc", "vaaaaaaaaaaaaaaaa", rollback, false, "NOT_FOUND"},
 		{"the current one retired", "wu.dc", third.Version, retire, false, "DATA_STATE"},
+		{"without the permission to destroy", "he.dc", second.Version, retire, false, "PERMISSION_REQUIRED"},
 		{"the first person", "wu.dc", second.Version, rollback, true, "KEPT"},
 		{"the same once more", "wu.dc", second.Version, rollback, false, "SECOND_PERSON"},
 		{"another order", "sun.health", second.Version, retire, true, "KEPT"},

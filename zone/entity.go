@@ -39,7 +39,6 @@ type distinct struct {
 	budget *budget
 	salt   [16]byte
 	parts  [distinctParts]part
-	held   int64 // bytes taken from budget
 	count  int64
 	most   uint32
 	many   map[uint32]uint32 // rows, by code, of those that have more than a slot counts
@@ -212,18 +211,16 @@ func (p *part) spare() uint64 { return uint64(len(p.slots))/slotSize - p.home }
 func (e *distinct) grow(p *part, home, spare uint64) error {
 	next := part{home: home, used: p.used}
 	for ; ; spare *= 2 {
-		size := int64((home + spare) * slotSize)
-		if err := e.budget.take(size); err != nil {
+		var err error
+		if next.slots, err = e.budget.table(int((home + spare) * slotSize)); err != nil {
 			return err
 		}
-		next.slots = make([]byte, size)
 		if next.fill(p) {
 			break
 		}
-		e.budget.give(size)
+		e.budget.drop(next.slots)
 	}
-	e.held += int64(len(next.slots) - len(p.slots))
-	e.budget.give(int64(len(p.slots)))
+	e.budget.drop(p.slots)
 	*p = next
 	return nil
 }
@@ -250,8 +247,10 @@ func (p *part) fill(from *part) bool {
 	}
 }
 
-// release gives the memory back.
+// release gives the memory back. Nothing is asked of e any more.
 func (e *distinct) release() {
-	e.budget.give(e.held)
-	e.parts, e.held = [distinctParts]part{}, 0
+	for i := range e.parts {
+		e.budget.drop(e.parts[i].slots)
+		e.parts[i] = part{}
+	}
 }
