@@ -333,7 +333,9 @@ func TestAnOutputOfDataThatWereRolledBackIsWithheld(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.LoadTable("persons", querytest.Registers().Persons)
+		persons := querytest.Registers().Persons
+		persons.Rows[0][persons.Column("phone")] = "13900001111"
+		d.LoadTable("persons", persons)
 		run := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 3", "QUERY_IN_REVIEW")
 		d.Approve("sun.health", run)
 		if _, err := d.Resume("li.op", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {

@@ -410,3 +410,59 @@ func TestAKilledUpsertLeavesOldOrNew(t *testing.T) {
 		t.Errorf("kills = %d, complete = %d, want over 100 and 1", kills, complete)
 	}
 }
+
+// At whatever step the removal of a retired version dies, it is whole in its place
+// or gone from it, and Sweep ends what was begun.
+func TestAKilledRemovalLeavesAllOrNothing(t *testing.T) {
+	first := baseStore(t, 2)
+	info, err := loadRows(t, first, baseSpec, []string{`{"id":"a"}`, `{"id":"b"}`, `{"id":"c"}`}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kills, whole := 0, 0
+	for at := 0; ; at++ {
+		dir := filepath.Join(t.TempDir(), "store")
+		if err := os.CopyFS(dir, os.DirFS(first.dir)); err != nil {
+			t.Fatal(err)
+		}
+		dying, step, dead := crashStore(t, dir), 0, false
+		dying.disk.fault = serialized(func(string, string) error {
+			dead = dead || step == at
+			step++
+			if dead {
+				return errKilled
+			}
+			return nil
+		})
+		err := dying.Remove("z", "d", info.Version)
+		if !dead {
+			if err != nil {
+				t.Fatalf("without a kill = %v", err)
+			}
+			break
+		}
+		kills++
+		if !errors.Is(err, errKilled) {
+			t.Fatalf("killed at step %d: %v, want an error", at, err)
+		}
+		s := crashStore(t, dir)
+		if len(versions(t, dir)) == 1 {
+			whole++
+			if err := s.Verify("z", "d", info.Version, info.Manifest); err != nil {
+				t.Fatalf("killed at step %d: %v", at, err)
+			}
+		}
+		if err := s.Sweep(func(_, _, _ string) bool { return false }); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := os.ReadDir(s.tmp()); err != nil || len(left) != 0 || len(versions(t, dir)) != 0 {
+			t.Fatalf("killed at step %d: left %v", at, left)
+		}
+		if size, err := s.Size("z", "d", info.Version); size != 0 || err != nil {
+			t.Fatalf("killed at step %d: %d bytes, %v", at, size, err)
+		}
+	}
+	if kills != 3 || whole != 1 {
+		t.Errorf("kills = %d, whole = %d, want 3 and 1", kills, whole)
+	}
+}
