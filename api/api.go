@@ -17,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,6 +58,11 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.POST("/catalogue/:name", s.signed(s.moveEntry))
 	v1.POST("/catalogue-checks", s.signed(s.checkEntry))
 	v1.GET("/catalogue-exports/:list/:format", s.signed(s.exportCatalogue))
+	v1.GET("/loads", s.signed(s.loads))
+	v1.GET("/loads/:id", s.signed(s.loadByID))
+	v1.DELETE("/loads/:id", s.signed(s.stopLoad))
+	v1.GET("/loads/:id/receipt", s.signed(s.loadReceipt))
+	v1.POST("/receipts", s.signed(s.refuseDelivery))
 	v1.GET("/reviews", s.signed(s.reviews))
 	v1.GET("/reviews/:run", s.signed(s.review))
 	v1.POST("/reviews/:run", s.signed(s.settle))
@@ -119,7 +125,7 @@ func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (an
 	}
 	user, nonce, digest := h.Get(headerUser), h.Get(headerNonce), h.Get(headerDigest)
 	body := io.Reader(c.Request.Body)
-	if c.FullPath() != "/v1/loads" && c.FullPath() != "/v1/trials" {
+	if !streamed(c) {
 		b, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 		if err != nil {
 			return nil, query.BadRequest("请求体过大", "the request body is too large")
@@ -137,6 +143,12 @@ func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (an
 		return nil, err
 	}
 	return next(call{Context: c, subject: subject, body: body})
+}
+
+// streamed reports whether the body of the request is a file of others: of any
+// size, and with a digest that the engine compares.
+func streamed(c *gin.Context) bool {
+	return c.Request.Method == http.MethodPost && slices.Contains([]string{"/v1/loads", "/v1/trials", "/v1/proposals"}, c.FullPath())
 }
 
 // statuses maps the engine's classes to HTTP.
@@ -226,21 +238,6 @@ func (s *server) documents(c call) (any, error) {
 // or of a source nothing.
 func bodyOf(m query.Manifest, digest string) bool {
 	return m.Source == "" && digest == m.SHA256 || m.Source != "" && digest == emptyDigest
-}
-
-func (s *server) load(c call) (any, error) {
-	text, err := base64.RawURLEncoding.DecodeString(c.Query("manifest"))
-	if err != nil {
-		return nil, query.BadRequest("缺少交付清单", "the delivery manifest is missing")
-	}
-	m, err := query.DecodeManifest(text)
-	if err != nil {
-		return nil, query.BadRequest("交付清单不是所期望的 JSON", "the delivery manifest is not the expected JSON")
-	}
-	if !bodyOf(m, c.GetHeader(headerDigest)) {
-		return nil, query.BadRequest("交付清单的摘要与请求不符", "the manifest's digest is not the signed one")
-	}
-	return s.engine.Load(c.Request.Context(), c.subject, m, c.body)
 }
 
 func (s *server) entries(c call) (any, error) {

@@ -85,22 +85,6 @@ func bodyFor(m query.Manifest, data io.Reader) (string, io.Reader) {
 	return m.SHA256, data
 }
 
-// Load streams a delivery to the gate under its manifest; of a source there is
-// nothing to stream, and data is nil.
-func (c *Client) Load(ctx context.Context, m query.Manifest, data io.Reader) (*query.LoadReport, error) {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("api: encode manifest: %w", err)
-	}
-	uri := "/v1/loads?manifest=" + base64.RawURLEncoding.EncodeToString(text)
-	digest, data := bodyFor(m, data)
-	body, _, err := c.send(ctx, http.MethodPost, uri, digest, data)
-	if err != nil {
-		return nil, err
-	}
-	return decode[*query.LoadReport](body)
-}
-
 // Entries lists the catalogue as the user may see it.
 func (c *Client) Entries(ctx context.Context) ([]query.EntryView, error) {
 	return get[[]query.EntryView](ctx, c, http.MethodGet, "/v1/catalogue", nil)
@@ -245,9 +229,17 @@ func (c *Client) call(ctx context.Context, method, uri string, in any) ([]byte, 
 }
 
 func (c *Client) send(ctx context.Context, method, uri, digest string, body io.Reader) ([]byte, http.Header, error) {
+	return c.sendSized(ctx, method, uri, digest, body, 0)
+}
+
+// sendSized is send for a body of a known size; 0 if it is not.
+func (c *Client) sendSized(ctx context.Context, method, uri, digest string, body io.Reader, size int64) ([]byte, http.Header, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://gate"+uri, body)
 	if err != nil {
 		return nil, nil, fmt.Errorf("api: build request: %w", err)
+	}
+	if size > 0 {
+		req.ContentLength = size
 	}
 	at, nonce := time.Now(), rand.Text()
 	req.Header.Set(headerUser, c.user)

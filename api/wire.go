@@ -89,6 +89,7 @@ const (
 	headerDigest    = "X-Zonebox-Content-Sha256"
 	headerSignature = "X-Zonebox-Signature"
 	headerRun       = "X-Zonebox-Run"
+	headerLoad      = "X-Zonebox-Load"
 )
 
 // emptyDigest is the SHA-256 of a body of nothing: a load from a source has no other.

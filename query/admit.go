@@ -7,6 +7,8 @@ import (
 	"math"
 	"runtime"
 	"sync"
+
+	"zonebox/sandbox"
 )
 
 // Limits bound what runs at once. A field that is 0 has its default; what is
@@ -28,9 +30,17 @@ type Limits struct {
 	// together, each counted as Config.Memory: what it overflows into and what is
 	// attached come on top. Default Zone times that.
 	ZoneMemory int64
-	// Loads is how many deliveries are read at once, and the most of one
-	// organization that wait. Default 2.
+	// Loads is how many deliveries are read at once, no two of one dataset.
+	// Default half of the processors and at least two, for a load keeps two busy:
+	// one parses, one encrypts; but no more than LoadMemory has room for workers.
 	Loads int
+	// LoadQueue is how many more deliveries of one provider may wait; the next is
+	// BUSY. Default 32.
+	LoadQueue int
+	// LoadMemory is how many bytes deliveries may use together: each has the
+	// memory of its worker, and the whole file where the format needs that at
+	// once. One alone may use more. Default half of the memory there is.
+	LoadMemory int64
 	// Explains is how many statements one person may have explained in a minute;
 	// the next is EXPLAIN_RATE. Default 60.
 	Explains int
@@ -48,12 +58,16 @@ func (l Limits) withDefaults(memory int64) (Limits, error) {
 	or(&l.Operator, max(1, l.All/2))
 	or(&l.Queue, 32)
 	or(&l.Zone, l.All)
-	or(&l.Loads, 2)
+	if l.LoadMemory == 0 {
+		l.LoadMemory = sandbox.HostMemory() / 2
+	}
+	or(&l.Loads, int(max(1, min(int64(max(2, runtime.NumCPU()/2)), l.LoadMemory/max(memory, 1)))))
+	or(&l.LoadQueue, 32)
 	or(&l.Explains, 60)
 	if l.ZoneMemory == 0 {
 		l.ZoneMemory = math.MaxInt64
 	}
-	if min(l.All, l.Operator, l.Queue, l.Zone, l.Loads, l.Explains) < 1 || l.ZoneMemory < memory {
+	if min(l.All, l.Operator, l.Queue, l.Zone, l.Loads, l.LoadQueue, l.Explains) < 1 || l.LoadMemory < 1 || l.ZoneMemory < memory {
 		return l, fmt.Errorf("query: limits: nothing could run with %+v and workers of %d bytes", l, memory)
 	}
 	l.Zone = int(min(int64(l.Zone), l.ZoneMemory/max(memory, 1)))
@@ -95,14 +109,6 @@ type turn struct {
 func newAdmission(l Limits) *admission {
 	return &admission{all: l.All, operator: l.Operator, zone: l.Zone, queue: l.Queue, operators: map[string]*operator{}, zones: map[string]int{}}
 }
-
-// newLoadAdmission is for deliveries: they take turns among themselves, since
-// one lasts longer than any statement.
-func newLoadAdmission(l Limits) *admission {
-	return newAdmission(Limits{All: l.Loads, Operator: l.Loads, Zone: l.Loads, Queue: l.Loads})
-}
-
-var errQueueFull = errors.New("query: the operator's queue is full")
 
 // join returns the turn of a statement, which leave ends. It waits no longer
 // than ctx, and returns the cause of its end, or errQueueFull at once. waited

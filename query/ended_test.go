@@ -317,7 +317,7 @@ func bedsLoader(t *testing.T, d *querytest.Domain) (load func(io.Reader) chan er
 // Deliveries take turns among themselves: one more than may wait is told so,
 // and a statement does not wait for any of them.
 func TestLoadsTakeTurns(t *testing.T) {
-	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
+	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1, LoadQueue: 1}})
 	load, data := bedsLoader(t, d)
 	read, write := io.Pipe()
 	first := load(read)
@@ -356,7 +356,7 @@ func TestALoadThatWaitedReadsTheFactsAgain(t *testing.T) {
 		{registry.KindPerson, "wu.dc", querytest.Founder, `"status":"active"`, `"status":"disabled"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
+			d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1, LoadQueue: 1}})
 			load, data := bedsLoader(t, d)
 			read, write := io.Pipe()
 			first := load(read)

@@ -26,7 +26,9 @@ type loading struct {
 	signed  *policy.DeliverySignature
 	repeats []string        // scenarios whose releases were found in the content; nil before the end
 	told    []policy.Reason // what policy warns of
-	turn    *turn
+	turn    *loadTurn
+	book    *loadEntry
+	size    int64            // of the file as its sender says; 0 if it does not
 	worker  *sandbox.Session // attested for the decisions; it parses the file
 	check   *check           // of the quality of what is read
 
@@ -40,9 +42,22 @@ type loading struct {
 // memory. Every refusal of a delivery has an audit entry. Load is safe for
 // concurrent use; the end of ctx ends it.
 func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader) (*LoadReport, error) {
-	l := &loading{engine: e, ctx: ctx, subject: s, manifest: m, id: newID("load", e.cfg.Now())}
+	return e.LoadIncoming(ctx, s, m, Incoming{Data: data})
+}
+
+// LoadIncoming is Load for a sender who says more of the delivery.
+func (e *Engine) LoadIncoming(ctx context.Context, s Subject, m Manifest, in Incoming) (report *LoadReport, err error) {
+	book, ctx, err := e.book.enter(ctx, s, m, in.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { e.book.end(book, report, err) }()
+	if in.Entered != nil {
+		in.Entered(book.id())
+	}
+	l := &loading{engine: e, ctx: ctx, subject: s, manifest: m, id: book.id(), book: book, size: in.Size}
 	defer l.leave()
-	report, err := l.bring(data)
+	report, err = l.bring(in)
 	if err != nil {
 		return nil, l.refuse(err)
 	}
@@ -50,8 +65,8 @@ func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader
 }
 
 // bring is all that happens to a delivery, in order.
-func (l *loading) bring(data io.Reader) (*LoadReport, error) {
-	read, err := l.judge(data) // everything that could refuse it
+func (l *loading) bring(in Incoming) (*LoadReport, error) {
+	read, err := l.judge(in.Data) // everything that could refuse it
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +81,7 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 	if err := l.enter(); err != nil { // who loads, by which grant, into which entry
 		return nil, err
 	}
+	l.book.belongs(l.facts.Zone.Spec.Regulator)
 	if err := l.contract(); err != nil { // the manifest against catalogue and grant; of the file, not a byte
 		return nil, err
 	}
@@ -78,6 +94,8 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 	if err := l.intend(); err != nil { // the audit log knows of it before it begins
 		return nil, err
 	}
+	l.book.step(StepParse)
+	data = l.book.counted(data)
 	if l.standing() { // the same delivery as the version in use: it is compared, not read again
 		return l.compare(data)
 	}
@@ -85,6 +103,7 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.book.step(StepStore)
 	if err = l.reconcile(read); err == nil { // nothing changed meanwhile
 		l.complete(read.found)
 		err = l.decide(read.found) // OPA again, on what was found
@@ -98,16 +117,18 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 
 // admit waits for the turn of the delivery and starts its worker.
 func (l *loading) admit() error {
-	t, waited, err := l.engine.loads.join(l.ctx, l.facts.Subject.Spec.Organization, l.manifest.Zone)
+	e := l.engine
+	t, waited, err := e.loads.join(l.ctx, l.dataset.Spec.Provider, dataset{l.manifest.Zone, l.manifest.Dataset}, l.needs(), l.book.wait)
 	if errors.Is(err, errQueueFull) {
-		return fail("BUSY", err)
+		return busyLoads(err)
 	}
 	if err != nil {
 		return fail("STOPPED", err)
 	}
 	l.turn = t
-	l.engine.sealing.RLock() // its data keys are wrapped by one version
-	if waited {              // perhaps for hours: person, grant and catalogue may be others by now
+	e.sealing.RLock() // its data keys are wrapped by one version
+	l.book.begin(e.cfg.Now())
+	if waited { // perhaps for hours: person, grant and catalogue may be others by now
 		if err := l.enter(); err != nil {
 			return err
 		}
@@ -115,8 +136,21 @@ func (l *loading) admit() error {
 			return err
 		}
 	}
-	l.worker, err = l.engine.worker(l.ctx)
+	l.worker, err = e.worker(l.ctx)
 	return err
+}
+
+// needs is how many bytes of memory the load may take: its worker's, and the
+// file, where its format is read as a whole.
+func (l *loading) needs() int64 {
+	need := l.engine.cfg.Memory
+	if l.manifest.whole() {
+		if l.size <= 0 {
+			return need + sandbox.DefaultSpool
+		}
+		return need + l.size
+	}
+	return need
 }
 
 // leave gives back what admit took.

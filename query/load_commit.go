@@ -54,11 +54,13 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 	if err != nil {
 		return nil, asError(err)
 	}
+	l.book.step(StepQuality)
 	measured := l.check.report(info.Version, l.declared(), 0, m.Acquired)
 	state := registry.DataCurrent
 	if !measured.Gate.Passed {
 		state = registry.DataQuarantined
 	}
+	l.book.step(StepCommit)
 	err = e.update(l.ctx, func(tx *registry.Tx) error {
 		if err := stands(tx.Overtaken(l.facts)); err != nil {
 			return err

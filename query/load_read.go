@@ -174,6 +174,7 @@ func (l *loading) pass(stored *zone.Load, d sandbox.Delivery, observers []observ
 			}
 		}
 		rows += batch.NumRows()
+		l.book.rows.Store(rows)
 		return stored.Append(batch)
 	}
 	for {

@@ -51,7 +51,7 @@ type LoadTrial struct {
 // The error is of whoever may not load at all, or of the gate; a delivery that
 // would be refused is a verdict. Both leave an entry.
 func (e *Engine) TryLoad(ctx context.Context, s Subject, m Manifest, data io.Reader) (*LoadTrial, error) {
-	l := &loading{engine: e, ctx: ctx, subject: s, manifest: m, id: newID("load", e.cfg.Now()), trial: true}
+	l := &loading{engine: e, ctx: ctx, subject: s, manifest: m, id: newID("load", e.cfg.Now()), trial: true, book: unlisted()}
 	defer l.leave()
 	began := e.cfg.Now()
 	out := &LoadTrial{Zone: m.Zone, Dataset: m.Dataset}

@@ -190,3 +190,8 @@ func (m Manifest) Sign(by string, key ed25519.PrivateKey, at time.Time) Manifest
 	m.Signature = &d.Signatures[0]
 	return m
 }
+
+// whole reports whether a reader needs the file as a whole to begin.
+func (m Manifest) whole() bool {
+	return m.Packing == "zip" || slices.Contains([]string{"parquet", "arrow", "xlsx"}, m.Format)
+}

@@ -80,7 +80,8 @@ type Engine struct {
 	log      *slog.Logger
 
 	turns *admission // of statements
-	loads *admission // of deliveries
+	loads *loadTurns // of deliveries
+	book  *loadBook
 
 	pace    *pace    // what people explained and were refused
 	readers *readers // workers that read explains
@@ -129,7 +130,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{},
-		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadAdmission(cfg.Limits),
+		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadTurns(cfg.Limits), book: newLoadBook(cfg.Now),
 		pace: newPace(cfg.Limits.Explains), readers: newReaders(cfg.Limits.All, cmp.Or(cfg.Wall, sandbox.DefaultWall)), recall: newRecall()}
 	defer func() {
 		if err != nil {
@@ -191,9 +192,10 @@ func (e *Engine) Close() error {
 	}
 	e.mu.Unlock()
 	e.turns.close()
+	e.book.close()
 	e.loads.close()
 	e.readers.close()
-	for began := time.Now(); e.underWay() > 0 && time.Since(began) < closeWait; {
+	for began := time.Now(); e.underWay()+e.book.underWay() > 0 && time.Since(began) < closeWait; {
 		time.Sleep(5 * time.Millisecond)
 	}
 	var errs []error

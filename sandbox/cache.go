@@ -25,7 +25,7 @@ type CacheConfig struct {
 
 func (c CacheConfig) withDefaults() CacheConfig {
 	if c.Bytes == 0 {
-		c.Bytes = min(totalMemory()/8, 4<<30)
+		c.Bytes = min(HostMemory()/8, 4<<30)
 	}
 	if c.Files <= 0 {
 		c.Files = 256
@@ -37,9 +37,9 @@ func (c CacheConfig) withDefaults() CacheConfig {
 	return c
 }
 
-// totalMemory returns the bytes of memory this process may use: the machine's,
+// HostMemory returns the bytes of memory this process may use: the machine's,
 // or those of its control group; 8 GiB if nobody says.
-func totalMemory() int64 {
+func HostMemory() int64 {
 	total := int64(8 << 30)
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
 		for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {

@@ -37,6 +37,9 @@ const DefaultWall = time.Minute
 // DefaultMemory is Config.Memory where nothing is said.
 const DefaultMemory = 2 << 30
 
+// DefaultSpool is Config.Spool where nothing is said.
+const DefaultSpool = 4 << 30
+
 // Config says where the worker is and what it may use. Only Worker is required.
 type Config struct {
 	// Worker is the path of zonebox-worker.
@@ -86,7 +89,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.Spill = max(c.Spill, 0)
 	if c.Attached == 0 {
-		c.Attached = totalMemory() / 4
+		c.Attached = HostMemory() / 4
 	}
 	if c.Wall <= 0 {
 		c.Wall = DefaultWall
@@ -95,7 +98,7 @@ func (c Config) withDefaults() Config {
 		c.Load = time.Hour
 	}
 	if c.Spool <= 0 {
-		c.Spool = 4 << 30
+		c.Spool = DefaultSpool
 	}
 	if c.Decoded <= 0 {
 		c.Decoded = 64 << 30

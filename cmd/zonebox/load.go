@@ -3,15 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"sigs.k8s.io/yaml"
 
+	"zonebox/drop"
 	"zonebox/query"
 )
 
@@ -19,9 +16,14 @@ func (a *app) loadCmd() *cobra.Command {
 	var manifest, output string
 	var dry bool
 	c := &cobra.Command{
-		Use:   "load [FILE] --manifest FILE",
-		Short: a.say("按交付清单装载一个数据集版本,全部生效或保持原样", "load a dataset version under its delivery manifest, all or nothing"),
-		Long: a.say(`按交付清单装载一个文件。清单 (YAML 或 JSON) 写明:
+		Use:   "load [FILE|DIR] [--manifest FILE]",
+		Short: a.say("按交付清单装载一个数据集版本或一个目录,全部生效或保持原样", "load a dataset version, or a folder of them, under delivery manifests, all or nothing"),
+		Long: a.say(`按交付清单装载一个文件;缺省的清单是文件旁的 文件名.manifest.yaml。给出目录时装载其中每个有
+清单的文件:先核对全部清单,再同时装载网关允许的个数,一个失败其余继续。已是现行版本的交付
+不再装载,中断后重新运行即可续上。装载时显示步骤、行数、速度与剩余时间;--json 每秒写一行
+JSON 到标准错误。Ctrl-C 终止装载,并说明终止时的状态。
+
+清单 (YAML 或 JSON) 写明:
 
   zone, dataset, grant   专区、数据集与授权
   format                 csv tsv json jsonl parquet arrow xlsx sqlite
@@ -41,7 +43,15 @@ func (a *app) loadCmd() *cobra.Command {
 内容比目录级别敏感的列只作提示, 不拒绝装载; 之后以 get dataset 名称 可再查看。
 质量规则的门禁不放行的版本存而不用 (隔离, 退出码 8), 原版本继续使用, 由提供单位用
 quality release 或 quality reject 处置。`,
-			`Loads one file under its manifest (YAML or JSON), which names:
+			`Loads one file under its manifest, FILE.manifest.yaml beside it unless --manifest
+names another. Of a folder it loads every file that has one: all manifests are
+checked first, then as many are loaded at once as the gate allows, and one that
+fails does not stop the others. A delivery that is the current version is not
+loaded again: after an interruption, run the same command. Step, rows, speed and
+time left are shown; with --json as a line of JSON a second on stderr. Ctrl-C ends
+the loads and says how things stand.
+
+A manifest (YAML or JSON) names:
 
   zone, dataset, grant   where it goes and by what right
   format                 csv tsv json jsonl parquet arrow xlsx sqlite
@@ -73,12 +83,30 @@ release or quality reject.`),
 		Example: `  zonebox load --as wu.dc visits.csv --manifest visits.manifest.yaml
   zonebox load --as wu.dc visits.csv --manifest visits.manifest.yaml --dry-run
   zonebox load --as wu.dc visits.csv.gz --manifest visits.manifest.yaml
-  zonebox load --as wu.dc visits.xlsx --manifest visits.manifest.yaml`,
+  zonebox load --as wu.dc visits.xlsx --manifest visits.manifest.yaml
+  zonebox load --as wu.dc deliveries/`,
 		Args: nArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client()
 			if err != nil {
 				return err
+			}
+			file := ""
+			if len(args) > 0 {
+				file = args[0]
+			}
+			info, err := os.Stat(file)
+			if err == nil && info.IsDir() {
+				if manifest != "" {
+					return usageError{errors.New(a.say("目录中的文件各用自己的清单,不能有 --manifest", "the files of a folder have manifests of their own: --manifest cannot be given"))}
+				}
+				return a.loadFolder(c.Context(), client, file)
+			}
+			if manifest == "" {
+				manifest = file + drop.ManifestSuffix
+				if _, err := os.Stat(manifest); file == "" || errors.Is(err, fs.ErrNotExist) {
+					return usageError{fmt.Errorf(a.say("没有交付清单 %s;用 --manifest 指明", "there is no manifest %s; name one with --manifest"), manifest)}
+				}
 			}
 			text, err := readFile(manifest, a.stdin)
 			if err != nil {
@@ -88,60 +116,59 @@ release or quality reject.`),
 			if err != nil {
 				return usageError{fmt.Errorf("%s: %w", manifest, err)}
 			}
-			if (len(args) == 0) != (m.Source != "") {
+			if (file == "") != (m.Source != "") {
 				return usageError{errors.New(a.say("须给出一个文件;清单写明数据库来源 (source) 时则不给", "one FILE is needed, and none where the manifest names a source"))}
 			}
-			var body io.Reader
-			finish := func() {}
-			if len(args) > 0 {
-				f, err := os.Open(args[0])
+			e := errand{name: m.Dataset, manifest: m}
+			if file != "" {
+				f, err := os.Open(file)
 				if err != nil {
 					return fmt.Errorf("zonebox: open delivery: %w", err)
 				}
 				defer f.Close()
-				info, err := f.Stat()
-				if err != nil {
+				if info, err = f.Stat(); err != nil {
 					return fmt.Errorf("zonebox: open delivery: %w", err)
 				}
-				body, finish = a.progress(f, info.Size(), m.Dataset)
+				e.data, e.size = f, info.Size()
 			}
 			if dry {
-				t, err := client.TryLoad(c.Context(), m, body)
-				finish()
+				t, err := client.TryLoad(c.Context(), m, e.data)
 				if err != nil {
 					return err
 				}
 				return a.printTrial(t, output)
 			}
-			r, err := client.Load(c.Context(), m, body)
-			finish()
+			meter := a.startMeter(c.Context(), client)
+			r, _, err := a.bring(c.Context(), client, meter, e)
+			meter.stop()
 			if err != nil {
 				return err
 			}
-			if r.Already {
-				fmt.Fprintf(a.stderr, a.say("%s 的现行版本 %s 即为此次交付,未作更改\n", "the version in use of %s, %s, is this delivery; nothing changed\n"), r.Dataset, r.Version)
-			} else {
-				done := a.say("已装载 %s 版本 %s:%d 行,%d 列,清单 %.12s…\n", "loaded %s version %s: %d rows, %d columns, manifest %.12s…\n")
-				if r.Quarantined {
-					done = a.say("已存储 %s 版本 %s,未启用:%d 行,%d 列,清单 %.12s…\n", "stored %s version %s, not in use: %d rows, %d columns, manifest %.12s…\n")
-				}
-				fmt.Fprintf(a.stderr, done,
-					r.Dataset, r.Version, r.Rows, r.Columns, r.Manifest)
-			}
-			for _, w := range r.Warnings {
-				fmt.Fprintf(a.stderr, "  ! %s\n", w)
-			}
-			a.printLookalikes(a.stderr, r.Lookalikes)
-			return a.loadedQuality(r)
+			return a.printLoaded(r)
 		},
 	}
 	c.Flags().BoolVar(&dry, "dry-run", false, a.say("试装载:核对、解析、检查,不保留任何数据", "go through all of it and keep nothing"))
 	c.Flags().StringVarP(&output, "output", "o", "table", a.say("试装载报告的格式: table|json", "format of the report of a dry run: table|json"))
-	c.Flags().StringVar(&manifest, "manifest", "", a.say("交付清单 (YAML 或 JSON)", "delivery manifest (YAML or JSON)"))
-	if err := c.MarkFlagRequired("manifest"); err != nil {
-		panic("zonebox: " + err.Error())
-	}
+	c.Flags().StringVar(&manifest, "manifest", "", a.say("交付清单 (YAML 或 JSON),缺省为 文件名.manifest.yaml", "delivery manifest (YAML or JSON); FILE.manifest.yaml by default"))
 	return c
+}
+
+// printLoaded tells what a load committed.
+func (a *app) printLoaded(r *query.LoadReport) error {
+	if r.Already {
+		fmt.Fprintf(a.stderr, a.say("%s 的现行版本 %s 即为此次交付,未作更改\n", "the version in use of %s, %s, is this delivery; nothing changed\n"), r.Dataset, r.Version)
+	} else {
+		done := a.say("已装载 %s 版本 %s:%d 行,%d 列,清单 %.12s…\n", "loaded %s version %s: %d rows, %d columns, manifest %.12s…\n")
+		if r.Quarantined {
+			done = a.say("已存储 %s 版本 %s,未启用:%d 行,%d 列,清单 %.12s…\n", "stored %s version %s, not in use: %d rows, %d columns, manifest %.12s…\n")
+		}
+		fmt.Fprintf(a.stderr, done, r.Dataset, r.Version, r.Rows, r.Columns, r.Manifest)
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(a.stderr, "  ! %s\n", w)
+	}
+	a.printLookalikes(a.stderr, r.Lookalikes)
+	return a.loadedQuality(r)
 }
 
 // manifestOf reads a manifest from YAML or JSON.
@@ -151,17 +178,4 @@ func manifestOf(text []byte) (query.Manifest, error) {
 		return query.Manifest{}, err
 	}
 	return query.DecodeManifest(plain)
-}
-
-// progress returns a reader of r that draws a bar on stderr if that is a
-// terminal, and what ends the bar.
-func (a *app) progress(r io.Reader, size int64, title string) (io.Reader, func()) {
-	f, ok := a.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return r, func() {}
-	}
-	bar := progressbar.NewOptions64(size, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(title),
-		progressbar.OptionShowBytes(true), progressbar.OptionFullWidth(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-	pr := progressbar.NewReader(r, bar)
-	return &pr, func() { _ = bar.Finish() }
 }

@@ -43,6 +43,7 @@ const (
 	exitLimit    = 5
 	exitWithheld = 6
 	exitBusy     = 7
+	exitPartial  = 9
 
 	exitQuarantined = 8 // a delivery is stored and not in use
 
@@ -130,13 +131,13 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{.}}
 
 {{end}}{{.UsageString}}
-` + a.say(`退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 8 隔离 · 130 中断
-`, `Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 8 quarantined · 130 interrupted
+` + a.say(`退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 8 隔离 · 9 部分成功 · 130 中断
+`, `Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 8 quarantined · 9 in part · 130 interrupted
 `))
 	// Else "--help --lang en" takes "en" for the verb.
 	root.InitDefaultHelpFlag()
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.loadCmd(), a.manifestCmd(),
+	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.loadCmd(), a.loadsCmd(), a.dropCmd(), a.manifestCmd(),
 		a.catalogueCmd(),
 		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.reviewCmd(), a.openCmd(), a.auditCmd(), a.maskCmd(), a.qualityCmd(), a.keysCmd(), a.shredCmd(), a.zoneCmd(), a.doctorCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd())
 	for _, c := range root.Commands() {

@@ -68,18 +68,28 @@ func (a *app) report(err error) int {
 // the gate has it.
 const classInterrupted = "interrupted"
 
+// classPartial is the class of a command of which a part succeeded.
+const classPartial = "partial"
+
 // problem returns err as the gate would have put it, and its exit code.
 func (a *app) problem(err error) (*api.Problem, int) {
 	var p *api.Problem
 	var q *query.Error
 	var u usageError
 	var n *net.OpError
+	var stopped *stoppedLoads
+	var partial *partialError
 	switch {
 	case errors.As(err, &p):
 	case errors.As(err, &q):
 		p = api.NewProblem(q, a.lang)
 	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
 		p = &api.Problem{Code: "USAGE", Class: string(query.ClassUsage), Message: err.Error(), Hint: a.say("见 zonebox --help", "see zonebox --help")}
+	case errors.As(err, &partial):
+		p = &api.Problem{Code: "PARTIAL", Class: classPartial, Message: fmt.Sprintf(a.say("%d 个文件中有 %d 个未装载", "of %d files %d were not loaded"), partial.all, partial.failed),
+			Hint: a.say("更正后重新运行同一命令;已生效的不会再装载", "mend them and run the same command again; what is in force is not loaded twice")}
+	case errors.As(err, &stopped):
+		p = a.stoppedProblem(stopped)
 	case errors.Is(err, context.Canceled):
 		p = &api.Problem{Code: "INTERRUPTED", Class: classInterrupted, Message: a.say("已中断", "interrupted"),
 			Hint: a.say("网关随即终止该语句并记入审计;没有结果放行的,重新提问即可", "the gate ends the statement and logs it; unless its answer was released already, ask again")}
@@ -96,8 +106,11 @@ func (a *app) problem(err error) (*api.Problem, int) {
 		p = &api.Problem{Code: "FAILED", Class: string(query.ClassFailure), Message: err.Error()}
 	}
 	code, ok := exits[query.Class(p.Class)]
-	if p.Class == classInterrupted {
+	switch p.Class {
+	case classInterrupted:
 		return p, exitInterrupted
+	case classPartial:
+		return p, exitPartial
 	}
 	if !ok {
 		code = exitFailure

@@ -55,6 +55,7 @@ until it is ended.
 				}
 			}
 			limits.ZoneMemory <<= 20
+			limits.LoadMemory <<= 20
 			cfg.Limits = limits
 			g, err := startGate(c.Context(), a.gateSocket(), cfg)
 			clear(cfg.Passphrase)
@@ -87,7 +88,9 @@ func limitFlags(a *app, c *cobra.Command, l *query.Limits) {
 	f.IntVar(&l.Zone, "max-zone", 0, a.say("每个专区同时执行的语句数,0 为 max-running", "statements at once in one zone; 0 is max-running"))
 	f.Int64Var(&l.ZoneMemory, "zone-memory", 0, a.say("每个专区各工作进程内存上限之和 (MiB),0 为不另设限", "memory allowances of one zone's workers together (MiB); 0 sets no further limit"))
 	f.IntVar(&l.Explains, "max-explains", 0, a.say("每人每分钟可 explain 的语句数,0 为 60", "statements one person may have explained in a minute; 0 is 60"))
-	f.IntVar(&l.Loads, "max-loads", 0, a.say("同时装载的交付数,0 为两个", "deliveries read at once; 0 is two"))
+	f.IntVar(&l.Loads, "max-loads", 0, a.say("同时装载的交付数,0 为处理器数的一半且不少于两个,内存不足则更少", "deliveries read at once; 0 is half of the CPUs and at least two, fewer if memory is short"))
+	f.IntVar(&l.LoadQueue, "max-load-queue", 0, a.say("每个提供单位等候装载的交付数,0 为 32;再多则答以繁忙", "more that may wait of one provider; 0 is 32, and the next is told BUSY"))
+	f.Int64Var(&l.LoadMemory, "load-memory", 0, a.say("各装载可同占的内存 (MiB),0 为内存的一半", "memory for deliveries together (MiB); 0 is half of the memory"))
 }
 
 func (a *app) gateSocket() string {

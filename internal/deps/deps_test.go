@@ -48,12 +48,13 @@ var allowed = map[string][]string{
 	"query/analysis":        {"query/ast"},
 	"query":                 {"audit", "catalogue", "keys", "masking", "masking/detect", "masking/effect", "policy", "query/analysis", "query/ast", "quality", "registry", "release", "repeats", "sandbox", "workflow", "zone"},
 	"repeats":               {"masking/lanes", "masking/prf"},
+	"drop":                  {},
 	"bench":                 {},
 	"bench/native":          {"bench/registers"},
 	"bench/registers":       {},
 	"query/querytest":       {"keys", "query", "registry", "release"},
 	"api":                   {"quality", "query"},
-	"cmd/zonebox":           {"api", "audit", "catalogue", "internal/city", "keys", "masking/maskbench", "quality", "query", "registry", "release", "sandbox"},
+	"cmd/zonebox":           {"api", "audit", "catalogue", "drop", "internal/city", "keys", "masking/maskbench", "quality", "query", "registry", "release", "sandbox"},
 	"cmd/zonebox-worker":    {"query/ast", "sandbox/worker"},
 }
 
