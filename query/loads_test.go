@@ -22,7 +22,7 @@ func bedsManifest(d *querytest.Domain) (query.Manifest, []byte) {
 	beds := querytest.Registers().Beds
 	data := beds.CSV()
 	m := querytest.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
-	m.SchemaSHA256, m.Acquired = d.Schema("beds"), "2026-10-31" // the city has those of another day
+	m.SchemaSHA256, m.Acquired = d.Schema("beds"), "2026-11-02" // the city has those of another day
 	return m, data
 }
 

@@ -25,6 +25,7 @@ var verbs = strings.Fields(`
 	zone zone/ls zone/versions zone/show zone/verify zone/diff zone/rollback zone/retire
 	quality quality/list quality/show quality/run quality/history quality/rules quality/release quality/reject
 	keys keys/list keys/rotate keys/destroy
+	loads loads/ls loads/show loads/stop drop drop/run drop/verify
 	manifest manifest/schema manifest/sign
 	catalogue catalogue/ls catalogue/show catalogue/check catalogue/submit catalogue/concur catalogue/approve catalogue/return
 	catalogue/reject catalogue/withdraw catalogue/publish catalogue/change catalogue/retire catalogue/import catalogue/export
@@ -56,8 +57,8 @@ func TestEveryHelpListsTheExitCodes(t *testing.T) {
 	}
 	for v := range seen {
 		for lang, want := range map[string]string{
-			"en": "Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 8 quarantined · 130 interrupted\n",
-			"zh": "退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 8 隔离 · 130 中断\n",
+			"en": "Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 8 quarantined · 9 in part · 130 interrupted\n",
+			"zh": "退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 8 隔离 · 9 部分成功 · 130 中断\n",
 		} {
 			var out, errout bytes.Buffer
 			args := append(strings.FieldsFunc(v, func(r rune) bool { return r == '/' }), "--help", "--lang", lang)

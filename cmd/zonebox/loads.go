@@ -82,6 +82,7 @@ func (a *app) loadsShowCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show LOAD",
 		Short:   a.say("显示一个装载 (JSON)", "show a load (JSON)"),
+		Long:    a.say("以 JSON 显示一个装载的状态、步骤、行数与时间;不含任何取值。", "Shows state, step, rows and times of a load as JSON. It holds no value."),
 		Example: "  zonebox loads show --as wu.dc load-06h0…",
 		Args:    nArgs(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -102,6 +103,7 @@ func (a *app) loadsStopCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:     "stop LOAD",
 		Short:   a.say("终止自己的一个装载;数据集保持原样", "stop a load of your own; the dataset stays as it was"),
+		Long:    a.say("终止自己的一个在排队或在装载的交付;数据集保持原样。正在生效的可能仍会生效,以打印的结局为准。", "Stops a load of your own that waits or runs; the dataset stays as it was. One that is being\ncommitted may end loaded all the same: what is printed is how it ended."),
 		Example: "  zonebox loads stop --as wu.dc load-06h0…",
 		Args:    nArgs(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
