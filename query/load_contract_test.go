@@ -17,8 +17,8 @@ func TestLoadContract(t *testing.T) {
 	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	t.Run("a report says where the data come from and who answers for them", func(t *testing.T) { originOfALoad(t, d.In(t)) })
-	t.Run("data are of a day that has been, and not older than those in use", func(t *testing.T) { daysOfDeliveries(t, d.In(t)) })
 	t.Run("a manifest is signed by its provider or not at all", func(t *testing.T) { signedByTheProvider(t, d.In(t)) })
+	t.Run("data are of a day that has been, and not older than those in use", func(t *testing.T) { daysOfDeliveries(t, d.In(t)) })
 }
 
 // signedByTheProvider: a signature that is there has to hold, and one that zone or
@@ -28,7 +28,6 @@ func signedByTheProvider(t *testing.T, d *querytest.Domain) {
 	file := querytest.Registers().Beds.CSV()
 	rows := len(querytest.Registers().Beds.Rows)
 	plain := d.Delivery("medical", "beds", "beds-statistics", file, rows)
-	plain.Acquired = "2026-11-03" // as the data in use
 	sign := func(by string) query.Manifest { return plain.Sign(by, d.Key(by).Private(), d.Now()) }
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -43,7 +42,7 @@ func signedByTheProvider(t *testing.T, d *querytest.Domain) {
 	}
 	provider := "qian.hospital"
 	after := sign(provider)
-	after.Acquired = "2026-11-04"
+	after.Acquired = "2026-11-02"
 	borrowed := sign("zheng.police")
 	borrowed.Signature.By = provider
 	refused := map[string]query.Manifest{
@@ -64,6 +63,7 @@ func signedByTheProvider(t *testing.T, d *querytest.Domain) {
 	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"ACTIVE","signed_deliveries":true`))
 	try("unsigned, the zone asks", "LOAD_UNSIGNED", plain)
 	try("signed, the zone asks", "", sign(provider))
+	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `,"signed_deliveries":true`, ``))
 }
 
 // daysOfDeliveries: the acquisition date is no day to come, nor before that of the
@@ -83,6 +83,15 @@ func daysOfDeliveries(t *testing.T, d *querytest.Domain) {
 		if _, err := d.TryLoad("wu.dc", m, file); querytest.Code(err) != c.code {
 			t.Errorf("acquired %s: %v, want %q", c.acquired, err, c.code)
 		}
+	}
+	if out := d.Trial("wu.dc", m, file); strings.Contains(strings.Join(out.Warnings, " "), "update frequency") {
+		t.Errorf("data of some days ago, updated monthly: %v", out.Warnings)
+	}
+	d.Advance(60 * 24 * time.Hour)
+	m.Acquired = "2026-11-03"
+	if out := d.Trial("wu.dc", m, file); out.Verdict != query.TrialLoad && out.Verdict != query.TrialAlready ||
+		!strings.Contains(strings.Join(out.Warnings, " "), "update frequency") {
+		t.Errorf("data of two months ago, updated monthly: %s %v, want it told", out.Verdict, out.Warnings)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"zonebox/registry"
@@ -28,12 +29,34 @@ func (l *loading) event(kind string, fields map[string]string) registry.Event {
 func (l *loading) refuse(cause error) error {
 	why := l.loadError(cause)
 	err := l.engine.update(context.WithoutCancel(l.ctx), func(tx *registry.Tx) error {
-		return tx.Emit(listed(l.event("load.refused", map[string]string{"reasons": why.Code}), "repeats", l.seen))
+		return tx.Emit(listed(l.event("load.refused", refusal(cause, why)), "repeats", l.seen))
 	})
 	if err != nil {
 		return asError(err)
 	}
 	return why
+}
+
+// refusal is what an entry says of why a delivery was refused: codes, and where.
+func refusal(cause error, why *Error) map[string]string {
+	fields := map[string]string{"reasons": why.Code}
+	var codes []string
+	for _, d := range why.Details {
+		codes = append(codes, d.Code)
+	}
+	if len(codes) > 1 {
+		fields["reasons"] = strings.Join(codes, ", ")
+	}
+	var fault *sandbox.DeliveryError
+	if errors.As(cause, &fault) {
+		fields["fault"] = fault.Code
+		for name, at := range map[string]int64{"row": fault.Row, "field": int64(fault.Field)} {
+			if at > 0 {
+				fields[name] = strconv.FormatInt(at, 10)
+			}
+		}
+	}
+	return fields
 }
 
 // loadError is what whoever loads is told of cause.
@@ -53,6 +76,9 @@ func (l *loading) loadError(cause error) *Error {
 		}
 		if delivery.Column != "" {
 			zh, en = zh+"(列 "+delivery.Column+")", en+" (column "+delivery.Column+")"
+		}
+		if delivery.Field > 0 { // what it is called is data
+			zh, en = fmt.Sprintf("%s(表头第 %d 列)", zh, delivery.Field), fmt.Sprintf("%s (column %d of the header)", en, delivery.Field)
 		}
 		if delivery.Cell != "" {
 			zh, en = zh+"(单元格 "+delivery.Cell+")", en+" (cell "+delivery.Cell+")"

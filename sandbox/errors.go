@@ -68,6 +68,9 @@ type DeliveryError struct {
 	Column string
 	// Cell is the cell of a sheet, such as B7, or empty.
 	Cell string
+	// Field is the place, from 1, of a column in the file's header that is not
+	// expected, or 0. What it is called is data, and not told.
+	Field int
 }
 
 func (e *DeliveryError) Error() string {
@@ -77,6 +80,9 @@ func (e *DeliveryError) Error() string {
 	}
 	if e.Column != "" {
 		text += fmt.Sprintf(", column %q", e.Column)
+	}
+	if e.Field > 0 {
+		text += fmt.Sprintf(", field %d", e.Field)
 	}
 	if e.Cell != "" {
 		text += ", cell " + e.Cell

@@ -377,6 +377,9 @@ func (s *Session) receiveSchema(expected []Column) ([]Column, error) {
 	return m.Columns, nil
 }
 
+// maxHeader is the last column of a header that is told by its place.
+const maxHeader = 1 << 14
+
 // cellName is what a spreadsheet calls a cell.
 var cellName = regexp.MustCompile(`^[A-Z]{1,3}[1-9][0-9]{0,6}$`)
 
@@ -401,6 +404,9 @@ func (s *Session) unexpected(kind wire.Kind, payload []byte, expected []Column) 
 		e := &DeliveryError{Code: f.Code, Row: max(f.Row, 0)}
 		if f.Column >= 0 && f.Column < len(expected) {
 			e.Column = expected[f.Column].Name
+		}
+		if f.Field > 0 && f.Field <= maxHeader {
+			e.Field = f.Field
 		}
 		if cellName.MatchString(f.Cell) {
 			e.Cell = f.Cell

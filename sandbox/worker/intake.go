@@ -69,7 +69,7 @@ func match(names []string, columns []wire.Column) ([]int, error) {
 	for at, name := range names {
 		i, ok := index[name]
 		if !ok {
-			return nil, faulted("header_unknown")
+			return nil, &fault{code: "header_unknown", offset: -1, column: -1, field: at + 1}
 		}
 		if position[i] >= 0 {
 			return nil, &fault{code: "header_duplicate", offset: -1, column: i}

@@ -30,6 +30,7 @@ type fault struct {
 	row    int64
 	column int
 	cell   string // of a sheet
+	field  int    // of a header, from 1
 }
 
 func (f *fault) Error() string { return "worker: " + f.code }
@@ -49,7 +50,7 @@ func (s *server) serve() int {
 		err = s.answer(kind, payload)
 		var f *fault
 		if errors.As(err, &f) {
-			err = s.reply(wire.Fault, wire.FaultMessage{Code: f.code, Offset: f.offset, Row: f.row, Column: f.column, Cell: f.cell})
+			err = s.reply(wire.Fault, wire.FaultMessage{Code: f.code, Offset: f.offset, Row: f.row, Column: f.column, Cell: f.cell, Field: f.field})
 		}
 		if err != nil {
 			return exitService

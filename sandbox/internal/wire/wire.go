@@ -214,6 +214,8 @@ type FaultMessage struct {
 	Row    int64  `json:"row,omitempty"`
 	Column int    `json:"column"`         // index into the delivery's columns, -1 if none
 	Cell   string `json:"cell,omitempty"` // of a sheet, such as B7
+	// Field is the place of a foreign column in a header, from 1; 0 if that is not it.
+	Field int `json:"field,omitempty"`
 }
 
 // HelloMessage is the worker's own account of its confinement. The gate compares
