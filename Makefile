@@ -9,7 +9,7 @@ QUIET    = $(shell ld --help | grep -q -- --no-warnings && echo -Wl,--no-warning
 # every package but the worker's builds without cgo
 PURE     = $(shell CGO_ENABLED=0 $(GO) list -e ./... | grep -v -e '^zonebox/sandbox/worker' -e '^zonebox/cmd/zonebox-worker')
 
-.PHONY: all build demo test race lint bench bench-rows bench-masking bench-repeat fuzz fuzz-gate fuzz-worker campaign test-long worker-arm64 clean
+.PHONY: all build demo test race lint bench bench-rows bench-masking bench-repeat fuzz fuzz-gate fuzz-worker campaign test-long load-long worker-arm64 clean
 
 all: build
 
@@ -96,6 +96,11 @@ campaign: build
 # printed; ZONEBOX_SEED repeats it.
 test-long: build
 	CGO_ENABLED=0 ZONEBOX_LONG=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -count=1 -v -timeout 6h -run '^(TestRandomWorldsLookAlike|TestOpenDataAnswerAsTheEngineAloneDoes|TestRandomAnswersEqualBruteForce|TestGraftedAnswersEqualBruteForce)$$' ./query
+
+# A register of 5 GB, made as it is read, through worker and store: some minutes and
+# some 5 GB of disk. make test streams 150 MB.
+load-long: build
+	CGO_ENABLED=0 ZONEBOX_LONG=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -count=1 -v -timeout 40m -run '^TestALoadOfAnySizeTakesBoundedMemory$$' ./query
 
 # Cross-built and untried: Debian's gcc-aarch64-linux-gnu and g++-aarch64-linux-gnu.
 worker-arm64:

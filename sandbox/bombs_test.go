@@ -4,11 +4,13 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/flate"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"runtime/debug"
 	"strconv"
@@ -16,6 +18,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/apache/arrow-go/v18/parquet"
+	"github.com/apache/arrow-go/v18/parquet/compress"
+	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/klauspost/compress/zstd"
 
 	"zonebox/sandbox"
@@ -180,6 +188,21 @@ func TestBombsEndTheirLoadAlone(t *testing.T) {
 		{rule: "one field of 1 GB", d: sandbox.Delivery{Format: "csv"}, source: func() io.Reader { return io.LimitReader(&repeated{text: "a"}, 1<<30) }, code: "too_long"},
 		{rule: "an endless file of rows", p: endless, d: sandbox.Delivery{Format: "csv"}, source: func() io.Reader { return io.MultiReader(strings.NewReader("s\n"), &repeated{text: line + "\n"}) }, err: sandbox.ErrTime},
 		{rule: "an endless Parquet file", d: sandbox.Delivery{Format: "parquet"}, source: func() io.Reader { return &repeated{text: "PAR1"} }, code: "too_large"},
+		{rule: "100,000 columns", d: sandbox.Delivery{Format: "csv"}, source: func() io.Reader { return strings.NewReader(strings.Repeat("a,", 100_000) + "b\n1\n") }, code: "header_unknown"},
+		{rule: "an object of 100,000 keys", d: sandbox.Delivery{Format: "jsonl"}, source: func() io.Reader {
+			return io.MultiReader(strings.NewReader("{"), io.LimitReader(&repeated{text: `"s":"x",`}, 900_000))
+		}, code: "key_duplicate"},
+		{rule: "JSON a million deep", d: sandbox.Delivery{Format: "json"}, source: func() io.Reader { return strings.NewReader(strings.Repeat("[", 1<<20)) }, code: "format"},
+		{rule: "a line of 2 GB between quotes", d: sandbox.Delivery{Format: "csv"}, source: func() io.Reader {
+			return io.MultiReader(strings.NewReader("s\n\""), io.LimitReader(&repeated{text: "a,\n"}, 2<<30))
+		}, code: "too_long"},
+		{rule: "Parquet with a dictionary named a hundred million times", d: sandbox.Delivery{Format: "parquet"}, source: func() io.Reader { return bytes.NewReader(dictionaryBomb(t)) }, code: "too_large"},
+		{rule: "a database of texts of 4 GB", d: sandbox.Delivery{Format: "sqlite"}, source: func() io.Reader { return bytes.NewReader(sqliteBomb(t)) }, code: "too_long"},
+		{rule: "an endless database", d: sandbox.Delivery{Format: "sqlite"}, source: func() io.Reader { return &repeated{text: "SQLite format 3\x00"} }, code: "too_large"},
+		{rule: "10 GB of zeros in gzip called a database", d: sandbox.Delivery{Format: "sqlite"}, source: func() io.Reader { return bytes.NewReader(gzipBomb(t, zeros, 10<<10)) }, code: "too_large"},
+		{rule: "10 GB of GB18030 in gzip", d: sandbox.Delivery{Format: "csv", Encoding: "gb18030"}, source: func() io.Reader {
+			return io.MultiReader(bytes.NewReader(header), bytes.NewReader(gzipBomb(t, bytes.Repeat([]byte("\xd6\xd0\xb9\xfa\n"), 200_000), 10<<10)))
+		}, code: "too_large"},
 		{rule: "an endless workbook", d: sandbox.Delivery{Format: "xlsx"}, source: func() io.Reader { return &repeated{text: "PK\x03\x04"} }, code: "too_large"},
 		{rule: "an archive cut off", d: sandbox.Delivery{Format: "csv"}, source: func() io.Reader { return bytes.NewReader(inner[:len(inner)-9]) }, code: "damaged"},
 		{rule: "a zip with a password", d: sandbox.Delivery{Format: "csv"}, source: func() io.Reader { return bytes.NewReader(withPassword(inner)) }, code: "encrypted"},
@@ -216,6 +239,59 @@ func TestBombsEndTheirLoadAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dictionaryBomb returns a small Parquet file whose only value of 64 KB stands in
+// ten thousand rows, by a dictionary and in runs.
+func dictionaryBomb(t testing.TB) []byte {
+	t.Helper()
+	schema := arrow.NewSchema([]arrow.Field{{Name: "s", Type: arrow.BinaryTypes.String}}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	defer b.Release()
+	value := strings.Repeat("a", 64<<10)
+	for range 10_000 {
+		b.Field(0).(*array.StringBuilder).Append(value)
+	}
+	rec := b.NewRecordBatch()
+	defer rec.Release()
+	var out bytes.Buffer
+	w, err := pqarrow.NewFileWriter(schema, &out, parquet.NewWriterProperties(parquet.WithDictionaryDefault(true), parquet.WithCompression(compress.Codecs.Zstd)), pqarrow.DefaultWriterProps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Write(rec), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if out.Len() > 1<<20 {
+		t.Fatalf("the bomb has %d bytes", out.Len())
+	}
+	return out.Bytes()
+}
+
+// sqliteBomb returns a database whose only row says that it has 4 GB.
+func sqliteBomb(t testing.TB) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.db")
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{"CREATE TABLE t(s TEXT)", "INSERT INTO t VALUES ('x')"} {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const leaf, cell = 4096, 4096 + 2000 // the table's page; its cell is put where there is room
+	copy(b[cell:], "\x8f\xff\xff\xff\x7f\x01\x02\x0f")
+	b[leaf+8], b[leaf+9] = byte((cell-leaf)>>8), byte((cell-leaf)&0xff)
+	return b
 }
 
 // drain reads a delivery and forgets it.

@@ -138,7 +138,7 @@ func (d dialect) describe(s *wire.Shape) {
 func (e *emitter) delimiterOf(sample []byte, end bool, otherwise byte) byte {
 	for _, c := range append([]byte{otherwise}, delimiters...) {
 		r := &csvReader{in: &window{buf: sample, eof: end}, delimiter: c}
-		fields, err := r.record()
+		fields, _, err := r.split(sample)
 		if err != nil {
 			continue
 		}
