@@ -111,6 +111,8 @@ type Log struct {
 	some  chan struct{} // something is pending
 	many  chan struct{} // it is not to wait for company
 
+	feeding sync.Mutex // held while the tree changes
+
 	mu      sync.RWMutex
 	chain   chain // of everything in the log
 	ids     map[idKey]uint64

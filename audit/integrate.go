@@ -58,7 +58,9 @@ func (l *Log) integrate(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		l.feeding.Lock()
 		err := l.feed()
+		l.feeding.Unlock()
 		if wait = gather; err != nil {
 			wait = retryWait
 		}

@@ -10,10 +10,9 @@ import (
 	"zonebox/keys"
 )
 
-// compareKeys refuses a key folder that was put back to an older state: one that
-// lacks a version the log knows to have been made, or has one it knows to be
-// destroyed; and a log that is shorter than the folder remembers.
-func (e *Engine) compareKeys(ctx context.Context) error {
+// compareLog refuses a log that is shorter than the key folder remembers: it was
+// put back to an older state, and the registry with it.
+func (e *Engine) compareLog() error {
 	w, err := e.keys.Witness()
 	if err != nil {
 		return err
@@ -21,6 +20,13 @@ func (e *Engine) compareKeys(ctx context.Context) error {
 	if size := e.audit.Size(); w.Origin == e.info.ID && size < w.Size {
 		return fmt.Errorf("query: open domain: %w: the log has %d entries, the key folder remembers %d; restore the newest log and registry", ErrRollback, size, w.Size)
 	}
+	return nil
+}
+
+// compareKeys refuses a key folder that was put back to an older state: one that
+// lacks a version the log knows to have been made, or has one it knows to be
+// destroyed.
+func (e *Engine) compareKeys(ctx context.Context) error {
 	made, ended := map[string]int{}, map[string][]int{}
 	for entry, err := range e.audit.Entries(ctx, 0, e.audit.Size()) {
 		if err != nil {

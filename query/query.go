@@ -51,7 +51,10 @@ type Config struct {
 	Cache      int64         // bytes of columns kept for further statements; 0 is the sandbox's default, below 0 none
 	Sources    Sources       // databases that deliveries may come from
 	Log        *slog.Logger  // nil discards
-	Now        func() time.Time
+	// BackupRoots are the folders that backups are written to and read from: each
+	// its owner's alone, and apart from the domain and the keys.
+	BackupRoots []string
+	Now         func() time.Time
 
 	segment  int  // rows of a segment; tests make it small
 	unpruned bool // tests compare with what pruning gives
@@ -90,6 +93,7 @@ type Engine struct {
 	// sealing is held for reading while data are loaded or copied, for writing while
 	// keys are wrapped anew or destroyed.
 	sealing sync.RWMutex
+	copying atomic.Int64 // backups under way: no version is removed
 
 	outbox sync.Mutex  // one goroutine at a time moves events to the log
 	behind atomic.Bool // events are committed that the log did not take
@@ -137,6 +141,11 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 			err = errors.Join(err, e.Close())
 		}
 	}()
+	for _, root := range cfg.BackupRoots {
+		if err := backupRoot(root, cfg.Domain, cfg.Keys); err != nil {
+			return nil, err
+		}
+	}
 	if e.info, err = ReadDomain(cfg.Domain); err != nil {
 		return nil, err
 	}

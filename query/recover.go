@@ -39,6 +39,15 @@ func (e *Engine) recover(ctx context.Context) error {
 	if size := e.audit.Size(); size < logged {
 		return fmt.Errorf("query: open domain: %w: the log has %d entries, the registry saw %d; restore the newest log", ErrRollback, size, logged)
 	}
+	order, err := e.restored(ctx)
+	if err != nil {
+		return err
+	}
+	if order == nil {
+		if err := e.compareLog(); err != nil {
+			return err
+		}
+	}
 	if err := e.flush(ctx); err != nil {
 		return err
 	}
@@ -47,6 +56,11 @@ func (e *Engine) recover(ctx context.Context) error {
 	}
 	if err := e.compareKeys(ctx); err != nil {
 		return err
+	}
+	if order != nil {
+		if err := e.takeUp(ctx, order); err != nil {
+			return err
+		}
 	}
 	if err := e.registry.SealRuns(ctx); err != nil {
 		return err
@@ -242,6 +256,9 @@ func (e *Engine) sweepFolder(dir, suffix string, keep map[string]bool, remove fu
 // sweepData removes versions that the registry does not know or calls retired or
 // shredded, and what loads left that never ended.
 func (e *Engine) sweepData(ctx context.Context) error {
+	if err := os.RemoveAll(filepath.Join(e.cfg.Domain, snapshotFile)); err != nil { // of a backup
+		return fmt.Errorf("query: sweep: %w", err)
+	}
 	versions, err := e.registry.StoredVersions(ctx)
 	if err != nil {
 		return err

@@ -86,6 +86,9 @@ func (e *Engine) outputOf(r *run) (*output, error) {
 		if err == nil {
 			out.held, err = release.LoadHeld(e.holds(), r.id, key)
 		}
+		if errors.Is(err, keys.ErrNoKey) {
+			return nil, fail("DATA_SHREDDED", err).because("留存结果", "held output").of(r.id)
+		}
 		if err != nil {
 			return nil, fail("DATA_DAMAGED", err).because("留存结果", "held output").of(r.id)
 		}

@@ -174,6 +174,9 @@ func (e *Engine) withdraw(zone, dataset string, versions ...string) {
 // removeVersion removes the files of a version that the registry calls retired.
 // What fails here is done by the next Open.
 func (e *Engine) removeVersion(ctx context.Context, v registry.DataVersion) {
+	if e.copying.Load() > 0 { // a backup takes them; the next Open removes them
+		return
+	}
 	if err := e.store.Remove(v.Zone, v.Dataset, v.Version); err != nil {
 		e.log.ErrorContext(ctx, "files of a retired version not removed", "zone", v.Zone, "dataset", v.Dataset, "version", v.Version, "cause", err)
 	}

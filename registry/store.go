@@ -157,6 +157,15 @@ func (r *Registry) Person(ctx context.Context, name string) (Person, error) {
 	return p.Spec, nil
 }
 
+// Snapshot writes a copy of the registry as it is at one moment to a new file at
+// path. Bodies in it are encrypted as they are here.
+func (r *Registry) Snapshot(ctx context.Context, path string) error {
+	if _, err := r.writer.ExecContext(ctx, `VACUUM INTO ?`, path); err != nil {
+		return fmt.Errorf("registry: snapshot: %w", err)
+	}
+	return nil
+}
+
 // isEmpty reports whether no document was ever applied.
 func (tx *Tx) isEmpty() (bool, error) {
 	var one int

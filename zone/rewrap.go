@@ -218,3 +218,27 @@ func (s *Store) Columns(zone, dataset, version, manifest string) ([]string, erro
 	}
 	return out, nil
 }
+
+// Dir returns the folder of a version, whose files are ciphertext.
+func (s *Store) Dir(zone, dataset, version string) string {
+	return filepath.Join(s.datasetDir(zone, dataset), version)
+}
+
+// Lost returns the columns of a version whose keys no key of the zone opens any
+// more, and ErrKey if none opens the version itself.
+func (s *Store) Lost(zone, dataset, version, manifest string) ([]string, error) {
+	m, err := s.manifest(zone, dataset, version, manifest)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, c := range m.Columns {
+		if c.Shredded {
+			continue
+		}
+		if _, err := s.unwrap(zone, m.suite, c.Key, m.keyBinding(c.Name)); err != nil {
+			out = append(out, c.Name)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,279 @@
+package query_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"zonebox/keys"
+	"zonebox/keys/keystest"
+	"zonebox/query"
+	"zonebox/query/querytest"
+	"zonebox/registry"
+)
+
+// withRoot returns a city with a backup root.
+func withRoot(t *testing.T, p keys.KeyProvider) (*querytest.Domain, string) {
+	t.Helper()
+	d := querytest.City(t, querytest.Options{Idle: 1, Provider: p})
+	root := filepath.Join(t.TempDir(), "backups")
+	if err := os.Mkdir(root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.Config.BackupRoots = []string{root}
+	d.Reopen()
+	return d, root
+}
+
+func backUp(t *testing.T, d *querytest.Domain) *query.Backup {
+	t.Helper()
+	b, err := d.Engine.CreateBackup(t.Context(), d.Subject("wu.dc"), "")
+	if err != nil {
+		t.Fatalf("back up: %v (cause %v)", err, errors.Unwrap(err))
+	}
+	return b
+}
+
+// restored closes d and returns the configuration of the domain restored from b,
+// taken up by the founder.
+func restored(t *testing.T, d *querytest.Domain, root string, b *query.Backup) query.Config {
+	t.Helper()
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := d.Config
+	cfg.Domain = filepath.Join(t.TempDir(), "restored")
+	if _, err := query.Restore(t.Context(), cfg, root, b.ID); err != nil {
+		t.Fatalf("restore: %v", err)
+	}
+	return cfg
+}
+
+// An older backup does not bring back what was shredded since; the rest of it
+// reads. So for each kind of shred and each way of keeping keys.
+func TestABackupDoesNotBringBackWhatWasShredded(t *testing.T) {
+	providers := map[string]func(t *testing.T) keys.KeyProvider{
+		"passphrase": func(*testing.T) keys.KeyProvider { return nil },
+		"vault": func(t *testing.T) keys.KeyProvider {
+			p, err := keys.Vault(keystest.NewTransit(t).Config())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		},
+	}
+	for name, provider := range providers {
+		for _, kind := range []string{"column", "version", "dataset", "zone", "workspace"} {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				d, root := withRoot(t, provider(t))
+				want := answers(t, d)
+				a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, perDistrict)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b := backUp(t, d)
+				order := query.ShredOrder{Kind: kind, Zone: "medical", Dataset: "visits"}
+				switch kind {
+				case "column":
+					order.Column = "department"
+				case "version":
+					found, err := filepath.Glob(filepath.Join(d.Config.Domain, "zones", "medical", "visits", "v*"))
+					if err != nil || len(found) != 1 {
+						t.Fatal(found, err)
+					}
+					order.Version = filepath.Base(found[0])
+				case "zone", "workspace":
+					order.Dataset = ""
+					d.Apply("sun.health", changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"SUSPENDED"`))
+					d.Apply(querytest.Founder, changed(t, d, registry.KindLicense, "medical-2026", `"status":"ACTIVE"`, `"status":"TERMINATED","status_reason":"第九条"`),
+						querytest.Founder, "sun.health")
+				}
+				if kind == "workspace" {
+					order.Zone, order.Organization = "", "huiyi"
+				}
+				shred(t, d, querytest.Founder, order)
+
+				cfg := restored(t, d, root, b)
+				if e, err := query.Open(t.Context(), cfg); !errors.Is(err, query.ErrRestored) {
+					if err == nil {
+						e.Close()
+					}
+					t.Fatalf("without an order = %v, want ErrRestored", err)
+				}
+				if err := query.OrderRestored(cfg.Domain, d.Key("wu.dc"), "硬盘损坏", d.Now()); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := query.Open(t.Context(), cfg); !errors.Is(err, query.ErrRestored) {
+					t.Fatalf("by the data centre's order = %v, want ErrRestored", err)
+				}
+				if err := query.OrderRestored(cfg.Domain, d.Key(querytest.Founder), "硬盘损坏", d.Now()); err != nil {
+					t.Fatal(err)
+				}
+				d.Config = cfg
+				for range 2 {
+					d.Reopen()
+					whole, reads := code(d, perDistrict), code(d, byDepartment)
+					switch kind {
+					case "column":
+						if got := answers(t, d); got != want || reads != "DATA_SHREDDED" {
+							t.Errorf("the rest answers\n%s\nwant\n%s\nthe column %q", got, want, reads)
+						}
+					case "version", "dataset":
+						if whole != "" || reads == "" {
+							t.Errorf("the rest = %q, the shredded = %q", whole, reads)
+						}
+					case "zone":
+						if whole == "" || reads == "" {
+							t.Errorf("the zone answers: %q, %q", whole, reads)
+						}
+					case "workspace":
+						if whole != "" || reads != "" {
+							t.Errorf("data = %q, %q", whole, reads)
+						}
+						if _, err := d.Engine.Review(t.Context(), d.Subject("li.op"), a.Run); querytest.Code(err) != "DATA_SHREDDED" {
+							t.Errorf("the statement = %v, want DATA_SHREDDED", err)
+						}
+						if _, err := d.Resume("li.op", a.Run); querytest.Code(err) != "DATA_SHREDDED" {
+							t.Errorf("the result = %v, want DATA_SHREDDED", err)
+						}
+					}
+				}
+				taken := 0
+				for _, e := range d.Audit("feng.audit") {
+					if e.Kind == "backup.restored" && e.Actor == querytest.Founder && e.Fields["backup"] == b.ID {
+						taken++
+					}
+				}
+				if taken != 1 {
+					t.Errorf("the log has %d entries of the restoration, want 1", taken)
+				}
+			})
+		}
+	}
+}
+
+// A copy of an older state that nobody ordered is refused as before.
+func TestAnOlderDomainIsRefusedWithoutAnOrder(t *testing.T) {
+	d, _ := withRoot(t, nil)
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(t.TempDir(), "domain")
+	copyPrivate(t, d.Config.Domain, old)
+	d.Reopen()
+	answers(t, d)
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := d.Config
+	cfg.Domain = old
+	if e, err := query.Open(t.Context(), cfg); !errors.Is(err, query.ErrRollback) {
+		if err == nil {
+			e.Close()
+		}
+		t.Errorf("an older domain folder = %v, want ErrRollback", err)
+	}
+	d.Reopen()
+}
+
+func TestABackupHoldsWhatItsManifestSays(t *testing.T) {
+	d, root := withRoot(t, nil)
+	for who, want := range map[string]string{"li.op": "ROLE_REQUIRED", "feng.audit": "ROLE_REQUIRED", querytest.Founder: "ROLE_REQUIRED"} {
+		if _, err := d.Engine.CreateBackup(t.Context(), d.Subject(who), ""); querytest.Code(err) != want {
+			t.Errorf("by %s = %v, want %s", who, err, want)
+		}
+	}
+	for _, other := range []string{filepath.Dir(root), root + "/..", root + "/x", "/tmp", d.Config.Domain} {
+		if _, err := d.Engine.CreateBackup(t.Context(), d.Subject("wu.dc"), other); querytest.Code(err) != "BACKUP_ROOT" {
+			t.Errorf("into %s = %v, want BACKUP_ROOT", other, err)
+		}
+	}
+	b := backUp(t, d)
+	check := func(want string) {
+		t.Helper()
+		if _, err := d.Engine.VerifyBackup(t.Context(), d.Subject("feng.audit"), b.ID); querytest.Code(err) != want {
+			t.Errorf("verify = %v (cause %v), want %q", err, errors.Unwrap(err), want)
+		}
+	}
+	check("")
+	all, err := d.Engine.Backups(t.Context(), d.Subject("wu.dc"))
+	if err != nil || len(all) != 1 || all[0].ID != b.ID {
+		t.Errorf("Backups = %v, %v", all, err)
+	}
+	files := 0
+	err = filepath.WalkDir(filepath.Join(root, b.ID), func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		files++
+		if strings.Contains(path, "keys") {
+			t.Errorf("keys in a backup: %s", path)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil || len(data) == 0 {
+			return err
+		}
+		if rel, _ := filepath.Rel(filepath.Join(root, b.ID), path); rel == "state" || rel == "backup.json" || files%7 == 0 {
+			bad := append([]byte(nil), data...)
+			bad[len(bad)/2] ^= 1
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				return err
+			}
+			if _, err := d.Engine.VerifyBackup(t.Context(), d.Subject("feng.audit"), b.ID); err == nil {
+				t.Errorf("%s altered: verified", rel)
+			}
+			if err := os.WriteFile(path, data[:len(data)-1], 0o600); err != nil {
+				return err
+			}
+			if _, err := d.Engine.VerifyBackup(t.Context(), d.Subject("feng.audit"), b.ID); err == nil {
+				t.Errorf("%s cut: verified", rel)
+			}
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || files < 20 {
+		t.Errorf("%d files, %v", files, err)
+	}
+	check("")
+	// A link in place of a file, whatever it leads to.
+	state := filepath.Join(root, b.ID, "state")
+	if err := os.Rename(state, filepath.Join(root, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join("..", "elsewhere"), state); err != nil {
+		t.Fatal(err)
+	}
+	check("BACKUP_DAMAGED")
+}
+
+func TestBackupRootsAreApart(t *testing.T) {
+	d := querytest.New(t, querytest.Options{})
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	good := filepath.Join(t.TempDir(), "root")
+	link, open, file := good+"-link", good+"-open", good+"-file"
+	for path, mode := range map[string]os.FileMode{good: 0o700, open: 0o755} {
+		if err := os.Mkdir(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Symlink(good, link), os.WriteFile(file, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, root := range []string{link, open, file, good + "/none", "relative", d.Config.Domain, filepath.Join(d.Config.Domain, "holds"), d.Config.Keys, filepath.Dir(d.Config.Domain)} {
+		cfg := d.Config
+		cfg.BackupRoots = []string{root}
+		if e, err := query.Open(t.Context(), cfg); err == nil {
+			e.Close()
+			t.Errorf("the root %s is taken", root)
+		}
+	}
+	d.Config.BackupRoots = []string{good}
+	d.Reopen()
+}
