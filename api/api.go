@@ -82,6 +82,9 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.POST("/keys/rotate", s.signed(s.rotateKey))
 	v1.POST("/keys/destroy", s.signed(s.destroyKey))
 	v1.POST("/keys/rewrap", s.signed(s.rewrap))
+	v1.GET("/backups", s.signed(s.backups))
+	v1.POST("/backups", s.signed(s.createBackup))
+	v1.POST("/backups/:id/verify", s.signed(s.verifyBackup))
 	v1.GET("/shreds", s.signed(s.shreds))
 	v1.POST("/shreds", s.signed(s.orderShred))
 	v1.POST("/shreds/:id", s.signed(s.confirmShred))
@@ -313,6 +316,22 @@ func (s *server) rewrap(c call) (any, error) {
 		return nil, err
 	}
 	return s.engine.Rewrap(c.Request.Context(), c.subject, in.Zone)
+}
+
+func (s *server) backups(c call) (any, error) {
+	return s.engine.Backups(c.Request.Context(), c.subject)
+}
+
+func (s *server) createBackup(c call) (any, error) {
+	var in BackupRequest
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.CreateBackup(c.Request.Context(), c.subject, in.Root)
+}
+
+func (s *server) verifyBackup(c call) (any, error) {
+	return s.engine.VerifyBackup(c.Request.Context(), c.subject, c.Param("id"))
 }
 
 func (s *server) shreds(c call) (any, error) {

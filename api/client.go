@@ -170,6 +170,26 @@ func (c *Client) Rewrap(ctx context.Context, zone string) (*query.RewrapReport, 
 	return get[*query.RewrapReport](ctx, c, http.MethodPost, "/v1/keys/rewrap", query.KeyOrder{Zone: zone})
 }
 
+// BackupRequest names the root to back up into; empty is the only one there is.
+type BackupRequest struct {
+	Root string `json:"root,omitempty"`
+}
+
+// Backups lists the backups below the gate's roots.
+func (c *Client) Backups(ctx context.Context) ([]query.Backup, error) {
+	return get[[]query.Backup](ctx, c, http.MethodGet, "/v1/backups", nil)
+}
+
+// CreateBackup backs the domain up.
+func (c *Client) CreateBackup(ctx context.Context, root string) (*query.Backup, error) {
+	return get[*query.Backup](ctx, c, http.MethodPost, "/v1/backups", BackupRequest{root})
+}
+
+// VerifyBackup reads every byte of a backup.
+func (c *Client) VerifyBackup(ctx context.Context, id string) (*query.Backup, error) {
+	return get[*query.Backup](ctx, c, http.MethodPost, "/v1/backups/"+url.PathEscape(id)+"/verify", nil)
+}
+
 // Shreds lists the orders of destructions.
 func (c *Client) Shreds(ctx context.Context) ([]query.ShredView, error) {
 	return get[[]query.ShredView](ctx, c, http.MethodGet, "/v1/shreds", nil)

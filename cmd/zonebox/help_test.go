@@ -24,7 +24,9 @@ var verbs = strings.Fields(`
 	mask mask/preview
 	zone zone/ls zone/versions zone/show zone/verify zone/diff zone/rollback zone/retire
 	quality quality/list quality/show quality/run quality/history quality/rules quality/release quality/reject
-	keys keys/list keys/rotate keys/destroy
+	keys keys/list keys/rotate keys/rewrap keys/destroy
+	shred shred/column shred/version shred/dataset shred/zone shred/workspace shred/confirm shred/list shred/verify
+	backup backup/create backup/list backup/verify backup/restore backup/accept
 	loads loads/ls loads/show loads/stop drop drop/run drop/verify
 	manifest manifest/schema manifest/sign
 	catalogue catalogue/ls catalogue/show catalogue/check catalogue/submit catalogue/concur catalogue/approve catalogue/return
@@ -79,7 +81,7 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "EXPLAIN_RATE": 7, "SYNTAX": 2, "BIND": 2, "RESULT_TYPE": 2,
 		"TEMPLATE_NOT_IN_FORCE": 3, "PARAMETER_VALUE": 3, "PARAMETER_EXTRA": 2, "PARAMETER_MISSING": 2,
 		"ENTRY_STATE": 3, "ENTRY_MOVED": 3, "ENTRY_DUPLICATE": 3,
-		"LOAD_MODE": 3, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "KEY_IN_USE": 3, "KEYS_UNAVAILABLE": 1, "STOPPED": 1, "INTERNAL": 1,
+		"LOAD_MODE": 3, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "DATA_SHREDDED": 3, "BACKUP_ROOT": 3, "BACKUP_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "KEY_IN_USE": 3, "KEYS_UNAVAILABLE": 1, "STOPPED": 1, "INTERNAL": 1,
 	}
 	got := querytest.ErrorCodes(t, filepath.Join("..", "..", "query"))
 	for name, class := range got {

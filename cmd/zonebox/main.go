@@ -139,7 +139,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.loadCmd(), a.loadsCmd(), a.dropCmd(), a.manifestCmd(),
 		a.catalogueCmd(),
-		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.reviewCmd(), a.openCmd(), a.auditCmd(), a.maskCmd(), a.qualityCmd(), a.keysCmd(), a.shredCmd(), a.zoneCmd(), a.doctorCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd())
+		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.reviewCmd(), a.openCmd(), a.auditCmd(), a.maskCmd(), a.qualityCmd(), a.keysCmd(), a.shredCmd(), a.backupCmd(), a.zoneCmd(), a.doctorCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd())
 	for _, c := range root.Commands() {
 		switch {
 		case c.HasSubCommands():

@@ -23,6 +23,7 @@ func (a *app) serveCmd() *cobra.Command {
 	var memory, spill, attached, cache int64
 	var wall time.Duration
 	var limits query.Limits
+	var roots []string
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: a.say("运行网关,独占域目录并监听套接字", "run the gate: it owns the domain folder and listens on its socket"),
@@ -40,7 +41,7 @@ until it is ended.
 			}
 			cfg := query.Config{
 				Domain: a.domain, Keys: s.folder(a), Memory: memory << 20, Spill: spill << 20, Attached: attached << 20, Cache: cache << 20,
-				Wall: wall, Log: slog.New(slog.NewJSONHandler(a.stderr, nil)),
+				Wall: wall, BackupRoots: roots, Log: slog.New(slog.NewJSONHandler(a.stderr, nil)),
 			}
 			err := s.open(a, &cfg, false)
 			if err != nil {
@@ -75,6 +76,7 @@ until it is ended.
 	c.Flags().Int64Var(&attached, "attached-memory", 0, a.say("一条语句所读数据可占的内存 (MiB),其余分段流入;0 为内存的四分之一,-1 为全部流入", "memory for what a statement reads (MiB), the rest streams by segments; 0 is a quarter of the memory, -1 none"))
 	c.Flags().Int64Var(&cache, "cache-memory", 0, a.say("网关保留的列数据 (MiB),0 为内存的八分之一且不超过 4096,-1 为不保留", "columns the gate keeps (MiB); 0 is an eighth of the memory and at most 4096, -1 none"))
 	c.Flags().DurationVar(&wall, "worker-time", time.Minute, a.say("每条语句的时限", "time limit of a statement"))
+	c.Flags().StringArrayVar(&roots, "backup-root", nil, a.say("可写入备份的目录,可重复;权限须为 0700,与域目录、密钥目录分开", "folder that backups may be written to, repeatable; mode 0700, apart from the domain and key folders"))
 	limitFlags(a, c, &limits)
 	return c
 }
