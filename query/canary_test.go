@@ -41,9 +41,8 @@ func spellings(t *testing.T, text string) map[string][]byte {
 // found returns the files below dirs in which the text stands in any spelling.
 func found(t *testing.T, text string, dirs ...string) (where []string) {
 	t.Helper()
-	forms := spellings(t, text)
+	forms, files := spellings(t, text), 0
 	for _, dir := range dirs {
-		files := 0
 		err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 			if err != nil || !e.Type().IsRegular() {
 				return err
@@ -60,9 +59,12 @@ func found(t *testing.T, text string, dirs ...string) (where []string) {
 			}
 			return nil
 		})
-		if err != nil || files == 0 {
-			t.Fatalf("%s: %d files, %v", dir, files, err)
+		if err != nil {
+			t.Fatal(err)
 		}
+	}
+	if files == 0 {
+		t.Fatalf("no file below %v", dirs)
 	}
 	return where
 }
@@ -97,7 +99,31 @@ func TestNoPlainValueIsOnAnyDisk(t *testing.T) {
 			t.Errorf("%s the canary is on disk: %v", when, got)
 		}
 	}
-	d.LoadTable("persons", persons)
+	lines := jsonLines(t, persons)
+	gb, err := simplifiedchinese.GB18030.NewEncoder().Bytes(persons.CSV())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		file   []byte
+		change func(*query.Manifest)
+	}{
+		{persons.CSV(), func(*query.Manifest) {}},
+		{archive(t, map[string]string{"人口.csv": string(gb)}), func(m *query.Manifest) { m.Encoding = "gb18030" }},
+		{[]byte("[" + strings.Join(strings.Split(strings.TrimSpace(string(lines)), "\n"), ",") + "]"), func(m *query.Manifest) { m.Format = "json" }},
+		{lines, func(m *query.Manifest) { m.Format = "jsonl" }},
+		{workbook(t, persons), func(m *query.Manifest) { m.Format, m.Encoding, m.Sheet = "xlsx", "", "人口" }},
+	} {
+		m := querytest.Delivery("medical", "persons", "persons-statistics", c.file, len(persons.Rows))
+		c.change(&m)
+		d.Load("wu.dc", m, c.file)
+		clean("after a load of " + m.Format)
+	}
+	// A delivery that is refused half way leaves nothing either.
+	m := querytest.Delivery("medical", "persons", "persons-statistics", persons.CSV(), len(persons.Rows)-1)
+	if _, err := d.TryLoad("wu.dc", m, persons.CSV()); err == nil {
+		t.Fatal("a wrong count of rows is taken")
+	}
 	if _, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, perDistrict); err != nil {
 		t.Fatal(err)
 	}
