@@ -1,9 +1,14 @@
 package zone_test
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -107,4 +112,82 @@ func BenchmarkProject(b *testing.B) {
 			b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds()/1e6, "Mrows/s")
 		})
 	}
+}
+
+// What verify and decrypt do with a version, beside what bounds them on one core:
+// the digest, the cipher and a copy of as many bytes.
+func BenchmarkVerify(b *testing.B) {
+	s, err := zone.Open(b.TempDir(), keys{}, newSigner("gate"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	info := benchLoad(b, s, benchBatches())
+	for _, v := range []zone.Verification{{}, {Decrypt: true}} {
+		b.Run(fmt.Sprintf("decrypt=%v", v.Decrypt), func(b *testing.B) {
+			cpu = processor()
+			bytes := int64(0)
+			for b.Loop() {
+				done, err := s.VerifyPart(b.Context(), info.Zone, info.Dataset, info.Version, info.Manifest, v)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(done.Bytes)
+				bytes = done.Bytes
+			}
+			perCore(b, bytes)
+		})
+	}
+	plain, out := make([]byte, 16<<20), make([]byte, 16<<20+16)
+	b.Run("sha256", func(b *testing.B) {
+		b.SetBytes(int64(len(plain)))
+		cpu = processor()
+		defer perCore(b, int64(len(plain)))
+		for b.Loop() {
+			sha256.Sum256(plain)
+		}
+	})
+	block, err := aes.NewCipher(make([]byte, 32))
+	if err != nil {
+		b.Fatal(err)
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sealed := gcm.Seal(nil, make([]byte, 12), plain, nil)
+	b.Run("aes-256-gcm", func(b *testing.B) {
+		b.SetBytes(int64(len(plain)))
+		cpu = processor()
+		defer perCore(b, int64(len(plain)))
+		for b.Loop() {
+			if _, err := gcm.Open(out[:0], make([]byte, 12), sealed, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("memcpy", func(b *testing.B) {
+		b.SetBytes(int64(len(plain)))
+		cpu = processor()
+		defer perCore(b, int64(len(plain)))
+		for b.Loop() {
+			copy(out, plain)
+		}
+	})
+}
+
+// cpu is what the process had used of the processors when a benchmark began.
+var cpu time.Duration
+
+func processor() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// perCore reports bytes by the time that all processors together spent: what a core
+// does, whatever else the machine does.
+func perCore(b *testing.B, bytes int64) {
+	b.ReportMetric(float64(bytes)*float64(b.N)/(processor()-cpu).Seconds()/1e9, "GB/s-of-a-core")
 }

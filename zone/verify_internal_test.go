@@ -126,6 +126,9 @@ func TestVersionsAreComparedByCounts(t *testing.T) {
 	if c := same["id"]; c.Before.Distinct != 10000 || c.Before.Min != "" || c.Before.Type != "string" {
 		t.Errorf("id = %+v", c)
 	}
+	if c := same["cost"]; c.Before.Min+c.Before.Max+c.After.Min+c.After.Max != "" {
+		t.Errorf("cost = %+v: values that nobody may be told", c)
+	}
 	if c := same["district"]; c.Before.Distinct != 10 || c.Before.Nulls != 0 {
 		t.Errorf("district = %+v", c)
 	}
