@@ -37,6 +37,7 @@ type QualityItem struct {
 	Waiting  []string  `json:"waiting,omitempty"` // versions that wait for the provider
 	AgeDays  *int64    `json:"age_days,omitempty"`
 	Stale    bool      `json:"stale"`
+	Tickets  int       `json:"tickets"` // that are not settled: the data are marked, and in use
 }
 
 // QualityRulesView is what is measured of a dataset.
@@ -304,12 +305,21 @@ func (e *Engine) checkAgain(ctx context.Context, d registry.Versioned[registry.D
 // see: of the provider its own. Versions that wait for it come with it.
 func (e *Engine) Qualities(ctx context.Context, s Subject) ([]QualityItem, error) {
 	out := []QualityItem{}
-	err := e.each(ctx, registry.KindDataset, func(doc registry.Document) error {
+	tickets, err := e.Tickets(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	err = e.each(ctx, registry.KindDataset, func(doc registry.Document) error {
 		spec, err := registry.SpecOf[registry.Dataset](doc)
 		if err != nil || !s.seesQuality(spec) {
 			return err
 		}
 		item, err := e.qualityItem(ctx, registry.Versioned[registry.Dataset]{Name: doc.Name, Spec: spec})
+		for _, t := range tickets {
+			if t.Dataset == doc.Name {
+				item.Tickets++
+			}
+		}
 		if err == nil {
 			out = append(out, item)
 		}

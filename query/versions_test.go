@@ -258,7 +258,7 @@ func TestIncrementsStandOnTheCurrentVersion(t *testing.T) {
 			t.Errorf("%s: %s, want %s with %q", c.what, querytest.Text(err), c.want, c.told)
 		}
 		if err == nil {
-			if r.Rows != c.total || r.Replaced != c.stands || r.Delivered != int64(len(c.rows)) {
+			if r.Quality.Rows != c.total || r.Rows != c.total || r.Replaced != c.stands || r.Delivered != int64(len(c.rows)) {
 				t.Errorf("%s: %d rows, %d delivered, %d replaced, want %d, %d, %d", c.what, r.Rows, r.Delivered, r.Replaced, c.total, len(c.rows), c.stands)
 			}
 			last = r

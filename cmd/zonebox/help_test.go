@@ -23,7 +23,9 @@ var verbs = strings.Fields(`
 	audit audit/list audit/show audit/verify
 	mask mask/preview
 	zone zone/ls zone/versions zone/show zone/verify zone/diff zone/rollback zone/retire
-	quality quality/list quality/show quality/run quality/history quality/rules quality/release quality/reject
+	quality quality/list quality/show quality/run quality/history quality/rules quality/release quality/reject quality/trace
+	quality/ticket quality/ticket/open quality/ticket/list quality/ticket/show quality/ticket/reply quality/ticket/correct quality/ticket/deny
+	quality/ticket/dispute quality/ticket/verify quality/ticket/return quality/ticket/uphold quality/ticket/dismiss
 	keys keys/list keys/rotate keys/rewrap keys/destroy
 	shred shred/column shred/version shred/dataset shred/zone shred/workspace shred/confirm shred/list shred/verify
 	backup backup/create backup/list backup/verify backup/restore backup/accept

@@ -22,7 +22,7 @@ func (a *app) qualityCmd() *cobra.Command {
 		Short: a.say("数据质量: 六性得分、规则、历史与隔离版本的处置", "data quality: scores, rules, history, and what becomes of versions held back"),
 	}
 	c.AddCommand(a.qualityListCmd(), a.qualityShowCmd(), a.qualityRunCmd(), a.qualityHistoryCmd(), a.qualityRulesCmd(),
-		a.qualitySettleCmd("release", true), a.qualitySettleCmd("reject", false))
+		a.qualitySettleCmd("release", true), a.qualitySettleCmd("reject", false), a.ticketCmd(), a.traceCmd())
 	return c
 }
 
@@ -45,14 +45,14 @@ func (a *app) qualityListCmd() *cobra.Command {
 				return a.printJSON(items)
 			}
 			t := newTable(a.say("数据集", "dataset"), a.say("版本", "version"), a.say("状态", "state"), a.say("得分", "score"), a.say("等级", "grade"),
-				a.say("未通过", "failed"), a.say("数据天数", "age"), a.say("待处置", "waiting"))
-			t.SetColumnConfigs(right(4, 6, 7))
+				a.say("未通过", "failed"), a.say("数据天数", "age"), a.say("工单", "tickets"), a.say("待处置", "waiting"))
+			t.SetColumnConfigs(right(4, 6, 7, 8))
 			for _, i := range items {
 				if i.Version == "" {
-					t.AppendRow([]any{i.Dataset, "–", "–", "–", "–", "–", a.ageOf(i), "–"})
+					t.AppendRow([]any{i.Dataset, "–", "–", "–", "–", "–", a.ageOf(i), i.Tickets, "–"})
 					continue
 				}
-				t.AppendRow([]any{i.Dataset, i.Version, a.stateOf(i.State), scoreOf(i.Score), a.gradeOf(i.Grade), i.Failed, a.ageOf(i), orDash(strings.Join(i.Waiting, " "))})
+				t.AppendRow([]any{i.Dataset, i.Version, a.stateOf(i.State), scoreOf(i.Score), a.gradeOf(i.Grade), i.Failed, a.ageOf(i), i.Tickets, orDash(strings.Join(i.Waiting, " "))})
 			}
 			_, err = fmt.Fprintln(a.stdout, t.Render())
 			return err

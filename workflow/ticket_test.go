@@ -1,0 +1,124 @@
+package workflow_test
+
+import (
+	"database/sql"
+	"errors"
+	"slices"
+	"testing"
+
+	"zonebox/workflow"
+)
+
+var (
+	toAssigned = []step{{"trace", engine, ""}, {"assign", engine, ""}}
+	toReplied  = append(slices.Clone(toAssigned), step{"reply", paul, ""})
+)
+
+// ticketWays leads to every state of a ticket, which olga opens.
+var ticketWays = map[workflow.State][]step{
+	"OPENED":       nil,
+	"TRACED":       {{"trace", engine, ""}},
+	"ASSIGNED":     toAssigned,
+	"REPLIED":      toReplied,
+	"CORRECTED":    append(slices.Clone(toReplied), step{"correct", paul, ""}),
+	"NOT_AN_ERROR": append(slices.Clone(toReplied), step{"deny", paul, ""}),
+	"VERIFIED":     append(slices.Clone(toReplied), step{"correct", paul, ""}, step{"verify", olga, ""}),
+	"CLOSED":       append(slices.Clone(toReplied), step{"deny", paul, ""}, step{"verify", olga, ""}, step{"close", engine, ""}),
+	"CONFLICT":     append(slices.Clone(toAssigned), step{"dispute", dave, ""}),
+}
+
+// ticketMoves is what the requirements allow (4.6; NJ24-20, JM19-15, JM19-23,
+// YC22-16): by state and move, where it leads and who may. All else is refused.
+var ticketMoves = map[[2]string]struct {
+	to    workflow.State
+	roles []string
+}{
+	{"OPENED", "trace"}:        {"TRACED", []string{"engine"}},
+	{"TRACED", "assign"}:       {"ASSIGNED", []string{"engine"}},
+	{"ASSIGNED", "reply"}:      {"REPLIED", []string{"provider"}},
+	{"ASSIGNED", "dispute"}:    {"CONFLICT", []string{"provider", "data_centre"}},
+	{"REPLIED", "correct"}:     {"CORRECTED", []string{"provider"}},
+	{"REPLIED", "deny"}:        {"NOT_AN_ERROR", []string{"provider"}},
+	{"REPLIED", "dispute"}:     {"CONFLICT", []string{"provider", "data_centre"}},
+	{"CORRECTED", "verify"}:    {"VERIFIED", []string{"operator", "data_centre", "provider"}},
+	{"CORRECTED", "return"}:    {"ASSIGNED", []string{"operator", "data_centre", "provider"}},
+	{"NOT_AN_ERROR", "verify"}: {"VERIFIED", []string{"operator", "data_centre", "provider"}},
+	{"NOT_AN_ERROR", "return"}: {"ASSIGNED", []string{"operator", "data_centre", "provider"}},
+	{"VERIFIED", "close"}:      {"CLOSED", []string{"engine"}},
+	{"CONFLICT", "uphold"}:     {"ASSIGNED", []string{"city_authority"}},
+	{"CONFLICT", "dismiss"}:    {"NOT_AN_ERROR", []string{"city_authority"}},
+}
+
+func TestEveryStateMoveAndRoleOfATicket(t *testing.T) {
+	r, m := store(t), workflow.QualityTicket
+	var names []string
+	for _, mv := range m.Moves {
+		if !slices.Contains(names, mv.Name) {
+			names = append(names, mv.Name)
+		}
+	}
+	if len(ticketWays) != len(m.States) {
+		t.Fatalf("%d states have a way, want all %d", len(ticketWays), len(m.States))
+	}
+	allowed := 0
+	for state, way := range ticketWays {
+		for _, move := range names {
+			for _, by := range everyone {
+				want, ok := ticketMoves[[2]string{string(state), move}]
+				ok = ok && slices.Contains(want.roles, by.Roles[0])
+				ticket(t, r, way, func(tx *sql.Tx) {
+					to, err := workflow.Do(t.Context(), tx, m, "qt-1", move, by, at, workflow.Note{})
+					if ok && (err != nil || to != want.to) {
+						t.Errorf("%s %s by %s = %s, %v, want %s", state, move, by.Roles[0], to, err, want.to)
+					}
+					if !ok && err == nil {
+						t.Errorf("%s %s by %s leads to %s, want it refused", state, move, by.Roles[0], to)
+					}
+					if ok {
+						allowed++
+					}
+				})
+			}
+		}
+	}
+	if allowed != 24 {
+		t.Errorf("%d moves were allowed, want 24", allowed)
+	}
+}
+
+// A provider or an operator of another organization has no part in a ticket.
+func TestWhoHasNoPartInATicket(t *testing.T) {
+	r := store(t)
+	pia := workflow.Actor{User: "pia", Org: "clinic", Roles: []string{"provider"}}
+	otto := workflow.Actor{User: "otto", Org: "otherco", Roles: []string{"operator"}}
+	for _, c := range []struct {
+		way  workflow.State
+		move string
+		by   workflow.Actor
+	}{{"ASSIGNED", "reply", pia}, {"REPLIED", "correct", pia}, {"REPLIED", "dispute", pia}, {"CORRECTED", "verify", otto}, {"NOT_AN_ERROR", "return", otto}} {
+		ticket(t, r, ticketWays[c.way], func(tx *sql.Tx) {
+			if _, err := workflow.Do(t.Context(), tx, workflow.QualityTicket, "qt-1", c.move, c.by, at, workflow.Note{}); !errors.Is(err, workflow.ErrParty) {
+				t.Errorf("%s %s by %s: %v, want ErrParty", c.way, c.move, c.by.User, err)
+			}
+		})
+	}
+}
+
+// ticket opens one by olga, makes the moves, calls f and rolls back.
+func ticket(t *testing.T, r database, way []step, f func(*sql.Tx)) {
+	t.Helper()
+	tx, err := r.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if err := workflow.Start(t.Context(), tx, workflow.QualityTicket, "qt-1", olga, at, parties...); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range way {
+		if _, err := workflow.Do(t.Context(), tx, workflow.QualityTicket, "qt-1", s.move, s.by, at, workflow.Note{Input: s.input}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f(tx)
+}
