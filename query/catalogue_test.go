@@ -190,3 +190,35 @@ func TestAGrantUnderAnotherLevelIsToldWithTheNextStep(t *testing.T) {
 		t.Errorf("after both signed again: %s", querytest.Text(err))
 	}
 }
+
+// An output that is held when its entry changes is decided on anew: it does not
+// leave under approvals of before (YC22-25).
+func TestAHeldOutputDoesNotOutliveItsEntry(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ old, now string }{
+		{`"level":3,"name":"phone"`, `"level":4,"name":"phone"`}, {`"share_type":"CONDITIONAL"`, `"share_type":"NONE"`}, {"", ""},
+	} {
+		d := querytest.City(t, querytest.Options{Idle: 2})
+		_, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, recordsOfPersons)
+		run := querytest.RunOf(t, err)
+		d.Approve("sun.health", run)
+		if _, err = d.Resume("li.op", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {
+			t.Fatalf("resumed with %s, want the output held", querytest.Text(err))
+		}
+		d.Approve("sun.health", run)
+		if c.old != "" {
+			d.Apply("zheng.police", changed(t, d, registry.KindDataset, "persons", c.old, c.now))
+		}
+		d.Approve("zheng.police", run)
+		answer, err := d.Resume("li.op", run)
+		if c.old == "" {
+			if err != nil {
+				t.Errorf("control: %s", querytest.Text(err))
+			}
+			continue
+		}
+		if answer != nil || querytest.Code(err) == "" {
+			t.Errorf("%s: the output left, %v", c.now, err)
+		}
+	}
+}

@@ -50,6 +50,9 @@ func (e *Engine) CheckEntry(ctx context.Context, s Subject, body io.Reader) (*En
 // signatures that are still to come.
 func (e *Engine) entryFaults(ctx context.Context, by string, doc registry.Document) ([]Detail, error) {
 	faults, err := e.registry.Check(ctx, by, doc)
+	if errors.Is(err, registry.ErrInactive) { // its author left: somebody else of the provider must submit it again
+		return []Detail{{Code: registry.CodeSignature, ZH: by + " 已停用,须由提供单位其他人员重新报送", EN: by + " is disabled: another person of the provider must submit it again", Articles: []string{"NJ19-16"}}}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
