@@ -273,8 +273,7 @@ type ColumnChange struct {
 
 // ColumnExtent is a column of one version. Type is empty where there is none;
 // Distinct a power of ten that is not exceeded. Min and Max are of numbers and
-// times below the level from which values are protected, if no personal
-// information.
+// times of datasets that are not protected.
 type ColumnExtent struct {
 	Type     string `json:"type,omitempty"`
 	Shredded bool   `json:"shredded,omitempty"`
@@ -346,8 +345,11 @@ func (e *Engine) precedes(ctx context.Context, entry entryState, v registry.Data
 
 // tellable returns the columns whose least and greatest value may be told: below
 // the level from which values are protected, no personal information, and not the
-// entity.
+// entity. Of a protected dataset it is none: such a value is one entity's.
 func tellable(d registry.Dataset, threshold int) []string {
+	if d.PersonalInfo || d.Level() >= threshold {
+		return nil
+	}
 	var out []string
 	for _, c := range d.Columns {
 		if c.Level > 0 && c.Level < threshold && !c.PersonalInfo && !c.SecretFlag && (d.Entity == nil || d.Entity.Column != c.Name) {

@@ -44,7 +44,7 @@ type ColumnExtent struct {
 	Type     string
 	Shredded bool
 	Nulls    int64
-	Distinct int64  // the power of ten that is not less, about; 0 for none
+	Distinct int64  // the power of ten that is not less, about; 0 for none, -1 where there are too few values
 	Min, Max string // of columns that may be told; "" if there is no value
 }
 
@@ -123,6 +123,10 @@ func (s *Store) compareColumn(ctx context.Context, m [2]*manifest, name string, 
 		counts[i] = &tally{}
 		if err := s.eachChunk(ctx, of, name, func(arr arrow.Array) { p.count(counts[i], arr, told) }); err != nil {
 			return out, err
+		}
+		if values := counts[i].rows - counts[i].nulls; atLeast(values, least) < 0 { // the nulls would tell how few
+			sides[i].Nulls, sides[i].Distinct = -1, -1
+			continue
 		}
 		sides[i].Nulls, sides[i].Distinct = atLeast(counts[i].nulls, least), counts[i].distinct()
 		sides[i].Min, sides[i].Max = counts[i].least.text, counts[i].greatest.text

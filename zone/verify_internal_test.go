@@ -161,6 +161,18 @@ func TestVersionsAreComparedByCounts(t *testing.T) {
 	if c := someNulls["cost"]; c.After.Nulls != -1 || c.Before.Nulls != 0 {
 		t.Errorf("nulls = %+v: fewer than the minimum group were told", c)
 	}
+	// Nor is how few have a value, and what these are.
+	fewValues := compare(load(baseSpec, 3000, func(i int) string {
+		if i >= 9 {
+			return `{"id":"x"}`
+		}
+		return visits(0, 28)(i)
+	}), "cost", "day")
+	for _, name := range []string{"cost", "day", "district"} {
+		if c := fewValues[name].After; c.Nulls != -1 || c.Distinct != -1 || c.Min != "" || c.Max != "" {
+			t.Errorf("%s = %+v: nine values were told", name, c)
+		}
+	}
 	less := baseSpec
 	less.Columns = []ColumnSpec{{"id", "string"}, {"who", "string"}, {"cost", "float64"}, {"new", "int64"}}
 	info := load(less, 100, func(i int) string { return fmt.Sprintf(`{"id":"%d","cost":%d,"new":%d}`, i, i, i) })
