@@ -386,9 +386,14 @@ func (e *Engine) SettleQuality(ctx context.Context, s Subject, dataset string, o
 	if err != nil {
 		return nil, asError(err)
 	}
-	held := slices.ContainsFunc(history, func(h registry.DataEvent) bool { return h.Version == o.Version && h.Kind == registry.DataHeld })
-	if !held {
+	was := func(kind string) bool {
+		return slices.ContainsFunc(history, func(h registry.DataEvent) bool { return h.Version == o.Version && h.Kind == kind })
+	}
+	switch {
+	case !was(registry.DataHeld):
 		return nil, fail("NOT_FOUND", nil)
+	case was(registry.DataCurrent): // what was in use is rolled back, or retired, by two people
+		return nil, fail("DATA_STATE", nil).because("该版本已放行过", "the version was released before")
 	}
 	change := registry.DataChange{Zone: d.Spec.Zone, Dataset: dataset, Version: o.Version, By: s.user, Org: s.organization, Role: registry.RoleProvider, Reason: o.Reason}
 	out := &QualityChange{Zone: d.Spec.Zone, Dataset: dataset, Version: o.Version, State: registry.DataRetired}

@@ -205,7 +205,17 @@ func heldBack(t *testing.T, d *querytest.Domain) {
 	if code := querytest.Code(settle("qian.hospital", release)); code != "DATA_STATE" {
 		t.Errorf("released twice: %q, want DATA_STATE", code)
 	}
-	d.LoadTable("visits", querytest.Registers().Visits) // else the same delivery is loaded already
+	// Two people took it back: one alone neither puts it into use again nor retires it.
+	for _, by := range []string{"wu.dc", "sun.health"} {
+		if _, err := d.Engine.Rollback(t.Context(), d.Subject(by), query.VersionOrder{Dataset: "visits", Version: version, Reason: "x"}); err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+	}
+	for _, again := range []bool{true, false} {
+		if code := querytest.Code(settle("qian.hospital", query.QualityOrder{Version: r.Version, Release: again, Reason: "x"})); code != "DATA_STATE" {
+			t.Errorf("after it was rolled back, released %v: %q, want DATA_STATE", again, code)
+		}
+	}
 	again := held(t, d)
 	if err := settle("qian.hospital", query.QualityOrder{Version: again.Version, Reason: "重报"}); err != nil {
 		t.Fatal(querytest.Text(err))
