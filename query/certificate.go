@@ -122,7 +122,7 @@ func VerifyCertificate(file []byte, d DomainInfo) (*Certificate, error) {
 		return nil, ErrCertificate
 	}
 	text, err := c.signedText()
-	if err != nil {
+	if err != nil || !spelled(file, c) {
 		return nil, ErrCertificate
 	}
 	for _, key := range d.gateKeys() {
@@ -131,6 +131,15 @@ func VerifyCertificate(file []byte, d DomainInfo) (*Certificate, error) {
 		}
 	}
 	return nil, ErrCertificate
+}
+
+// spelled reports whether a file holds c as EncodeCertificate writes it, but for
+// white space: another reader would see something else in a file that names a
+// member twice, or in other letters.
+func spelled(file []byte, c Certificate) bool {
+	want, err := json.Marshal(c)
+	var got bytes.Buffer
+	return err == nil && json.Compact(&got, file) == nil && bytes.Equal(got.Bytes(), want)
 }
 
 // gateKeys returns the gate's key that signs, and those it followed by their own

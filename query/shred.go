@@ -42,7 +42,7 @@ const orderTerm = 7 * 24 * time.Hour
 // OrderShred orders a destruction, which another person confirms. Nothing is
 // destroyed by it. It takes the permission to destroy.
 func (e *Engine) OrderShred(ctx context.Context, s Subject, o ShredOrder) (*ShredView, error) {
-	if !s.any(registry.RoleDataCentre, registry.RoleSecurity, registry.RoleCityAuthority, registry.RoleZoneRegulator) {
+	if !mayOrderShreds(s) {
 		return nil, fail("ROLE_REQUIRED", nil)
 	}
 	if err := e.permitted(ctx, s, registry.PermissionDestroy, "shred order"); err != nil {
@@ -115,6 +115,9 @@ func (e *Engine) shreddable(ctx context.Context, sh registry.Shred) error {
 		if v.Dataset != sh.Dataset || sh.Version != "" && v.Version != sh.Version {
 			continue
 		}
+		if sh.Kind == registry.ShredVersion {
+			return e.standsAlone(ctx, v)
+		}
 		if sh.Kind != registry.ShredColumn {
 			return nil
 		}
@@ -129,6 +132,27 @@ func (e *Engine) shreddable(ctx context.Context, sh registry.Shred) error {
 		}
 	}
 	return fail("NOT_FOUND", nil).because("没有可销毁的此项数据", "there is nothing of that name to be shredded")
+}
+
+// standsAlone refuses to shred a version whose rows a later one that is kept has
+// taken over: they would be readable still.
+func (e *Engine) standsAlone(ctx context.Context, v registry.DataVersion) error {
+	all, err := e.registry.DataVersions(ctx, v.Zone, v.Dataset)
+	if err != nil {
+		return asError(err)
+	}
+	has := map[string]bool{v.Version: true} // rows of v, loaded in this order
+	for _, o := range all {
+		if o.Lineage.Base == "" || !has[o.Lineage.Base] {
+			continue
+		}
+		has[o.Version] = true
+		if o.State != registry.DataRetired && o.State != registry.DataShredded {
+			return fail("KEY_IN_USE", nil).because("增量版本 "+o.Version+" 含有该版本的行,请先销毁它,或销毁整个数据集",
+				"version "+o.Version+" has taken over its rows: shred that first, or the dataset")
+		}
+	}
+	return nil
 }
 
 // storedOf returns the versions of a zone's data that are kept.
@@ -229,6 +253,9 @@ func (e *Engine) mayConfirm(ctx context.Context, s Subject, sh registry.Shred) e
 	case e.cfg.Now().Sub(sh.OrderedAt) > orderTerm:
 		return fail("KEY_IN_USE", nil).because("申请已超过七日,请重新提出", "the order is older than seven days; give it again")
 	}
+	if err := e.ordererStands(ctx, sh); err != nil {
+		return err
+	}
 	if err := e.shreddable(ctx, sh); err != nil {
 		return err
 	}
@@ -242,8 +269,29 @@ func (e *Engine) mayConfirm(ctx context.Context, s Subject, sh registry.Shred) e
 	return nil
 }
 
+// ordererStands refuses the order of a person who might not give it today.
+func (e *Engine) ordererStands(ctx context.Context, sh registry.Shred) error {
+	p, err := e.registry.Person(ctx, sh.OrderedBy)
+	gone := errors.Is(err, registry.ErrInactive) || errors.Is(err, registry.ErrNotFound)
+	if err != nil && !gone {
+		return asError(err)
+	}
+	if gone || !p.Permits(registry.PermissionDestroy) || !mayOrderShreds(Subject{roles: p.Roles}) {
+		return fail("KEY_IN_USE", nil).because("申请人员已无此权限,请重新提出", "who ordered it may not any more; give the order again")
+	}
+	return nil
+}
+
+// mayOrderShreds reports whether s has a role that orders destruction.
+func mayOrderShreds(s Subject) bool {
+	return s.any(registry.RoleDataCentre, registry.RoleSecurity, registry.RoleCityAuthority, registry.RoleZoneRegulator)
+}
+
 // confirm makes the order one that will be carried out.
 func (e *Engine) confirm(ctx context.Context, s Subject, sh registry.Shred) (registry.Shred, error) {
+	if err := e.survivorsOpen(ctx, sh); err != nil {
+		return sh, err
+	}
 	standings, err := e.keys.Standings()
 	if err != nil {
 		return sh, asError(err)
@@ -267,6 +315,24 @@ func (e *Engine) confirm(ctx context.Context, s Subject, sh registry.Shred) (reg
 		return sh, asError(err)
 	}
 	return sh, nil
+}
+
+// survivorsOpen refuses a shred that would come to no end, since the manifest of a
+// version that it leaves cannot be read and so not be wrapped anew.
+func (e *Engine) survivorsOpen(ctx context.Context, sh registry.Shred) error {
+	versions, err := e.storedOf(ctx, sh.Zone)
+	if err != nil {
+		return asError(err)
+	}
+	for _, v := range versions {
+		if takes(sh, v) {
+			continue
+		}
+		if _, err := e.store.WrappedKeys(v.Zone, v.Dataset, v.Version, v.Manifest); err != nil {
+			return e.storeError(err)
+		}
+	}
+	return nil
 }
 
 // Shreds lists every order. It is for those who give them and those who supervise.

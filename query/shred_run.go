@@ -61,10 +61,8 @@ func (e *Engine) switchData(ctx context.Context, sh *registry.Shred) error {
 	if err != nil {
 		return err
 	}
-	if sh.Kind != registry.ShredZone {
-		if err := e.rotateBeyond(sh.Zone, sh.Keys); err != nil {
-			return err
-		}
+	if err := e.rotateBeyond(sh); err != nil {
+		return err
 	}
 	var heirs []keys.Heir
 	var gone []registry.DataVersion
@@ -138,18 +136,19 @@ func heirsOf(r zone.Rewrapped) (out []keys.Heir) {
 	return out
 }
 
-// rotateBeyond gives a zone a version of its key that is none of those to be
-// destroyed, unless it has one.
-func (e *Engine) rotateBeyond(zone string, ending []int) error {
+// rotateBeyond takes down the versions of a zone's key that may have wrapped what is
+// shredded, which is all there are: when an earlier call failed, data may have been
+// wrapped by the one it made. What survives gets a version that has wrapped nothing.
+func (e *Engine) rotateBeyond(sh *registry.Shred) error {
 	standings, err := e.keys.Standings()
 	if err != nil {
 		return err
 	}
-	live := standings[zone].Live
-	if len(live) > 0 && !slices.Contains(ending, live[0]) {
+	sh.Keys = standings[sh.Zone].Live
+	if sh.Kind == registry.ShredZone {
 		return nil
 	}
-	_, err = e.keys.RotateZone(zone)
+	_, err = e.keys.RotateZone(sh.Zone)
 	return err
 }
 
@@ -288,7 +287,12 @@ func (e *Engine) resumeShreds(ctx context.Context) error {
 	}
 	for _, sh := range all {
 		if sh.State == registry.ShredConfirmed || sh.State == registry.ShredSwitched {
-			if _, err := e.carryOut(ctx, sh); err != nil {
+			_, err := e.carryOut(ctx, sh)
+			if errors.As(err, new(*zone.IntegrityError)) { // the domain opens, so that this can be mended
+				e.log.ErrorContext(ctx, "a shred waits for a damaged version", "shred", sh.ID, "zone", sh.Zone, "cause", err)
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("query: open domain: finish %s: %w", sh.ID, err)
 			}
 		}
