@@ -199,6 +199,13 @@ func TestSQLiteFilesThatAreRefused(t *testing.T) {
 			b[4096], b[4096+3], b[4096+4] = pageTableInner, 0, 0
 			binary.BigEndian.PutUint32(b[4096+8:], 1<<31)
 		}), "damaged"},
+		{"a page of two parents", "t", func() []byte { // and so of a billion, in a tree of such pages
+			b := append(bytes.Clone(good), good[4096:8192]...)
+			binary.BigEndian.PutUint32(b[28:], 3)
+			copy(b[4096:], []byte{pageTableInner, 0, 0, 0, 1, 0x0f, 0xf0, 0, 0, 0, 0, 3, 0x0f, 0xf0})
+			copy(b[4096+0xff0:], []byte{0, 0, 0, 3, 1})
+			return b
+		}(), "damaged"},
 		{"a payload of gigabytes", "t", changed(func(b []byte) {
 			copy(b[4096+2000:], "\x8f\xff\xff\xff\x7f\x01\x02\x0f")
 			binary.BigEndian.PutUint16(b[4096+8:], 2000)
