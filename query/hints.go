@@ -34,6 +34,17 @@ var hints = map[string]hint{
 	"RELEASE_IDENTIFIER":   {"从语句中去掉该列,或申请对其来源列脱敏;确属公开的号码,由提供单位核实目录并重新装载", "leave the column out, or have its source masked; if the numbers are public, the provider must check the catalogue entry and have the data loaded again"},
 	"SUBJECT_NOT_OPERATOR": {"在本单位协议的应用场景下提问", "ask in a scenario of your own license"},
 	"RUNTIME_":             {"由数据中心检查本机隔离(doctor)", "the data centre must check this host (doctor)"},
+	"LOAD_":                {"按原因更正交付后重新装载", "mend the delivery and load again"},
+	"LOAD_NO_GRANT":        {"由专区监管部门与提供单位签署授权后再交付", "deliver once regulator and provider have signed a grant"},
+	"LOAD_SCHEMA":          {"按现行目录条目重新导出,清单改写 manifest schema 给出的摘要", "export again by the entry of today; manifest schema prints the digest for the manifest"},
+	"LOAD_ROWS":            {"与提供单位核对:文件是否完整,清单所写行数是否不含表头", "ask the provider whether the file is whole, and whether the count leaves the header out"},
+	"LOAD_DIGEST":          {"向提供单位重新取得文件;SHA-256 以原样(未解包)文件计", "get the file again from its provider; the SHA-256 is of the file as it is, packed"},
+	"LOAD_FUTURE":          {"在清单中写提供单位取得数据之日", "let the manifest say on what day the provider took the data"},
+	"LOAD_OLDER":           {"交付更新的数据;确需恢复旧版本的,用 zone rollback", "deliver newer data; an earlier version comes back by zone rollback"},
+	"LOAD_SIGNATURE":       {"由提供单位人员用 manifest sign 重新签署", "have a person of the provider sign again: manifest sign"},
+	"LOAD_UNSIGNED":        {"由提供单位人员用 manifest sign 签署清单", "have a person of the provider sign the manifest: manifest sign"},
+	"LOAD_REPEATS":         {"查明该文件的来源;确属许可的用途,由专区监管部门与提供单位在授权的 repeats 中写明该场景", "find out where the file comes from; if the use is admitted, regulator and provider name the scenario in the repeats of the grant"},
+	"LOAD_OTHER_SCENARIO":  {"在清单中写本场景的授权", "name a grant of the scenario in the manifest"},
 	"PACK_":                {"由市数据主管部门登记续行依据", "the city data authority must record the basis for going on"},
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"zonebox/policy"
@@ -127,11 +128,17 @@ func (l *loading) decide(found policy.Receipt) error {
 	if err != nil {
 		e.log.ErrorContext(l.ctx, "policy failed", "decision_id", d.ID, "cause", err)
 	}
-	l.told = d.Warnings
+	l.told = slices.DeleteFunc(d.Warnings, func(r policy.Reason) bool { // the others are of a license, which no delivery has
+		return !strings.HasPrefix(r.Code, "LOAD_") && !strings.HasPrefix(r.Code, "DATASET_")
+	})
 	if d.Verdict != policy.Allow {
-		out := denied(details(d.Reasons))
-		out.HintZH, out.HintEN = codes["LOAD_REFUSED"].hintZH, codes["LOAD_REFUSED"].hintEN
-		return out
+		why := details(d.Reasons)
+		for i, r := range why {
+			if !strings.HasPrefix(r.Code, "LOAD_") { // its hint is for who asks, not for who delivers
+				why[i].HintZH, why[i].HintEN = codes["LOAD_REFUSED"].hintZH, codes["LOAD_REFUSED"].hintEN
+			}
+		}
+		return denied(why)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 const root = "../.."
 
 // guides go on where the README's steps end, before it stops the gate.
-var guides = []string{"docs/guides/templates.md", "docs/guides/catalogue.md", "docs/guides/explain.md", "docs/guides/bench-masking.md", "docs/guides/quality.md"}
+var guides = []string{"docs/guides/templates.md", "docs/guides/catalogue.md", "docs/guides/explain.md", "docs/guides/bench-masking.md", "docs/guides/quality.md", "docs/guides/load.md"}
 
 // fences returns the fenced blocks of a file in that language.
 func fences(t *testing.T, file, language string) []string {
@@ -57,6 +57,7 @@ func TestGuidesRunAsWritten(t *testing.T) {
 	for _, want := range []string{
 		"clinics 社区卫生服务中心: 已发布", "NegativeList city-2026: 第 1 版", "clinics,社区卫生服务中心,部门", "vaccines 疫苗接种点: 草案", "Template two-districts: 第 1 版", "两区人数与平均收入", "以 3201 开头的六位行政区划代码", "模板: two-districts 1", "PARAMETER_VALUE",
 		"- COMPUTE_ONLY_PROJECTED", "- NOT_GRANTED", "相近的可行语句 (ALLOW 允许):\n      SELECT name, avg(income) FROM persons GROUP BY ALL\n",
+		"│ 将被拒绝", "LOAD_ROWS 数据集 persons 的行数与清单不符", "│ 可装载",
 		"已写数据申请草稿 try/request.yaml", "cmp_lit:<", "persons.income → avg", "哪些行,取决于: GROUP BY persons.district · WHERE persons.birth_date",
 		"无效值 resident_id", "无此区划代码 1; 行 2", "zonebox: 已隔离: persons", ": 已退役",
 	} {

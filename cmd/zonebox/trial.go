@@ -55,7 +55,7 @@ func (a *app) printTrialTable(t *query.LoadTrial) error {
 		add("来源", "origin", fmt.Sprintf(a.say("%s,授权 %s,获取日期 %s", "%s, grant %s, acquired %s"), printable(o.Provider), printable(o.Grant), printable(o.Acquired)))
 	}
 	for _, r := range t.Responsible {
-		add("责任人", "answers for "+printable(r.Stage), printable(r.Person))
+		add("责任人 "+printable(r.Stage), "answers for "+printable(r.Stage), printable(r.Person))
 	}
 	if q := t.Quality; q != nil {
 		add("质量", "quality", fmt.Sprintf("%.1f %s", q.Score, q.Grade))
