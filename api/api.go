@@ -62,6 +62,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/loads/:id", s.signed(s.loadByID))
 	v1.DELETE("/loads/:id", s.signed(s.stopLoad))
 	v1.GET("/loads/:id/receipt", s.signed(s.loadReceipt))
+	v1.POST("/proposals", s.signed(s.propose))
 	v1.POST("/receipts", s.signed(s.refuseDelivery))
 	v1.GET("/reviews", s.signed(s.reviews))
 	v1.GET("/reviews/:run", s.signed(s.review))

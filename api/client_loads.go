@@ -65,3 +65,18 @@ func (c *Client) LoadReceipt(ctx context.Context, id string) (*query.SignedRecei
 func (c *Client) RefuseDelivery(ctx context.Context, f query.DeliveryFault) (*query.SignedReceipt, error) {
 	return get[*query.SignedReceipt](ctx, c, http.MethodPost, "/v1/receipts", f)
 }
+
+// Propose streams a file to the gate and returns what its entry and manifest may
+// say.
+func (c *Client) Propose(ctx context.Context, in query.ProposalRequest, data io.Reader, size int64) (*query.Proposal, error) {
+	text, err := json.Marshal(in)
+	if err != nil {
+		return nil, fmt.Errorf("api: encode request: %w", err)
+	}
+	uri := "/v1/proposals?request=" + base64.RawURLEncoding.EncodeToString(text)
+	body, _, err := c.sendSized(ctx, http.MethodPost, uri, in.SHA256, io.LimitReader(data, size), size)
+	if err != nil {
+		return nil, err
+	}
+	return decode[*query.Proposal](body)
+}

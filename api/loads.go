@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 
 	"zonebox/query"
@@ -56,4 +58,18 @@ func (s *server) refuseDelivery(c call) (any, error) {
 		return nil, err
 	}
 	return s.engine.RefuseDelivery(c.Request.Context(), c.subject, in)
+}
+
+func (s *server) propose(c call) (any, error) {
+	text, err := base64.RawURLEncoding.DecodeString(c.Query("request"))
+	if err != nil {
+		return nil, query.BadRequest("缺少请求", "the request is missing")
+	}
+	var in query.ProposalRequest
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil || in.SHA256 != c.GetHeader(headerDigest) {
+		return nil, query.BadRequest("请求的摘要与文件不符", "the request's digest is not the signed one")
+	}
+	return s.engine.Propose(c.Request.Context(), c.subject, in, c.body)
 }

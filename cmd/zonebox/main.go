@@ -137,7 +137,7 @@ func (a *app) root() *cobra.Command {
 	// Else "--help --lang en" takes "en" for the verb.
 	root.InitDefaultHelpFlag()
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.loadCmd(), a.loadsCmd(), a.dropCmd(), a.manifestCmd(),
+	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.loadCmd(), a.loadsCmd(), a.dropCmd(), a.proposeCmd(), a.manifestCmd(),
 		a.catalogueCmd(),
 		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.reviewCmd(), a.openCmd(), a.auditCmd(), a.maskCmd(), a.qualityCmd(), a.keysCmd(), a.shredCmd(), a.backupCmd(), a.zoneCmd(), a.doctorCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd())
 	for _, c := range root.Commands() {
