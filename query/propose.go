@@ -91,6 +91,9 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 	sum := sha256.New()
 	raw := io.TeeReader(data, sum)
 	looks := &looks{}
+	if in.Encoding == "" {
+		in.Encoding = "auto"
+	}
 	shape, err := w.Inspect(ctx, sandbox.Delivery{Format: in.Format, Encoding: in.Encoding, Sheet: in.Sheet, Source: raw}, 0, looks.add)
 	if err == nil {
 		_, err = io.Copy(io.Discard, raw)
