@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 )
 
 // witnessFile holds a Witness, encrypted.
@@ -15,6 +16,9 @@ const witnessFile = "witness.key"
 type Witness struct {
 	Origin string `json:"origin"` // of the log
 	Size   uint64 `json:"size"`   // entries
+	// Restored is when the order was signed by which a restored state was taken up
+	// last: none of before is good once more.
+	Restored time.Time `json:"restored,omitzero"`
 }
 
 // Witness returns what Remember wrote last, the zero Witness if it never did.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"zonebox/keys"
 	"zonebox/keys/keystest"
@@ -152,6 +153,68 @@ func TestABackupDoesNotBringBackWhatWasShredded(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The order by which a state was taken up takes up no other: not the same folder once
+// more, nor an older one, nor one of which the order is old or of days to come.
+func TestAnOrderToTakeUpAStateIsGoodOnce(t *testing.T) {
+	d, root := withRoot(t, nil)
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	older := filepath.Join(t.TempDir(), "older")
+	copyPrivate(t, d.Config.Domain, older)
+	d.Reopen()
+	answers(t, d)
+	cfg := restored(t, d, root, backUp(t, d))
+	refused := func(what, domain string) {
+		t.Helper()
+		at := cfg
+		at.Domain = domain
+		e, err := query.Open(t.Context(), at)
+		if err == nil {
+			e.Close()
+		}
+		if !errors.Is(err, query.ErrRestored) {
+			t.Errorf("%s = %v, want ErrRestored", what, err)
+		}
+	}
+	order := func(domain string, after time.Duration) {
+		t.Helper()
+		if err := query.OrderRestored(domain, d.Key(querytest.Founder), "硬盘损坏", d.Now().Add(after)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	order(cfg.Domain, -8*24*time.Hour)
+	refused("an order of last week", cfg.Domain)
+	order(cfg.Domain, time.Hour)
+	refused("an order of days to come", cfg.Domain)
+	order(cfg.Domain, 0)
+	for _, name := range []string{"restored.json", "restored-order.json"} {
+		file, err := os.ReadFile(filepath.Join(cfg.Domain, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(older, name), file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused("an older folder under the order", older)
+	again := filepath.Join(t.TempDir(), "again")
+	copyPrivate(t, cfg.Domain, again)
+	d.Config = cfg
+	d.Reopen()
+	answers(t, d)
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	refused("the same folder once more", again)
+	d.Reopen()
+	if err := d.Engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	refused("after another start", again)
+	d.Reopen()
 }
 
 // A copy of an older state that nobody ordered is refused as before.

@@ -82,5 +82,5 @@ func (e *Engine) remember() error {
 	if err != nil || w.Origin == e.info.ID && w.Size >= e.audit.Size() {
 		return err
 	}
-	return e.keys.Remember(keys.Witness{Origin: e.info.ID, Size: e.audit.Size()})
+	return e.keys.Remember(keys.Witness{Origin: e.info.ID, Size: e.audit.Size(), Restored: w.Restored})
 }

@@ -43,11 +43,20 @@ type Restored struct {
 type RestoreOrder struct {
 	Backup    string    `json:"backup"`
 	Domain    string    `json:"domain"`
+	Log       uint64    `json:"log"` // entries it has at least
 	By        string    `json:"by"`
 	At        time.Time `json:"at"`
 	Reason    string    `json:"reason"`
 	Signature []byte    `json:"signature"` // by the person's key, over the rest
 }
+
+// entry is the id of the log entry by which the order is taken up.
+func (o RestoreOrder) entry() string {
+	return "restored-" + o.Backup + "-" + o.At.UTC().Format("20060102T150405.000000000")
+}
+
+// orderSkew is how far ahead the clock of who signs an order may be.
+const orderSkew = 5 * time.Minute
 
 // ErrRestored says that a domain folder was restored from a backup, and that
 // nobody who may has ordered to take it up.
@@ -223,7 +232,7 @@ func OrderRestored(domain string, by *keys.User, reason string, at time.Time) er
 	if err != nil {
 		return err
 	}
-	o := RestoreOrder{Backup: r.Backup, Domain: r.Domain, By: by.Name(), At: at.UTC(), Reason: reason}
+	o := RestoreOrder{Backup: r.Backup, Domain: r.Domain, Log: r.Log, By: by.Name(), At: at.UTC(), Reason: reason}
 	text, err := o.signedText()
 	if err != nil {
 		return err
@@ -257,6 +266,19 @@ func (e *Engine) restored(ctx context.Context) (*RestoreOrder, error) {
 	if err := json.Unmarshal(text, &o); err != nil || o.Backup != mark.Backup || o.Domain != e.info.ID || strings.TrimSpace(o.Reason) == "" {
 		return nil, waits("the order is of another state")
 	}
+	if e.audit.Size() < o.Log {
+		return nil, waits("the folder is older than what was ordered")
+	}
+	w, err := e.keys.Witness()
+	if err != nil {
+		return nil, err
+	}
+	// An order is good once, and for a week. One that this log knows was interrupted.
+	if _, begun := e.audit.Find(o.entry()); !begun {
+		if age := e.cfg.Now().Sub(o.At); !o.At.After(w.Restored) || age > orderTerm || age < -orderSkew {
+			return nil, waits("the order was used, or is not of these days")
+		}
+	}
 	p, err := e.registry.Person(ctx, o.By)
 	if err != nil {
 		return nil, waits("who ordered it is nobody the registry knows to be active")
@@ -281,7 +303,7 @@ func (e *Engine) takeUp(ctx context.Context, o *RestoreOrder) error {
 	}
 	before := e.audit.Size()
 	err = e.update(ctx, func(tx *registry.Tx) error {
-		return tx.Emit(registry.Event{ID: "restored-" + o.Backup + "-" + o.At.Format("20060102T150405.000000000"), Kind: "backup.restored", Actor: o.By, Fields: map[string]string{
+		return tx.Emit(registry.Event{ID: o.entry(), Kind: "backup.restored", Actor: o.By, Fields: map[string]string{
 			"backup": o.Backup, "entries": fmt.Sprint(before), "remembered": fmt.Sprint(w.Size), "reason": clip(o.Reason)}})
 	})
 	if err != nil {
@@ -290,7 +312,7 @@ func (e *Engine) takeUp(ctx context.Context, o *RestoreOrder) error {
 	if err := e.reconcile(ctx, o.By); err != nil {
 		return err
 	}
-	if err := e.keys.Remember(keys.Witness{Origin: e.info.ID, Size: e.audit.Size()}); err != nil {
+	if err := e.keys.Remember(keys.Witness{Origin: e.info.ID, Size: e.audit.Size(), Restored: o.At}); err != nil {
 		return err
 	}
 	for _, name := range []string{orderFile, restoredFile} {
