@@ -351,6 +351,7 @@ func TestRowsOfDataAreBoundToTheirPlace(t *testing.T) {
 		{"quarantined made rewrapped", `UPDATE data_events SET kind = 'REWRAPPED' WHERE kind = 'QUARANTINED'`},
 		{"of another version", `UPDATE data_events SET version = 'v2' WHERE kind = 'QUARANTINED'`},
 		{"later", `UPDATE data_events SET revision = revision + 100 WHERE kind = 'QUARANTINED'`},
+		{"elsewhere in its revision", `UPDATE data_events SET seq = seq + 7 WHERE kind = 'QUARANTINED'`},
 		{"held made loaded", `UPDATE data_events SET kind = 'LOADED' WHERE kind = 'HELD'`},
 		{"loaded made held", `UPDATE data_events SET kind = 'HELD' WHERE kind = 'LOADED' AND version = 'v1'`},
 	} {
