@@ -74,6 +74,12 @@ func TestWhatIsWrappedAnewBeforeAShredIsRepeatedEndsWithIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(querytest.Text(err))
 	}
+	for _, m := range done.Certificate.Manifests {
+		left, err := filepath.Glob(filepath.Join(d.Config.Domain, "zones", "medical", m.Dataset, m.Version, "manifest*"))
+		if err != nil || len(left) != 1 || filepath.Base(left[0]) != "manifest-"+m.After {
+			t.Errorf("manifests of %s are %v, %v, want the one in force", m.Dataset, left, err)
+		}
+	}
 	if err := d.Engine.Close(); err != nil {
 		t.Fatal(err)
 	}
