@@ -195,7 +195,7 @@ func (e *Engine) backUp(ctx context.Context, rootPath, id, by string) (_ *Backup
 		return nil, err
 	}
 	defer root.Close()
-	partial := ".partial-" + id
+	partial := e.partial() + id
 	if err := root.Mkdir(partial, 0o700); err != nil {
 		return nil, err
 	}
@@ -242,6 +242,41 @@ func (e *Engine) backUp(ctx context.Context, rootPath, id, by string) (_ *Backup
 		return nil, err
 	}
 	return b, syncRoot(root)
+}
+
+// partial is what the folder of a backup under way is called before its id.
+func (e *Engine) partial() string { return ".partial-" + e.info.ID + "-" }
+
+// sweepBackups removes what backups left that never ended. One domain's gate may
+// write to a folder that others write to as well.
+func (e *Engine) sweepBackups() error {
+	for _, root := range e.cfg.BackupRoots {
+		if err := sweepPrefix(root, e.partial()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepPrefix removes what is in a folder under names that begin so.
+func sweepPrefix(folder, prefix string) error {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return fmt.Errorf("query: sweep: %w", err)
+	}
+	defer root.Close()
+	left, err := fs.ReadDir(root.FS(), ".")
+	if err != nil {
+		return fmt.Errorf("query: sweep: %w", err)
+	}
+	for _, f := range left {
+		if strings.HasPrefix(f.Name(), prefix) {
+			if err := root.RemoveAll(f.Name()); err != nil {
+				return fmt.Errorf("query: sweep: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // copyState writes registry and log of one moment: what the registry knows to be

@@ -149,6 +149,8 @@ var codes = map[string]code{
 		"从语句中去掉已销毁的列或结果;销毁证明见 shred list", "leave what was destroyed out of the statement; shred list has the certificates", []string{"YC22-40"}},
 	"BACKUP_ROOT": {ClassDenied, "备份目录不在网关配置的范围内", "the backup folder is none that the gate is configured with",
 		"由 serve --backup-root 指定备份目录", "name the folder with serve --backup-root", []string{"YC22-14"}},
+	"FOLDER_NOT_EMPTY": {ClassDenied, "目标域目录不是空目录", "the domain folder is not empty",
+		"恢复到空目录;其中若是已恢复的备份,用 backup accept 启用", "restore to an empty folder; if it holds what was restored, take that up with backup accept", []string{"NJ19-36"}},
 	"BACKUP_DAMAGED": {ClassFailure, "备份与其签名清单不符", "the backup is not what its signed manifest says",
 		"改用其他备份,并由数据中心核查存储介质", "use another backup, and have the data centre check its medium", []string{"NJ19-36"}},
 	"DATA_WITHOUT_ENTITY": {ClassDenied, "数据版本未载明主体标识列,按主体平移或加噪的列不能读取", "the data do not say whom a row is about, so that no column can be masked by it",

@@ -80,6 +80,9 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sweepData(ctx); err != nil {
 		return err
 	}
+	if err := e.sweepBackups(); err != nil {
+		return err
+	}
 	return e.remember()
 }
 

@@ -81,7 +81,7 @@ func Restore(ctx context.Context, cfg Config, root, id string) (_ *Backup, err e
 		return nil, err
 	}
 	if entries, err := os.ReadDir(cfg.Domain); err == nil && len(entries) > 0 {
-		return nil, fmt.Errorf("query: restore: %s: %w", cfg.Domain, fs.ErrExist)
+		return nil, fail("FOLDER_NOT_EMPTY", nil)
 	}
 	folder, err := keys.Open(cfg.Keys, cfg.provider())
 	if err != nil {
@@ -97,7 +97,12 @@ func Restore(ctx context.Context, cfg Config, root, id string) (_ *Backup, err e
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, fmt.Errorf("query: restore: %w", err)
 	}
-	temp, err := os.MkdirTemp(parent, ".restore-*") // mode 0700
+	// Whoever holds the key folder is the only one to restore to this place.
+	unfinished := "." + filepath.Base(cfg.Domain) + ".restore-"
+	if err := sweepPrefix(parent, unfinished); err != nil {
+		return nil, err
+	}
+	temp, err := os.MkdirTemp(parent, unfinished+"*") // mode 0700
 	if err != nil {
 		return nil, fmt.Errorf("query: restore: %w", err)
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -183,6 +186,119 @@ var operations = []operation{
 		},
 		turns: func(before, now string) bool { return before == "there" && now == "DATA_SHREDDED" },
 	},
+	{
+		name: "backup",
+		do: func(t *testing.T, h *home, _ string) outcome {
+			return h.zonebox(t, "backup", "create", "--as", "wu.dc")
+		},
+		state: func(t *testing.T, h *home) string {
+			all := backups(t, h)
+			for _, b := range all {
+				h.must(t, exitOK, "backup", "verify", b, "--as", "wu.dc")
+			}
+			left, err := os.ReadDir(h.path("backups"))
+			if err != nil || len(left) != len(all) {
+				t.Errorf("the folder of backups holds %v, listed are %v; %v", left, all, err)
+			}
+			return fmt.Sprint(len(all))
+		},
+		turns: func(before, now string) bool {
+			n, err := strconv.Atoi(before)
+			return err == nil && now == strconv.Itoa(n+1)
+		},
+	},
+}
+
+// backups lists what there is to restore.
+func backups(t *testing.T, h *home) []string {
+	t.Helper()
+	var all []query.Backup
+	o := h.must(t, exitOK, "backup", "list", "--as", "wu.dc", "-o", "json")
+	if err := json.Unmarshal([]byte(o.out), &all); err != nil {
+		t.Fatal(err)
+	}
+	out := make([]string, len(all))
+	for i, b := range all {
+		out[i] = b.ID
+	}
+	return out
+}
+
+// TestARestorationIsWholeOrCanBeDoneAgain has each durable step of a restoration
+// not happen. What is left then does not start; the restoration is done again, to
+// the same folder, and what it brings back is what was backed up.
+func TestARestorationIsWholeOrCanBeDoneAgain(t *testing.T) {
+	h := newHome(t)
+	g := h.serveWatched(t)
+	h.must(t, exitOK, "backup", "create", "--as", "wu.dc")
+	backup := backups(t, h)[0]
+	g.terminate(t)
+
+	target := h.path("again")
+	args := []string{"backup", "restore", backup, "--backup-root", h.path("backups"), "--keys", h.path("domain.keys"), "--passphrase-file", h.path("passphrase")}
+	watched := append(slices.Clone(args), "--domain", target, "--keyring", h.path("keyring"))
+	serves := func() outcome {
+		return h.aside(t, target, "serve", "--keys", h.path("domain.keys"), "--passphrase-file", h.path("passphrase"), "--worker", workerBinary)
+	}
+	w := h.watch(t, 0, killed, watched...)
+	if w.gone(t) || w.cmd.ProcessState.ExitCode() != exitOK {
+		t.Fatalf("restore exited %d: %s", w.cmd.ProcessState.ExitCode(), w.log)
+	}
+	total, names := w.count()
+	if total < 30 {
+		t.Fatalf("a restoration has %d durable steps, want at least 30: %s", total, strings.Join(names, " "))
+	}
+	for _, f := range []fault{killed, {syscall.ENOSPC}, {syscall.EIO}} {
+		for _, at := range points(total, 6) {
+			if at == 0 {
+				continue // it was whole
+			}
+			removeAll(t, target)
+			where := fmt.Sprintf("%v, step %d of %d (%s)", f, at, total, names[at-1])
+			w := h.watch(t, at, f, watched...)
+			died := w.gone(t)
+			code := w.cmd.ProcessState.ExitCode()
+			if f == killed != died || f != killed && code != exitFailure && code != exitOK {
+				t.Errorf("%s: killed %v, exit %d: %s", where, died, code, w.log)
+			}
+			if o := serves(); o.code != exitFailure {
+				t.Errorf("%s: what is left serves: exit %d, %s", where, o.code, o.errout)
+			}
+			again := h.aside(t, target, args...)
+			if whole := strings.Contains(again.errout, "FOLDER_NOT_EMPTY"); again.code != exitOK && !whole {
+				t.Errorf("%s: again: exit %d, %s", where, again.code, again.errout)
+			}
+			if left, err := filepath.Glob(h.path(".again.restore-*")); err != nil || len(left) > 0 {
+				t.Errorf("%s: %v is left; %v", where, left, err)
+			}
+		}
+	}
+	if o := h.aside(t, target, "backup", "accept", "--reason", "硬盘损坏", "--as", "zhao.city"); o.code != exitOK {
+		t.Fatalf("accept exited %d: %s", o.code, o.errout)
+	}
+	if err := os.Rename(h.domain(), h.path("before")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(target, h.domain()); err != nil {
+		t.Fatal(err)
+	}
+	g = h.serveWatched(t)
+	if o := h.ask(t, countVisits, "-o", "csv"); o.out != "n\n9000\n" {
+		t.Errorf("what was restored answers %q: %s", o.out, o.errout)
+	}
+	g.terminate(t)
+	h.verify(t)
+}
+
+// aside runs one command line on another domain folder, as a process that is
+// ended if it goes on for long.
+func (h *home) aside(t *testing.T, domain string, args ...string) outcome {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	var out, errout bytes.Buffer
+	code := run(ctx, append(args, "--domain", domain, "--keyring", h.path("keyring"), "--lang", "en"), strings.NewReader(""), &out, &errout)
+	return outcome{code, out.String(), errout.String()}
 }
 
 // current returns the data version of a dataset that is in force.

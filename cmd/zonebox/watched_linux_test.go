@@ -128,6 +128,21 @@ var errNotReady = errors.New("the gate did not get ready")
 // waits until it answers.
 func (h *home) serveWatched(t *testing.T) *watched {
 	t.Helper()
+	if err := os.MkdirAll(h.path("backups"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"serve", "--passphrase-file", h.path("passphrase"), "--worker", workerBinary, "--backup-root", h.path("backups")}
+	w := h.watch(t, 0, killed, append(args, h.flags()...)...)
+	if err := w.ready(h); err != nil {
+		t.Fatalf("start gate: %v\n%s", err, w.log)
+	}
+	return w
+}
+
+// watch starts zonebox on a command line as a process of its own, of which step
+// at does not happen.
+func (h *home) watch(t *testing.T, at int, f fault, args ...string) *watched {
+	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -135,8 +150,8 @@ func (h *home) serveWatched(t *testing.T) *watched {
 	mine, theirs := pair[0], os.NewFile(uintptr(pair[1]), "watch")
 	defer unix.Close(mine)
 	defer theirs.Close()
-	w := &watched{home: h.dir, log: new(syncBuffer), wait: make(chan error, 1)}
-	w.cmd = exec.Command("/proc/self/exe", append([]string{"serve", "--passphrase-file", h.path("passphrase"), "--worker", workerBinary}, h.flags()...)...)
+	w := &watched{home: h.dir, log: new(syncBuffer), wait: make(chan error, 1), at: at, fault: f}
+	w.cmd = exec.Command("/proc/self/exe", args...)
 	w.cmd.Env = append(os.Environ(), "ZONEBOX_TEST_PROCESS=watched")
 	w.cmd.Stderr = w.log
 	w.cmd.Stdout = io.Discard
@@ -153,10 +168,7 @@ func (h *home) serveWatched(t *testing.T) *watched {
 	if err != nil {
 		t.Skipf("this kernel does not let a test watch system calls: %v; %s", err, w.log)
 	}
-	go w.watch()
-	if err := w.ready(h); err != nil {
-		t.Fatalf("start gate: %v\n%s", err, w.log)
-	}
+	go w.answer()
 	return w
 }
 
@@ -193,8 +205,8 @@ func (w *watched) ready(h *home) error {
 	return errNotReady
 }
 
-// watch answers the kernel until the process and all it started are gone.
-func (w *watched) watch() {
+// answer answers the kernel until the process and all it started are gone.
+func (w *watched) answer() {
 	defer unix.Close(w.listener)
 	for {
 		poll := []unix.PollFd{{Fd: int32(w.listener), Events: unix.POLLIN}}
