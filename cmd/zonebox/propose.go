@@ -245,7 +245,7 @@ func (a *app) entryDraft(d drafting, p *query.Proposal) string {
 			b.WriteString(a.say(";取样中无重复", "; no two rows of the sample have the same"))
 		}
 		if c.Codes {
-			b.WriteString(fmt.Sprintf(a.say(";取样中约 %d 种取值,若为公开代码表可列入 public_codes", "; about %d values in the sample, a code list if they are public (public_codes)"), c.Distinct))
+			b.WriteString(fmt.Sprintf(a.say(";取样中约 %d 种取值,若为公开代码表可写 public_codes: [代码, …],分组标签方可出域", "; about %d values in the sample, if they are a public code list say public_codes: [CODE, …]: then they may leave as labels of groups"), c.Distinct))
 		}
 		b.WriteString("\n    - name: " + quoted(c.Name) + "\n")
 		line := func(name, value string) {

@@ -18,18 +18,20 @@ import (
 // no part of the project.
 func samples(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("ZONEBOX_SAMPLES")
+	dir := os.Getenv("ZONEBOX_REAL_DATA")
 	if dir == "" {
 		dir = filepath.Join("..", "..", "..", "shared", "data")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "provinces.csv")); err != nil {
-		t.Skip("the sample files of others are not here: name their folder in ZONEBOX_SAMPLES")
+		t.Skip("the sample files of others are not here: name their folder in ZONEBOX_REAL_DATA")
 	}
 	return dir
 }
 
 // TestProposalsForFilesOfOthers: what every sample file is drafted as. A level that
-// is 0 is left to the provider.
+// is 0 is left to the provider. A Zip is a string: 2,811 of demographic.csv begin
+// with 0, and those of medical.csv end in **. Every income of pums_pid.csv has one
+// decimal place, and the greatest, 420500.0, has seven digits.
 func TestProposalsForFilesOfOthers(t *testing.T) {
 	dir := samples(t)
 	h := newHome(t)
