@@ -124,6 +124,9 @@ func (h trait) settle(c *ProposedColumn, beside bool) {
 		} else {
 			c.WhyZH, c.WhyEN = c.WhyZH+";同表含个人信息,级别由提供单位定", c.WhyEN+"; beside personal information the provider decides"
 		}
+	case h.word.names != "" && beside:
+		c.Class, c.Least = "identity", levels[detect.PersonName]
+		c.why("列名是名称,同表含个人信息:可能是人名,由提供单位判断", "the name says it holds names, beside personal information: they may be of people, the provider decides")
 	case h.identifier:
 		c.Class = "identity"
 		c.why("列名是编号:可能指向一个人,由提供单位判断", "the name is that of an identifier: it may lead to one person, the provider decides")

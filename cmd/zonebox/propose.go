@@ -206,7 +206,7 @@ func filled(name, value, what string) string {
 func (a *app) entryDraft(d drafting, p *query.Proposal) string {
 	var b strings.Builder
 	todo := a.say("待填", "to be filled in")
-	b.WriteString(a.say("# 目录条目草案:由提供单位核定。带“待定”的列须写明 level 与 personal_info。\n", "# Draft of a catalogue entry, for its provider to decide. Columns marked \"undecided\" need level and personal_info.\n"))
+	b.WriteString(a.say("# 目录条目草案:由提供单位核定。带“待定”的列须写明 class、level 与 personal_info,三级及以上另须 cause_code。\n", "# Draft of a catalogue entry, for its provider to decide. Columns marked \"undecided\" need class, level and personal_info, from level 3 on a cause_code.\n"))
 	b.WriteString(fmt.Sprintf(a.say("# 取样 %d 行;类别与级别只是建议。\n", "# By a sample of %d rows; classes and levels are proposals.\n"), p.Sample))
 	b.WriteString("kind: Dataset\nname: " + d.dataset + "\nspec:\n")
 	b.WriteString(filled("title", "", todo))
@@ -257,6 +257,9 @@ func (a *app) entryDraft(d drafting, p *query.Proposal) string {
 			line("title", quoted(c.Title))
 		}
 		line("type", c.Type)
+		if c.Class == "" {
+			b.WriteString("      # class: " + a.say("待定", "undecided") + "\n")
+		}
 		line("class", c.Class)
 		line("pi_kind", c.PIKind)
 		if c.Level > 0 {
