@@ -92,12 +92,28 @@ func oneSpelling(text []byte) error {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return errors.New("query: manifest: not an object")
 	}
-	for name := range fields {
-		if name != strings.ToLower(name) {
-			return errors.New("query: manifest: a field is spelled in capitals")
-		}
+	if misspelled(fields) {
+		return errors.New("query: manifest: a field is spelled in other letters than its own")
+	}
+	fields, signature := nil, fields["signature"]
+	if signature == nil {
+		return nil
+	}
+	if err := json.Unmarshal(signature, &fields); err != nil || misspelled(fields) {
+		return errors.New("query: manifest: a field of the signature is spelled in other letters than its own")
 	}
 	return nil
+}
+
+// misspelled reports whether a name has other letters than those of fields, which
+// are small ones of ASCII: encoding/json takes more than capitals for them.
+func misspelled(fields map[string]json.RawMessage) bool {
+	for name := range fields {
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // delimiters are what may separate the fields of a csv: no character of a

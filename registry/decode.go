@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"sigs.k8s.io/yaml"
 )
@@ -146,7 +147,7 @@ func noDuplicates(dec *json.Decoder, depth int) error {
 			if err != nil {
 				return err
 			}
-			k := strings.ToLower(key.(string))
+			k := folded(key.(string))
 			if seen[k] {
 				return errors.New("duplicate key")
 			}
@@ -158,4 +159,16 @@ func noDuplicates(dec *json.Decoder, depth int) error {
 	}
 	_, err = dec.Token()
 	return err
+}
+
+// folded returns what a key has in common with every key that encoding/json takes
+// for the same field: it folds beyond ASCII as well, ſ to s and the Kelvin sign to k.
+func folded(key string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, key)
 }

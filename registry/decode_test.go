@@ -68,6 +68,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"a YAML field twice", "kind: Zone\nname: a\nname: b\nspec: {}\n", registry.CodeSyntax, "given twice"},
 		{"a JSON field twice", `{"kind":"Zone","name":"a","name":"b","spec":{}}`, registry.CodeSyntax, "each field once"},
 		{"a JSON field twice apart from case", `{"kind":"Zone","name":"a","Name":"b","spec":{}}`, registry.CodeSyntax, "each field once"},
+		{"a JSON field twice apart from a letter that folds", `{"kind":"Zone","name":"a","spec":{},"ſpec":{}}`, registry.CodeSyntax, "each field once"},
 		{"a field twice deep inside", strings.Replace(string(valid), `"stage"`, `"stage":"x","stage"`, 1), registry.CodeSyntax, "each field once"},
 		{"trailing text", string(valid) + "x", registry.CodeSyntax, "not JSON"},
 		{"an unknown top field", `{"kind":"Zone","name":"a","spec":{},"status":1}`, registry.CodeSyntax, "kind, name and spec"},
