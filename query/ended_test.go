@@ -296,12 +296,14 @@ func TestWhatWaitedReadsTheFactsAgain(t *testing.T) {
 }
 
 // bedsLoader returns what begins to load the register of beds from a reader and
-// tells how that ended, and the delivery that the manifest speaks of.
-func bedsLoader(t *testing.T, d *querytest.Domain) (load func(io.Reader) chan error, data []byte) {
+// tells how that ended, and the delivery that the manifest speaks of. Acquired on
+// 2026-11-01 it is the version in use.
+func bedsLoader(t *testing.T, d *querytest.Domain, acquired string) (load func(io.Reader) chan error, data []byte) {
 	t.Helper()
 	beds := querytest.Registers().Beds
 	data = beds.CSV()
 	m := d.Delivery("medical", "beds", "beds-statistics", data, len(beds.Rows))
+	m.Acquired = acquired
 	subject := d.Subject("wu.dc")
 	return func(from io.Reader) chan error {
 		ended := make(chan error, 1)
@@ -318,7 +320,7 @@ func bedsLoader(t *testing.T, d *querytest.Domain) (load func(io.Reader) chan er
 // and a statement does not wait for any of them.
 func TestLoadsTakeTurns(t *testing.T) {
 	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1, LoadQueue: 1}})
-	load, data := bedsLoader(t, d)
+	load, data := bedsLoader(t, d, "2026-11-02")
 	read, write := io.Pipe()
 	first := load(read)
 	second := load(bytes.NewReader(data))
@@ -357,7 +359,7 @@ func TestALoadThatWaitedReadsTheFactsAgain(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1, LoadQueue: 1}})
-			load, data := bedsLoader(t, d)
+			load, data := bedsLoader(t, d, "2026-11-02")
 			read, write := io.Pipe()
 			first := load(read)
 			second := load(bytes.NewReader(data))
@@ -376,38 +378,43 @@ func TestALoadThatWaitedReadsTheFactsAgain(t *testing.T) {
 	}
 }
 
-// What changes while a delivery is being read counts as well.
+// What changes while a delivery is being read counts as well, and while one is
+// compared with the version that is in use already.
 func TestALoadIsJudgedByTheFactsOfItsCommit(t *testing.T) {
-	for _, c := range []struct {
+	type change struct {
 		kind, name, by, old, now string
 		loads                    bool
-	}{
+	}
+	changes := []change{
 		{registry.KindGrant, "beds-statistics", "sun.health", `"scenario":`, `"status":"REVOKED","status_reason":"NJ24-23","scenario":`, false},
 		{registry.KindPerson, "wu.dc", querytest.Founder, `"status":"active"`, `"status":"disabled"`, false},
 		{registry.KindDataset, "beds", "qian.hospital", `"name":"beds","spec":{`, `"name":"beds","spec":{"change_reason":"更正",`, false},
 		{registry.KindPerson, "li.op", querytest.Founder, "李运营", "李 运营", true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			d := querytest.City(t, querytest.Options{Idle: 2})
-			load, data := bedsLoader(t, d)
-			read, write := io.Pipe()
-			ended := load(read)
-			if _, err := write.Write(data[:len(data)/2]); err != nil {
-				t.Fatal(err)
-			}
-			d.Apply(c.by, changed(t, d, c.kind, c.name, c.old, c.now))
-			if _, err := write.Write(data[len(data)/2:]); err != nil {
-				t.Fatal(err)
-			}
-			if err := write.Close(); err != nil {
-				t.Fatal(err)
-			}
-			var refusal *query.Error
-			if err := <-ended; c.loads && err != nil {
-				t.Errorf("a change elsewhere ended the load: %s", querytest.Text(err))
-			} else if !c.loads && (!errors.As(err, &refusal) || refusal.Class != query.ClassDenied) {
-				t.Errorf("the load gives %v, want it refused", err)
-			}
-		})
+	}
+	for way, acquired := range map[string]string{"read": "2026-11-02", "compared": "2026-11-01"} {
+		for _, c := range changes {
+			t.Run(way+" "+c.name, func(t *testing.T) {
+				d := querytest.City(t, querytest.Options{Idle: 2})
+				load, data := bedsLoader(t, d, acquired)
+				read, write := io.Pipe()
+				ended := load(read)
+				if _, err := write.Write(data[:len(data)/2]); err != nil {
+					t.Fatal(err)
+				}
+				d.Apply(c.by, changed(t, d, c.kind, c.name, c.old, c.now))
+				if _, err := write.Write(data[len(data)/2:]); err != nil {
+					t.Fatal(err)
+				}
+				if err := write.Close(); err != nil {
+					t.Fatal(err)
+				}
+				var refusal *query.Error
+				if err := <-ended; c.loads && err != nil {
+					t.Errorf("a change elsewhere ended the load: %s", querytest.Text(err))
+				} else if !c.loads && (!errors.As(err, &refusal) || refusal.Class != query.ClassDenied) {
+					t.Errorf("the load gives %v, want it refused", err)
+				}
+			})
+		}
 	}
 }

@@ -96,10 +96,11 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 	}
 	l.book.step(StepParse)
 	data = l.book.counted(data)
+	bring := l.read   // worker → store and observers, uncommitted
 	if l.standing() { // the same delivery as the version in use: it is compared, not read again
-		return l.compare(data)
+		bring = l.compare
 	}
-	read, err := l.read(data) // worker → store and observers, uncommitted
+	read, err := bring(data)
 	if err != nil {
 		return nil, err
 	}

@@ -104,10 +104,13 @@ func (l *loading) confirm() (*LoadReport, error) {
 		return nil, err
 	}
 	err = l.engine.update(l.ctx, func(tx *registry.Tx) error {
+		if err := stands(tx.Overtaken(l.facts)); err != nil {
+			return err
+		}
 		return tx.Emit(l.event("load.already", map[string]string{"version": now.Version}))
 	})
 	if err != nil {
-		return nil, err
+		return nil, documentError(err)
 	}
 	return &LoadReport{Zone: m.Zone, Dataset: m.Dataset, Version: now.Version, Manifest: now.Manifest, Rows: now.Rows, Columns: len(l.dataset.Spec.Columns),
 		Warnings: l.warnings(zone.Stats{}), Origin: l.origin(), Responsible: l.responsible(), Lookalikes: look, Already: true}, nil

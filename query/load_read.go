@@ -117,7 +117,7 @@ func (l *loading) compare(data io.Reader) (*delivered, error) {
 	}
 	d.bytes, d.found = n, l.claimed()
 	d.found.Rows, d.found.Digest = l.dataset.Data.Rows, hex.EncodeToString(sum.Sum(nil))
-	return d, l.decide(d.found)
+	return d, nil
 }
 
 // shape returns the columns of the entry as the store and the worker take them.
@@ -202,6 +202,12 @@ func (l *loading) reconcile(d *delivered) error {
 	}
 	if l.dataset.Version != d.entry {
 		return refused("装载期间目录条目已更新", "the catalogue entry changed while the delivery was read", "NJ24-15")
+	}
+	if d.already {
+		if !l.standing() {
+			return refused("装载期间现行数据版本已变更,请重新装载", "the data version in use changed while the delivery was compared: load it again", "NJ24-15")
+		}
+		return nil
 	}
 	return l.stillMeasured()
 }

@@ -178,7 +178,10 @@ func TestAPreviewAlwaysShowsTheSameRows(t *testing.T) {
 			t.Errorf("column %d: the regulator is shown other masks than the provider", i)
 		}
 	}
-	d.LoadTable("persons", people)
+	text := people.CSV()
+	later := d.Delivery("medical", "persons", "persons-statistics", text, len(people.Rows))
+	later.Acquired = "2026-11-02" // the same delivery again is the same version
+	d.Load("wu.dc", later, text)
 	reloaded, _ := previewed(t, d, "zheng.police", draftGrant)
 	if reloaded.Version == first.Version {
 		t.Fatal("control: it is the same version")
