@@ -167,9 +167,12 @@ func (s *Session) announce(d *Delivery) (wire.DeliverMessage, error) {
 	if m.Encoding != "" && !slices.Contains(encodings, m.Encoding) {
 		return m, &DeliveryError{Code: "encoding"}
 	}
-	first := bufio.NewReader(d.Source)
-	d.Source = first
-	start, _ := first.Peek(4)
+	var start []byte
+	if m.Format == "" || d.Packing == "" { // what is told needs no look, which would wait for the source
+		first := bufio.NewReader(d.Source)
+		d.Source = first
+		start, _ = first.Peek(4)
+	}
 	if m.Format == "" {
 		m.Format = formatOf(start)
 	}

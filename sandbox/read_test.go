@@ -77,7 +77,7 @@ func TestFaultyCSVIsRefusedByCodeRowAndColumn(t *testing.T) {
 	}{
 		{rule: "no header", csv: "", want: sandbox.DeliveryError{Code: "header_absent"}},
 		{rule: "a column missing", csv: "name\nx\n", want: sandbox.DeliveryError{Code: "header_missing", Column: "n"}},
-		{rule: "a column too many", csv: "name,n,secret\n", want: sandbox.DeliveryError{Code: "header_unknown"}},
+		{rule: "a column too many", csv: "name,n,secret\n", want: sandbox.DeliveryError{Code: "header_unknown", Field: 3}},
 		{rule: "a column twice", csv: "name,n,n\n", want: sandbox.DeliveryError{Code: "header_duplicate", Column: "n"}},
 		{rule: "too few fields", csv: "name,n\na,1\nb\n", want: sandbox.DeliveryError{Code: "fields", Row: 2}},
 		{rule: "a quoted field of nothing for a record", csv: "name,n\na,1\n\"\"\nb,2\n", want: sandbox.DeliveryError{Code: "fields", Row: 2}},
@@ -193,7 +193,7 @@ func TestParquet(t *testing.T) {
 			refused: &sandbox.DeliveryError{Code: "column_type", Column: "n"}},
 		{rule: "a column missing", file: good, columns: append([]sandbox.Column{{Name: "x", Type: "VARCHAR"}}, columns...),
 			refused: &sandbox.DeliveryError{Code: "header_missing", Column: "x"}},
-		{rule: "a column too many", file: good, columns: columns[:2], refused: &sandbox.DeliveryError{Code: "header_unknown"}},
+		{rule: "a column too many", file: good, columns: columns[:2], refused: &sandbox.DeliveryError{Code: "header_unknown", Field: 1}},
 		{rule: "not Parquet", file: []byte("name,n,at\n"), columns: columns, refused: &sandbox.DeliveryError{Code: "format"}},
 		{rule: "an empty file", file: nil, columns: columns, refused: &sandbox.DeliveryError{Code: "format"}},
 		{rule: "cut short", file: good[:len(good)-9], columns: columns, refused: &sandbox.DeliveryError{Code: "format"}},
