@@ -288,11 +288,11 @@ func (e *Engine) Entry(ctx context.Context, s Subject, name string) (*EntryDetai
 	if len(all) == 0 || !all[len(all)-1].open() {
 		return out, nil
 	}
-	return out, e.addEdition(ctx, out, all[len(all)-1])
+	return out, e.addEdition(ctx, s, out, all[len(all)-1])
 }
 
 // addEdition adds the edition under way and what was found in it.
-func (e *Engine) addEdition(ctx context.Context, out *EntryDetail, ed *edition) error {
+func (e *Engine) addEdition(ctx context.Context, s Subject, out *EntryDetail, ed *edition) error {
 	text, err := json.Marshal(ed.document)
 	if err != nil {
 		return asError(err)
@@ -303,7 +303,7 @@ func (e *Engine) addEdition(ctx context.Context, out *EntryDetail, ed *edition) 
 		return asError(err)
 	}
 	out.Faults = faults
-	out.Duplicates, err = e.duplicates(ctx, ed.document)
+	out.Duplicates, err = e.duplicates(ctx, s, ed.document)
 	if err != nil {
 		return asError(err)
 	}

@@ -39,7 +39,7 @@ func (e *Engine) CheckEntry(ctx context.Context, s Subject, body io.Reader) (*En
 	if out.Faults, err = e.entryFaults(ctx, s.user, doc); err != nil {
 		return nil, asError(err)
 	}
-	out.Duplicates, err = e.duplicates(ctx, doc)
+	out.Duplicates, err = e.duplicates(ctx, s, doc)
 	if err != nil {
 		return nil, asError(err)
 	}
@@ -140,9 +140,9 @@ func catalogued(doc registry.Document) (catalogue.Entry, error) {
 	return c, nil
 }
 
-// duplicates returns the other entries, published or under way, that seem to hold
-// the same as doc (NJ19-17), the most alike first.
-func (e *Engine) duplicates(ctx context.Context, doc registry.Document) ([]DuplicateView, error) {
+// duplicates returns the other entries, published or under way as far as s may
+// see them, that seem to hold the same as doc (NJ19-17), the most alike first.
+func (e *Engine) duplicates(ctx context.Context, s Subject, doc registry.Document) ([]DuplicateView, error) {
 	mine, err := catalogued(doc)
 	if err != nil {
 		return nil, nil // its faults say so
@@ -165,7 +165,7 @@ func (e *Engine) duplicates(ctx context.Context, doc registry.Document) ([]Dupli
 		return nil, err
 	}
 	for _, ed := range all {
-		if ed.open() {
+		if ed.open() && s.maySee(ed) {
 			others[ed.name] = ed.document
 		}
 	}

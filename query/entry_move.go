@@ -101,7 +101,7 @@ func (m *entryMove) before() error {
 	if m.order.Move == "submit" {
 		return nil
 	}
-	like, err := m.engine.duplicates(m.ctx, *m.order.Document)
+	like, err := m.engine.duplicates(m.ctx, m.subject, *m.order.Document)
 	if err != nil {
 		return err
 	}
@@ -159,6 +159,9 @@ func (m *entryMove) draft(tx *registry.Tx, ed *edition) error {
 	if !m.subject.any(registry.RoleProvider) || spec.Provider != m.subject.organization {
 		return fail("ROLE_REQUIRED", nil)
 	}
+	if err := m.named(ed); err != nil {
+		return err
+	}
 	doc := *m.order.Document
 	doc.Signatures = nil // what is signed is submitted
 	if !ed.open() {
@@ -188,6 +191,22 @@ func (m *entryMove) draft(tx *registry.Tx, ed *edition) error {
 		return BadRequest("草案的专区不得变更;请先撤回", "the zone of a draft never changes; withdraw it first")
 	}
 	return m.do(tx, ed, "draft", entryNote{Basis: m.order.Basis, Document: &doc}, "", "")
+}
+
+// named refuses a draft under the name of another provider's entry, in force or
+// under way: its edition would stand before theirs.
+func (m *entryMove) named(ed *edition) error {
+	taken := ed.open() && ed.spec.Provider != m.subject.organization
+	switch d, err := find[registry.Dataset](m.ctx, lookup{m.engine, nil}, registry.KindDataset, m.name); {
+	case err == nil:
+		taken = taken || d.Provider != m.subject.organization
+	case !errors.Is(err, registry.ErrNotFound):
+		return err
+	}
+	if taken {
+		return fail("ROLE_REQUIRED", nil).because("该名称属其他提供单位", "the name is another provider's")
+	}
+	return nil
 }
 
 // submit binds the text, signed by its author, and the version it is to follow.

@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -182,6 +183,41 @@ func TestWhoMayMoveAnEntry(t *testing.T) {
 	if got := eventsOf(d); !slices.Contains(got, "catalogue.refused approve  qian.hospital") {
 		t.Errorf("no refusal on record: %q", got)
 	}
+}
+
+// A name belongs to the provider whose entry has it, on its way or in force; who
+// does not see an edition is not told of it as a likeness either.
+func TestANameIsItsProvidersAlone(t *testing.T) {
+	t.Parallel()
+	d := founded(t)
+	police := bedsEntry(t, "provider: hospital-group", "provider: public-security")
+	taken := func(when string) {
+		t.Helper()
+		if _, err := move(t, d, "zheng.police", "beds", "draft", document(police)); querytest.Code(err) != "ROLE_REQUIRED" {
+			t.Errorf("another provider drafts it %s: %s", when, querytest.Text(err))
+		}
+	}
+	moved(t, d, "qian.hospital", "beds", "draft", document(bedsEntry(t)))
+	taken("on its way")
+	other := police
+	other.Name = "places"
+	for user, want := range map[string]int{"zheng.police": 0, querytest.Founder: 1} {
+		body, err := json.Marshal(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := d.Engine.CheckEntry(t.Context(), d.Subject(user), bytes.NewReader(body))
+		if err != nil || len(out.Duplicates) != want {
+			t.Errorf("%s is told of %d likenesses, %v; want %d", user, len(out.Duplicates), err, want)
+		}
+	}
+	moved(t, d, "qian.hospital", "beds", "submit")
+	moved(t, d, querytest.Founder, "beds", "approve")
+	moved(t, d, "qian.hospital", "beds", "publish")
+	taken("in force")
+	moved(t, d, "qian.hospital", "beds", "draft", document(bedsEntry(t, "title: 医院床位", "title: 床位")))
+	moved(t, d, "qian.hospital", "beds", "withdraw")
+	taken("in force, with a draft that was withdrawn")
 }
 
 // The text that is approved is the text that was submitted, signed by the one who
