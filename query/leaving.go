@@ -60,10 +60,22 @@ func (r *rows) written() []string {
 	return out
 }
 
-// inspect looks through every output that could hold a number of a person: texts,
+// inspect looks at the rows as they are to leave: for numbers of people, for what
+// makes them known should they come in again, and for the grade of their masks.
+func (l *leaving) inspect(record arrow.RecordBatch) error {
+	if err := l.identify(record); err != nil {
+		return err
+	}
+	if err := l.mark(record); err != nil {
+		return err
+	}
+	return l.grade(record)
+}
+
+// identify looks through every output that could hold a number of a person: texts,
 // and whole numbers, however they are held, that are not statistics. Tokens cannot:
 // what is none ends the release where they are re-keyed.
-func (l *leaving) inspect(record arrow.RecordBatch) error {
+func (l *leaving) identify(record arrow.RecordBatch) error {
 	for i, o := range l.Outputs {
 		if !looked(o, record.Column(i).DataType()) {
 			continue
@@ -85,10 +97,7 @@ func (l *leaving) inspect(record arrow.RecordBatch) error {
 	slices.SortStableFunc(l.identifiers, func(a, b Identifier) int {
 		return cmp.Or(cmp.Compare(a.Column, b.Column), cmp.Compare(a.Class, b.Class))
 	})
-	if err := l.mark(record); err != nil {
-		return err
-	}
-	return l.grade(record)
+	return nil
 }
 
 // ownName is what an output is called that has a name of its own.

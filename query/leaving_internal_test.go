@@ -34,7 +34,7 @@ func inspected(t testing.TB, names []string, columns ...[]string) []Identifier {
 		arrays = append(arrays, b.NewArray())
 	}
 	l := &leaving{rows: &rows{worker: &worker{intent: i}}, scanner: detect.New(detect.Options{Classes: certain, Threshold: detect.Certain})}
-	if err := l.inspect(array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, int64(len(columns[0])))); err != nil {
+	if err := l.identify(array.NewRecordBatch(arrow.NewSchema(fields, nil), arrays, int64(len(columns[0])))); err != nil {
 		t.Fatal(err)
 	}
 	return l.identifiers
@@ -206,7 +206,7 @@ func BenchmarkInspect(b *testing.B) {
 	})
 	b.Run("look", func(b *testing.B) {
 		for b.Loop() {
-			if err := l.inspect(record); err != nil {
+			if err := l.identify(record); err != nil {
 				b.Fatal(err)
 			}
 		}
