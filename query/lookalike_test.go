@@ -104,9 +104,9 @@ func TestAColumnThatLooksMoreSensitiveIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry := strings.NewReplacer(
-		"{name: hospital, title: 医院, type: string, level: 1, class: health, personal_info: false", "{name: hospital, title: 医院, type: string, level: 4, class: identity, personal_info: true",
+		"{name: hospital, title: 医院, type: string, level: 1, class: health, personal_info: false", "{name: hospital, title: 医院, type: string, level: 4, class: identity, cause_code: PRIVACY, personal_info: true",
 		"\n  personal_info: false", "\n  personal_info: true", "entity: null", "entity: {column: hospital, kind: person}",
-		"{name: note, title: 备注, type: string, level: 1", "{name: note, title: 备注, type: string, level: 3",
+		"{name: note, title: 备注, type: string, level: 1", "{name: note, title: 备注, type: string, cause_code: PRIVACY, level: 3",
 	).Replace(string(text))
 	d.Apply("qian.hospital", entry)
 	if got, want := looking(view("qian.hospital").Lookalikes), fmt.Sprintf("note mobile 3<3 true 0+%d/%d", n, n); got != want {

@@ -88,8 +88,10 @@ func TestAReleaseProvesItsRun(t *testing.T) {
 	}
 
 	// Another version of a dataset is another catalogue.
-	data := querytest.Registers()
-	d.LoadTable("beds", data.Beds)
+	beds := querytest.Registers().Beds
+	later := querytest.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows))
+	later.Acquired = "2026-11-02" // what is in use already is not loaded again
+	d.Load("wu.dc", later, beds.CSV())
 	if a, err = d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT sum(beds) FROM beds"); err != nil {
 		t.Fatal(querytest.Text(err))
 	}

@@ -175,7 +175,7 @@ func TestWhatMayNotBeGrantedIsNotAskedFor(t *testing.T) {
 		return len(x.Grants)
 	}
 	for _, c := range []struct{ what, old, new string }{
-		{"a dataset that must not be opened", "open_type: CONDITIONAL", "open_type: PROHIBITED"},
+		{"a dataset that must not be opened", "open_type: CONDITIONAL", "open_type: PROHIBITED\n  open_ground: PUBLIC_SAFETY"},
 		{"a dataset that is not shared", "share_type: CONDITIONAL", "share_type: NONE"},
 	} {
 		if !strings.Contains(persons, c.old) {
