@@ -30,7 +30,7 @@ demo: build
 	bin/zonebox demo
 
 # The runner notes how each test ended: what docs/REQUIREMENTS.md names must have passed.
-RUNNER = GOFLAGS= $(GO) run gotest.tools/gotestsum@v1.13.0 --format standard-quiet --hide-summary all
+RUNNER = GOFLAGS= $(GO) run gotest.tools/gotestsum@v1.13.0 --format standard-quiet --hide-summary skipped
 test: build
 	rm -rf bin/ran && mkdir -p bin/ran
 	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(RUNNER) --jsonfile bin/ran/gate.json -- -timeout 20m $(PURE)

@@ -346,19 +346,8 @@ func TestAKilledUpsertLeavesOldOrNew(t *testing.T) {
 	spec.Base = &Base{base.Version, base.Manifest, true}
 	complete, kills := 0, 0
 	for at := 0; ; at++ {
-		dir := filepath.Join(t.TempDir(), "store")
-		if err := os.CopyFS(dir, os.DirFS(first.dir)); err != nil {
-			t.Fatal(err)
-		}
-		dying, step, dead := crashStore(t, dir), 0, false
-		dying.disk.fault = serialized(func(string, string) error {
-			dead = dead || step == at
-			step++
-			if dead {
-				return errKilled
-			}
-			return nil
-		})
+		dying := killedAt(t, first.dir, at)
+		dir := dying.dir
 		l, err := dying.Begin(spec)
 		if err == nil {
 			var rec arrow.RecordBatch
@@ -372,7 +361,7 @@ func TestAKilledUpsertLeavesOldOrNew(t *testing.T) {
 			rec.Release()
 			_ = l.Abort() // after a kill it reaches the disk no more
 		}
-		if !dead {
+		if !dying.dead {
 			if err != nil {
 				t.Fatalf("without a kill = %v", err)
 			}
@@ -421,21 +410,10 @@ func TestAKilledRemovalLeavesAllOrNothing(t *testing.T) {
 	}
 	kills, whole := 0, 0
 	for at := 0; ; at++ {
-		dir := filepath.Join(t.TempDir(), "store")
-		if err := os.CopyFS(dir, os.DirFS(first.dir)); err != nil {
-			t.Fatal(err)
-		}
-		dying, step, dead := crashStore(t, dir), 0, false
-		dying.disk.fault = serialized(func(string, string) error {
-			dead = dead || step == at
-			step++
-			if dead {
-				return errKilled
-			}
-			return nil
-		})
+		dying := killedAt(t, first.dir, at)
+		dir := dying.dir
 		err := dying.Remove("z", "d", info.Version)
-		if !dead {
+		if !dying.dead {
 			if err != nil {
 				t.Fatalf("without a kill = %v", err)
 			}

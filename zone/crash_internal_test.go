@@ -39,6 +39,37 @@ func crashStore(t *testing.T, dir string) *Store {
 	return s
 }
 
+// dyingStore is a store on a copy of a folder that ends at one step: this and
+// every later one fail, as none happens after a kill.
+type dyingStore struct {
+	*Store
+	dead  bool
+	where string // the step it ended at
+}
+
+// killedAt returns a store on a copy of the folder before that dies at its step at,
+// counted from 0.
+func killedAt(t *testing.T, before string, at int) *dyingStore {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "store")
+	if err := os.CopyFS(dir, os.DirFS(before)); err != nil {
+		t.Fatal(err)
+	}
+	s := &dyingStore{Store: crashStore(t, dir)}
+	step := 0
+	s.disk.fault = serialized(func(op, path string) error {
+		if step == at {
+			s.dead, s.where = true, op+" "+filepath.Base(path)
+		}
+		step++
+		if s.dead {
+			return errKilled
+		}
+		return nil
+	})
+	return s
+}
+
 // crashLoad loads five rows in three segments.
 func crashLoad(t *testing.T, s *Store) (Info, error) {
 	t.Helper()
@@ -78,25 +109,10 @@ func TestAKilledLoadLeavesOldOrNew(t *testing.T) {
 	}
 	complete, steps := 0, 0
 	for at := 0; ; at++ {
-		dir := filepath.Join(t.TempDir(), "store")
-		if err := os.CopyFS(dir, os.DirFS(before)); err != nil {
-			t.Fatal(err)
-		}
-		dying := crashStore(t, dir)
-		step, dead := 0, false
-		var where string
-		dying.disk.fault = serialized(func(op, path string) error {
-			if step == at {
-				dead, where = true, op+" "+filepath.Base(path)
-			}
-			step++
-			if dead {
-				return errKilled
-			}
-			return nil
-		})
-		_, err = crashLoad(t, dying)
-		if !dead {
+		dying := killedAt(t, before, at)
+		dir := dying.dir
+		_, err = crashLoad(t, dying.Store)
+		if !dying.dead {
 			steps = at
 			if err != nil {
 				t.Fatalf("load without a kill = %v", err)
@@ -104,32 +120,32 @@ func TestAKilledLoadLeavesOldOrNew(t *testing.T) {
 			break
 		}
 		if !errors.Is(err, errKilled) {
-			t.Fatalf("killed at %s: load = %v, want an error", where, err)
+			t.Fatalf("killed at %s: load = %v, want an error", dying.where, err)
 		}
 
 		s := crashStore(t, dir)
 		for _, v := range versions(t, dir) {
 			manifests, err := filepath.Glob(filepath.Join(v, manifestPrefix+"*"))
 			if err != nil || len(manifests) != 1 {
-				t.Fatalf("killed at %s: version %s has the manifests %v: %v", where, v, manifests, err)
+				t.Fatalf("killed at %s: version %s has the manifests %v: %v", dying.where, v, manifests, err)
 			}
 			digest := strings.TrimPrefix(filepath.Base(manifests[0]), manifestPrefix)
 			if err := s.Verify("z", "d", filepath.Base(v), digest); err != nil {
-				t.Fatalf("killed at %s: %v", where, err)
+				t.Fatalf("killed at %s: %v", dying.where, err)
 			}
 			if filepath.Base(v) != old.Version {
 				complete++
 			}
 		}
 		if err := s.Sweep(func(_, _, version string) bool { return version == old.Version }); err != nil {
-			t.Fatalf("killed at %s: sweep: %v", where, err)
+			t.Fatalf("killed at %s: sweep: %v", dying.where, err)
 		}
 		if err := s.Verify("z", "d", old.Version, old.Manifest); err != nil {
-			t.Fatalf("killed at %s: old version: %v", where, err)
+			t.Fatalf("killed at %s: old version: %v", dying.where, err)
 		}
 		left, err := os.ReadDir(s.tmp())
 		if err != nil || len(left) != 0 || len(versions(t, dir)) != 1 {
-			t.Fatalf("killed at %s: sweep left %v and %v", where, left, versions(t, dir))
+			t.Fatalf("killed at %s: sweep left %v and %v", dying.where, left, versions(t, dir))
 		}
 	}
 	if _, err := crashLoad(t, crashStore(t, before)); err != nil {
@@ -256,26 +272,15 @@ func TestAKilledRewrappingLeavesOldOrNew(t *testing.T) {
 	}
 	kills := 0
 	for at := 0; ; at++ {
-		dir := filepath.Join(t.TempDir(), "store")
-		if err := os.CopyFS(dir, os.DirFS(before)); err != nil {
-			t.Fatal(err)
-		}
-		dying, step, dead := crashStore(t, dir), 0, false
-		dying.disk.fault = serialized(func(string, string) error {
-			dead = dead || step == at
-			step++
-			if dead {
-				return errKilled
-			}
-			return nil
-		})
+		dying := killedAt(t, before, at)
+		dir := dying.dir
 		inForce := old.Manifest // as the registry would say
 		r, err := dying.Rewrap("z", "d", old.Version, old.Manifest, "b")
 		if err == nil {
 			inForce = r.Manifest
 			err = dying.PruneManifests("z", "d", old.Version, inForce)
 		}
-		if !dead {
+		if !dying.dead {
 			if err != nil {
 				t.Fatalf("without a kill = %v", err)
 			}

@@ -124,32 +124,15 @@ type gbReader struct {
 	to    int
 	utf8  utf8Watch
 	err   error
-	small [utf8.UTFMax]byte // where a character is decoded that Read has no room for
-	rest  []byte            // of it, to be handed out
 }
 
 func newGBReader(src io.Reader, gbk bool) *gbReader {
 	return &gbReader{src: src, table: gbCodes(), gbk: gbk, buf: make([]byte, 64<<10)}
 }
 
-// Read implements io.Reader. p may be smaller than one character.
+// Read implements io.Reader for p of at least utf8.UTFMax bytes; a roomyReader
+// asks for no fewer.
 func (r *gbReader) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 && len(p) < utf8.UTFMax {
-		n, err := r.read(r.small[:])
-		if r.rest = r.small[:n]; err != nil {
-			return 0, err
-		}
-	}
-	if len(r.rest) > 0 {
-		n := copy(p, r.rest)
-		r.rest = r.rest[n:]
-		return n, nil
-	}
-	return r.read(p)
-}
-
-// read is Read into at least utf8.UTFMax bytes.
-func (r *gbReader) read(p []byte) (int, error) {
 	for {
 		if n, err := r.decode(p); n > 0 || err != nil {
 			return n, err
