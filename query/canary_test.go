@@ -1,73 +1,16 @@
 package query_test
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"unicode/utf16"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"zonebox/query"
 	"zonebox/query/querytest"
 )
-
-// spellings returns a text as it could stand on a disk.
-func spellings(t *testing.T, text string) map[string][]byte {
-	t.Helper()
-	gb, err := simplifiedchinese.GB18030.NewEncoder().Bytes([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var le, be []byte
-	for _, u := range utf16.Encode([]rune(text)) {
-		le, be = append(le, byte(u), byte(u>>8)), append(be, byte(u>>8), byte(u))
-	}
-	out := map[string][]byte{"UTF-8": []byte(text), "GB18030": gb, "UTF-16LE": le, "UTF-16BE": be}
-	for name, raw := range map[string][]byte{"UTF-8": []byte(text), "GB18030": gb} {
-		out["hex of "+name], out["HEX of "+name] = []byte(hex.EncodeToString(raw)), []byte(strings.ToUpper(hex.EncodeToString(raw)))
-		for shift := range 3 { // wherever in a group of three it begins
-			enc := base64.StdEncoding.EncodeToString(append(make([]byte, shift), raw...))
-			out[name+" in base64"+strings.Repeat("'", shift)] = []byte(enc[4 : len(enc)-4])
-		}
-	}
-	return out
-}
-
-// found returns the files below dirs in which the text stands in any spelling.
-func found(t *testing.T, text string, dirs ...string) (where []string) {
-	t.Helper()
-	forms, files := spellings(t, text), 0
-	for _, dir := range dirs {
-		err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
-			if err != nil || !e.Type().IsRegular() {
-				return err
-			}
-			files++
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			for name, form := range forms {
-				if bytes.Contains(data, form) {
-					where = append(where, path+": "+name)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if files == 0 {
-		t.Fatalf("no file below %v", dirs)
-	}
-	return where
-}
 
 // What stands in a delivery stands nowhere on a disk: not in the domain, the
 // keys, the backups, the temporary folders, nor in what is restored from them,
@@ -79,7 +22,7 @@ func TestNoPlainValueIsOnAnyDisk(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(temp, "control"), []byte("x"+canary), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := found(t, canary, temp); len(got) != 1 {
+	if got := querytest.Found(t, canary, temp); len(got) != 1 {
 		t.Fatalf("control: %v, want the one file", got)
 	}
 	if err := os.WriteFile(filepath.Join(temp, "control"), nil, 0o600); err != nil {
@@ -95,7 +38,7 @@ func TestNoPlainValueIsOnAnyDisk(t *testing.T) {
 	}
 	clean := func(when string, dirs ...string) {
 		t.Helper()
-		if got := found(t, canary, append(dirs, temp, d.Config.Domain, d.Config.Keys, root)...); len(got) != 0 {
+		if got := querytest.Found(t, canary, append(dirs, temp, d.Config.Domain, d.Config.Keys, root)...); len(got) != 0 {
 			t.Errorf("%s the canary is on disk: %v", when, got)
 		}
 	}

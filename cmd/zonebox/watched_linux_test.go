@@ -50,7 +50,7 @@ func (f fault) String() string {
 	if f == killed {
 		return "killed"
 	}
-	return f.errno.Error()
+	return strings.ToLower(unix.ErrnoName(f.errno))
 }
 
 // watchedCalls are the system calls of a durable step.
