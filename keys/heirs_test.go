@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -155,15 +156,15 @@ func TestWhatIsSealedInASpaceEndsWithIt(t *testing.T) {
 
 func TestTheFolderRemembersTheLog(t *testing.T) {
 	eachProvider(t, func(t *testing.T, h *house) {
-		if w := must(h.Witness())(t); w != (keys.Witness{}) {
+		if w := must(h.Witness())(t); !reflect.DeepEqual(w, keys.Witness{}) {
 			t.Errorf("a new folder remembers %+v", w)
 		}
-		want := keys.Witness{Origin: "zonebox-1", Size: 77}
+		want := keys.Witness{Origin: "zonebox-1", Size: 77, Takers: []keys.Taker{{Name: "wu.dc", Key: "k", Roles: []string{"data_centre"}}}}
 		if err := h.Remember(want); err != nil {
 			t.Fatal(err)
 		}
 		h.reopen(t)
-		if w := must(h.Witness())(t); w != want {
+		if w := must(h.Witness())(t); !reflect.DeepEqual(w, want) {
 			t.Errorf("Witness = %+v, want %+v", w, want)
 		}
 		path := filepath.Join(h.dir, "witness.key")

@@ -12,13 +12,25 @@ import (
 const witnessFile = "witness.key"
 
 // A Witness is how long the audit log of the domain was when the folder last
-// heard of it. A shorter one is of an older state.
+// heard of it, and who might take up a restored state then. A shorter log is of an
+// older state.
 type Witness struct {
 	Origin string `json:"origin"` // of the log
 	Size   uint64 `json:"size"`   // entries
 	// Restored is when the order was signed by which a restored state was taken up
 	// last: none of before is good once more.
 	Restored time.Time `json:"restored,omitzero"`
+	// Takers are who might order then that a restored state is taken up, nil in a
+	// folder that never heard of them.
+	Takers []Taker `json:"takers"`
+}
+
+// A Taker is a person with a role in which one orders that a restored state is taken
+// up.
+type Taker struct {
+	Name  string   `json:"name"`
+	Key   string   `json:"key"` // base64 Ed25519
+	Roles []string `json:"roles"`
 }
 
 // Witness returns what Remember wrote last, the zero Witness if it never did.

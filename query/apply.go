@@ -74,6 +74,13 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 	if err := e.flush(ctx); err != nil {
 		return nil, asError(err)
 	}
+	// Whoever lost a role is to be known to have lost it whatever state of the registry
+	// is restored. Should it fail, the next start does it.
+	if slices.ContainsFunc(docs, func(d registry.Document) bool { return d.Kind == registry.KindPerson }) {
+		if err := e.remember(ctx); err != nil {
+			e.log.ErrorContext(ctx, "the key folder was not told who may take a restored state up", "cause", err)
+		}
+	}
 	// A zone gets its keys once its document stands. If that fails here, nothing
 	// can be loaded until the document is applied again.
 	for _, d := range docs {

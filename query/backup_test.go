@@ -37,8 +37,7 @@ func backUp(t *testing.T, d *querytest.Domain) *query.Backup {
 	return b
 }
 
-// restored closes d and returns the configuration of the domain restored from b,
-// taken up by the founder.
+// restored closes d and returns the configuration of the domain restored from b.
 func restored(t *testing.T, d *querytest.Domain, root string, b *query.Backup) query.Config {
 	t.Helper()
 	if err := d.Engine.Close(); err != nil {
@@ -69,6 +68,9 @@ func TestABackupDoesNotBringBackWhatWasShredded(t *testing.T) {
 		for _, kind := range []string{"column", "version", "dataset", "zone", "workspace"} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				d, root := withRoot(t, provider(t))
+				d.Apply(querytest.Founder, `{"kind":"Organization","name":"secrecy","spec":{"title":"市保密局","kind":"security","org_form":"unincorporated"}}`)
+				d.Register(querytest.Person{User: "he.dc", RealName: "何数据", Organization: "data-centre", Role: registry.RoleDataCentre},
+					querytest.Person{User: "lu.sec", RealName: "陆保密", Organization: "secrecy", Role: registry.RoleSecurity})
 				want := answers(t, d)
 				a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, perDistrict)
 				if err != nil {
@@ -103,15 +105,17 @@ func TestABackupDoesNotBringBackWhatWasShredded(t *testing.T) {
 					}
 					t.Fatalf("without an order = %v, want ErrRestored", err)
 				}
-				if err := query.OrderRestored(cfg.Domain, d.Key("wu.dc"), "硬盘损坏", d.Now()); err != nil {
-					t.Fatal(err)
+				refused := [][]string{{"wu.dc"}, {querytest.Founder}, {"wu.dc", "he.dc"}, {querytest.Founder, "lu.sec"}, {"wu.dc", "li.op"}, {"wu.dc", "sun.health"}}
+				if kind != "column" {
+					refused = nil
 				}
-				if _, err := query.Open(t.Context(), cfg); !errors.Is(err, query.ErrRestored) {
-					t.Fatalf("by the data centre's order = %v, want ErrRestored", err)
+				for _, who := range refused {
+					orders(t, d, cfg.Domain, 0, who...)
+					if _, err := query.Open(t.Context(), cfg); !errors.Is(err, query.ErrRestored) {
+						t.Fatalf("by the order of %v = %v, want ErrRestored", who, err)
+					}
 				}
-				if err := query.OrderRestored(cfg.Domain, d.Key(querytest.Founder), "硬盘损坏", d.Now()); err != nil {
-					t.Fatal(err)
-				}
+				orders(t, d, cfg.Domain, 0, querytest.Founder, "wu.dc")
 				d.Config = cfg
 				for range 2 {
 					d.Reopen()
@@ -155,6 +159,54 @@ func TestABackupDoesNotBringBackWhatWasShredded(t *testing.T) {
 	}
 }
 
+// orders has people order that a restored domain is taken up, and nobody else.
+func orders(t *testing.T, d *querytest.Domain, domain string, after time.Duration, who ...string) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(domain, "restored-order.json")); err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range who {
+		if by, err := query.OrderRestored(domain, d.Key(name), "硬盘损坏", d.Now().Add(after)); err != nil || len(by) != i+1 {
+			t.Fatal(by, err)
+		}
+	}
+}
+
+// Whoever lost the role after the backup was made has it in what is restored, and yet
+// takes nothing up: the key folder is newer. A new key is another person's.
+func TestARestoredRoleIsNoneTheKeyFolderKnowsToBeGone(t *testing.T) {
+	person := func(old, now string) func(t *testing.T, d *querytest.Domain) {
+		return func(t *testing.T, d *querytest.Domain) {
+			d.In(t).Apply(querytest.Founder, changed(t, d, registry.KindPerson, "wu.dc", old, now))
+		}
+	}
+	for what, change := range map[string]func(t *testing.T, d *querytest.Domain){
+		"disabled":          person(`"status":"active"`, `"status":"disabled"`),
+		"without the right": person(`"permissions":["export","destroy"]`, `"permissions":["destroy"]`),
+		"with another key": func(t *testing.T, d *querytest.Domain) {
+			person(d.Key("wu.dc").SigningKey(), d.Key("wu.dc.new").SigningKey())(t, d)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			d, root := withRoot(t, nil)
+			b := backUp(t, d)
+			d.Register(querytest.Person{User: "he.dc", RealName: "何数据", Organization: "data-centre", Role: registry.RoleDataCentre})
+			change(t, d)
+			cfg := restored(t, d, root, b)
+			for _, who := range []string{"wu.dc", "he.dc"} { // who came later is nobody there
+				orders(t, d, cfg.Domain, 0, who, querytest.Founder)
+				e, err := query.Open(t.Context(), cfg)
+				if err == nil {
+					err = errors.Join(errors.New("it opened"), e.Close())
+				}
+				if !errors.Is(err, query.ErrRestored) {
+					t.Errorf("%s, by %s = %v, want ErrRestored", what, who, err)
+				}
+			}
+		})
+	}
+}
+
 // The order by which a state was taken up takes up no other: not the same folder once
 // more, nor an older one, nor one of which the order is old or of days to come.
 func TestAnOrderToTakeUpAStateIsGoodOnce(t *testing.T) {
@@ -181,14 +233,17 @@ func TestAnOrderToTakeUpAStateIsGoodOnce(t *testing.T) {
 	}
 	order := func(domain string, after time.Duration) {
 		t.Helper()
-		if err := query.OrderRestored(domain, d.Key(querytest.Founder), "硬盘损坏", d.Now().Add(after)); err != nil {
-			t.Fatal(err)
-		}
+		orders(t, d, domain, after, "wu.dc", querytest.Founder)
 	}
 	order(cfg.Domain, -8*24*time.Hour)
 	refused("an order of last week", cfg.Domain)
 	order(cfg.Domain, time.Hour)
 	refused("an order of days to come", cfg.Domain)
+	order(cfg.Domain, 0)
+	if _, err := query.OrderRestored(cfg.Domain, d.Key("wu.dc"), "硬盘损坏", d.Now().Add(-8*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	refused("one order of last week", cfg.Domain)
 	order(cfg.Domain, 0)
 	for _, name := range []string{"restored.json", "restored-order.json"} {
 		file, err := os.ReadFile(filepath.Join(cfg.Domain, name))

@@ -75,9 +75,7 @@ func TestNoPlainValueIsOnAnyDisk(t *testing.T) {
 	shred(t, d, "sun.health", query.ShredOrder{Kind: "column", Zone: "medical", Dataset: "persons", Column: "address"})
 	clean("after a shred")
 	cfg := restored(t, d, root, b)
-	if err := query.OrderRestored(cfg.Domain, d.Key(querytest.Founder), "演练", d.Now()); err != nil {
-		t.Fatal(err)
-	}
+	orders(t, d, cfg.Domain, 0, "wu.dc", querytest.Founder)
 	clean("after a restoration", cfg.Domain)
 	d.Config = cfg
 	d.Reopen()

@@ -33,7 +33,9 @@ type Certificate struct {
 	Keys      DestroyedKeys       `json:"keys"`
 	Manifests []DestroyedManifest `json:"manifests"`
 	Runs      []string            `json:"runs"` // whose statements and results are destroyed
-	Log       LogPlace            `json:"log"`
+	// Outputs are what was made of it; nil in a certificate of before gates looked for it.
+	Outputs *DestroyedOutputs `json:"outputs,omitempty"`
+	Log     LogPlace          `json:"log"`
 
 	GateKey   string `json:"gate_key"`  // base64 Ed25519
 	Signature []byte `json:"signature"` // over the rest
@@ -55,6 +57,17 @@ type DestroyedManifest struct {
 	Version string `json:"version"`
 	Before  string `json:"before"`
 	After   string `json:"after,omitempty"`
+}
+
+// DestroyedOutputs names the runs whose outputs were made of what was destroyed.
+// Those that waited were withdrawn, and their keys destroyed too. Those that were
+// released before are with their recipients: nobody calls them back. Of those that
+// are unknown, released before as well, the statement is destroyed, so that nothing
+// says whether they were made of it.
+type DestroyedOutputs struct {
+	Withdrawn []string `json:"withdrawn"`
+	Released  []string `json:"released_before"`
+	Unknown   []string `json:"released_unknown"`
 }
 
 // LogPlace is where the audit log says that it was confirmed and done.
@@ -85,6 +98,9 @@ func (e *Engine) certify(sh registry.Shred) (*Certificate, error) {
 		OrderedBy: sh.OrderedBy, OrderedOrg: sh.OrderedOrg, OrderedAt: sh.OrderedAt.UTC(), ConfirmedBy: sh.ConfirmedBy, ConfirmedOrg: sh.ConfirmedOrg,
 		ConfirmedAt: sh.ConfirmedAt.UTC(), DoneAt: sh.DoneAt.UTC(), Keys: DestroyedKeys{sh.Space, sh.Keys, p.Kind, p.Separate},
 		Manifests: []DestroyedManifest{}, Runs: append([]string{}, sh.Runs...), GateKey: e.Domain().GateKey}
+	if o := sh.Outputs; o != nil {
+		c.Outputs = &DestroyedOutputs{append([]string{}, o.Withdrawn...), append([]string{}, o.Released...), append([]string{}, o.Unknown...)}
+	}
 	for _, m := range sh.Manifests {
 		c.Manifests = append(c.Manifests, DestroyedManifest(m))
 	}
@@ -198,6 +214,12 @@ var certificatePage = template.Must(template.New("certificate").Funcs(template.F
 <table><tr><th>数据集 dataset</th><th>版本 version</th><th>清单摘要 (前) before</th><th>(后) after</th></tr>
 {{range .Manifests}}<tr><td>{{.Dataset}}</td><td>{{.Version}}</td><td><code>{{.Before}}</code></td><td><code>{{or .After "不可读 nothing"}}</code></td></tr>
 {{end}}</table>{{end}}
+{{with .Outputs}}<h2>由其得出的结果 Outputs made of it</h2>
+<table>
+<tr><th>撤回并销毁密钥 withdrawn, keys destroyed</th><td>{{len .Withdrawn}}:{{range .Withdrawn}} {{.}}{{end}}</td></tr>
+<tr><th>此前已放行,无法收回 released before, not to be recalled</th><td>{{len .Released}}:{{range .Released}} {{.}}{{end}}</td></tr>
+<tr><th>此前已放行,语句已销毁,无从查明 released before, statement destroyed, not known</th><td>{{len .Unknown}}:{{range .Unknown}} {{.}}{{end}}</td></tr>
+</table>{{end}}
 {{if .Runs}}<h2>语句与结果 Statements and results</h2><p>{{len .Runs}}:{{range .Runs}} {{.}}{{end}}</p>{{end}}
 <p>本页由 JSON 证明生成,以其签名为准:<code>zonebox shred verify</code>。 Made from the JSON certificate, whose signature counts.</p>
 </body></html>

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,12 +76,23 @@ func (e *Engine) compareKeys(ctx context.Context) error {
 	return nil
 }
 
-// remember has the key folder know how long the log is, unless it knows of a
-// longer one.
-func (e *Engine) remember() error {
+// remember has the key folder know how long the log is, unless it knows of a longer
+// one, and who may take up a restored state.
+func (e *Engine) remember(ctx context.Context) error {
 	w, err := e.keys.Witness()
-	if err != nil || w.Origin == e.info.ID && w.Size >= e.audit.Size() {
+	if err != nil {
 		return err
 	}
-	return e.keys.Remember(keys.Witness{Origin: e.info.ID, Size: e.audit.Size(), Restored: w.Restored})
+	people, err := e.takersNow(ctx)
+	if err != nil {
+		return err
+	}
+	next := keys.Witness{Origin: e.info.ID, Size: e.audit.Size(), Restored: w.Restored, Takers: people}
+	if w.Origin == e.info.ID {
+		next.Size = max(next.Size, w.Size)
+	}
+	if reflect.DeepEqual(w, next) {
+		return nil
+	}
+	return e.keys.Remember(next)
 }

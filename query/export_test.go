@@ -64,3 +64,21 @@ func ReleaseKeys(e *Engine, license string, z registry.Versioned[registry.Zone])
 func TokenKeys(e *Engine, z registry.Versioned[registry.Zone]) (masking.Keys, error) {
 	return e.tokenKeys(z)
 }
+
+// BoundPatience sets how long a shred waits for those who read.
+func BoundPatience(e *Engine, d time.Duration) { e.cfg.patience = d }
+
+// Reads has something read a zone that does not go when it is ended, until leave.
+func Reads(e *Engine, what, zone string) (ended func() bool, leave func()) {
+	if what == "a verification" {
+		ctx, end := e.reading(context.Background(), zone)
+		return func() bool { return ctx.Err() != nil }, end
+	}
+	r := &run{engine: e, id: "run-of-a-test", known: what == "a statement"}
+	r.ctx, r.cancel = context.WithCancelCause(context.Background())
+	r.facts.Datasets = []registry.DatasetFacts{{Versioned: registry.Versioned[registry.Dataset]{Spec: registry.Dataset{Zone: zone}}}}
+	if err := e.register(r); err != nil {
+		panic(err)
+	}
+	return func() bool { return r.ctx.Err() != nil }, r.leave
+}

@@ -64,6 +64,8 @@ func (e *Engine) preview(ctx context.Context, s Subject, req PreviewRequest) (*P
 	if !s.any(registry.RoleProvider, registry.RoleZoneRegulator) {
 		return nil, fail("ROLE_REQUIRED", nil) // before anything is looked up
 	}
+	ctx, end := e.reading(ctx, "") // of the zone that the facts will name
+	defer end()
 	p := &previewing{engine: e, ctx: ctx, subject: s}
 	if err := p.learn(req); err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func (e *Engine) preview(ctx context.Context, s Subject, req PreviewRequest) (*P
 		return nil, err
 	}
 	out, err := p.made()
-	if err != nil {
+	if err := overtaken(ctx, err); err != nil {
 		return nil, err
 	}
 	err = e.update(ctx, func(tx *registry.Tx) error {

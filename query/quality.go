@@ -251,6 +251,8 @@ func (e *Engine) RunQuality(ctx context.Context, s Subject, dataset string) (*Qu
 
 // checkAgain measures the current version of a dataset and keeps the report.
 func (e *Engine) checkAgain(ctx context.Context, d registry.Versioned[registry.Dataset], cause string, by registry.Event) error {
+	ctx, end := e.reading(ctx, d.Spec.Zone)
+	defer end()
 	v, err := e.registry.CurrentVersion(ctx, d.Spec.Zone, d.Name)
 	if errors.Is(err, registry.ErrNotFound) {
 		return fail("NOT_FOUND", err)
@@ -277,6 +279,7 @@ func (e *Engine) checkAgain(ctx context.Context, d registry.Versioned[registry.D
 	if err == nil {
 		err = c.Finish(c.feed)
 	}
+	err = overtaken(ctx, err)
 	var damaged *zone.IntegrityError
 	switch {
 	case errors.As(err, &damaged) && damaged.Version == v.Version:

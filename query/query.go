@@ -58,6 +58,8 @@ type Config struct {
 
 	segment  int  // rows of a segment; tests make it small
 	unpruned bool // tests compare with what pruning gives
+
+	patience time.Duration // of a shred with those that read; 0 is shredPatience
 }
 
 // provider returns what opens the key folder.
@@ -98,9 +100,11 @@ type Engine struct {
 	outbox sync.Mutex  // one goroutine at a time moves events to the log
 	behind atomic.Bool // events are committed that the log did not take
 
-	mu   sync.Mutex
-	runs map[string]*run // registered runs, by id
+	mu    sync.Mutex
+	runs  map[string]*run   // registered runs, by id
+	reads map[*rawRead]bool // what else reads rows
 
+	whole   bool // recover came to its end: what is remembered is the domain's
 	closing bool // guarded by mu: no run enters any more
 }
 
@@ -127,13 +131,16 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err := keysOutside(cfg); err != nil {
 		return nil, err
 	}
+	if cfg.patience == 0 {
+		cfg.patience = shredPatience
+	}
 	if cfg.Memory == 0 {
 		cfg.Memory = sandbox.DefaultMemory
 	}
 	if cfg.Limits, err = cfg.Limits.withDefaults(cfg.Memory); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{},
+	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{}, reads: map[*rawRead]bool{},
 		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadTurns(cfg.Limits), book: newLoadBook(cfg.Now),
 		pace: newPace(cfg.Limits.Explains), readers: newReaders(cfg.Limits.All, cmp.Or(cfg.Wall, sandbox.DefaultWall)), recall: newRecall()}
 	defer func() {
@@ -212,11 +219,11 @@ func (e *Engine) Close() error {
 		errs = append(errs, e.pool.Close())
 	}
 	errs = append(errs, e.cache.Evict(sandbox.Tag{}))
+	if e.whole {
+		errs = append(errs, e.remember(context.Background()))
+	}
 	if e.registry != nil {
 		errs = append(errs, e.registry.Close())
-	}
-	if e.audit != nil && e.keys != nil {
-		errs = append(errs, e.remember())
 	}
 	if e.audit != nil {
 		errs = append(errs, e.audit.Close(context.Background()))

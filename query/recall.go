@@ -54,6 +54,13 @@ func (e *Engine) recalledFacts(ctx context.Context, s Subject, by registry.Query
 	return f, nil
 }
 
+// forget drops the load profiles.
+func (k *recall) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	clear(k.profiles)
+}
+
 // profile returns the load profile of a data version.
 func (r *run) profile(zoneName, dataset string, d registry.DataVersion) (zone.Stats, error) {
 	k, by := r.engine.recall, [3]string{zoneName, dataset, d.Manifest}

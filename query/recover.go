@@ -83,7 +83,8 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sweepBackups(); err != nil {
 		return err
 	}
-	return e.remember()
+	e.whole = true
+	return e.remember(ctx)
 }
 
 // compare refuses a registry from which rows were taken: its rows are sealed one

@@ -95,6 +95,9 @@ func (e *Engine) outputOf(r *run) (*output, error) {
 		return out, nil
 	case workflow.Reviewing, workflow.ReviewingFirst, workflow.ReviewingSecond:
 		return nil, fail("OUTPUT_IN_REVIEW", nil).of(r.id)
+	case workflow.Destroyed:
+		why := course.History[len(course.History)-1].Code // the shred
+		return nil, fail("DATA_SHREDDED", nil).because("留存结果已随其数据销毁:"+why, "the held output ended with the data it was made of: "+why).of(r.id)
 	}
 	return nil, fail("WITHHELD", nil).because(string(course.State), string(course.State)).of(r.id)
 }
@@ -304,7 +307,7 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 		if err := s.current(tx); err != nil {
 			return err
 		}
-		if err := s.sourcesStand(tx, s.record.Proof); err != nil {
+		if err := s.sourcesStand(tx); err != nil {
 			return err
 		}
 		if s.state == workflow.Held {

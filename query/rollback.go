@@ -227,20 +227,30 @@ func (e *Engine) retainAll(ctx context.Context) error {
 }
 
 // sourcesStand returns an error if rows of a version that was quarantined or
-// shredded since are behind an output: it was made of what nobody may use.
-func (r *run) sourcesStand(tx *registry.Tx, p *proof) error {
-	for _, read := range p.Data {
+// shredded since are behind an output, or a column of it that was: it was made of
+// what nobody may use.
+func (o *output) sourcesStand(tx *registry.Tx) error {
+	for _, read := range o.record.Proof.Data {
 		name, version, _ := strings.Cut(read, " ")
-		i := slices.IndexFunc(r.facts.Datasets, func(d registry.DatasetFacts) bool { return d.Name == name })
+		i := slices.IndexFunc(o.facts.Datasets, func(d registry.DatasetFacts) bool { return d.Name == name })
 		if i < 0 {
 			continue // its grant was taken away: policy has said what that means
 		}
-		v, err := tx.DataVersion(r.facts.Datasets[i].Spec.Zone, name, version)
+		v, err := tx.DataVersion(o.facts.Datasets[i].Spec.Zone, name, version)
 		if err != nil {
 			return err
 		}
 		if v.State == registry.DataQuarantined || v.State == registry.DataShredded {
 			return fail("WITHHELD", nil).because("所依据的数据版本已隔离或销毁", "the data it was made of are quarantined or destroyed")
+		}
+		for _, column := range v.Shredded {
+			used, err := o.engine.usedColumn(tx.Context(), &o.record, name, column)
+			if err != nil {
+				return err
+			}
+			if used {
+				return fail("WITHHELD", nil).because("所依据的列已销毁:"+name+"."+column, "a column it was made of is destroyed: "+name+"."+column)
+			}
 		}
 	}
 	return nil

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"time"
 
 	"zonebox/keys"
 	"zonebox/registry"
-	"zonebox/sandbox"
+	"zonebox/release"
 	"zonebox/workflow"
 	"zonebox/zone"
 )
@@ -32,7 +31,12 @@ func (e *Engine) carryOut(ctx context.Context, sh registry.Shred) (registry.Shre
 		}
 	}
 	if sh.State == registry.ShredSwitched {
-		e.endUsers(sh)
+		if err := e.endUsers(ctx, sh); err != nil {
+			return sh, err
+		}
+		if err := e.endOutputs(ctx, &sh); err != nil {
+			return sh, err
+		}
 		if err := e.endKeys(sh); err != nil {
 			return sh, err
 		}
@@ -51,7 +55,7 @@ func (e *Engine) carryOut(ctx context.Context, sh registry.Shred) (registry.Shre
 		}
 		e.log.InfoContext(ctx, "shredded", "shred", sh.ID, "kind", sh.Kind, "zone", sh.Zone, "dataset", sh.Dataset)
 	}
-	return sh, e.remember()
+	return sh, e.remember(ctx)
 }
 
 // switchData wraps the keys of what is left of a zone by a new version and has the
@@ -152,46 +156,14 @@ func (e *Engine) rotateBeyond(sh *registry.Shred) error {
 	return err
 }
 
-// endUsers drops what the gate keeps in memory of the space and ends the runs that
-// read it. Their workers are gone when it returns, or it has waited for them.
-func (e *Engine) endUsers(sh registry.Shred) {
-	e.evict(sandbox.Tag{Zone: sh.Zone})
-	reads := func(r *run) bool {
-		return r.known && slices.ContainsFunc(r.facts.Datasets, func(d registry.DatasetFacts) bool { return d.Spec.Zone == sh.Zone })
-	}
-	ended := map[string]bool{}
-	e.mu.Lock()
-	for id, r := range e.runs {
-		if sh.Zone != "" && reads(r) {
-			r.cancel(&revoked{registry.Ref{Kind: registry.KindData, Name: sh.Dataset}})
-			ended[id] = true
-		}
-	}
-	e.mu.Unlock()
-	left := func() bool {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		for id := range ended {
-			if e.runs[id] != nil {
-				return true
-			}
-		}
-		return false
-	}
-	for began := time.Now(); left() && time.Since(began) < closeWait; {
-		time.Sleep(5 * time.Millisecond)
-	}
-	e.evict(sandbox.Tag{Zone: sh.Zone}) // they may have filled it
-}
-
 // endKeys destroys the keys that opened what is shredded.
 func (e *Engine) endKeys(sh registry.Shred) error {
-	if sh.Kind == registry.ShredZone || sh.Kind == registry.ShredWorkspace {
-		for _, id := range sh.Runs {
-			if err := e.keys.DestroyHold(id); err != nil && !errors.Is(err, keys.ErrNoKey) {
-				return err
-			}
+	for _, id := range slices.Concat(sh.Runs, sh.Withdrawn()) {
+		if err := e.keys.DestroyHold(id); err != nil && !errors.Is(err, keys.ErrNoKey) {
+			return err
 		}
+	}
+	if sh.Kind == registry.ShredZone || sh.Kind == registry.ShredWorkspace {
 		if err := e.keys.DestroyZone(sh.Space); err != nil && !errors.Is(err, keys.ErrNoKey) {
 			return err
 		}
@@ -216,6 +188,11 @@ func (e *Engine) endFiles(ctx context.Context, sh registry.Shred) error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	for _, id := range sh.Withdrawn() {
+		if err := release.RemoveHeld(e.holds(), id); err != nil && !errors.Is(err, release.ErrNoHold) {
+			return fmt.Errorf("query: shred: %w", err)
 		}
 	}
 	for _, id := range sh.Runs {
@@ -244,8 +221,11 @@ func (e *Engine) pruned(ctx context.Context, zone, dataset, version string) erro
 // switchWorkspace takes the statements of an operator's runs out of the registry
 // and ends the courses of its outputs.
 func (e *Engine) switchWorkspace(ctx context.Context, sh *registry.Shred) error {
-	waiting, err := e.queue(ctx, workflow.OutputRelease, workflow.Held, workflow.Checked, workflow.Reviewing, workflow.ReviewingFirst,
-		workflow.ReviewingSecond, workflow.Approved, workflow.Frozen, workflow.Blocked)
+	waiting, err := e.queue(ctx, workflow.OutputRelease, append(slices.Clone(waitingOutputs), workflow.Blocked)...)
+	if err != nil {
+		return err
+	}
+	gone, err := e.queue(ctx, workflow.OutputRelease, releasedOutputs...)
 	if err != nil {
 		return err
 	}
@@ -255,7 +235,7 @@ func (e *Engine) switchWorkspace(ctx context.Context, sh *registry.Shred) error 
 		if err != nil {
 			return err
 		}
-		next.Runs = nil
+		next.Runs, next.Outputs = nil, &registry.ShredOutputs{}
 		for _, r := range runs {
 			next.Runs = append(next.Runs, r.ID)
 		}
@@ -263,8 +243,16 @@ func (e *Engine) switchWorkspace(ctx context.Context, sh *registry.Shred) error 
 			if !slices.Contains(next.Runs, in.ID) {
 				continue
 			}
-			if _, err := workflow.Do(tx.Context(), tx.SQL(), workflow.OutputRelease, in.ID, "destroy", gate, tx.Now(), workflow.Note{Code: sh.ID}); err != nil {
-				return courseError(err)
+			if in.State != workflow.Blocked {
+				next.Outputs.Withdrawn = append(next.Outputs.Withdrawn, in.ID)
+			}
+			if err := withdrawOutput(tx, next, in.ID); err != nil {
+				return err
+			}
+		}
+		for _, in := range gone {
+			if slices.Contains(next.Runs, in.ID) {
+				next.Outputs.Released = append(next.Outputs.Released, in.ID)
 			}
 		}
 		if err := tx.BumpEpoch(); err != nil {

@@ -214,14 +214,22 @@ func (e *Engine) Verify(ctx context.Context, s Subject, q VerifyRequest) (*Verif
 	if err != nil {
 		return nil, err
 	}
+	ctx, end := e.reading(ctx, entry.spec.Zone)
+	defer end()
 	v, err := e.storedVersion(ctx, entry, q.Version)
 	if err != nil {
 		return nil, err
+	}
+	if q.Decrypt {
+		if err := e.noteRead(ctx, s, "verify", v); err != nil {
+			return nil, err
+		}
 	}
 	done, err := e.store.VerifyPart(ctx, v.Zone, v.Dataset, v.Version, v.Manifest, zone.Verification{Column: q.Column, Decrypt: q.Decrypt})
 	if errors.Is(err, zone.ErrProjection) {
 		return nil, fail("NOT_FOUND", err).because("没有该列", "no such column")
 	}
+	err = overtaken(ctx, err)
 	var broken *zone.IntegrityError
 	if errors.As(err, &broken) {
 		logged := e.update(ctx, func(tx *registry.Tx) error {
@@ -236,6 +244,25 @@ func (e *Engine) Verify(ctx context.Context, s Subject, q VerifyRequest) (*Verif
 		return nil, e.storeError(err)
 	}
 	return &VerifyReport{Dataset: v.Dataset, Version: v.Version, Files: done.Files, Bytes: done.Bytes, Decrypt: q.Decrypt}, nil
+}
+
+// noteRead puts into the log who has the gate read which rows, and what for, before
+// the first is read. Nobody is shown one of them.
+func (e *Engine) noteRead(ctx context.Context, s Subject, what string, versions ...registry.DataVersion) error {
+	err := e.update(ctx, func(tx *registry.Tx) error {
+		for _, v := range versions {
+			err := tx.Emit(registry.Event{Kind: "zone.read", Actor: s.user, Zone: v.Zone, Fields: map[string]string{
+				"dataset": v.Dataset, "version": v.Version, "what": what, "org": s.organization, "role": strings.Join(s.roles, " ")}})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return asError(err)
+	}
+	return nil
 }
 
 // DiffRequest asks how two versions differ. Before is the base or the one loaded
@@ -289,6 +316,8 @@ func (e *Engine) Diff(ctx context.Context, s Subject, q DiffRequest) (*VersionDi
 	if err != nil {
 		return nil, err
 	}
+	ctx, end := e.reading(ctx, entry.spec.Zone)
+	defer end()
 	after, err := e.storedVersion(ctx, entry, q.After)
 	if err != nil {
 		return nil, err
@@ -309,8 +338,11 @@ func (e *Engine) Diff(ctx context.Context, s Subject, q DiffRequest) (*VersionDi
 	ref := func(v registry.DataVersion) zone.Ref {
 		return zone.Ref{Zone: v.Zone, Dataset: v.Dataset, Version: v.Version, Manifest: v.Manifest}
 	}
+	if err := e.noteRead(ctx, s, "diff", before, after); err != nil {
+		return nil, err
+	}
 	c, err := e.store.Compare(ctx, ref(before), ref(after), int64(pack.MinGroup), tellable(entry.spec, pack.LevelThreshold))
-	if err != nil {
+	if err := overtaken(ctx, err); err != nil {
 		return nil, e.storeError(err)
 	}
 	out := &VersionDiff{Dataset: entry.name, K: pack.MinGroup, Columns: []ColumnChange{},

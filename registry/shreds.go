@@ -44,6 +44,21 @@ type Shred struct {
 	Manifests []ShredManifest
 	// Runs are the runs whose statements and results are destroyed.
 	Runs []string
+	// Outputs are what was made of what is shredded, nil until that was looked for.
+	Outputs *ShredOutputs `json:",omitempty"`
+}
+
+// ShredOutputs are runs by what became of their outputs: those that waited and were
+// withdrawn, those that had left before, which nobody calls back, and those that had
+// left and of which nothing says any more what they were made of.
+type ShredOutputs struct{ Withdrawn, Released, Unknown []string }
+
+// Withdrawn returns the runs whose outputs ended with it.
+func (s Shred) Withdrawn() []string {
+	if s.Outputs == nil {
+		return nil
+	}
+	return s.Outputs.Withdrawn
 }
 
 // ShredManifest is a data version before and after: After is "" if nothing of it

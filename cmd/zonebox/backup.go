@@ -19,16 +19,19 @@ func (a *app) backupCmd() *cobra.Command {
 		Use:   "backup",
 		Short: a.say("备份登记处、数据与审计日志,核验与恢复", "back up registry, data and audit log; verify and restore"),
 		Long: a.say(`备份写入 serve --backup-root 指定的目录,期间查询与装载照常。登记处与审计日志加密,数据本为密文;
-密钥目录不在备份内,须另行保管。恢复到空目录并核验;恢复的旧状态须由 backup accept 下令后才能启动,日志载明。
+密钥目录不在备份内,须另行保管。恢复到空目录并核验;恢复的旧状态须由两人 (数据中心一人,市数据主管部门或安全保密一人)
+各以 backup accept 下令后才能启动,日志载明。
 恢复不会带回其后已销毁的数据。`,
 			`Backups go to the folders of serve --backup-root while statements and loads go on.
 Registry and log are encrypted, data are ciphertext already; the key folder is not
 in a backup and must be kept elsewhere. A backup is restored to an empty folder and
-verified; the older state starts only once backup accept orders it, which the log
-shows. Nothing comes back that was shredded since.`),
+verified; the older state starts only once two people order it by backup accept, one
+of the data centre and one of the city authority or security, which the log shows.
+Nothing comes back that was shredded since.`),
 		Example: `  zonebox serve --backup-root /backup/nanjing …
   zonebox backup create --as wu.dc
   zonebox backup restore backup-20261123-… --backup-root /backup/nanjing --domain /srv/again --keys /srv/nanjing.keys
+  zonebox backup accept --domain /srv/again --reason "硬盘损坏" --as wu.dc
   zonebox backup accept --domain /srv/again --reason "硬盘损坏" --as zhao.city`,
 	}
 	c.AddCommand(a.backupCreateCmd(), a.backupListCmd(), a.backupVerifyCmd(), a.backupRestoreCmd(), a.backupAcceptCmd())
@@ -133,8 +136,8 @@ func (a *app) backupRestoreCmd() *cobra.Command {
 				return err
 			}
 			a.sayBackup(b)
-			fmt.Fprintf(a.stderr, a.say("已恢复到 %s;由市数据主管部门或安全保密人员下令后方可启动: zonebox backup accept\n",
-				"restored to %s; it starts once the city authority or the security officer orders it: zonebox backup accept\n"), a.domain)
+			fmt.Fprintf(a.stderr, a.say("已恢复到 %s;数据中心一人与市数据主管部门或安全保密一人各自下令后方可启动: zonebox backup accept\n",
+				"restored to %s; it starts once two people order it, one of the data centre and one of the city authority or security: zonebox backup accept\n"), a.domain)
 			return nil
 		},
 	}
@@ -147,7 +150,7 @@ func (a *app) backupAcceptCmd() *cobra.Command {
 	var reason string
 	c := &cobra.Command{
 		Use:   "accept",
-		Short: a.say("下令启用恢复的旧状态:备份之后的变更不复存在,审计日志载明", "order a restored older state to be taken up: what happened since is lost to it, and the log says so"),
+		Short: a.say("下令启用恢复的旧状态 (两人各一次):备份之后的变更不复存在,审计日志载明", "order a restored older state to be taken up, by two people: what happened since is lost to it, and the log says so"),
 		Args:  noArgs,
 		RunE: func(_ *cobra.Command, _ []string) error {
 			if a.domain == "" || strings.TrimSpace(reason) == "" {
@@ -157,10 +160,15 @@ func (a *app) backupAcceptCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := query.OrderRestored(a.domain, key, reason, time.Now()); err != nil {
+			by, err := query.OrderRestored(a.domain, key, reason, time.Now())
+			if err != nil {
 				return err
 			}
-			fmt.Fprint(a.stderr, a.say("已下令,启动网关时核对并记入审计日志\n", "ordered; it is checked and logged when the gate starts\n"))
+			if len(by) < 2 {
+				fmt.Fprint(a.stderr, a.say("已记录,待第二人执行同一命令\n", "noted; a second person gives the same order\n"))
+				return nil
+			}
+			fmt.Fprintf(a.stderr, a.say("已由 %s 下令,启动网关时核对并记入审计日志\n", "ordered by %s; it is checked and logged when the gate starts\n"), printable(strings.Join(by, ", ")))
 			return nil
 		},
 	}

@@ -164,8 +164,10 @@ func TestARestorationIsWholeOrCanBeDoneAgain(t *testing.T) {
 			}
 		}
 	}
-	if o := h.aside(t, target, "backup", "accept", "--reason", "硬盘损坏", "--as", "zhao.city"); o.code != exitOK {
-		t.Fatalf("accept exited %d: %s", o.code, o.errout)
+	for _, who := range []string{"wu.dc", "zhao.city"} {
+		if o := h.aside(t, target, "backup", "accept", "--reason", "硬盘损坏", "--as", who); o.code != exitOK {
+			t.Fatalf("accept exited %d: %s", o.code, o.errout)
+		}
 	}
 	if err := os.Rename(h.domain(), h.path("before")); err != nil {
 		t.Fatal(err)
