@@ -81,7 +81,7 @@ fuzz-gate:
 		CGO_ENABLED=0 $(GO) test ./$${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; done
 
 fuzz-worker:
-	@set -e; for t in FuzzText FuzzSheet FuzzWorkbook FuzzColumnar FuzzUnpack FuzzSQLite; do \
+	@set -e; for t in FuzzText FuzzValues FuzzSheet FuzzWorkbook FuzzColumnar FuzzUnpack FuzzSQLite; do \
 		CGO_ENABLED=1 $(GO) test -tags $(CGOTAGS) ./sandbox/worker -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done
 
 # Minutes to an hour: 10,000 questions, every fault of a worker twenty times, the

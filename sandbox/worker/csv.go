@@ -121,6 +121,7 @@ func (r *csvReader) record() ([][]byte, error) {
 // split cuts the first record off in and returns how many bytes it took.
 func (r *csvReader) split(in []byte) ([][]byte, int, error) {
 	r.fields = r.fields[:0]
+	delimiter := r.delimiter
 	if len(in) == 0 {
 		if r.in.eof {
 			return nil, 0, io.EOF
@@ -140,8 +141,12 @@ func (r *csvReader) split(in []byte) ([][]byte, int, error) {
 			at += n
 		} else {
 			start := at
-			for at < len(in) && in[at] != r.delimiter && in[at] != '\n' {
-				if in[at] == '"' {
+			for at < len(in) {
+				c := in[at]
+				if c == delimiter || c == '\n' {
+					break
+				}
+				if c == '"' {
 					return nil, 0, faulted("quote")
 				}
 				at++
@@ -158,7 +163,7 @@ func (r *csvReader) split(in []byte) ([][]byte, int, error) {
 			return r.fields, at, nil
 		case at == len(in):
 			return nil, 0, errMore
-		case in[at] == r.delimiter:
+		case in[at] == delimiter:
 			at++
 			if at == len(in) && !r.in.eof {
 				return nil, 0, errMore

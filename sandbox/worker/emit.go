@@ -89,6 +89,7 @@ type emitter struct {
 	rowsAllowed int64
 	allowed     int64
 	frame       bytes.Buffer
+	sent        []byte      // memory of the last frame, of which write keeps nothing
 	inspection  *inspection // of a delivery whose columns are found; else nil
 }
 
@@ -139,6 +140,7 @@ func (e *emitter) flush() error {
 	}
 	rec := e.builder.NewRecordBatch()
 	defer rec.Release()
+	e.builder.Reserve(e.pending) // the next is about as long
 	e.rows += int64(e.pending)
 	e.pending, e.size = 0, 0
 	return e.send(rec)
@@ -172,7 +174,8 @@ func (e *emitter) send(rec arrow.RecordBatch) error {
 	if e.allowed > 0 && e.bytes > e.allowed {
 		return faulted("output")
 	}
-	return e.write(wire.Append(nil, wire.Batch, e.frame.Bytes()))
+	e.sent = wire.Append(e.sent[:0], wire.Batch, e.frame.Bytes())
+	return e.write(e.sent)
 }
 
 func (e *emitter) done() error {
