@@ -190,7 +190,7 @@ func (l *Load) Complete(ctx context.Context) error {
 func (l *Load) merge(ctx context.Context) error {
 	l.complete, l.delivered = true, l.rows+int64(l.pendingRows)
 	if l.unique != nil {
-		if err := l.unique.add(l.pending); err != nil {
+		if err := l.ahead.wait(); err != nil {
 			return err
 		}
 		l.unique.whole = true

@@ -156,36 +156,9 @@ const boundsLimit = 64
 // that are too long, or a type without order. Of a dictionary every entry
 // counts.
 func boundsOf(arr arrow.Array) *bounds {
-	if dict, ok := arr.(*array.Dictionary); ok {
-		return boundsOf(dict.Dictionary())
-	}
-	key := sortKey(arr)
-	if key == nil {
-		return nil
-	}
-	var b bounds
-	var scratch [16]byte
-	found := false
-	for i := range arr.Len() {
-		if arr.IsNull(i) {
-			continue
-		}
-		k := key(scratch[:0], i)
-		if k == nil {
-			return nil
-		}
-		if !found || bytes.Compare(k, b.Min) < 0 {
-			b.Min = append(b.Min[:0], k...)
-		}
-		if !found || bytes.Compare(k, b.Max) > 0 {
-			b.Max = append(b.Max[:0], k...)
-		}
-		found = true
-	}
-	if !found || len(b.Min) > boundsLimit || len(b.Max) > boundsLimit {
-		return nil
-	}
-	return &b
+	var e extent
+	e.add(arr)
+	return e.known()
 }
 
 // sortKey returns the function that gives value i of arr as bytes that sort

@@ -71,6 +71,7 @@ type Load struct {
 	pending      []arrow.RecordBatch // rows of the next segment
 	pendingRows  int
 	pendingBytes int64
+	ahead        *ahead // of the pending rows
 	rows         int64
 	delivered    int64 // rows, once complete
 	replaced     int64
@@ -134,6 +135,7 @@ func (s *Store) Begin(spec Spec) (*Load, error) {
 			return nil, err
 		}
 	}
+	l.ahead = newAhead(l)
 	if err := s.disk.mkdir(l.dir); err != nil {
 		return nil, fmt.Errorf("zone: begin load of %s/%s: %w", spec.Zone, spec.Dataset, err)
 	}
@@ -218,6 +220,7 @@ func (l *Load) push(rec arrow.RecordBatch) error {
 			continue
 		}
 		l.pending = append(l.pending, part)
+		l.ahead.add(part)
 		l.pendingRows += int(to - from)
 		l.pendingBytes += size
 		from = to
@@ -259,10 +262,13 @@ func (l *Load) room(rows int64) error {
 
 // flush writes the pending rows as one segment.
 func (l *Load) flush() error {
+	if err := l.ahead.wait(); err != nil {
+		return err
+	}
 	segment := len(l.manifest.Segments)
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for c := range slices.Backward(l.manifest.Columns) { // entity codes first: they take longest
+	for c := range l.manifest.Columns {
 		l.manifest.Columns[c].Chunks = append(l.manifest.Columns[c].Chunks, chunk{})
 		group.Go(func() error {
 			written, err := l.writeColumn(c, segment)
@@ -272,9 +278,6 @@ func (l *Load) flush() error {
 			l.manifest.Columns[c].Chunks[segment] = written
 			return nil
 		})
-	}
-	if l.unique != nil && !l.unique.whole {
-		group.Go(func() error { return l.unique.add(l.pending) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -288,13 +291,13 @@ func (l *Load) flush() error {
 // writeColumn encodes, encrypts and writes the pending rows of one column,
 // the entity codes being the last.
 func (l *Load) writeColumn(c, segment int) (chunk, error) {
-	source := c
-	if c == l.schema.NumFields() {
-		source = l.entity.source
-	}
-	parts := make([]arrow.Array, len(l.pending))
-	for i, rec := range l.pending {
-		parts[i] = rec.Column(source)
+	codes := c == l.schema.NumFields()
+	parts := l.ahead.codes
+	if !codes {
+		parts = make([]arrow.Array, len(l.pending))
+		for i, rec := range l.pending {
+			parts[i] = rec.Column(c)
+		}
 	}
 	arr, err := array.Concatenate(parts, l.store.alloc)
 	if err != nil {
@@ -302,21 +305,13 @@ func (l *Load) writeColumn(c, segment int) (chunk, error) {
 	}
 	defer arr.Release()
 	var low *bounds
-	if c == l.schema.NumFields() {
-		codes, err := l.entity.codes(l.store.alloc, arr)
-		if err != nil {
-			return chunk{}, err
-		}
-		defer codes.Release()
-		arr = codes
-	} else {
-		l.sketches[c].add(arr)
+	if !codes {
 		if p := l.profilers[c]; p != nil {
 			if err := p.Add(arr); err != nil {
 				return chunk{}, err
 			}
 		}
-		low = boundsOf(arr)
+		low = l.ahead.ranges[c].known()
 	}
 	file, err := encode(l.store.alloc, arr)
 	if err != nil {
@@ -412,7 +407,7 @@ func (l *Load) Abort() error {
 }
 
 func (l *Load) close() {
-	l.release()
+	l.release() // what counts rows is at rest then
 	if l.entity != nil {
 		l.entity.release()
 	}
@@ -426,6 +421,7 @@ func (l *Load) close() {
 }
 
 func (l *Load) release() {
+	l.ahead.release()
 	for _, rec := range l.pending {
 		rec.Release()
 	}

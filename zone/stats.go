@@ -1,11 +1,13 @@
 package zone
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"math"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"zonebox/internal/raw"
 	"zonebox/masking"
@@ -137,15 +139,31 @@ type sketch struct {
 func newSketch() *sketch { return &sketch{seed: maphash.MakeSeed()} }
 
 func (k *sketch) add(arr arrow.Array) {
-	canonical := masking.Canonical(arr)
+	k.nulls += int64(arr.NullN())
+	bytesOf := hashed(arr)
+	nulls := arr.NullN() > 0
 	var scratch [64]byte
 	for i := range arr.Len() {
-		if arr.IsNull(i) {
-			k.nulls++
+		if nulls && arr.IsNull(i) {
 			continue
 		}
-		k.cells[uint16(maphash.Bytes(k.seed, canonical(scratch[:0], i)))]++
+		k.cells[uint16(maphash.Bytes(k.seed, bytesOf(scratch[:0], i)))]++
 	}
+}
+
+// hashed is masking.Canonical where any bytes do that are equal for equal values
+// of one column: whole numbers are not written out.
+func hashed(arr arrow.Array) func(scratch []byte, i int) []byte {
+	switch a := arr.(type) {
+	case *array.Int64:
+		return func(s []byte, i int) []byte { return binary.LittleEndian.AppendUint64(s, uint64(a.Value(i))) }
+	case *array.Decimal128:
+		return func(s []byte, i int) []byte {
+			v := a.Value(i)
+			return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(s, uint64(v.HighBits())), v.LowBits())
+		}
+	}
+	return masking.Canonical(arr)
 }
 
 func (k *sketch) stats(name string) ColumnStats {
