@@ -18,12 +18,11 @@ import (
 // CheckEntry tells everything that submitting a document would be refused for, and
 // which entries seem to hold the same. It changes nothing.
 func (e *Engine) CheckEntry(ctx context.Context, s Subject, body io.Reader) (*EntryDetail, error) {
-	var doc registry.Document
-	in := json.NewDecoder(body)
-	in.DisallowUnknownFields()
-	if err := in.Decode(&doc); err != nil {
-		return nil, BadRequest("请求体不是一份文档", "the request body is no document")
+	drafts, err := registry.DecodeDrafts(body)
+	if err != nil || len(drafts) != 1 {
+		return nil, BadRequest("请求体不是一份文档,或字段重复", "the request body is no document, or has a field twice")
 	}
+	doc := drafts[0]
 	if !s.any(registry.RoleProvider, registry.RoleCityAuthority, registry.RoleZoneRegulator) {
 		return nil, fail("ROLE_REQUIRED", nil)
 	}

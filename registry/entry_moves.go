@@ -68,11 +68,20 @@ func (d Dataset) moved(base Dataset, g Grant) []EntryMove {
 	note("", "open_type", base.OpenType, d.OpenType)
 	note("", "share_type", base.ShareType, d.ShareType)
 	for _, given := range g.Columns {
-		was, known := lastColumn([]Dataset{base}, given.Name)
-		now, there := lastColumn([]Dataset{d}, given.Name)
+		was, known := base.column(given.Name)
+		now, there := d.column(given.Name)
 		if known && there {
 			note(given.Name, "level", fmt.Sprint(was.Level), fmt.Sprint(now.Level))
 		}
 	}
 	return moves
+}
+
+// column returns the column of that name, whatever its case.
+func (d Dataset) column(name string) (Column, bool) {
+	i := slices.IndexFunc(d.Columns, func(col Column) bool { return strings.EqualFold(col.Name, name) })
+	if i < 0 {
+		return Column{}, false
+	}
+	return d.Columns[i], true
 }

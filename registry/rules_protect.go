@@ -3,13 +3,12 @@ package registry
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // protection refuses a version that protects less than an earlier one unless
 // the provider and the zone regulator both signed it, with a reason (NJ24-14,
 // YC22-25). Each column is compared with every one that it may have been before:
-// see predecessors.
+// see past.
 func (c *change) protection(now Dataset, zone Zone) {
 	if c.err != nil {
 		return
@@ -44,9 +43,10 @@ func (c *change) protection(now Dataset, zone Zone) {
 	if last.Entity != nil && (now.Entity == nil || *last.Entity != *now.Entity) {
 		note("/spec/entity", say("the entity key changes", "主体标识列变更"))
 	}
+	before := pastOf(history, now)
 	for i, col := range now.Columns {
 		path := fmt.Sprintf("/spec/columns/%d", i)
-		was, gone := predecessors(history, now, col)
+		was, gone := before.of(col)
 		for _, old := range was {
 			if old.CauseCode == causeOtherLaw && (col.Level < old.Level || col.CauseCode != causeOtherLaw) {
 				c.fault(CodeForbidden, path+"/cause_code", "JM19-30", say("column %s: what another law protects is not re-classed, processed or not", "列 %s:其他法律、法规规定不得开放的,处理后也不得调整类别或级别", col.Name))
@@ -91,50 +91,83 @@ func (c *change) earlier() ([]Dataset, error) {
 	return history, nil
 }
 
-// predecessors returns what a column of now may have been in the versions before,
-// history being the newest first.
+// past is what the columns of a version may have been in those before.
 //
-// was are the columns that it says it is: the last of its name, so that taking a
-// column out and putting it back does not lower it; and the last that bore the
-// title or the data element that it bears anew, if that one bears it no longer, so
-// that two columns do not exchange what they hold.
+// A column is what it says it is: the last of its name, so that taking a column out
+// and putting it back does not lower it; and the last that bore the title or the data
+// element that it bears anew, if that one bears it no longer, so that two columns do
+// not exchange what they hold.
 //
-// gone are the columns it may be without saying so. A version says nothing of
-// values: where a name is new and another is gone, the one may be the other under a
-// new name. So a name that no version had is compared with the last of every name
-// that a version had and now has not, whatever its type or title and however long
-// ago. That is strict: where a column of level 3 was ever taken out, each new one of
-// a lower level takes the regulator's signature. What fills a column of an old name
-// with other values is for the load to see, which looks at them.
-func predecessors(history []Dataset, now Dataset, col Column) (was, gone []Column) {
-	here := []Dataset{now}
-	own, known := lastColumn(history, col.Name)
-	if known {
-		was = append(was, own)
+// Or it is what it does not say. A version tells nothing of values: where a name is
+// new and another is gone, the one may be the other under a new name. So a column
+// whose name no version had is compared with the last of every name that a version
+// had and this one has not, whatever its type or title and however long ago. That is
+// strict: where a column of level 3 was ever taken out, each new one of a lower level
+// takes the regulator's signature. What fills a column of an old name with other
+// values is for the load to see, which looks at them.
+type past struct {
+	last    map[string]Column   // the newest of each name
+	gone    []Column            // those of names that are not there now
+	bore    map[string][]Column // by title: its bearers in the newest version that has it
+	held    map[string][]Column // by data element, as bore
+	present map[string]Column   // of the version itself, by name
+}
+
+// pastOf reads the versions before now, the newest first.
+func pastOf(history []Dataset, now Dataset) past {
+	p := past{map[string]Column{}, nil, map[string][]Column{}, map[string][]Column{}, map[string]Column{}}
+	for _, col := range now.Columns {
+		p.present[folded(col.Name)] = col
 	}
-	seen := map[string]bool{strings.ToLower(col.Name): true}
-	var titled, held bool
 	for _, d := range history {
-		titledHere, heldHere := titled, held
-		for _, old := range d.Columns {
-			next, stays := lastColumn(here, old.Name)
-			if strings.EqualFold(old.Name, col.Name) {
+		bore, held := map[string][]Column{}, map[string][]Column{}
+		for _, col := range d.Columns {
+			bore[col.Title], held[col.Element] = append(bore[col.Title], col), append(held[col.Element], col)
+			name := folded(col.Name)
+			if _, newer := p.last[name]; newer {
 				continue
 			}
-			title := !titled && col.Title != "" && old.Title == col.Title 
-			element := !held && col.Element != "" && old.Element == col.Element && own.Element != col.Element
-			titledHere, heldHere = titledHere || title, heldHere || element
-			if title && !(stays && next.Title == old.Title) || element && !(stays && next.Element == old.Element) {
-				was = append(was, old)
-			}
-			if key := strings.ToLower(old.Name); !seen[key] {
-				seen[key] = true
-				if !known && !stays {
-					gone = append(gone, old)
-				}
+			p.last[name] = col
+			if _, stays := p.present[name]; !stays {
+				p.gone = append(p.gone, col)
 			}
 		}
-		titled, held = titledHere, heldHere
+		for title, all := range bore {
+			if p.bore[title] == nil {
+				p.bore[title] = all
+			}
+		}
+		for element, all := range held {
+			if p.held[element] == nil {
+				p.held[element] = all
+			}
+		}
+	}
+	return p
+}
+
+// of returns the columns that col says it is, and those that it may be without
+// saying so.
+func (p past) of(col Column) (was, gone []Column) {
+	own, known := p.last[folded(col.Name)]
+	if known {
+		was = append(was, own)
+	} else {
+		gone = p.gone
+	}
+	if col.Title != "" && col.Title != own.Title {
+		for _, old := range p.bore[col.Title] {
+			if p.present[folded(old.Name)].Title != old.Title {
+				was = append(was, old)
+			}
+		}
+	}
+	if col.Element != "" && col.Element != own.Element {
+		for _, old := range p.held[col.Element] {
+			if p.present[folded(old.Name)].Element != old.Element {
+				was = append(was, old)
+			}
+		}
 	}
 	return was, gone
 }
@@ -170,17 +203,4 @@ func (c *change) weaker(lists []Versioned[NegativeList], was, now Column) []less
 		all = append(all, less{"/class", say("it leaves the negative list", "脱离负面清单")})
 	}
 	return all
-}
-
-// lastColumn returns the column of that name from the newest version that has
-// it. history is newest first.
-func lastColumn(history []Dataset, name string) (Column, bool) {
-	for _, d := range history {
-		for _, col := range d.Columns {
-			if strings.EqualFold(col.Name, name) {
-				return col, true
-			}
-		}
-	}
-	return Column{}, false
 }
