@@ -29,6 +29,9 @@ func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applie
 		err = e.rulesFit(ctx, s, docs)
 	}
 	if err == nil {
+		err = e.unruled(ctx, s, docs)
+	}
+	if err == nil {
 		done, err = e.apply(ctx, s.user, docs)
 	}
 	if refused := asError(err); err != nil && refused.Class == ClassDenied {

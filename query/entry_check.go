@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -139,9 +140,58 @@ func catalogued(doc registry.Document) (catalogue.Entry, error) {
 	return c, nil
 }
 
+// unruled refuses documents that put an entry into force which seems to hold the same
+// as another, in force, among the documents or on its way as far as s may see it,
+// while the city authority has not ruled on the two (NJ19-17): under a new name the
+// same data would have whatever level and types the name brings, and be on no list.
+func (e *Engine) unruled(ctx context.Context, s Subject, docs []registry.Document) error {
+	if !s.any(appliersOfEntries...) {
+		return nil // the registry refuses, and tells nothing of other entries
+	}
+	for _, d := range docs {
+		spec, err := registry.SpecOf[registry.Dataset](d)
+		if d.Kind != registry.KindDataset || err != nil || spec.Status != registry.StatusPublished {
+			continue
+		}
+		switch now, _, err := e.registry.Get(ctx, registry.KindDataset, d.Name); {
+		case err == nil && bytes.Equal(now.Payload(), d.Payload()):
+			continue // it is in force
+		case err != nil && !errors.Is(err, registry.ErrNotFound):
+			return asError(err)
+		}
+		like, err := e.likenesses(ctx, s, d, docs)
+		if err != nil {
+			return asError(err)
+		}
+		if err := refuseUnruled(like); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuseUnruled refuses an entry for the first of the likenesses that nobody ruled on.
+func refuseUnruled(like []DuplicateView) error {
+	for _, d := range like {
+		if d.Ruling == "" {
+			what := fmt.Sprintf("%s(%.2f)", d.Name, d.Like.Total)
+			return fail("ENTRY_DUPLICATE", nil).because(what, what)
+		}
+	}
+	return nil
+}
+
+// appliersOfEntries are the roles that may put an entry into force.
+var appliersOfEntries = []string{registry.RoleProvider, registry.RoleCityAuthority}
+
 // duplicates returns the other entries, published or under way as far as s may
 // see them, that seem to hold the same as doc (NJ19-17), the most alike first.
 func (e *Engine) duplicates(ctx context.Context, s Subject, doc registry.Document) ([]DuplicateView, error) {
+	return e.likenesses(ctx, s, doc, nil)
+}
+
+// likenesses is duplicates among the documents of batch as well.
+func (e *Engine) likenesses(ctx context.Context, s Subject, doc registry.Document, batch []registry.Document) ([]DuplicateView, error) {
 	mine, err := catalogued(doc)
 	if err != nil {
 		return nil, nil // its faults say so
@@ -168,13 +218,23 @@ func (e *Engine) duplicates(ctx context.Context, s Subject, doc registry.Documen
 			others[ed.name] = ed.document
 		}
 	}
-	err = e.each(ctx, registry.KindSourceRuling, func(d registry.Document) error {
+	rule := func(d registry.Document) error {
 		r, err := registry.SpecOf[registry.SourceRuling](d)
 		rulings[d.Name] = r
 		return err
-	})
-	if err != nil {
+	}
+	if err := e.each(ctx, registry.KindSourceRuling, rule); err != nil {
 		return nil, err
+	}
+	for _, d := range batch {
+		switch d.Kind {
+		case registry.KindDataset:
+			others[d.Name] = d
+		case registry.KindSourceRuling:
+			if err := rule(d); err != nil {
+				return nil, err
+			}
+		}
 	}
 	var out []DuplicateView
 	for name, other := range others {

@@ -105,13 +105,7 @@ func (m *entryMove) before() error {
 	if err != nil {
 		return err
 	}
-	for _, d := range like {
-		if d.Ruling == "" {
-			what := fmt.Sprintf("%s(%.2f)", d.Name, d.Like.Total)
-			return fail("ENTRY_DUPLICATE", nil).because(what, what)
-		}
-	}
-	return nil
+	return refuseUnruled(like)
 }
 
 // make makes the move.
