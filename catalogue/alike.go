@@ -39,6 +39,24 @@ func Alike(a, b Entry) Likeness {
 	return l
 }
 
+// Lowers reports whether a has half or more of the columns of both in common with b,
+// and one of them at a lower level: the data of b under a name, a title and a subject
+// of their own are not b any more (Alike may find them below Suspect), and are
+// protected less.
+func Lowers(a, b Entry) bool {
+	if schemas(a, b) < 0.5 {
+		return false
+	}
+	for _, c := range a.Columns {
+		for _, d := range b.Columns {
+			if same(c, d) && c.Level < d.Level {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // keyed reports whether the entity columns of both are one thing.
 func (e Entry) keyed(o Entry) bool {
 	return same(e.column(e.Entity.Column), o.column(o.Entity.Column))

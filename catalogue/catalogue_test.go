@@ -130,12 +130,40 @@ func TestLists(t *testing.T) {
 
 // No spreadsheet takes a text of the catalogue for a formula.
 func TestNoCellIsAFormula(t *testing.T) {
-	for _, title := range []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1"} {
+	for _, title := range []string{"=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\n=1", "\uff1d1+1", "\uff20SUM(A1)"} {
 		e := sample()[2]
 		e.Title = title
 		text, _, err := catalogue.Write([]catalogue.Entry{e}, nil, "all", "csv", publisher)
 		if err != nil || !strings.Contains(string(text), "'"+title) {
 			t.Errorf("%q: %v\n%s", title, err, text)
+		}
+	}
+}
+
+// The columns of another entry at a lower level are its data under another name,
+// whatever the entry is called and whomever it says its rows are about.
+func TestColumnsAtALowerLevelLower(t *testing.T) {
+	columns := func(levels ...int) (e catalogue.Entry) {
+		for i, level := range levels {
+			e.Columns = append(e.Columns, catalogue.Column{Name: "c" + string(rune('a'+i)), Type: "string", Level: level})
+		}
+		return e
+	}
+	b := columns(1, 3, 2, 1)
+	for _, c := range []struct {
+		name string
+		a    catalogue.Entry
+		want bool
+	}{
+		{"one lower", columns(1, 2, 2, 1), true},
+		{"the same", columns(1, 3, 2, 1), false},
+		{"one higher", columns(1, 4, 2, 1), false},
+		{"half of them, one lower", columns(1, 2), true},
+		{"one of four", catalogue.Entry{Columns: columns(1, 2).Columns[1:]}, false},
+		{"none", catalogue.Entry{}, false},
+	} {
+		if got := catalogue.Lowers(c.a, b); got != c.want {
+			t.Errorf("%s: Lowers = %v, want %v", c.name, got, c.want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Lists that Write knows: which entries go into an export.
@@ -163,6 +164,10 @@ func table(entries []Entry, list string) ([]byte, error) {
 	return asCSV(rows)
 }
 
+// formulas are what a cell begins with that a spreadsheet may compute: in full width
+// as well, which some read as the other.
+const formulas = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+
 // asCSV writes rows so that no spreadsheet takes a cell for a formula (OWASP, CSV
 // injection): the texts are those of people.
 func asCSV(rows [][]string) ([]byte, error) {
@@ -171,7 +176,7 @@ func asCSV(rows [][]string) ([]byte, error) {
 	for _, row := range rows {
 		out := make([]string, len(row))
 		for i, cell := range row {
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+			if first, _ := utf8.DecodeRuneInString(cell); cell != "" && strings.ContainsRune(formulas, first) {
 				cell = "'" + cell
 			}
 			out[i] = cell

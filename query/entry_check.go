@@ -243,7 +243,7 @@ func (e *Engine) likenesses(ctx context.Context, s Subject, doc registry.Documen
 			return nil, err
 		}
 		like := catalogue.Alike(mine, theirs)
-		if name == doc.Name || theirs.Status == registry.StatusRetired || like.Total < catalogue.Suspect {
+		if name == doc.Name || theirs.Status == registry.StatusRetired || like.Total < catalogue.Suspect && !catalogue.Lowers(mine, theirs) {
 			continue
 		}
 		v := DuplicateView{Name: name, Title: theirs.Title, Like: like}

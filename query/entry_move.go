@@ -49,6 +49,9 @@ func (e *Engine) MoveEntry(ctx context.Context, s Subject, name string, o EntryO
 	if !entryName.MatchString(name) || o.Document != nil && (o.Document.Kind != registry.KindDataset || o.Document.Name != name) {
 		return nil, BadRequest("条目名称与文档不符", "the name is not that of the entry")
 	}
+	if o.Document != nil && registry.NoDuplicates(o.Document.Spec) != nil { // two readers may read two entries
+		return nil, BadRequest("条目文档的字段重复", "the entry has a field twice")
+	}
 	if slices.Contains(withBasis, o.Move) && strings.TrimSpace(o.Basis) == "" {
 		return nil, BadRequest("须说明依据(--basis)", "say on what basis (--basis)")
 	}
@@ -83,6 +86,9 @@ type entryMove struct {
 
 // before refuses, outside of the transaction, what an entry must not be to go on.
 func (m *entryMove) before() error {
+	if m.order.Move == "retire" && !m.subject.any(appliersOfEntries...) {
+		return fail("ROLE_REQUIRED", nil) // whether there is an entry or not
+	}
 	if m.order.Move != "submit" && m.order.Move != "approve" || m.order.Document == nil {
 		return nil
 	}
@@ -239,6 +245,13 @@ func (m *entryMove) publish(tx *registry.Tx, ed *edition, all []*edition) error 
 		return fail("ENTRY_STATE", nil)
 	case pinned(ed.document, base) != ed.Input:
 		return fail("ENTRY_MOVED", nil)
+	}
+	faults, err := m.engine.packFaults(m.ctx, ed.document, nil) // of the pack of today
+	if err != nil {
+		return err
+	}
+	if len(faults) > 0 {
+		return documentError(&registry.Refusal{Faults: faults})
 	}
 	m.documents = []registry.Document{ed.document}
 	if m.applied, err = tx.Apply(m.subject.user, m.documents); err != nil {

@@ -232,7 +232,10 @@ func quiet(t *testing.T, d *querytest.Domain) {
 			t.Errorf("lowered %s, by two without a reason: %s", c.name, querytest.Text(err))
 		}
 	}
-	again := edited(t, d, "persons", func(spec map[string]any) { lower(spec) })
+	again := edited(t, d, "persons", func(spec map[string]any) {
+		lower(spec)
+		spec["title"], spec["entity"] = "居民信息", map[string]any{"column": "name", "kind": "person"}
+	})
 	again.Name = "residents"
 	if err := d.TryApply("zheng.police", text(t, again)); !slices.Contains(whyRefused(err), "ENTRY_DUPLICATE") {
 		t.Errorf("lowered as another dataset: %s", querytest.Text(err))
