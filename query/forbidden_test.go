@@ -192,7 +192,7 @@ func forbidden(t *testing.T, d *querytest.Domain) {
 	if err := d.TryApply("qian.hospital", text(t, open)); !slices.Contains(whyRefused(err), registry.CodeProtect) {
 		t.Errorf("opened again by the provider alone: %s", querytest.Text(err))
 	}
-	if where := found(t, canary, d.Config.Domain, d.Config.Keys); len(where) > 0 {
+	if where := querytest.Found(t, canary, d.Config.Domain, d.Config.Keys); len(where) > 0 {
 		t.Errorf("a value of a refused delivery is on the disk: %v", where)
 	}
 }
