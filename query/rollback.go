@@ -33,7 +33,8 @@ type VersionChange struct {
 const orderWait = 7 * 24 * time.Hour
 
 // Rollback makes an earlier version of a dataset current again and quarantines the
-// one that is: what stands on that is void. It takes two people, one of the data
+// one that is, with every version that was made from it: what stands on one of them
+// is void. It takes two people, one of the data
 // centre and one of the zone's regulator or the provider, each with a reason.
 func (e *Engine) Rollback(ctx context.Context, s Subject, o VersionOrder) (*VersionChange, error) {
 	return e.orderVersion(ctx, s, o, registry.OrderRollback)
@@ -73,7 +74,7 @@ func (e *Engine) orderVersion(ctx context.Context, s Subject, o VersionOrder, or
 	}
 	c := registry.DataChange{Zone: v.Zone, Dataset: v.Dataset, Version: v.Version, By: s.user, Org: s.organization, Role: role, Reason: o.Reason}
 	out := &VersionChange{Dataset: v.Dataset, Version: v.Version, First: s.user}
-	var replaced string
+	var replaced []string
 	err = e.update(ctx, func(tx *registry.Tx) error {
 		now, err := tx.DataVersion(v.Zone, v.Dataset, v.Version)
 		if err != nil {
@@ -82,6 +83,11 @@ func (e *Engine) orderVersion(ctx context.Context, s Subject, o VersionOrder, or
 		fits := now.State == registry.DataKept || order == registry.OrderRetire && now.State == registry.DataQuarantined
 		if !fits {
 			return fail("DATA_STATE", nil).because("该版本状态为 "+now.State, "the version is "+now.State)
+		}
+		if order == registry.OrderRollback {
+			if err := standsFree(tx, now); err != nil {
+				return err
+			}
 		}
 		first, err := tx.OrderedBy(v.Zone, v.Dataset, v.Version, order, tx.Now().Add(-orderWait))
 		if err != nil {
@@ -112,7 +118,7 @@ func (e *Engine) orderVersion(ctx context.Context, s Subject, o VersionOrder, or
 		return nil, fail("DATA_STATE", err)
 	}
 	if !out.Waiting && (err == nil || errors.Is(err, errUnlogged)) {
-		e.withdraw(v.Zone, v.Dataset, replaced, v.Version)
+		e.withdraw(v.Zone, v.Dataset, append(replaced, v.Version)...)
 		if order == registry.OrderRetire {
 			e.removeVersion(ctx, v)
 		}
@@ -126,6 +132,26 @@ func (e *Engine) orderVersion(ctx context.Context, s Subject, o VersionOrder, or
 	}
 	out.State = now.State
 	return out, nil
+}
+
+// standsFree refuses a rollback to what holds rows of a version that is in
+// quarantine, or will be by this rollback.
+func standsFree(tx *registry.Tx, v registry.DataVersion) error {
+	if v.Doubtful {
+		return fail("DATA_STATE", nil).because("该版本由已隔离的版本增量而成,含有其行", "the version was made from one that is in quarantine and holds its rows")
+	}
+	for base := v.Lineage.Base; base != ""; {
+		b, err := tx.DataVersion(v.Zone, v.Dataset, base)
+		if err != nil {
+			return err
+		}
+		if b.State == registry.DataCurrent {
+			return fail("DATA_STATE", nil).because("该版本由现行版本增量而成,回滚将隔离现行版本;请在现行版本上重新交付该增量",
+				"the version was made from the current one, which the rollback would quarantine; deliver the increment again, on the current version")
+		}
+		base = b.Lineage.Base
+	}
+	return nil
 }
 
 // orders returns the role in which s may order something of a dataset's versions,
@@ -240,7 +266,7 @@ func (o *output) sourcesStand(tx *registry.Tx) error {
 		if err != nil {
 			return err
 		}
-		if v.State == registry.DataQuarantined || v.State == registry.DataShredded {
+		if v.Doubtful || v.State == registry.DataShredded {
 			return fail("WITHHELD", nil).because("所依据的数据版本已隔离或销毁", "the data it was made of are quarantined or destroyed")
 		}
 		for _, column := range v.Shredded {

@@ -58,15 +58,40 @@ const (
 	OrderRelease  = "release"
 )
 
-// Quarantine takes a version out of use. If it is the current one the dataset
-// has no current data then: nothing older takes its place by itself.
-func (tx *Tx) Quarantine(c DataChange) error {
-	return tx.changeData(c, dataQuarantined, DataCurrent, DataKept)
+// Quarantine takes a version out of use, and every version that was made from it:
+// they hold its rows. It returns them all. If one is current the dataset has no
+// current data then: nothing older takes its place by itself. Each is lifted by a
+// decision of its own.
+func (tx *Tx) Quarantine(c DataChange) ([]string, error) {
+	all, err := tx.r.versions(tx.ctx, tx.sql, c.Zone, c.Dataset)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.changeData(c, dataQuarantined, DataCurrent, DataKept); err != nil {
+		return nil, err
+	}
+	out, has := []string{c.Version}, map[string]bool{c.Version: true} // its rows; a base is loaded before what stands on it
+	for _, v := range all {
+		if v.Lineage.Base == "" || !has[v.Lineage.Base] {
+			continue
+		}
+		has[v.Version] = true
+		if v.State != DataCurrent && v.State != DataKept {
+			continue
+		}
+		with := c
+		with.Version = v.Version
+		if err := tx.changeData(with, dataQuarantined, DataCurrent, DataKept); err != nil {
+			return nil, err
+		}
+		out = append(out, v.Version)
+	}
+	return out, nil
 }
 
 // ReleaseQuarantined makes a version current that was quarantined. It returns
-// ErrDataState if a later one is current, or if the version that it was made
-// from is quarantined itself.
+// ErrDataState if a later one is current, or if a version that it was made from
+// was quarantined and not released, whatever became of that since.
 func (tx *Tx) ReleaseQuarantined(c DataChange) error {
 	if _, err := tx.loadable(c.Zone, c.Dataset); err != nil {
 		return err
@@ -82,31 +107,40 @@ func (tx *Tx) ReleaseQuarantined(c DataChange) error {
 	if i < 0 {
 		return fmt.Errorf("registry: data of %s: %w", c.Dataset, ErrNotFound)
 	}
-	if b := at(all[i].Lineage.Base); b >= 0 && all[b].State == DataQuarantined ||
+	if b := at(all[i].Lineage.Base); b >= 0 && all[b].Doubtful ||
 		slices.ContainsFunc(all[i+1:], func(v DataVersion) bool { return v.State == DataCurrent }) {
 		return fmt.Errorf("registry: release data of %s: %w", c.Dataset, ErrDataState)
 	}
 	return tx.changeData(c, dataCurrent, DataQuarantined)
 }
 
-// Rollback makes an earlier version current and quarantines the one that is, which
-// it returns, "" if none was. Facts that name that are overtaken.
-func (tx *Tx) Rollback(c DataChange) (replaced string, err error) {
+// Rollback makes an earlier version current and quarantines the one that is, with
+// what was made from that. It returns them; facts that name one are overtaken. To
+// what was made from the current version, or from one in quarantine, nobody rolls
+// back: ErrDataState.
+func (tx *Tx) Rollback(c DataChange) (quarantined []string, err error) {
 	if _, err := tx.loadable(c.Zone, c.Dataset); err != nil {
-		return "", err
+		return nil, err
 	}
 	now, err := tx.r.currentVersion(tx.ctx, tx.sql, c.Zone, c.Dataset)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if now != nil && now.Version != c.Version {
 		from := c
-		from.Version, replaced = now.Version, now.Version
-		if err := tx.changeData(from, dataQuarantined, DataCurrent); err != nil {
-			return "", err
+		from.Version = now.Version
+		if quarantined, err = tx.Quarantine(from); err != nil {
+			return nil, err
 		}
 	}
-	return replaced, tx.changeData(c, dataCurrent, DataKept)
+	to, err := tx.DataVersion(c.Zone, c.Dataset, c.Version)
+	if err != nil {
+		return nil, err
+	}
+	if to.Doubtful {
+		return nil, fmt.Errorf("registry: roll back data of %s: %w", c.Dataset, ErrDataState)
+	}
+	return quarantined, tx.changeData(c, dataCurrent, DataKept)
 }
 
 // Retire says that a version is needed no more: its files may go. The current one
@@ -336,9 +370,10 @@ func (r *Registry) versions(ctx context.Context, q querier, zone, dataset string
 		}
 		switch e.Kind {
 		case dataCurrent:
-			all[i].State, current = DataKept, e.Version
+			all[i].State, all[i].Doubtful, current = DataKept, false, e.Version
 		case dataQuarantined, dataRetired, dataShredded:
 			all[i].State = e.Kind
+			all[i].Doubtful = all[i].Doubtful || e.Kind == dataQuarantined
 			if current == e.Version {
 				current = ""
 			}
@@ -350,10 +385,13 @@ func (r *Registry) versions(ctx context.Context, q querier, zone, dataset string
 	if err != nil {
 		return nil, err
 	}
+	doubtful := map[string]bool{} // a base is loaded before what stands on it
 	for i := range all {
 		if all[i].Version == current {
 			all[i].State = DataCurrent
 		}
+		all[i].Doubtful = all[i].Doubtful || doubtful[all[i].Lineage.Base]
+		doubtful[all[i].Version] = all[i].Doubtful
 	}
 	return all, nil
 }

@@ -26,6 +26,9 @@ type DataVersion struct {
 	// State is DataCurrent or DataQuarantined for SetVersion, "" being the first;
 	// in what is read it is the state of now.
 	State string `json:",omitempty"`
+	// Doubtful says that the version, or one that it was made from, was quarantined
+	// and not released since, whatever became of it. CurrentVersion leaves it false.
+	Doubtful bool `json:"-"`
 	// Shredded are the columns whose keys were destroyed.
 	Shredded []string `json:",omitempty"`
 	// Meta holds what else the loader keeps, in its own encoding.

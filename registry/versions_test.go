@@ -32,7 +32,8 @@ func (w *world) data(what, version string) error {
 		c := registry.DataChange{Zone: "medical", Dataset: "visits", Version: version, By: "dave", Org: "dc", Role: "data_centre", Reason: "marker_reason"}
 		switch what {
 		case "quarantine":
-			return tx.Quarantine(c)
+			_, err := tx.Quarantine(c)
+			return err
 		case "release":
 			return tx.ReleaseQuarantined(c)
 		case "rollback":
