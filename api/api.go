@@ -133,7 +133,7 @@ func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (an
 		return nil, query.Unauthenticated()
 	}
 	user, nonce, digest := h.Get(headerUser), h.Get(headerNonce), h.Get(headerDigest)
-	body := io.Reader(c.Request.Body)
+	body := io.Reader(delivery{c.Request.Body, http.NewResponseController(c.Writer)})
 	if !streamed(c) {
 		b, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
 		if err != nil {
@@ -153,6 +153,16 @@ func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (an
 	}
 	return next(call{Context: c, subject: subject, body: body})
 }
+
+// delivery is a body that a sender may leave unfinished: a deadline ends a Read
+// that waits for it.
+type delivery struct {
+	io.Reader
+	control *http.ResponseController
+}
+
+// SetReadDeadline is that of the connection.
+func (d delivery) SetReadDeadline(t time.Time) error { return d.control.SetReadDeadline(t) }
 
 // streamed reports whether the body of the request is a file of others: of any
 // size, and with a digest that the engine compares.

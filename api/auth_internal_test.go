@@ -37,6 +37,9 @@ type house struct {
 	nonces                      int
 }
 
+// houseStall is how long the house waits for a sender.
+const houseStall = 400 * time.Millisecond
+
 // shared is the house of all tests; making one takes most of a second.
 var shared *house
 
@@ -72,7 +75,7 @@ func newHouse(ctx context.Context, dir string) (*house, error) {
 		}
 	}
 	cfg := query.Config{Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"),
-		Now: func() time.Time { return clock }}
+		Now: func() time.Time { return clock }, Limits: query.Limits{LoadStall: houseStall}}
 	err := query.Init(ctx, cfg, query.Founder{Organization: "city", Title: "市数据主管部门", User: "zhao.city", Key: h.founder})
 	if err != nil {
 		return nil, err

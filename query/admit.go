@@ -1,6 +1,8 @@
 package query
 
 import (
+	"time"
+
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +43,10 @@ type Limits struct {
 	// memory of its worker, and the whole file where the format needs that at
 	// once. One alone may use more. Default half of the memory there is.
 	LoadMemory int64
+	// LoadStall is how long the sender of a delivery, or a database it comes from,
+	// may keep a load waiting: a file for 64 KiB more or its end, a database for
+	// anything. Then the load ends LOAD_STALLED. Default a minute.
+	LoadStall time.Duration
 	// Explains is how many statements one person may have explained in a minute;
 	// the next is EXPLAIN_RATE. Default 60.
 	Explains int
@@ -64,10 +70,13 @@ func (l Limits) withDefaults(memory int64) (Limits, error) {
 	or(&l.Loads, int(max(1, min(int64(max(2, runtime.NumCPU()/2)), l.LoadMemory/max(memory, 1)))))
 	or(&l.LoadQueue, 32)
 	or(&l.Explains, 60)
+	if l.LoadStall == 0 {
+		l.LoadStall = time.Minute
+	}
 	if l.ZoneMemory == 0 {
 		l.ZoneMemory = math.MaxInt64
 	}
-	if min(l.All, l.Operator, l.Queue, l.Zone, l.Loads, l.LoadQueue, l.Explains) < 1 || l.LoadMemory < 1 || l.ZoneMemory < memory {
+	if min(l.All, l.Operator, l.Queue, l.Zone, l.Loads, l.LoadQueue, l.Explains) < 1 || l.LoadMemory < 1 || l.LoadStall < 0 || l.ZoneMemory < memory {
 		return l, fmt.Errorf("query: limits: nothing could run with %+v and workers of %d bytes", l, memory)
 	}
 	l.Zone = int(min(int64(l.Zone), l.ZoneMemory/max(memory, 1)))

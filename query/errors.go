@@ -135,6 +135,8 @@ var codes = map[string]code{
 		"mode 写 full(可省略)、append 或 upsert;增量须写 base", "mode is full (or left out), append or upsert; the latter two name their base", []string{"NJ24-15"}},
 	"LOAD_BASE": {ClassDenied, "增量交付所依据的版本不是现行版本", "the version that the delivery stands on is not the current one",
 		"以 zone versions 查看现行版本,据此重新制作增量,或交付完整数据", "see the current one with zone versions and make the delivery on it, or deliver the whole dataset", []string{"NJ24-15"}},
+	"LOAD_STALLED": {ClassFailure, "交付的发送中断,未装载,原版本不变", "the sender gave nothing more of the delivery; nothing was loaded and the dataset is as before",
+		"检查发送方与网络后重新装载;等候时限由 serve --load-stall 设定", "look at the sender and the way to it, then load again; serve --load-stall sets how long a load waits", []string{"NJ24-22"}},
 	"SECOND_PERSON": {ClassDenied, "须由第二人确认,未作更改", "a second person has to confirm; nothing changed",
 		"请数据中心与监管部门(或提供单位)的不同人员各执行一次", "one person of the data centre and another of the regulator or provider each give the order", []string{"YC22-39"}},
 	"LOAD_SOURCE": {ClassDenied, "清单所写的数据库来源不可用", "the database that the manifest names is no source of this gate, or not now",

@@ -27,6 +27,7 @@ type loading struct {
 	repeats []string        // scenarios whose releases were found in the content; nil before the end
 	told    []policy.Reason // what policy warns of
 	turn    *loadTurn
+	sender  *sender // nil if its data are here
 	book    *loadEntry
 	size    int64            // of the file as its sender says; 0 if it does not
 	worker  *sandbox.Session // attested for the decisions; it parses the file
@@ -85,6 +86,10 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 	if err := l.contract(); err != nil { // the manifest against catalogue and grant; of the file, not a byte
 		return nil, err
 	}
+	data, err := l.begin(data) // whose sender has something to give
+	if err != nil {
+		return nil, err
+	}
 	if err := l.admit(); err != nil { // its turn among deliveries, and an attested worker
 		return nil, err
 	}
@@ -95,7 +100,6 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 		return nil, err
 	}
 	l.book.step(StepParse)
-	data = l.book.counted(data)
 	bring := l.read   // worker → store and observers, uncommitted
 	if l.standing() { // the same delivery as the version in use: it is compared, not read again
 		bring = l.compare
@@ -114,6 +118,20 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 		return nil, err
 	}
 	return read, nil
+}
+
+// begin returns the delivery once a part of it is there.
+func (l *loading) begin(data io.Reader) (io.Reader, error) {
+	if data == nil || l.manifest.Source != "" {
+		return nil, nil
+	}
+	var err error
+	data, l.sender, err = l.engine.steady(l.ctx, data)
+	if err != nil {
+		l.book.gone()
+		return nil, err
+	}
+	return l.book.counted(data), nil
 }
 
 // admit waits for the turn of the delivery and starts its worker.
@@ -156,6 +174,7 @@ func (l *loading) needs() int64 {
 
 // leave gives back what admit took.
 func (l *loading) leave() {
+	l.sender.end()
 	if l.worker != nil {
 		l.worker.Close()
 	}

@@ -66,6 +66,8 @@ func (l *loading) loadError(cause error) *Error {
 	switch {
 	case errors.As(cause, &own):
 		return own
+	case l.sender.stalled():
+		return fail("LOAD_STALLED", cause)
 	case l.ctx.Err() != nil: // whatever broke, it is because the sender went or the gate ends
 		return fail("STOPPED", cause)
 	case errors.As(cause, &delivery):

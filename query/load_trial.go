@@ -51,7 +51,9 @@ type LoadTrial struct {
 // The error is of whoever may not load at all, or of the gate; a delivery that
 // would be refused is a verdict. Both leave an entry.
 func (e *Engine) TryLoad(ctx context.Context, s Subject, m Manifest, data io.Reader) (*LoadTrial, error) {
-	l := &loading{engine: e, ctx: ctx, subject: s, manifest: m, id: newID("load", e.cfg.Now()), trial: true, book: unlisted()}
+	book, ctx := unlisted(ctx)
+	defer book.cancel(nil)
+	l := &loading{engine: e, ctx: ctx, subject: s, manifest: m, id: newID("load", e.cfg.Now()), trial: true, book: book}
 	defer l.leave()
 	began := e.cfg.Now()
 	out := &LoadTrial{Zone: m.Zone, Dataset: m.Dataset}

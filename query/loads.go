@@ -123,8 +123,13 @@ func (b *loadBook) enter(ctx context.Context, s Subject, m Manifest, size int64)
 	return l, ctx, nil
 }
 
-// unlisted returns an entry of no book, for what is no load.
-func unlisted() *loadEntry { return &loadEntry{cancel: func(error) {}} }
+// unlisted returns an entry of no book, for what is no load, and the context of
+// it, which its sender's end ends.
+func unlisted(ctx context.Context) (*loadEntry, context.Context) {
+	l := &loadEntry{}
+	ctx, l.cancel = context.WithCancelCause(ctx)
+	return l, ctx
+}
 
 // end moves the load to those that ended.
 func (b *loadBook) end(l *loadEntry, r *LoadReport, err error) {
@@ -225,12 +230,7 @@ func (l *loadEntry) belongs(regulator string) {
 
 // counted returns a reader of r that counts what is read, and ends the load if
 // its sender does not give the whole file.
-func (l *loadEntry) counted(r io.Reader) io.Reader {
-	if r == nil { // of a source
-		return nil
-	}
-	return &countedReader{r, l}
-}
+func (l *loadEntry) counted(r io.Reader) io.Reader { return &countedReader{r, l} }
 
 type countedReader struct {
 	io.Reader
@@ -241,10 +241,13 @@ func (c *countedReader) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.of.bytes.Add(int64(n))
 	if err != nil && err != io.EOF {
-		c.of.cancel(errSenderGone)
+		c.of.gone()
 	}
 	return n, err
 }
+
+// gone ends the load, whose sender gives nothing more.
+func (l *loadEntry) gone() { l.cancel(errSenderGone) }
 
 var errSenderGone = errors.New("query: the sender of the delivery is gone")
 

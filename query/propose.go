@@ -75,6 +75,11 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 	if !isDigest(in.SHA256) {
 		return nil, BadRequest("缺少文件的 SHA-256", "the SHA-256 of the file is missing")
 	}
+	data, from, err := e.steady(ctx, data)
+	defer from.end()
+	if err != nil {
+		return nil, (&loading{engine: e, ctx: ctx, sender: from}).loadError(err)
+	}
 	t, _, err := e.loads.join(ctx, s.organization, dataset{name: "proposals of " + s.user}, e.cfg.Memory, func(*loadTurn) {})
 	if errors.Is(err, errQueueFull) {
 		return nil, busyLoads(err)
@@ -99,7 +104,7 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 		_, err = io.Copy(io.Discard, raw)
 	}
 	if err != nil {
-		return nil, (&loading{engine: e, ctx: ctx}).loadError(err)
+		return nil, (&loading{engine: e, ctx: ctx, sender: from}).loadError(err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != in.SHA256 {
 		return nil, BadRequest("文件与所签摘要不符", "the file is not the one whose digest was signed")

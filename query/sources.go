@@ -122,5 +122,8 @@ func (e *Engine) dial(ctx context.Context, m Manifest) (*sandbox.Database, error
 	if d.Conn, err = to.DialContext(ctx, network, address); err != nil {
 		return nil, fail("LOAD_SOURCE", err).because("连接不上来源的数据库", "the source's server cannot be reached")
 	}
+	if err := bounded(d.Conn, e.cfg.Limits.LoadStall); err != nil {
+		return nil, errors.Join(asError(err), d.Conn.Close())
+	}
 	return d, nil
 }

@@ -92,6 +92,7 @@ func limitFlags(a *app, c *cobra.Command, l *query.Limits) {
 	f.IntVar(&l.Explains, "max-explains", 0, a.say("每人每分钟可 explain 的语句数,0 为 60", "statements one person may have explained in a minute; 0 is 60"))
 	f.IntVar(&l.Loads, "max-loads", 0, a.say("同时装载的交付数,0 为处理器数的一半且不少于两个,内存不足则更少", "deliveries read at once; 0 is half of the CPUs and at least two, fewer if memory is short"))
 	f.IntVar(&l.LoadQueue, "max-load-queue", 0, a.say("每个提供单位等候装载的交付数,0 为 32;再多则答以繁忙", "more that may wait of one provider; 0 is 32, and the next is told BUSY"))
+	f.DurationVar(&l.LoadStall, "load-stall", 0, a.say("等候发送方或数据库继续发送的时限,0 为一分钟", "how long a load waits for its sender, or its database, to go on; 0 is a minute"))
 	f.Int64Var(&l.LoadMemory, "load-memory", 0, a.say("各装载可同占的内存 (MiB),0 为内存的一半", "memory for deliveries together (MiB); 0 is half of the memory"))
 }
 
