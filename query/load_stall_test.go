@@ -3,8 +3,11 @@ package query_test
 import (
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,5 +157,40 @@ func TestASenderThatStallsEndsItsLoad(t *testing.T) {
 	go func() { _, _ = write.Write(data[:len(data)-1]) }()
 	if _, err := d.Engine.Propose(t.Context(), d.Subject("wu.dc"), query.ProposalRequest{SHA256: m.SHA256}, io.Reader(read)); querytest.Code(err) != "LOAD_STALLED" {
 		t.Errorf("of a file that is looked at: %s", querytest.Text(err))
+	}
+}
+
+// A database that takes the connection and says nothing more ends the load as well.
+func TestADatabaseThatStallsEndsItsLoad(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			if _, err := l.Accept(); err != nil { // and holds it
+				return
+			}
+		}
+	}()
+	secret := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sources := query.Sources{}
+	for _, kind := range []string{"postgres", "mysql"} {
+		sources[kind] = query.Source{Kind: kind, Address: l.Addr().String(), Database: "his", User: "zonebox", PasswordFile: secret, Tables: []string{"beds"}}
+	}
+	d := querytest.City(t, querytest.Options{Idle: 1, Limits: query.Limits{Loads: 1, LoadStall: 300 * time.Millisecond}})
+	d.Config.Sources = sources
+	d.Reopen()
+	for kind := range sources {
+		m := query.Manifest{Zone: "medical", Dataset: "beds", Grant: "beds-statistics", Source: kind, Table: "beds", SchemaSHA256: d.Schema("beds"), Acquired: "2026-11-02"}
+		began := time.Now()
+		_, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), m, nil)
+		if took := time.Since(began); querytest.Code(err) != "LOAD_REFUSED" || !strings.Contains(querytest.Text(err), "the connection broke") || took > 20*time.Second {
+			t.Errorf("%s: %s after %v", kind, querytest.Text(err), took)
+		}
 	}
 }
