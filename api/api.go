@@ -2,17 +2,15 @@
 // the engine and puts the engine's answer on the wire.
 //
 // It guarantees that no request reaches the engine unsigned or replayed, that a
-// client never sets its own subject, and that every failure leaves as a Problem
-// with a code. It does not decide anything: query does. Read New first, then
-// signed.
+// client never sets its own subject, that nothing of a body is read before its
+// sender is known, and that every failure leaves as a Problem with a code, that of
+// a path that is none too. It does not decide anything: query does. Read New first,
+// then signed.
 package api
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -27,23 +25,24 @@ import (
 	"zonebox/query"
 )
 
-// maxBody bounds every request body but a delivery's.
-const maxBody = 8 << 20
-
 type server struct {
 	engine *query.Engine
 	log    *slog.Logger
+	large  chan struct{} // a place for each large body in memory
 }
 
 // New returns the handler of the gate. It is safe for concurrent use.
 func New(e *query.Engine, log *slog.Logger) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
+	// A name with a slash in it stays one name, and no path stands for another's.
+	r.UseRawPath, r.RedirectTrailingSlash = true, false
+	s := &server{engine: e, log: log, large: make(chan struct{}, largeBodies)}
 	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) {
 		log.ErrorContext(c, "panic in handler", "path", c.FullPath())
-		c.AbortWithStatusJSON(http.StatusInternalServerError, &Problem{Code: "INTERNAL", Class: string(query.ClassFailure), Message: "internal error"})
-	}))
-	s := &server{engine: e, log: log}
+		refuse(c, query.AsError(errPanic))
+	}), unsniffed)
+	r.NoRoute(s.signed(func(call) (any, error) { return nil, query.NoSuchPath() }))
 	v1 := r.Group("/v1")
 	v1.POST("/query", s.signed(s.query))
 	v1.POST("/explain", s.signed(s.explain))
@@ -99,6 +98,16 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	return r
 }
 
+// errPanic is what a panic in a handler is to the client: INTERNAL, and no word of
+// what it said.
+var errPanic = errors.New("api: panic in handler")
+
+// unsniffed says of every answer that it is what it is called, and nobody's to keep.
+func unsniffed(c *gin.Context) {
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Header("Cache-Control", "no-store")
+}
+
 // call is an authenticated request.
 type call struct {
 	*gin.Context
@@ -106,9 +115,10 @@ type call struct {
 	body    io.Reader
 }
 
-// signed authenticates a request before next sees it. The signature covers the
-// digest of the body; a body of at most maxBody is read and compared here, a
-// delivery's digest is compared by the engine before anything is committed.
+// signed authenticates a request before next sees it, and before a byte of its body
+// is read. The signature covers the digest of the body; a body of at most maxBody is
+// read and compared here, a delivery's digest is compared by the engine before
+// anything is committed.
 func (s *server) signed(next func(call) (any, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		out, err := s.authenticated(c, next)
@@ -133,16 +143,8 @@ func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (an
 		return nil, query.Unauthenticated()
 	}
 	user, nonce, digest := h.Get(headerUser), h.Get(headerNonce), h.Get(headerDigest)
-	body := io.Reader(delivery{c.Request.Body, http.NewResponseController(c.Writer)})
-	if !streamed(c) {
-		b, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody))
-		if err != nil {
-			return nil, query.BadRequest("请求体过大", "the request body is too large")
-		}
-		if sum := sha256.Sum256(b); hex.EncodeToString(sum[:]) != digest {
-			return nil, query.Unauthenticated()
-		}
-		body = bytes.NewReader(b)
+	if len(nonce) > maxNonce {
+		return nil, query.Unauthenticated()
 	}
 	subject, err := s.engine.Authenticate(c, query.Credentials{
 		User: user, At: at, Nonce: nonce, Signature: sig,
@@ -151,7 +153,23 @@ func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (an
 	if err != nil {
 		return nil, err
 	}
-	return next(call{Context: c, subject: subject, body: body})
+	conn := http.NewResponseController(c.Writer)
+	if streamed(c) { // for which the engine has a patience of its own
+		return next(call{Context: c, subject: subject, body: delivery{c.Request.Body, conn}})
+	}
+	if c.Request.ContentLength > smallBody || c.Request.ContentLength < 0 {
+		select {
+		case s.large <- struct{}{}:
+			defer func() { <-s.large }()
+		case <-c.Request.Context().Done():
+			return nil, query.Stopped(c.Request.Context().Err())
+		}
+	}
+	body, err := wholeBody(http.MaxBytesReader(c.Writer, io.NopCloser(&steadyBody{c.Request.Body, conn}), maxBody), digest)
+	if err != nil {
+		return nil, err
+	}
+	return next(call{Context: c, subject: subject, body: bytes.NewReader(body)})
 }
 
 // delivery is a body that a sender may leave unfinished: a deadline ends a Read
@@ -190,6 +208,11 @@ func (s *server) problem(c *gin.Context, err error) {
 	} else if cause := errors.Unwrap(e); cause != nil {
 		s.log.WarnContext(c, "request failed", "code", e.Code, "path", c.FullPath(), "query_id", e.Run, "cause", cause)
 	}
+	refuse(c, e)
+}
+
+// refuse answers with an error in the language that was asked for.
+func refuse(c *gin.Context, e *query.Error) {
 	lang := "zh"
 	if strings.HasPrefix(c.GetHeader("Accept-Language"), "en") {
 		lang = "en"
@@ -198,12 +221,11 @@ func (s *server) problem(c *gin.Context, err error) {
 }
 
 func (c call) decode(into any) error {
-	d := json.NewDecoder(c.body)
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return query.BadRequest("请求体不是所期望的 JSON", "the request body is not the expected JSON")
+	text, err := io.ReadAll(c.body)
+	if err != nil {
+		return err
 	}
-	return nil
+	return query.ReadJSON(text, into)
 }
 
 func (c call) request() (query.Request, error) {

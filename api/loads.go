@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 
 	"zonebox/query"
@@ -66,9 +64,10 @@ func (s *server) propose(c call) (any, error) {
 		return nil, query.BadRequest("缺少请求", "the request is missing")
 	}
 	var in query.ProposalRequest
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil || in.SHA256 != c.GetHeader(headerDigest) {
+	if err := query.ReadJSON(text, &in); err != nil {
+		return nil, err
+	}
+	if in.SHA256 != c.GetHeader(headerDigest) {
 		return nil, query.BadRequest("请求的摘要与文件不符", "the request's digest is not the signed one")
 	}
 	return s.engine.Propose(c.Request.Context(), c.subject, in, c.body)

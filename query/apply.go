@@ -229,6 +229,12 @@ func (e *Engine) Documents(ctx context.Context, s Subject, kind, name string) ([
 		if err != nil {
 			return nil, asError(err)
 		}
+		if visible && kind == registry.KindQualityRules { // they are seen by whoever sees what they find
+			_, err := e.measurable(ctx, s, m.Name)
+			if visible = err == nil; err != nil && AsError(err).Code != "NOT_FOUND" {
+				return nil, err
+			}
+		}
 		if !visible {
 			continue
 		}

@@ -50,6 +50,9 @@ func (e *Engine) VerifyBackup(ctx context.Context, s Subject, id string) (*Backu
 	if !s.any(registry.RoleDataCentre, registry.RoleSecurity, registry.RoleAuditor, registry.RoleCityAuthority) {
 		return nil, fail("ROLE_REQUIRED", nil)
 	}
+	if !backupID.MatchString(id) {
+		return nil, fail("NOT_FOUND", nil)
+	}
 	for _, root := range e.cfg.BackupRoots {
 		b, in, err := openBackup(root, id, e.keys.Signer().Publics())
 		if errors.Is(err, fs.ErrNotExist) {

@@ -59,6 +59,9 @@ func (e *Engine) MoveEntry(ctx context.Context, s Subject, name string, o EntryO
 		return nil, BadRequest("trigger 须为 "+strings.Join(triggers, "、"), "trigger must be one of "+strings.Join(triggers, ", "))
 	}
 	m := &entryMove{engine: e, ctx: ctx, subject: s, name: name, order: o}
+	if !s.any(movers(o.Move)...) { // before anything is looked up: it is told of whatever name
+		return nil, m.refuse(fail("ROLE_REQUIRED", nil))
+	}
 	if err := m.before(); err != nil {
 		return nil, m.refuse(err)
 	}
@@ -71,6 +74,17 @@ func (e *Engine) MoveEntry(ctx context.Context, s Subject, name string, o EntryO
 		e.readers.dismiss()
 	}
 	return e.Entry(ctx, s, name)
+}
+
+// movers returns the roles that may ask for a move.
+func movers(move string) []string {
+	var out []string
+	for _, m := range workflow.CatalogueEdition.Moves {
+		if m.Name == move {
+			out = append(out, m.Roles...)
+		}
+	}
+	return out
 }
 
 // entryMove is one move on its way.
@@ -91,9 +105,6 @@ func (m *entryMove) before() error {
 	}
 	if m.order.Move != "submit" && m.order.Move != "approve" || m.order.Document == nil {
 		return nil
-	}
-	if needed := map[string]string{"submit": registry.RoleProvider, "approve": registry.RoleCityAuthority}[m.order.Move]; !m.subject.any(needed) {
-		return fail("ROLE_REQUIRED", nil)
 	}
 	faults, err := m.engine.entryFaults(m.ctx, m.subject.user, *m.order.Document)
 	if err != nil {
@@ -156,7 +167,7 @@ func (m *entryMove) draft(tx *registry.Tx, ed *edition) error {
 	if err != nil {
 		return BadRequest("条目格式有误", "the entry is malformed")
 	}
-	if !m.subject.any(registry.RoleProvider) || spec.Provider != m.subject.organization {
+	if spec.Provider != m.subject.organization {
 		return fail("ROLE_REQUIRED", nil)
 	}
 	if err := m.named(ed); err != nil {
@@ -275,6 +286,13 @@ func (m *entryMove) retire(tx *registry.Tx, ed *edition) error {
 	}
 	if err != nil {
 		return err
+	}
+	entry, err := registry.SpecOf[registry.Dataset](doc)
+	if err != nil {
+		return err
+	}
+	if !m.subject.any(registry.RoleCityAuthority) && !m.subject.providerOf(entry) {
+		return fail("ROLE_REQUIRED", nil)
 	}
 	var spec map[string]json.RawMessage
 	if err := json.Unmarshal(doc.Spec, &spec); err != nil {

@@ -152,6 +152,10 @@ func (e *Engine) DestroyKey(ctx context.Context, s Subject, o KeyOrder) (*KeyCha
 	if o.Version < 0 || o.Purpose != keys.PurposeZoneData {
 		return nil, fail("BAD_REQUEST", nil).because("只能销毁 zone-data,版本从 1 起", "only zone-data can be destroyed, versions begin at 1")
 	}
+	// Who may not is told so of whatever zone, before it is looked up.
+	if o.Version > 0 && !s.any(registry.RoleDataCentre, registry.RoleSecurity) || o.Version == 0 && !e.competent(ctx, s, o.Zone) {
+		return nil, fail("ROLE_REQUIRED", nil)
+	}
 	zone, err := e.zoneOf(ctx, o.Zone)
 	if err != nil {
 		return nil, err
@@ -198,10 +202,23 @@ func (e *Engine) zoneOf(ctx context.Context, name string) (zoneState, error) {
 	return zoneState{name, spec, meta}, nil
 }
 
-func (e *Engine) mayDestroyZone(ctx context.Context, s Subject, z zoneState) error {
-	if !s.any(registry.RoleCityAuthority) && (!s.any(registry.RoleZoneRegulator) || s.organization != z.spec.Regulator) {
-		return fail("ROLE_REQUIRED", nil)
+// competent reports whether s speaks for the zone of that name: the city authority
+// for every zone, a regulator for its own (NJ24-06), and of what is no zone for none.
+func (e *Engine) competent(ctx context.Context, s Subject, zone string) bool {
+	if s.any(registry.RoleCityAuthority) {
+		return true
 	}
+	z, err := e.zoneOf(ctx, zone)
+	return err == nil && s.regulates(z)
+}
+
+// regulates reports whether s is of the zone's regulator.
+func (s Subject) regulates(z zoneState) bool {
+	return s.any(registry.RoleZoneRegulator) && s.organization == z.spec.Regulator
+}
+
+// mayDestroyZone is for whoever is competent.
+func (e *Engine) mayDestroyZone(ctx context.Context, s Subject, z zoneState) error {
 	if err := e.permitted(ctx, s, registry.PermissionDestroy, "keys destroy"); err != nil {
 		return err
 	}
@@ -254,9 +271,6 @@ func (e *Engine) suspendedBy(ctx context.Context, z zoneState) (string, error) {
 }
 
 func (e *Engine) mayDestroyVersion(ctx context.Context, s Subject, o KeyOrder) error {
-	if !s.any(registry.RoleDataCentre, registry.RoleSecurity) {
-		return fail("ROLE_REQUIRED", nil)
-	}
 	if err := e.permitted(ctx, s, registry.PermissionDestroy, "keys destroy"); err != nil {
 		return err
 	}

@@ -75,8 +75,8 @@ type loadRecord struct {
 }
 
 // lookalikesOf returns what of the current data of a dataset its entry of today
-// does not account for. It is for the dataset's provider, the data centre and
-// supervisors; to others, and of other documents, there are none.
+// does not account for. It is for those who may know what lies in it; to
+// others, and of other documents, there are none.
 func (e *Engine) lookalikesOf(ctx context.Context, s Subject, doc registry.Document) ([]Lookalike, error) {
 	if doc.Kind != registry.KindDataset {
 		return nil, nil
@@ -85,9 +85,9 @@ func (e *Engine) lookalikesOf(ctx context.Context, s Subject, doc registry.Docum
 	if err != nil {
 		return nil, err
 	}
-	own := s.any(registry.RoleProvider) && s.organization == entry.Provider
-	if !own && !s.any(registry.RoleDataCentre, registry.RoleZoneRegulator, registry.RoleCityAuthority, registry.RoleSecurity, registry.RoleAuditor) {
-		return nil, nil
+	z, err := e.zoneOf(ctx, entry.Zone)
+	if err != nil || !s.oversees(z, entry.Provider) {
+		return nil, err
 	}
 	v, err := e.registry.CurrentVersion(ctx, entry.Zone, doc.Name)
 	if errors.Is(err, registry.ErrNotFound) || err == nil && len(v.Meta) == 0 {

@@ -81,10 +81,10 @@ type QualityChange struct {
 }
 
 // seesQuality reports whether the person may see what checks of the dataset
-// found: its provider, the data centre and those who supervise. Counts of raw rows
-// are not for operators.
-func (s Subject) seesQuality(d registry.Dataset) bool {
-	return s.providerOf(d) || s.any(registry.RoleDataCentre, registry.RoleZoneRegulator, registry.RoleCityAuthority, registry.RoleSecurity, registry.RoleAuditor)
+// found: whoever may know what lies in it. Counts of raw rows are not for operators.
+func (e *Engine) seesQuality(ctx context.Context, s Subject, d registry.Dataset) (bool, error) {
+	z, err := e.zoneOf(ctx, d.Zone)
+	return err == nil && s.oversees(z, d.Provider), err
 }
 
 func (s Subject) providerOf(d registry.Dataset) bool {
@@ -104,7 +104,11 @@ func (e *Engine) measurable(ctx context.Context, s Subject, dataset string) (reg
 	if err != nil {
 		return registry.Versioned[registry.Dataset]{}, asError(err)
 	}
-	if !s.seesQuality(spec) {
+	sees, err := e.seesQuality(ctx, s, spec)
+	if err != nil {
+		return registry.Versioned[registry.Dataset]{}, err
+	}
+	if !sees {
 		return registry.Versioned[registry.Dataset]{}, fail("NOT_FOUND", nil)
 	}
 	return registry.Versioned[registry.Dataset]{Name: dataset, Version: meta.Version, Spec: spec}, nil
@@ -314,7 +318,10 @@ func (e *Engine) Qualities(ctx context.Context, s Subject) ([]QualityItem, error
 	}
 	err = e.each(ctx, registry.KindDataset, func(doc registry.Document) error {
 		spec, err := registry.SpecOf[registry.Dataset](doc)
-		if err != nil || !s.seesQuality(spec) {
+		if err != nil {
+			return err
+		}
+		if sees, err := e.seesQuality(ctx, s, spec); err != nil || !sees {
 			return err
 		}
 		item, err := e.qualityItem(ctx, registry.Versioned[registry.Dataset]{Name: doc.Name, Spec: spec})
@@ -394,7 +401,7 @@ func (e *Engine) SettleQuality(ctx context.Context, s Subject, dataset string, o
 	}
 	switch {
 	case !was(registry.DataHeld):
-		return nil, fail("NOT_FOUND", nil)
+		return nil, fail("NOT_FOUND", nil).because("待处理的版本 "+printName(o.Version), "a version that is held back: "+printName(o.Version))
 	case was(registry.DataCurrent): // what was in use is rolled back, or retired, by two people
 		return nil, fail("DATA_STATE", nil).because("该版本已放行过", "the version was released before")
 	}

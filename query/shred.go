@@ -42,7 +42,7 @@ const orderTerm = 7 * 24 * time.Hour
 // OrderShred orders a destruction, which another person confirms. Nothing is
 // destroyed by it. It takes the permission to destroy.
 func (e *Engine) OrderShred(ctx context.Context, s Subject, o ShredOrder) (*ShredView, error) {
-	if !mayOrderShreds(s) {
+	if !e.mayOrderShred(ctx, s, o.Zone) {
 		return nil, fail("ROLE_REQUIRED", nil)
 	}
 	if err := e.permitted(ctx, s, registry.PermissionDestroy, "shred order"); err != nil {
@@ -205,8 +205,11 @@ func (e *Engine) workspaceEnded(ctx context.Context, organization string) error 
 // carried out whatever interrupts it: by the next call, or when the domain is
 // opened next.
 func (e *Engine) ConfirmShred(ctx context.Context, s Subject, id string) (*ShredView, error) {
+	if !s.any(registry.RoleCityAuthority, registry.RoleZoneRegulator) {
+		return nil, fail("ROLE_REQUIRED", nil)
+	}
 	sh, err := e.registry.Shred(ctx, id)
-	if errors.Is(err, registry.ErrNotFound) {
+	if errors.Is(err, registry.ErrNotFound) || err == nil && !e.competent(ctx, s, sh.Zone) {
 		return nil, fail("NOT_FOUND", err)
 	}
 	if err != nil {
@@ -231,17 +234,6 @@ func (e *Engine) ConfirmShred(ctx context.Context, s Subject, id string) (*Shred
 }
 
 func (e *Engine) mayConfirm(ctx context.Context, s Subject, sh registry.Shred) error {
-	regulator := ""
-	if sh.Zone != "" {
-		zone, err := e.zoneOf(ctx, sh.Zone)
-		if err != nil {
-			return err
-		}
-		regulator = zone.spec.Regulator
-	}
-	if !s.any(registry.RoleCityAuthority) && (regulator == "" || !s.any(registry.RoleZoneRegulator) || s.organization != regulator) {
-		return fail("ROLE_REQUIRED", nil)
-	}
 	if err := e.permitted(ctx, s, registry.PermissionDestroy, "shred confirm"); err != nil {
 		return err
 	}
@@ -276,15 +268,17 @@ func (e *Engine) ordererStands(ctx context.Context, sh registry.Shred) error {
 	if err != nil && !gone {
 		return asError(err)
 	}
-	if gone || !p.Permits(registry.PermissionDestroy) || !mayOrderShreds(Subject{roles: p.Roles}) {
+	if gone || !p.Permits(registry.PermissionDestroy) || !e.mayOrderShred(ctx, Subject{roles: p.Roles, organization: p.Organization}, sh.Zone) {
 		return fail("KEY_IN_USE", nil).because("申请人员已无此权限,请重新提出", "who ordered it may not any more; give the order again")
 	}
 	return nil
 }
 
-// mayOrderShreds reports whether s has a role that orders destruction.
-func mayOrderShreds(s Subject) bool {
-	return s.any(registry.RoleDataCentre, registry.RoleSecurity, registry.RoleCityAuthority, registry.RoleZoneRegulator)
+// mayOrderShred reports whether s may order that something of a zone is destroyed:
+// the data centre and the security officer of every zone and workspace, and whoever
+// is competent for the zone (NJ24-06).
+func (e *Engine) mayOrderShred(ctx context.Context, s Subject, zone string) bool {
+	return s.any(registry.RoleDataCentre, registry.RoleSecurity) || e.competent(ctx, s, zone)
 }
 
 // confirm makes the order one that will be carried out.
@@ -335,7 +329,8 @@ func (e *Engine) survivorsOpen(ctx context.Context, sh registry.Shred) error {
 	return nil
 }
 
-// Shreds lists every order. It is for those who give them and those who supervise.
+// Shreds lists the orders: to a regulator those of its zones, to the others who give
+// them and those who supervise every one.
 func (e *Engine) Shreds(ctx context.Context, s Subject) ([]ShredView, error) {
 	if !s.any(registry.RoleDataCentre, registry.RoleSecurity, registry.RoleCityAuthority, registry.RoleZoneRegulator, registry.RoleAuditor) {
 		return nil, fail("ROLE_REQUIRED", nil)
@@ -346,6 +341,9 @@ func (e *Engine) Shreds(ctx context.Context, s Subject) ([]ShredView, error) {
 	}
 	out := []ShredView{}
 	for _, sh := range all {
+		if !s.any(registry.RoleAuditor) && !e.mayOrderShred(ctx, s, sh.Zone) {
+			continue
+		}
 		v, err := e.shredView(sh)
 		if err != nil {
 			return nil, err

@@ -74,16 +74,32 @@ func (e *Engine) Status(ctx context.Context, s Subject) (*Status, error) {
 }
 
 // Audit returns entries of the audit log from index from on, at most limit of
-// them. It is for those who supervise; operators see their own runs' entries.
+// them. It is for those who supervise, a regulator its zones and what is of none;
+// all others see the entries of what they did themselves.
 func (e *Engine) Audit(ctx context.Context, s Subject, from uint64, limit int) ([]AuditEntry, error) {
 	all := s.any(registry.RoleAuditor, registry.RoleSecurity, registry.RoleZoneRegulator, registry.RoleCityAuthority)
+	others := map[string]bool{} // zones that a regulator does not regulate
+	if !s.any(registry.RoleAuditor, registry.RoleSecurity, registry.RoleCityAuthority) {
+		err := e.each(ctx, registry.KindZone, func(doc registry.Document) error {
+			z, err := registry.SpecOf[registry.Zone](doc)
+			others[doc.Name] = z.Regulator != s.organization
+			return err
+		})
+		if err != nil {
+			return nil, asError(err)
+		}
+	}
 	out := []AuditEntry{}
 	for entry, err := range e.audit.Entries(ctx, from, e.audit.Size()) {
 		if err != nil {
 			return nil, asError(err)
 		}
+		own := entry.Actor == s.user
+		if others[entry.Zone] && !own {
+			continue
+		}
 		if !all {
-			if entry.Actor != s.user {
+			if !own {
 				continue
 			}
 			entry.Fields = maps.Clone(entry.Fields)

@@ -1,11 +1,15 @@
 package query
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"io"
 	"time"
+	"unicode/utf8"
 
 	"zonebox/registry"
 )
@@ -53,6 +57,33 @@ func Unauthenticated() error { return fail("AUTH_FAILED", nil) }
 
 // BadRequest returns the error of a malformed request.
 func BadRequest(zh, en string) error { return fail("BAD_REQUEST", nil).because(zh, en) }
+
+// NoSuchPath returns the error of a request for what the gate does not have.
+func NoSuchPath() error { return fail("NOT_FOUND", nil) }
+
+// Stopped returns the error of a request whose sender went, or that the end of the
+// gate met.
+func Stopped(cause error) error { return fail("STOPPED", cause) }
+
+// ReadJSON fills into with the one JSON value that text is: of known fields, none of
+// them twice however it is spelled, and nothing behind it. Two readers of a request
+// that is signed must not read two things. It returns BAD_REQUEST for anything else,
+// without a word of it.
+func ReadJSON(text []byte, into any) error {
+	malformed := BadRequest("请求体不是所期望的 JSON", "the request body is not the expected JSON")
+	if !utf8.Valid(text) || registry.NoDuplicates(text) != nil {
+		return malformed
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return malformed
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return malformed
+	}
+	return nil
+}
 
 // AsError returns err as an *Error; anything unknown is INTERNAL.
 func AsError(err error) *Error { return asError(err) }

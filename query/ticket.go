@@ -50,6 +50,9 @@ func (e *Engine) Trace(ctx context.Context, s Subject, run string) (*TraceView, 
 	if err != nil {
 		return nil, asError(err)
 	}
+	if !s.any(registry.RoleDataCentre, registry.RoleAuditor, registry.RoleSecurity) && !e.competent(ctx, s, t.Zone) {
+		return nil, fail("NOT_FOUND", nil) // another zone's
+	}
 	return t, nil
 }
 
@@ -184,7 +187,11 @@ func (e *Engine) OpenTicket(ctx context.Context, s Subject, req TicketRequest) (
 		return nil, asError(err)
 	}
 	by := workflow.Actor{User: s.user, Org: s.organization, Roles: s.roles}
-	parties := []workflow.Party{{Role: registry.RoleProvider, Org: entry.Provider}}
+	zone, err := e.zoneOf(ctx, entry.Zone)
+	if err != nil {
+		return nil, err
+	}
+	parties := []workflow.Party{{Role: registry.RoleProvider, Org: entry.Provider}, {Role: registry.RoleZoneRegulator, Org: zone.spec.Regulator}}
 	if s.any(registry.RoleProvider) && s.organization != entry.Provider {
 		parties = append(parties, workflow.Party{Role: registry.RoleProvider, Org: s.organization})
 	}
@@ -219,7 +226,7 @@ func (e *Engine) doubted(ctx context.Context, s Subject, req TicketRequest, entr
 		return v.Version, err
 	}
 	_, in, err := e.present(ctx, req.Run)
-	if errors.Is(err, workflow.ErrNotFound) || err == nil && s.any(registry.RoleOperator) && in.RequesterOrg != s.organization {
+	if errors.Is(err, workflow.ErrNotFound) || err == nil && in.RequesterOrg != s.organization && !s.any(registry.RoleDataCentre) && !s.providerOf(entry) {
 		return "", fail("NOT_FOUND", err)
 	}
 	if err != nil {
@@ -238,10 +245,11 @@ func (e *Engine) doubted(ctx context.Context, s Subject, req TicketRequest, entr
 }
 
 // concerned reports whether the person may see a ticket: of its opener's
-// organization, of the provider it is about, the data centre and supervisors.
+// organization, of the provider it is about, of the zone's regulator, the data
+// centre and those who supervise every zone.
 func (s Subject) concerned(in workflow.Instance) bool {
-	return in.RequesterOrg == s.organization || s.party(in, registry.RoleProvider) ||
-		s.any(registry.RoleDataCentre, registry.RoleCityAuthority, registry.RoleZoneRegulator, registry.RoleAuditor, registry.RoleSecurity)
+	return in.RequesterOrg == s.organization || s.party(in, registry.RoleProvider) || s.party(in, registry.RoleZoneRegulator) ||
+		s.any(registry.RoleDataCentre, registry.RoleCityAuthority, registry.RoleAuditor, registry.RoleSecurity)
 }
 
 // Tickets lists the tickets that are not settled and concern the person, the
@@ -300,7 +308,8 @@ func (e *Engine) ticketOf(in workflow.Instance, s Subject) (*Ticket, error) {
 				return nil, fmt.Errorf("query: ticket %s: %w", in.ID, err)
 			}
 			t.Dataset, t.Zone, t.Provider, t.Run, t.Columns, t.Text = body.Request.Dataset, body.Zone, body.Provider, body.Request.Run, body.Request.Columns, body.Request.Text
-			if !s.any(registry.RoleOperator) { // who loaded what, when, is not its business
+			// Who loaded what, when, is no operator's business, and no other provider's.
+			if !s.any(registry.RoleOperator) && (!s.any(registry.RoleProvider) || s.organization == body.Provider) {
 				t.Links = body.Links
 			}
 		case len(step.Text) > 0:

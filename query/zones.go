@@ -55,7 +55,7 @@ type VersionQuery struct {
 // supervisors of all, the regulator of its zone, the provider.
 func (s Subject) oversees(z zoneState, provider string) bool {
 	return s.any(registry.RoleDataCentre, registry.RoleCityAuthority, registry.RoleSecurity, registry.RoleAuditor) ||
-		s.any(registry.RoleZoneRegulator) && s.organization == z.spec.Regulator ||
+		s.regulates(z) ||
 		s.any(registry.RoleProvider) && s.organization == provider
 }
 

@@ -133,7 +133,8 @@ func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, err
 		return nil, errors.Join(fmt.Errorf("zonebox: open socket: %w", err), l.Close(), engine.Close())
 	}
 	g := &gate{engine: engine, done: make(chan error, 1), server: &http.Server{
-		Handler: api.New(engine, cfg.Log), ReadHeaderTimeout: 10 * time.Second,
+		Handler: api.New(engine, cfg.Log), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 256 << 10, // a manifest travels in the address
 	}}
 	go func() { g.done <- g.server.Serve(l) }()
 	return g, nil

@@ -1,0 +1,297 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"zonebox/query/querytest"
+	"zonebox/registry"
+)
+
+// persons are those who ask every route, in the order of the table's columns: the
+// city authority; the regulator of the zone medical and that of another; the
+// provider of the dataset persons and that of visits; the data centre; the security
+// officer; the operator of the zone and that of another; the auditor.
+var persons = []string{"zhao.city", "sun.health", "gu.finance", "zheng.police", "qian.hospital", "wu.dc", "he.sec", "li.op", "jin.op", "feng.audit"}
+
+// words are the answers as the table spells them; any other code is itself.
+var words = map[string]string{
+	"": "ok", "ROLE_REQUIRED": "role", "NOT_FOUND": "none", "BAD_REQUEST": "bad", "PERMISSION_REQUIRED": "perm", "DOCUMENT_REFUSED": "doc", "KEY_IN_USE": "use",
+	"ENTRY_STATE": "state", "RUN_STATE": "state", "LOAD_REFUSED": "refused", "DATA_STATE": "state", "ROLE_NOT_ALLOWED": "policy",
+}
+
+// access is what requirements.md §§1 and 4 say of each route, by person, on what
+// concerns them, on what concerns others, on what is not there and on what is
+// retired. "none" is told of what one may not see as of what is not there; "gone"
+// is none for want of data, past every check of the person; "-" is not asked.
+const access = `
+# ask and explain: operators, under a scenario of their own (NJ24-13, NJ24-06d)
+POST /v1/query            QUERY                    policy policy policy policy policy policy policy ok     none   policy
+POST /v1/query            QUERY-UNKNOWN            none   none   none   none   none   none   none   none   none   none
+POST /v1/explain          QUERY                    ok     ok     ok     ok     ok     ok     ok     ok     none   ok
+POST /v1/explain          QUERY-UNKNOWN            none   none   none   none   none   none   none   none   none   none
+# previews: the provider of the rows, the zone's regulator (NJ24-14)
+POST /v1/previews         {"grant":"persons-statistics"} role ok role ok role role role role role role
+POST /v1/previews         {"grant":"nothing"}      role   none   none   none   none   role   role   role   role   role
+# documents: read by all but operators, who see what their licenses name (NJ24-04, NJ24-05)
+GET  /v1/documents/:kind  dataset                  ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/documents/:kind  nothing                  bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+GET  /v1/documents/:kind/:name dataset/persons     ok     ok     ok     ok     ok     ok     ok     ok     none   ok
+GET  /v1/documents/:kind/:name dataset/taxes       ok     ok     ok     ok     ok     ok     ok     none   ok     ok
+GET  /v1/documents/:kind/:name dataset/ledgers     ok     ok     ok     ok     ok     ok     ok     none   none   ok
+GET  /v1/documents/:kind/:name dataset/wards       none   none   none   none   none   none   none   none   none   none
+GET  /v1/documents/:kind/:name dataset/nothing     none   none   none   none   none   none   none   none   none   none
+GET  /v1/documents/:kind/:name zone/medical        ok     ok     ok     ok     ok     ok     ok     ok     none   ok
+GET  /v1/documents/:kind/:name license/medical-2026 ok    ok     ok     ok     ok     ok     ok     ok     none   ok
+GET  /v1/documents/:kind/:name grant/persons-statistics ok ok    ok     ok     ok     ok     ok     ok     none   ok
+GET  /v1/documents/:kind/:name organization/huiyi  ok     ok     ok     ok     ok     ok     ok     ok     none   ok
+GET  /v1/documents/:kind/:name organization/public-security ok ok ok    ok     ok     ok     ok     none   none   ok
+GET  /v1/documents/:kind/:name person/sun.health   ok     ok     none   none   none   none   none   none   none   ok
+GET  /v1/documents/:kind/:name person/li.op        ok     none   none   none   none   none   none   ok     none   ok
+GET  /v1/documents/:kind/:name retention/domain    none   none   none   none   none   none   none   none   none   none
+GET  /v1/documents/:kind/:name qualityrules/persons ok    ok     none   ok     none   ok     ok     none   none   ok
+# documents: written by the roles of their kind (NJ24-04, JM19-36)
+POST /v1/documents        ORGANIZATION             ok     doc    doc    doc    doc    doc    doc    doc    doc    doc
+POST /v1/documents        ZONE                     -      doc    doc    doc    doc    doc    doc    doc    doc    doc
+POST /v1/documents        RETENTION-SHORT          doc    doc    doc    doc    doc    doc    doc    doc    doc    doc
+POST /v1/documents        nothing                  doc    doc    doc    doc    doc    doc    doc    doc    doc    doc
+# loads: the data centre (U-04, NJ24-06d); who supervises looks on
+POST /v1/loads            DELIVERY                 role   role   role   role   role   refused role  role   role   role
+POST /v1/trials           DELIVERY                 role   role   role   role   role   ok     role   role   role   role
+POST /v1/proposals        FILE                     role   role   role   ok     ok     ok     role   role   role   role
+GET  /v1/loads            .                        ok     ok     ok     role   role   ok     ok     role   role   ok
+GET  /v1/loads/:id        LOAD                     ok     ok     none   none   none   ok     ok     none   none   ok
+GET  /v1/loads/:id        nothing                  none   none   none   none   none   none   none   none   none   none
+DELETE /v1/loads/:id      LOAD                     role   role   none   none   none   ok     role   none   none   role
+DELETE /v1/loads/:id      nothing                  none   none   none   none   none   none   none   none   none   none
+GET  /v1/loads/:id/receipt LOAD                    ok     ok     none   none   none   ok     ok     none   none   ok
+GET  /v1/loads/:id/receipt nothing                 none   none   none   none   none   none   none   none   none   none
+POST /v1/receipts         {"code":"DROP_NAME"}     role   role   role   role   role   ok     role   role   role   role
+# the catalogue: what is published as documents are; an edition its provider, the zone's regulator, who supervises (NJ19-16)
+GET  /v1/catalogue        .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/catalogue/:name  persons                  ok     ok     ok     ok     ok     ok     ok     ok     none   ok
+GET  /v1/catalogue/:name  wards                    ok     ok     none   none   ok     none   ok     none   none   ok
+GET  /v1/catalogue/:name  ledgers                  ok     ok     ok     ok     ok     ok     ok     none   none   ok
+GET  /v1/catalogue/:name  nothing                  none   none   none   none   none   none   none   none   none   none
+POST /v1/catalogue/:name  wards:{"move":"return","basis":"NJ19-16"}      state role role role role role role role role role
+POST /v1/catalogue/:name  wards:{"move":"approve"}                       bad  role role role role role role role role role
+POST /v1/catalogue/:name  wards:{"move":"reject","basis":"NJ19-16"}      state role role role role role role role role role
+POST /v1/catalogue/:name  wards:{"move":"concur"}                        role bad  none role role role role role role role
+POST /v1/catalogue/:name  wards:{"move":"submit"}                        role role role none bad  role role role role role
+POST /v1/catalogue/:name  wards:{"move":"publish"}                       state role role none state role role role role role
+POST /v1/catalogue/:name  wards:{"move":"change","basis":"x","trigger":"LAW"} state role role none state role role role role role
+POST /v1/catalogue/:name  wards:{"move":"draft"}                         role role role bad  bad  role role role role role
+POST /v1/catalogue/:name  wards:{"move":"retire","basis":"x"}            none role role none none role role role role role
+POST /v1/catalogue/:name  nothing:{"move":"retire","basis":"x"}          none role role none none role role role role role
+POST /v1/catalogue/:name  nothing:{"move":"withdraw"}                    role role role none none role role role role role
+POST /v1/catalogue/:name  persons:{"move":"retire","basis":"x"}          -    role role -    role role role role role role
+POST /v1/catalogue/:name  wards:{"move":"seize"}                         bad  bad  bad  bad  bad  bad  bad  bad  bad  bad
+POST /v1/catalogue-checks ENTRY                    ok     ok     ok     ok     ok     role   role   role   role   role
+GET  /v1/catalogue-exports/:list/:format open/csv  ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/catalogue-exports/:list/:format nothing/csv bad  bad    bad    bad    bad    bad    bad    bad    bad    bad
+# reviews: the parties of a run, and its requester (NJ24-15, 4.3)
+GET  /v1/reviews          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/reviews/:run     REVIEW                   none   ok     none   none   none   none   none   ok     none   none
+GET  /v1/reviews/:run     nothing                  none   none   none   none   none   none   none   none   none   none
+POST /v1/reviews/:run     REVIEW:{"approve":true,"basis":"NJ24-14"} none ok none none none none none none none none
+POST /v1/reviews/:run     REVIEW:{"approve":false} bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/reviews/:run     nothing:{"approve":true,"basis":"x"} none none none none none none none none none none
+# quality: the provider, the data centre, who supervises; of a zone its own regulator (NJ24-06, JM19-14)
+GET  /v1/quality          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/quality/:dataset persons                  ok     ok     none   ok     none   ok     ok     none   none   ok
+GET  /v1/quality/:dataset wards                    none   none   none   none   none   none   none   none   none   none
+GET  /v1/quality/:dataset nothing                  none   none   none   none   none   none   none   none   none   none
+GET  /v1/quality/:dataset/history persons          ok     ok     none   ok     none   ok     ok     none   none   ok
+GET  /v1/quality/:dataset/history nothing          none   none   none   none   none   none   none   none   none   none
+GET  /v1/quality/:dataset/rules persons            ok     ok     none   ok     none   ok     ok     none   none   ok
+GET  /v1/quality/:dataset/rules nothing            none   none   none   none   none   none   none   none   none   none
+POST /v1/quality/:dataset/run persons:             role   role   none   ok     none   ok     role   none   none   role
+POST /v1/quality/:dataset/run nothing:             none   none   none   none   none   none   none   none   none   none
+POST /v1/quality/:dataset/settle persons:{"version":"x","release":true,"reason":"x"} role role none gone none role role none none role
+POST /v1/quality/:dataset/settle nothing:{"version":"x","release":true,"reason":"x"} none none none none none none none none none none
+# tickets: opened by operator, provider and data centre; seen by who opened, the provider, who supervises (4.6)
+GET  /v1/tickets          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/tickets/:ticket  TICKET                   ok     ok     none   ok     none   ok     ok     ok     none   ok
+GET  /v1/tickets/:ticket  nothing                  none   none   none   none   none   none   none   none   none   none
+POST /v1/tickets          {"dataset":"persons","text":"x"} role role role ok ok ok role bad bad role
+POST /v1/tickets          {"dataset":"nothing","text":"x"} role role role none none none role bad bad role
+POST /v1/tickets          RUN:{"dataset":"persons","text":"x"} role role role ok none ok role ok none role
+POST /v1/tickets          RUN:{"dataset":"taxes","text":"x"} role role role none none none role none none role
+POST /v1/tickets/:ticket  TICKET:{"move":"verify"} role role none role none role role state none role
+POST /v1/tickets/:ticket  DISPUTED:{"move":"uphold","text":"x"} - role none role none role role none none role
+POST /v1/tickets/:ticket  DISPUTED:{"move":"dismiss","text":"x"} - role none role none role role none none role
+POST /v1/tickets/:ticket  DISPUTED:{"move":"uphold","text":"x"} ok - - - - - - - - -
+POST /v1/tickets/:ticket  TICKET:{"move":"correct","text":"x"} role role none state none role role role none role
+POST /v1/tickets/:ticket  nothing:{"move":"verify"} none none none none none none none none none none
+# where figures come from: the data centre and who supervises (YC22-16)
+GET  /v1/traces/:run      RUN                      ok     ok     none   role   role   ok     ok     role   role   ok
+GET  /v1/traces/:run      nothing                  none   none   none   role   role   none   none   role   role   none
+GET  /v1/audit            .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+# versions: the data centre, the provider, the zone's regulator, who supervises (NJ24-06, NJ19-07)
+POST /v1/versions         {"dataset":"persons"}    ok     ok     none   ok     none   ok     ok     role   role   ok
+POST /v1/versions         {"dataset":"ledgers"}    ok     ok     none   none   ok     ok     ok     role   role   ok
+POST /v1/versions         {"dataset":"nothing"}    none   none   none   none   none   none   none   role   role   none
+POST /v1/versions         {"zone":"medical"}       ok     ok     none   ok     ok     ok     ok     role   role   ok
+POST /v1/versions         {"zone":"nothing"}       none   none   none   none   none   none   none   role   role   none
+POST /v1/versions/verify  {"dataset":"persons"}    ok     ok     none   ok     none   ok     ok     role   role   ok
+POST /v1/versions/verify  {"dataset":"nothing"}    none   none   none   none   none   none   none   role   role   none
+POST /v1/versions/diff    {"dataset":"persons"}    gone   gone   none   gone   none   gone   gone   role   role   gone
+POST /v1/versions/diff    {"dataset":"nothing"}    none   none   none   none   none   none   none   role   role   none
+POST /v1/versions/rollback {"dataset":"persons","version":"x","reason":"x"} role gone none gone none gone role role role role
+POST /v1/versions/rollback {"dataset":"nothing","version":"x","reason":"x"} none none none none none none none role role none
+POST /v1/versions/retire  {"dataset":"persons","version":"x","reason":"x"} role gone none gone none gone role role role role
+POST /v1/versions/retire  {"dataset":"nothing","version":"x","reason":"x"} none none none none none none none role role none
+# a key that data need, before destructions change keys (YC22-40)
+POST /v1/keys/destroy     {"purpose":"zone-data","zone":"medical","version":2} role role role role role use use role role role
+# destruction: ordered by the data centre, security, the city, the zone's regulator; confirmed by the last two (YC22-39, YC22-40, NJ24-06)
+GET  /v1/shreds           .                        ok     ok     ok     role   role   ok     ok     role   role   ok
+POST /v1/shreds           {"kind":"column","zone":"medical","dataset":"persons","column":"phone","reason":"x"} ok ok role role role ok ok role role role
+POST /v1/shreds           {"kind":"dataset","zone":"medical","dataset":"nothing","reason":"x"} none none role role role none none role role role
+POST /v1/shreds           {"kind":"dataset","zone":"nothing","dataset":"nothing","reason":"x"} none role role role role none none role role role
+POST /v1/shreds           {"kind":"workspace","organization":"huiyi","reason":"x"} use role role role role use use role role role
+POST /v1/shreds/:id       nothing:                 none   none   none   role   role   role   role   role   role   role
+POST /v1/shreds/:id       SHRED:                   use    ok     none   role   role   role   role   role   role   role
+# keys (JM19-36, YC22-40)
+GET  /v1/keys             .                        ok     role   role   role   role   ok     ok     role   role   ok
+POST /v1/keys/destroy     {"purpose":"zone-data","zone":"nothing","version":1} role role role role role none none role role role
+POST /v1/keys/destroy     {"purpose":"zone-data","zone":"medical"} use use role role role role role role role role
+POST /v1/keys/destroy     {"purpose":"zone-data","zone":"nothing"} none role role role role role role role role role
+POST /v1/keys/rotate      {"purpose":"zone-data","zone":"medical"} role role role role role ok ok role role role
+POST /v1/keys/rotate      {"purpose":"zone-data","zone":"nothing"} role role role role role none none role role role
+POST /v1/keys/rewrap      {"zone":"medical"}       role   role   role   role   role   ok     ok     role   role   role
+POST /v1/keys/rewrap      {"zone":"nothing"}       role   role   role   role   role   none   none   role   role   role
+# backups (YC22-14, NJ19-36)
+GET  /v1/backups          .                        ok     role   role   role   role   ok     ok     role   role   ok
+POST /v1/backups          {}                       role   role   role   role   role   ok     ok     role   role   role
+POST /v1/backups/:id/verify BACKUP:                ok     role   role   role   role   ok     ok     role   role   ok
+POST /v1/backups/:id/verify nothing:               none   role   role   role   role   none   none   role   role   none
+GET  /v1/domain           .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/status           .                        ok     role   role   role   role   ok     ok     role   role   ok
+`
+
+// TestAccess asks one world, that is dear to make: its lists first, which the others
+// add to.
+func TestAccess(t *testing.T) {
+	w := newWorld(t)
+	for _, part := range []struct {
+		name string
+		test func(*testing.T, *world)
+	}{
+		{"WhoFindsWhatInAList", whoFindsWhatInAList},
+		{"EachPermissionIsItsOwn", eachPermissionIsItsOwn},
+		{"EveryRouteByEveryRole", everyRouteByEveryRole},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			in := *w
+			in.Domain = w.In(t)
+			part.test(t, &in)
+		})
+	}
+}
+
+// everyRouteByEveryRole asks each route as each person. A route without a row fails.
+func everyRouteByEveryRole(t *testing.T, w *world) {
+	missing := map[string]bool{}
+	for _, r := range w.handler.(*gin.Engine).Routes() {
+		missing[r.Method+" "+r.Path] = true
+	}
+	asked := 0
+	for line := range strings.Lines(access) {
+		f := strings.Fields(line)
+		if len(f) == 0 || f[0] == "#" {
+			continue
+		}
+		if len(f) != 3+len(persons) {
+			t.Fatalf("the row %q has %d fields", line, len(f))
+		}
+		route, on := f[0]+" "+f[1], f[2]
+		delete(missing, route)
+		for i, want := range f[3:] {
+			if want == "-" {
+				continue
+			}
+			uri, body := w.request(route, on)
+			asked++
+			if got := w.ask(t, persons[i], f[0], uri, body); got != want {
+				t.Errorf("%s %s as %s = %s, want %s", route, on, persons[i], got, want)
+			}
+		}
+	}
+	for _, route := range slices.Sorted(maps.Keys(missing)) {
+		t.Errorf("%s has no row in the table", route)
+	}
+	t.Logf("%d requests", asked)
+}
+
+// eachPermissionIsItsOwn: whoever lacks one of the four is refused what it is
+// for, though they have the role and the other three (YC22-39).
+func eachPermissionIsItsOwn(t *testing.T, w *world) {
+	all := []string{registry.PermissionCopy, registry.PermissionExport, registry.PermissionRecipe, registry.PermissionDestroy}
+	var people bytes.Buffer
+	for _, role := range []struct{ short, name, org string }{
+		{"dc", registry.RoleDataCentre, "data-centre"}, {"city", registry.RoleCityAuthority, "city-data-authority"}, {"reg", registry.RoleZoneRegulator, "health-commission"},
+		{"sec", registry.RoleSecurity, "security-office"}, {"prov", registry.RoleProvider, "public-security"},
+	} {
+		for _, without := range all {
+			name := role.short + "." + without
+			held := slices.DeleteFunc(slices.Clone(all), func(p string) bool { return p == without })
+			fmt.Fprintf(&people, "---\nkind: Person\nname: %s\nspec: {real_name: 某人, organization: %s, roles: [%s], permissions: [%s], status: active, signing_key: %q, recipient_key: %q}\n",
+				name, role.org, role.name, strings.Join(held, ", "), w.Key(name).SigningKey(), w.Key(name).RecipientKey())
+		}
+	}
+	w.Apply(querytest.Founder, people.String())
+	grant := func(reg, prov string) string {
+		text, err := os.ReadFile(filepath.Join("..", "query", "querytest", "city", "grants.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _, _ := strings.Cut(string(text), "\n---\n")
+		return strings.NewReplacer("keep_first: 1", "keep_last: 1", "by: sun.health", "by: "+reg, "by: zheng.police", "by: "+prov).Replace(first)
+	}
+	shred := `{"kind":"column","zone":"medical","dataset":"persons","column":"phone","reason":"x"}`
+	for _, c := range []struct {
+		role, method, uri, body, takes, want string
+	}{
+		{"dc", "POST", "/v1/backups", "{}", registry.PermissionExport, "ok"},
+		{"sec", "POST", "/v1/backups", "{}", registry.PermissionExport, "ok"},
+		{"dc", "POST", "/v1/shreds", shred, registry.PermissionDestroy, "ok"},
+		{"sec", "POST", "/v1/shreds", shred, registry.PermissionDestroy, "ok"},
+		{"city", "POST", "/v1/shreds", shred, registry.PermissionDestroy, "ok"},
+		{"reg", "POST", "/v1/shreds", shred, registry.PermissionDestroy, "ok"},
+		{"city", "POST", "/v1/shreds/" + w.names["ORDER"], "", registry.PermissionDestroy, "ok"},
+		{"reg", "POST", "/v1/shreds/" + w.names["ORDER"], "", registry.PermissionDestroy, "ok"},
+		{"dc", "POST", "/v1/keys/destroy", `{"purpose":"zone-data","zone":"medical","version":2}`, registry.PermissionDestroy, "use"},
+		{"sec", "POST", "/v1/keys/destroy", `{"purpose":"zone-data","zone":"medical","version":2}`, registry.PermissionDestroy, "use"},
+		{"city", "POST", "/v1/keys/destroy", `{"purpose":"zone-data","zone":"medical"}`, registry.PermissionDestroy, "use"},
+		{"reg", "POST", "/v1/keys/destroy", `{"purpose":"zone-data","zone":"medical"}`, registry.PermissionDestroy, "use"},
+		{"dc", "POST", "/v1/versions/retire", `{"dataset":"persons","version":"x","reason":"x"}`, registry.PermissionDestroy, "gone"},
+	} {
+		for _, without := range all {
+			want := c.want
+			if without == c.takes {
+				want = "perm"
+			}
+			if got := w.ask(t, c.role+"."+without, c.method, c.uri, c.body); got != want {
+				t.Errorf("%s %s %s by %s without %s = %s, want %s", c.method, c.uri, c.body, c.role, without, got, want)
+			}
+		}
+	}
+	// How a column is shown is changed by two who may change recipes.
+	for _, without := range all {
+		for _, by := range [][2]string{{"reg." + without, "zheng.police"}, {"sun.health", "prov." + without}} {
+			err := w.TryApply("sun.health", grant(by[0], by[1]))
+			if got, want := querytest.Code(err), map[bool]string{true: "DOCUMENT_REFUSED", false: ""}[without == registry.PermissionRecipe]; got != want {
+				t.Errorf("a recipe changed by %v = %s, want %q", by, querytest.Text(err), want)
+			}
+			w.Apply("sun.health", strings.Replace(grant("sun.health", "zheng.police"), "keep_last: 1", "keep_first: 1", 1))
+		}
+	}
+}

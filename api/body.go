@@ -1,0 +1,62 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"zonebox/query"
+)
+
+// What a request may take of the gate before it is looked at: every body but a
+// delivery's is held in memory, the large ones a few at a time.
+const (
+	maxBody     = 8 << 20
+	smallBody   = 256 << 10
+	largeBodies = 32
+	maxNonce    = 128
+)
+
+// patience is how long the gate waits for the next bytes of a body that is no
+// delivery: a sender who holds a place and sends nothing is taken to be gone.
+const patience = time.Minute
+
+// wholeBody returns a body of at most maxBody whose digest is the signed one.
+func wholeBody(body io.Reader, digest string) ([]byte, error) {
+	b, err := io.ReadAll(body)
+	var large *http.MaxBytesError
+	switch sum := sha256.Sum256(b); {
+	case errors.As(err, &large):
+		return nil, query.BadRequest("请求体过大", "the request body is too large")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, query.BadRequest("请求体迟迟未到", "the request body did not come")
+	case err != nil:
+		return nil, query.BadRequest("请求体不完整", "the request body is not whole")
+	case hex.EncodeToString(sum[:]) != digest:
+		return nil, query.Unauthenticated()
+	}
+	return b, nil
+}
+
+// steadyBody is the body of a request whose sender is not waited for without end.
+// The time counts while the gate reads, not while it is busy with what it read.
+type steadyBody struct {
+	body io.Reader
+	conn *http.ResponseController
+}
+
+func (s *steadyBody) Read(p []byte) (int, error) {
+	// A connection that takes no deadline is one of a test, without a network.
+	armed := s.conn.SetReadDeadline(time.Now().Add(patience)) == nil
+	n, err := s.body.Read(p)
+	if armed { // it must not end the request while the gate works
+		if disarm := s.conn.SetReadDeadline(time.Time{}); err == nil {
+			err = disarm
+		}
+	}
+	return n, err
+}
