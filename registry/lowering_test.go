@@ -121,3 +121,43 @@ func TestAListedColumnDoesNotLeaveTheListAlone(t *testing.T) {
 		w.must("paul", w.signed(visits(columns(next), why), "paul", "zoe", "carol"))
 	}
 }
+
+// However a column's name is written, the item that names it has it; another name is
+// another's.
+func TestAListedNameIsListedHoweverItIsWritten(t *testing.T) {
+	item := registry.NegativeItem{Dataset: "visits", Column: "opened"}
+	for name, want := range map[string]bool{
+		"opened": true, "OPENED": true, "ｏｐｅｎｅｄ": true, "opened ": true, "o\u200bpened": true, "оpеned": true, "ope\u00adned": true, "opened\u3000": true,
+		"οpened": true, "opened\ufe0f": true, "opened_2": false, "reopened": false, "开业": false, "kaiye": false, "": false,
+	} {
+		d := registry.Dataset{Columns: []registry.Column{{Name: name}}}
+		whole, columns := item.Lists("visits", d)
+		if got := len(columns) == 1; whole || got != want {
+			t.Errorf("%q is listed: %v, want %v", name, got, want)
+		}
+	}
+	for _, item := range []registry.NegativeItem{{Class: "Secretive"}, {Element: "de-9"}} {
+		d := registry.Dataset{Columns: []registry.Column{{Name: "a", Class: "secretive", Element: "DE-9"}, {Name: "b", Class: "region"}}}
+		if _, columns := item.Lists("visits", d); !slices.Equal(columns, []string{"a"}) {
+			t.Errorf("%+v lists %v, want a", item, columns)
+		}
+	}
+	zh := registry.NegativeItem{Dataset: "visits", Column: "身份证号"}
+	if _, columns := zh.Lists("visits", registry.Dataset{Columns: []registry.Column{{Name: "⾝份证号"}}}); len(columns) != 1 {
+		t.Error("a radical stands for its character and is not listed")
+	}
+}
+
+// A reason given for an earlier lowering is none for the next.
+func TestEachLoweringHasItsOwnReason(t *testing.T) {
+	why := set("change_reason", "复核后降级")
+	w := catalogued(t)
+	w.clock.tick()
+	w.must("paul", w.signed(visits(set("columns.1.level", 2), why), "paul", "zoe", "carol"))
+	w.clock.tick()
+	f := w.refused(registry.CodeProtect, "paul", w.signed(visits(set("columns.1.level", 1), why), "paul", "zoe", "carol"))
+	if f.Path != "/spec/change_reason" {
+		t.Errorf("fault = %+v", f)
+	}
+	w.must("paul", w.signed(visits(set("columns.1.level", 1), set("change_reason", "再次复核")), "paul", "zoe", "carol"))
+}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // negativeList checks the city authority's list: its signature, and a reason where
@@ -30,7 +33,10 @@ func (n NegativeItem) same(o NegativeItem) bool {
 	return n.Dataset == o.Dataset && strings.EqualFold(n.Column, o.Column) && n.Element == o.Element && n.Class == o.Class
 }
 
-// Lists says what the item lists of a dataset: all of it, or which columns.
+// Lists says what the item lists of a dataset: all of it, or which columns. The name of
+// a column is the item's however it is written: see looks. A name in other words or in
+// pinyin is another name; against that an item names the data element or the class,
+// whose codes count in any case.
 func (n NegativeItem) Lists(dataset string, d Dataset) (whole bool, columns []string) {
 	if n.Dataset != "" && n.Dataset != dataset {
 		return false, nil
@@ -39,12 +45,31 @@ func (n NegativeItem) Lists(dataset string, d Dataset) (whole bool, columns []st
 		return true, nil
 	}
 	for _, col := range d.Columns {
-		if n.Dataset != "" && strings.EqualFold(n.Column, col.Name) ||
-			n.Element != "" && n.Element == col.Element || n.Class != "" && n.Class == col.Class {
+		if n.Dataset != "" && looks(n.Column) == looks(col.Name) ||
+			n.Element != "" && strings.EqualFold(n.Element, col.Element) || n.Class != "" && strings.EqualFold(n.Class, col.Class) {
 			columns = append(columns, col.Name)
 		}
 	}
 	return false, columns
+}
+
+// alike are letters of Greek and Cyrillic that look like Latin ones, as folded has
+// them (after confusables.txt of UTS #39). One too many lists a column more.
+var alike = strings.NewReplacer(
+	"А", "A", "В", "B", "С", "C", "Е", "E", "Н", "H", "І", "I", "Ј", "J", "К", "K", "М", "M", "О", "O", "Р", "P", "Ѕ", "S", "Т", "T", "Х", "X", "У", "Y",
+	"Ѵ", "V", "Ԁ", "D", "Ԛ", "Q", "Ԝ", "W", "Һ", "H", "Ӏ", "L",
+	"Α", "A", "Β", "B", "Ε", "E", "Ζ", "Z", "Η", "H", "Ι", "I", "Κ", "K", "µ", "M", "Μ", "M", "Ν", "N", "Ο", "O", "Ρ", "P", "Τ", "T", "Υ", "Y", "Χ", "X")
+
+// looks returns what a name has in common with each that people cannot tell from it:
+// case, width and composition (NFKC), white space, characters that do not show, and
+// letters of other scripts that look the same make no difference.
+func looks(name string) string {
+	return alike.Replace(folded(strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.In(r, unicode.Cf, unicode.Mn, unicode.Cc, unicode.Other_Default_Ignorable_Code_Point) {
+			return -1
+		}
+		return r
+	}, norm.NFKC.String(name))))
 }
 
 // Listed says what the negative lists have of a dataset: all of it, or which

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -12,7 +13,8 @@ import (
 
 // render appends the value at row i of col in one form for all types that could
 // hold it: a number without leading or trailing zeros, a day as 2006-01-02, a
-// moment with a space before its time, a text without white space around it.
+// moment with a space before its time, a text in small letters and half width without
+// white space around it.
 // Nothing is appended for a missing value or a type that no delivery has.
 func render(dst []byte, col arrow.Array, i int) []byte {
 	if col.IsNull(i) {
@@ -46,7 +48,7 @@ func render(dst []byte, col arrow.Array, i int) []byte {
 }
 
 func appendText(dst []byte, s string) []byte {
-	s = strings.TrimSpace(s)
+	s = plain(strings.TrimSpace(s))
 	switch {
 	case isNumber(s):
 		if strings.Contains(s, ".") {
@@ -61,6 +63,22 @@ func appendText(dst []byte, s string) []byte {
 		s = s[:10]
 	}
 	return append(dst, s...)
+}
+
+// plain returns s in small letters and half width: tokens are as good in capitals, and
+// what a form wrote in full width is the same.
+func plain(s string) string {
+	for i := range len(s) {
+		if b := s[i]; b >= 0x80 || 'A' <= b && b <= 'Z' {
+			return strings.Map(func(r rune) rune {
+				if r >= '\uff01' && r <= '\uff5e' { // full-width forms of ! to ~
+					r -= '\uff01' - '!'
+				}
+				return unicode.ToLower(r)
+			}, s)
+		}
+	}
+	return s
 }
 
 // isNumber reports whether s is a decimal number, without leading zeros that would

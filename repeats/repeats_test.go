@@ -109,12 +109,19 @@ func TestARepetitionIsFoundInAnyDress(t *testing.T) {
 		"every tenth row":               shuffled[:200],
 		"among ten times as many":       padded,
 		"averages as texts with zeros":  replaced(rows, 4, func(s string) string { return s + "000" }),
+		"tokens in capitals":            pick(replaced(rows, 0, strings.ToUpper), 0),
+		"averages in full width":        pick(replaced(rows, 4, wide), 4, 1),
 		"white space around the values": replaced(rows, 0, func(s string) string { return " " + s + " " }),
 	} {
 		if n := found(t, k, in); n < 20 {
 			t.Errorf("%s: %d marks, want 20 or more", name, n)
 		}
 	}
+}
+
+// wide returns digits and points in full width.
+func wide(s string) string {
+	return strings.Map(func(r rune) rune { return r - '!' + '\uff01' }, s)
 }
 
 func replaced(rows [][]string, c int, f func(string) string) (out [][]string) {
