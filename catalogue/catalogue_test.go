@@ -391,3 +391,38 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A file that is not what a city sends is refused at its first bytes, rows or faults,
+// and read as one thing.
+func TestAHostileFileIsRefused(t *testing.T) {
+	row := func(n int) string { return strings.Repeat(",", n) }
+	for name, c := range map[string]struct {
+		file   string
+		faults int // at most, and at least one; 0 wants an error
+	}{
+		"no bytes":                   {"", 1},
+		"a header of a million":      {"name,title" + row(1_000_000) + "\n", 1},
+		"a row of a million":         {"name,title\na,b\n" + row(1_000_000), 1},
+		"a million rows":             {"name,title\n" + strings.Repeat("a,b\n", 1_000_000), 1},
+		"more faults than rows told": {"name,title\n" + strings.Repeat("?,\n!,\n", 20_000), 1100},
+		"a quote that never ends":    {"name,title\n\"a,b\n", 1},
+		"larger than it may be":      {strings.Repeat("a", 33<<20), 0},
+		"neither encoding":           {"name,title\n\xff\xff\xff,b", 0},
+		"UTF-8 and GB18030 mixed":    {"名称,标题\na,\xc4\xcf\xff\n", 0},
+		"nested without end":         {strings.Repeat("[", 100_000), 0},
+		"an entry nested":            {`[{"name":"a","title":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + `}]`, 1},
+		"a field twice":              {`[{"name":"a","title":"x","title":"y"}]`, 1},
+		"a field twice apart":        {`[{"name":"a","secret_flag":true,"Secret_flag":false}]`, 1},
+		"a column's field twice":     {`[{"name":"a","title":"x","columns":[{"name":"c","level":3,"level":1}]}]`, 1},
+		"a field nobody knows":       {`[{"name":"a","title":"x","trusted":true}]`, 1},
+		"something after the array":  {`[] {"name":"a"}`, 0},
+	} {
+		out, faults, err := catalogue.Read(strings.NewReader(c.file), catalogue.Defaults{Zone: "medical", Provider: "p"})
+		switch {
+		case out != nil || (err == nil) != (c.faults > 0):
+			t.Errorf("%s: %d entries, %v", name, len(out), err)
+		case c.faults > 0 && (len(faults) == 0 || len(faults) > c.faults):
+			t.Errorf("%s: %d faults, want 1 to %d", name, len(faults), c.faults)
+		}
+	}
+}

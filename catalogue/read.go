@@ -26,10 +26,12 @@ type Fault struct {
 	EN     string `json:"en"`
 }
 
-// maxFile and maxRows bound what Read takes.
+// What Read takes, and how many faults it tells.
 const (
-	maxFile = 32 << 20
-	maxRows = 50_000
+	maxFile   = 32 << 20
+	maxRows   = 50_000
+	maxHeads  = 256
+	maxFaults = 1000
 )
 
 // Defaults are what the file of a city does not say of every entry.
@@ -108,17 +110,20 @@ func readJSON(text []byte, d Defaults) ([]Entry, []Fault, error) {
 	var rows []json.RawMessage
 	if text[0] == '{' {
 		rows = []json.RawMessage{text}
-	} else if err := json.Unmarshal(text, &rows); err != nil {
+	} else if err := json.Unmarshal(text, &rows); err != nil || len(rows) > maxRows {
 		return nil, nil, errors.New("catalogue: the file is not a JSON array of entries")
 	}
 	var out []Entry
 	var faults []Fault
 	for i, row := range rows {
+		if len(faults) >= maxFaults {
+			break
+		}
 		var e Entry
 		dec := json.NewDecoder(bytes.NewReader(row))
 		dec.DisallowUnknownFields()
-		if err := dec.Decode(&e); err != nil {
-			faults = append(faults, Fault{Row: i + 1, ZH: "不是目录条目,或含未知字段", EN: "is no entry, or has an unknown field"})
+		if err := dec.Decode(&e); err != nil || twice(json.NewDecoder(bytes.NewReader(row))) {
+			faults = append(faults, Fault{Row: i + 1, ZH: "不是目录条目,或含未知、重复的字段", EN: "is no entry, or has a field that is unknown or stands twice"})
 			continue
 		}
 		e.Status = "PUBLISHED"
@@ -132,6 +137,31 @@ func readJSON(text []byte, d Defaults) ([]Entry, []Fault, error) {
 		return nil, faults, nil
 	}
 	return out, nil, nil
+}
+
+// twice reports whether an object of a JSON value has a key twice, or twice apart from
+// case, of which encoding/json takes the last: the file's author may mean the first.
+func twice(dec *json.Decoder) bool {
+	open, _ := dec.Token() // of a value that was decoded before
+	if _, nested := open.(json.Delim); !nested {
+		return false
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if open == json.Delim('{') {
+			key, _ := dec.Token()
+			name := strings.ToLower(fmt.Sprint(key))
+			if seen[name] {
+				return true
+			}
+			seen[name] = true
+		}
+		if twice(dec) {
+			return true
+		}
+	}
+	_, err := dec.Token()
+	return err != nil
 }
 
 func (e *Entry) fill(d Defaults) {
@@ -156,23 +186,35 @@ type sheet struct {
 	faults []Fault
 	row    int
 	cells  []string
+	names  map[string]bool // of the entries so far
 }
 
 func readCSV(raw []byte, d Defaults) ([]Entry, []Fault, error) {
 	in := csv.NewReader(bytes.NewReader(raw))
 	in.FieldsPerRecord = -1
-	rows, err := in.ReadAll()
-	if err != nil {
-		var parse *csv.ParseError
-		if errors.As(err, &parse) {
-			return nil, []Fault{{Row: parse.StartLine, ZH: "不是合法的 CSV", EN: "is not CSV"}}, nil
+	var rows [][]string
+	for {
+		row, err := in.Read()
+		if err == io.EOF {
+			break
 		}
-		return nil, nil, fmt.Errorf("catalogue: read CSV: %w", err)
+		var parse *csv.ParseError
+		switch {
+		case errors.As(err, &parse):
+			return nil, []Fault{{Row: parse.StartLine, ZH: "不是合法的 CSV", EN: "is not CSV"}}, nil
+		case err != nil:
+			return nil, nil, fmt.Errorf("catalogue: read CSV: %w", err)
+		case len(rows) == maxRows:
+			return nil, []Fault{{Row: 1, ZH: "须不超过 50000 行", EN: "has more than 50000 rows"}}, nil
+		case len(row) > maxHeads:
+			return nil, []Fault{{Row: len(rows) + 1, ZH: "须不超过 256 列", EN: "has more than 256 columns"}}, nil
+		}
+		rows = append(rows, row)
 	}
-	if len(rows) == 0 || len(rows) > maxRows {
-		return nil, []Fault{{Row: 1, ZH: "须有表头,且不超过 50000 行", EN: "needs a header and at most 50000 rows"}}, nil
+	if len(rows) == 0 {
+		return nil, []Fault{{Row: 1, ZH: "须有表头", EN: "needs a header"}}, nil
 	}
-	s := &sheet{row: 1, cells: rows[0]}
+	s := &sheet{row: 1, cells: rows[0], names: map[string]bool{}}
 	s.header()
 	var out []Entry
 	for i, row := range rows[1:] {
@@ -183,10 +225,14 @@ func readCSV(raw []byte, d Defaults) ([]Entry, []Fault, error) {
 		if s.blank() {
 			continue
 		}
+		if len(s.faults) >= maxFaults {
+			break
+		}
 		if name := s.at("name"); name != "" && (len(out) == 0 || out[len(out)-1].Name != name) {
-			if slices.ContainsFunc(out, func(e Entry) bool { return e.Name == name }) {
+			if s.names[name] {
 				s.fault("name", "条目 "+name+" 的各行须相连", "the rows of "+name+" must stand together")
 			}
+			s.names[name] = true
 			out = append(out, s.entry(d))
 		}
 		if len(out) == 0 {

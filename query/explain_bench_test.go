@@ -23,6 +23,7 @@ func registers(t testing.TB) *querytest.Domain {
 		t.Fatal(err)
 	}
 	d.Apply(querytest.Founder, strings.Replace(string(license), "datasets: [", "datasets: [r1, r2, r3, r4, r5, ", 1), "sun.health", querytest.Founder, "li.op")
+	d.Apply(querytest.Founder, "kind: SourceRuling\nname: registers\nspec: {datasets: [r1, r2, r3, r4, r5], collector: hospital-group, basis: NJ19-17}\n", querytest.Founder)
 	for r := range 5 {
 		name := fmt.Sprint("r", r+1)
 		dataset, grant := datasetText(name), grantText(name)

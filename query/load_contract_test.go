@@ -19,14 +19,21 @@ func TestLoadContract(t *testing.T) {
 	t.Run("a report says where the data come from and who answers for them", func(t *testing.T) { originOfALoad(t, d.In(t)) })
 	t.Run("a manifest is signed by its provider or not at all", func(t *testing.T) { signedByTheProvider(t, d.In(t)) })
 	t.Run("data are of a day that has been, and not older than those in use", func(t *testing.T) { daysOfDeliveries(t, d.In(t)) })
+	t.Run("a delivery that was replaced does not come back by itself", func(t *testing.T) { aReplacedDelivery(t, d.In(t)) })
+}
+
+// bedsNoted returns a delivery of beds with a note of its own, and how many rows it has.
+func bedsNoted(note string) (file []byte, rows int) {
+	beds := querytest.Registers().Beds.Clone()
+	beds.Rows[0][beds.Column("note")] = note
+	return beds.CSV(), len(beds.Rows)
 }
 
 // signedByTheProvider: a signature that is there has to hold, and one that zone or
 // grant demands has to be there.
 func signedByTheProvider(t *testing.T, d *querytest.Domain) {
 	t.Helper()
-	file := querytest.Registers().Beds.CSV()
-	rows := len(querytest.Registers().Beds.Rows)
+	file, rows := bedsNoted("signed")
 	plain := d.Delivery("medical", "beds", "beds-statistics", file, rows)
 	sign := func(by string) query.Manifest { return plain.Sign(by, d.Key(by).Private(), d.Now()) }
 	_, stranger, err := ed25519.GenerateKey(rand.Reader)
@@ -70,8 +77,8 @@ func signedByTheProvider(t *testing.T, d *querytest.Domain) {
 // data in use.
 func daysOfDeliveries(t *testing.T, d *querytest.Domain) {
 	t.Helper()
-	file := querytest.Registers().Beds.CSV()
-	m := d.Delivery("medical", "beds", "beds-statistics", file, len(querytest.Registers().Beds.Rows))
+	file, rows := bedsNoted("days")
+	m := d.Delivery("medical", "beds", "beds-statistics", file, rows)
 	for _, c := range []struct{ acquired, code string }{
 		{d.Now().AddDate(0, 0, 2).Format(time.DateOnly), "LOAD_FUTURE"},
 		{"2026-10-31", "LOAD_OLDER"},
@@ -92,6 +99,29 @@ func daysOfDeliveries(t *testing.T, d *querytest.Domain) {
 	if out := d.Trial("wu.dc", m, file); out.Verdict != query.TrialLoad && out.Verdict != query.TrialAlready ||
 		!strings.Contains(strings.Join(out.Warnings, " "), "update frequency") {
 		t.Errorf("data of two months ago, updated monthly: %s %v, want it told", out.Verdict, out.Warnings)
+	}
+}
+
+// aReplacedDelivery: what another delivery of the day took the place of comes back by a
+// rollback alone; under a manifest of a later day it is a new delivery.
+func aReplacedDelivery(t *testing.T, d *querytest.Domain) {
+	t.Helper()
+	day := d.Now().Format(time.DateOnly)
+	deliver := func(note, acquired string) error {
+		file, rows := bedsNoted(note)
+		m := d.Delivery("medical", "beds", "beds-statistics", file, rows)
+		m.Acquired = acquired
+		_, err := d.TryLoad("wu.dc", m, file)
+		return err
+	}
+	for i, c := range []struct{ note, code string }{{"first", ""}, {"first", ""}, {"second", ""}, {"second", ""}, {"first", "LOAD_REFUSED"}, {"second", ""}} {
+		if err := deliver(c.note, day); querytest.Code(err) != c.code || c.code != "" && !strings.Contains(querytest.Text(err), "zone rollback") {
+			t.Errorf("delivery %d: %s, want %q", i+1, querytest.Text(err), c.code)
+		}
+	}
+	d.Advance(24 * time.Hour)
+	if err := deliver("first", d.Now().Format(time.DateOnly)); err != nil {
+		t.Errorf("of the next day: %s", querytest.Text(err))
 	}
 }
 

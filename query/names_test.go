@@ -20,6 +20,8 @@ func hidden(t *testing.T, name string) *querytest.Domain {
 	d.Apply(querytest.Founder, "kind: Zone\nname: finance\nspec:\n  title: 金融专区\n  kind: COMPREHENSIVE\n  regulator: city-data-authority\n  status: ACTIVE\n  pack: nanjing-2024\n  responsible:\n    - {stage: load, person: wu.dc}\n    - {stage: query, person: li.op}\n    - {stage: release, person: sun.health}\n")
 	stopped := strings.Replace(datasetText(name), "status: PUBLISHED", "status: SUSPENDED", 1)
 	other := strings.Replace(datasetText(name+"_abroad"), "zone: medical", "zone: finance", 1)
+	ruling := "kind: SourceRuling\nname: registers\nspec: {datasets: [NAME, NAME_abroad], collector: hospital-group, basis: NJ19-17}\n"
+	d.Apply(querytest.Founder, strings.ReplaceAll(ruling, "NAME", name), querytest.Founder) // two of one form
 	for _, doc := range []string{datasetText(name), stopped, other} {
 		d.Apply("qian.hospital", doc+"    - {name: secret_figure, type: int64, level: 4, class: finance, personal_info: true, secret_flag: false, cause_code: PRIVACY}\n")
 	}
