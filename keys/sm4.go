@@ -28,7 +28,7 @@ func (v zoneVersion) wrapKey(dek, aad []byte) ([]byte, error) {
 		return v.wrap.Encrypt(dek, aad)
 	}
 	if v.sm4 == nil {
-		return nil, fmt.Errorf("version %d has no key of SM4, rotate first: %w", v.number, ErrNoKey)
+		return nil, fmt.Errorf("version %d has no key of SM4: %w", v.number, ErrRotate)
 	}
 	nonce := make([]byte, v.sm4.NonceSize())
 	rand.Read(nonce)

@@ -56,10 +56,11 @@ type zoneVersions struct {
 	heirs map[string][]byte
 }
 
-// current returns the version for what is new; ErrNoKey if the provider ended it.
+// current returns the version for what is new; ErrRotate and ErrNoKey if the
+// provider ended it.
 func (z zoneVersions) current() (zoneVersion, error) {
 	if z.headless {
-		return zoneVersion{}, fmt.Errorf("the newest version was destroyed at the provider, rotate first: %w", ErrNoKey)
+		return zoneVersion{}, fmt.Errorf("the newest version was destroyed at the provider: %w: %w", ErrRotate, ErrNoKey)
 	}
 	return z.live[0], nil
 }

@@ -118,8 +118,7 @@ func (f *Folder) DestroyZoneVersion(zone string, version int) error {
 
 // Wrap encrypts a data key of the zone under the newest version of its key: one of
 // 16 bytes, which is of SM4, with SM4-GCM, any other with AES-256-GCM. Unwrap needs
-// the same zone and aad. ErrNoKey if that version was made before there was SM4:
-// rotate first.
+// the same zone and aad. ErrRotate if that version was made before there was SM4.
 func (f *Folder) Wrap(zone string, dek, aad []byte) ([]byte, error) {
 	z, err := f.zone(zone)
 	if err != nil {
@@ -220,6 +219,9 @@ func (f *Folder) forgetZone(zone string) {
 	}
 	f.ended++
 }
+
+// ErrRotate says that the newest version wraps nothing of that kind: rotate first.
+var ErrRotate = errors.New("the key must be rotated first")
 
 // ErrNewest says that a version wraps what is loaded now: rotate first.
 var ErrNewest = errors.New("newest version of the key")

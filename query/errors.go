@@ -159,6 +159,10 @@ var codes = map[string]code{
 		"由数据中心按现行目录条目重新装载该数据集", "have the data centre load the dataset again under its catalogue entry of today", []string{"NJ24-14"}},
 	"KEY_IN_USE": {ClassDenied, "密钥仍在使用,未作更改", "the key is in use; nothing changed",
 		"按原因处理后重试", "settle what is named and try again", []string{"YC22-40", "NJ24-22"}},
+	"KEY_ROTATE": {ClassDenied, "专区密钥早于其存储算法,或已在保管方销毁,未作更改", "the zone's key is older than its storage algorithm, or was ended by its keeper; nothing changed",
+		"由数据中心执行 keys rotate zone-data --zone <专区> 后重试", "the data centre gives keys rotate zone-data --zone <zone>; then try again", []string{"JM19-36"}},
+	"SECRET_FILE": {ClassDenied, "口令文件可被他人读取,未予使用", "others may read the file of a secret; it was not used",
+		"将其权限改为 0600 (chmod 600),并更换已外泄的口令", "set its mode to 0600 (chmod 600), and change a secret that others have read", []string{"JM19-36"}},
 	"KEYS_UNAVAILABLE": {ClassFailure, "密钥服务不可用,操作未执行", "the keys cannot be had; the action did not happen",
 		"由数据中心检查密钥服务及其凭据", "the data centre must check the key provider and its credentials", []string{"JM19-36"}},
 	"AUDIT_UNAVAILABLE": {ClassFailure, "审计记录无法写入,操作未执行", "the audit log cannot be written; the action did not happen",
@@ -220,6 +224,9 @@ func asError(err error) *Error {
 	}
 	if noRoom(err) {
 		return fail("DISK_FULL", fmt.Errorf("query: %w", err))
+	}
+	if errors.Is(err, keys.ErrRotate) {
+		return fail("KEY_ROTATE", fmt.Errorf("query: %w", err))
 	}
 	if errors.Is(err, keys.ErrAway) || errors.Is(err, keys.ErrForbidden) {
 		return fail("KEYS_UNAVAILABLE", fmt.Errorf("query: %w", err))

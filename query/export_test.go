@@ -82,3 +82,9 @@ func Reads(e *Engine, what, zone string) (ended func() bool, leave func()) {
 	}
 	return func() bool { return r.ctx.Err() != nil }, r.leave
 }
+
+// Sealing has something under way that wraps or copies keys, until it is let go.
+func Sealing(e *Engine) (letGo func()) {
+	e.sealing.RLock()
+	return e.sealing.RUnlock
+}

@@ -160,6 +160,11 @@ func (e *Engine) DestroyKey(ctx context.Context, s Subject, o KeyOrder) (*KeyCha
 	if err != nil {
 		return nil, err
 	}
+	// Nothing is wrapped while keys end: no load, backup or shred is under way.
+	alone := e.sealing.TryLock()
+	if alone {
+		defer e.sealing.Unlock()
+	}
 	destroy := func() error { return e.keys.DestroyZone(o.Zone) }
 	if o.Version > 0 {
 		destroy = func() error { return e.keys.DestroyZoneVersion(o.Zone, o.Version) }
@@ -172,6 +177,9 @@ func (e *Engine) DestroyKey(ctx context.Context, s Subject, o KeyOrder) (*KeyCha
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !alone {
+		return nil, fail("KEY_IN_USE", nil).because("正在装载、备份或销毁,请稍后重试", "a load, a backup or another destruction is under way; try again later")
 	}
 	if err := e.ordered(ctx, s, &o, "key.destroying", "key.destroyed", destroy); err != nil {
 		return nil, err

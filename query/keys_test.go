@@ -76,11 +76,14 @@ func keyEntries(t *testing.T, d *querytest.Domain) (out []string) {
 	return out
 }
 
-func reload(d *querytest.Domain) {
+// later loads a register once more, as one delivered on a later day of November: what
+// is in use already would not be loaded again.
+func later(d *querytest.Domain, day int, dataset string) {
 	data := querytest.Registers()
-	d.LoadTable("persons", data.Persons)
-	d.LoadTable("visits", data.Visits)
-	d.LoadTable("beds", data.Beds)
+	rows := map[string]querytest.Table{"persons": data.Persons, "visits": data.Visits, "beds": data.Beds}[dataset]
+	m := querytest.Delivery("medical", dataset, dataset+"-statistics", rows.CSV(), len(rows.Rows))
+	m.Acquired = fmt.Sprintf("2026-11-%02d", day)
+	d.Load("wu.dc", m, rows.CSV())
 }
 
 // Data written before a rotation answer as they did, beside data written after.
@@ -97,7 +100,7 @@ func TestARotationChangesNoAnswer(t *testing.T) {
 		}
 	}
 	check("after a rotation of the zone's key")
-	d.LoadTable("visits", querytest.Registers().Visits)
+	later(d, 2, "visits")
 	check("with one dataset under each version")
 	rotate(t, d, keys.PurposeZoneTokens)
 	check("after a rotation of its tokens")
@@ -126,14 +129,16 @@ func TestAVersionIsDestroyedOnceNoCurrentDataNeedIt(t *testing.T) {
 	refused("the only version", "wu.dc", 1, "KEY_IN_USE")
 	rotate(t, d, keys.PurposeZoneData)
 	refused("a version with data", "wu.dc", 1, "KEY_IN_USE")
-	d.LoadTable("visits", querytest.Registers().Visits)
-	d.LoadTable("beds", querytest.Registers().Beds)
+	later(d, 2, "visits")
+	later(d, 2, "beds")
 	refused("a version with some data", "wu.dc", 1, "KEY_IN_USE")
 	copied := filepath.Join(t.TempDir(), "zones")
 	if err := os.CopyFS(copied, os.DirFS(filepath.Join(d.Config.Domain, "zones"))); err != nil {
 		t.Fatal(err)
 	}
-	reload(d)
+	for _, dataset := range []string{"persons", "visits", "beds"} {
+		later(d, 3, dataset)
+	}
 	refused("the newest version", "wu.dc", 2, "KEY_IN_USE")
 	refused("a version there is not", "wu.dc", 7, "NOT_FOUND")
 	refused("a version below zero", "wu.dc", -1, "BAD_REQUEST")
@@ -144,6 +149,9 @@ func TestAVersionIsDestroyedOnceNoCurrentDataNeedIt(t *testing.T) {
 	if _, err := d.Engine.Rewrap(t.Context(), d.Subject("wu.dc"), "medical"); err != nil {
 		t.Fatalf("rewrap: %v", err)
 	}
+	letGo := query.Sealing(d.Engine)
+	refused("a version while a backup may need it", "wu.dc", 1, "KEY_IN_USE")
+	letGo()
 	if err := destroy(t, d, "wu.dc", 1); err != nil {
 		t.Fatalf("destroy: %v", err)
 	}
@@ -188,18 +196,20 @@ func TestAVersionThatALoadBeganWithIsNeeded(t *testing.T) {
 			t.Errorf("destroy during a load = %v, want KEY_IN_USE", err)
 		}
 	}}
-	if _, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), d.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows)), file); err != nil {
-		t.Fatal(err)
+	m := d.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows))
+	m.Acquired = "2026-11-02"
+	if r, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), m, file); err != nil || r.Already {
+		t.Fatal(r, err)
 	}
-	d.LoadTable("persons", querytest.Registers().Persons)
-	d.LoadTable("visits", querytest.Registers().Visits)
+	for _, dataset := range []string{"persons", "visits"} { // retention lets go what was before
+		later(d, 3, dataset)
+		later(d, 4, dataset)
+	}
+	later(d, 3, "beds")
 	if err := destroy(t, d, "wu.dc", 1); querytest.Code(err) != "KEY_IN_USE" || !strings.Contains(querytest.Text(err), "dataset beds") {
 		t.Errorf("destroy what columns need = %v, want KEY_IN_USE", err)
 	}
-	d.LoadTable("beds", beds)
-	if _, err := d.Engine.Rewrap(t.Context(), d.Subject("wu.dc"), "medical"); err != nil { // what is kept needs it too
-		t.Fatal(err)
-	}
+	later(d, 4, "beds")
 	if err := destroy(t, d, "wu.dc", 1); err != nil {
 		t.Errorf("destroy what nothing needs = %v", err)
 	}
@@ -222,7 +232,9 @@ func TestTheKeysOfAZoneWaitForItsLoads(t *testing.T) {
 		}
 		asked = true
 	}}
-	_, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), d.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows)), file)
+	m := d.Delivery("medical", "beds", "beds-statistics", beds.CSV(), len(beds.Rows))
+	m.Acquired = "2026-11-02"
+	_, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), m, file)
 	if !asked {
 		t.Fatalf("the load read nothing: %v", err)
 	}

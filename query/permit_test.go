@@ -84,7 +84,7 @@ func TestAZoneChangesItsStorageAlgorithm(t *testing.T) {
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	want := answers(t, d)
 	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"ACTIVE","storage_algorithm":"sm4-gcm"`))
-	d.LoadTable("visits", querytest.Registers().Visits)
+	later(d, 2, "visits")
 	for _, when := range []string{"one dataset by each", "after a restart"} {
 		if got := answers(t, d); got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", when, got, want)

@@ -261,18 +261,3 @@ func TestACertificateIsSpelledOneWay(t *testing.T) {
 		t.Errorf("destroyed = %v, the version that wraps among them", c.Keys.Versions)
 	}
 }
-
-// A version that is kept for a rollback needs its key as the current one does.
-func TestAKeyStaysWhileAKeptVersionNeedsIt(t *testing.T) {
-	d := querytest.City(t, querytest.Options{Idle: 1})
-	rotate(t, d, keys.PurposeZoneData)
-	r := querytest.Registers()
-	for name, table := range map[string]querytest.Table{"beds": r.Beds, "visits": r.Visits, "persons": r.Persons} {
-		again := table.Clone()
-		slices.Reverse(again.Rows)
-		d.LoadTable(name, again)
-	}
-	if err := destroy(t, d, "wu.dc", 1); querytest.Code(err) != "KEY_IN_USE" {
-		t.Errorf("destroying the key of kept versions = %v, want KEY_IN_USE", err)
-	}
-}

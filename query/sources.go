@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -41,7 +42,7 @@ type Sources map[string]Source
 // them. A file that others than its owner may read, an unknown field and a source
 // that lacks something are errors.
 func ReadSources(path string) (Sources, error) {
-	text, err := ownFile(path)
+	text, err := ReadSecret(path)
 	if err != nil {
 		return nil, fmt.Errorf("query: sources: %w", err)
 	}
@@ -70,16 +71,29 @@ func ReadSources(path string) (Sources, error) {
 	return all, nil
 }
 
-// ownFile reads a file that nobody but its owner may read.
-func ownFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+// maxSecret is how many bytes a secret may have.
+const maxSecret = 1 << 20
+
+// ReadSecret reads a file, or what comes out of a pipe, that nobody but its owner may
+// read: SECRET_FILE if others may.
+func ReadSecret(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat() // of what is read, whatever has the name by now
 	if err != nil {
 		return nil, err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: others may read it; set mode 0600", path)
+		return nil, fail("SECRET_FILE", nil).because(path+" 的权限须为 0600", path+": its mode must be 0600")
 	}
-	return os.ReadFile(path)
+	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	if err == nil && len(text) > maxSecret {
+		err = fmt.Errorf("%s is longer than %d bytes", path, maxSecret)
+	}
+	return text, err
 }
 
 // dialed returns network, address and whether there is one.
@@ -104,7 +118,7 @@ func (e *Engine) dial(ctx context.Context, m Manifest) (*sandbox.Database, error
 	case !slices.Contains(s.Tables, m.Table):
 		return nil, fail("LOAD_SOURCE", nil).because("该来源未允许读取这个表", "the source does not offer that table")
 	}
-	secret, err := ownFile(s.PasswordFile)
+	secret, err := ReadSecret(s.PasswordFile)
 	if err != nil {
 		return nil, fail("LOAD_SOURCE", err).because("来源的密码文件不可读或权限过宽", "the source's password file cannot be read, or others may read it")
 	}

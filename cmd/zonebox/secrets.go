@@ -83,7 +83,7 @@ func (s *secrets) folder(a *app) string {
 // twice if it is a new one. It is never a flag: command lines are public.
 func (s *secrets) passphrase(a *app, isNew bool) ([]byte, error) {
 	if s.passphraseFile != "" {
-		b, err := os.ReadFile(s.passphraseFile)
+		b, err := query.ReadSecret(s.passphraseFile)
 		if err != nil {
 			return nil, fmt.Errorf("zonebox: read passphrase: %w", err)
 		}

@@ -76,6 +76,13 @@ func TestADomainUnderVault(t *testing.T) {
 			t.Errorf("serve with %s exited %d: %s", name, code, said)
 		}
 	}
+	open := write("open", "guess")
+	if err := os.Chmod(open, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := zonebox("serve", "--passphrase-file", open); code != exitDenied || !strings.Contains(said, "SECRET_FILE") {
+		t.Errorf("serve with a passphrase that others may read exited %d: %s", code, said)
+	}
 	s.Set(keystest.Sealed)
 	code, said := zonebox("serve", "--vault", config)
 	if code != exitFailure || !strings.Contains(said, "cannot be reached or is sealed") {
