@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -129,7 +130,7 @@ func unpack(out *os.Root, data io.Reader) error {
 			return fmt.Errorf("%w: %v", ErrBackup, err)
 		}
 		known := h.Name == registryFile || h.Name == identityFile || strings.HasPrefix(h.Name, auditDir+"/")
-		if h.Typeflag != tar.TypeReg || !known || !filepath.IsLocal(h.Name) {
+		if h.Typeflag != tar.TypeReg || !known || !filepath.IsLocal(h.Name) || path.Clean(h.Name) != h.Name {
 			return ErrBackup
 		}
 		if err := place(out, h.Name, archive); err != nil {
@@ -163,8 +164,12 @@ func (b *Backup) consistent(ctx context.Context, cfg Config, folder *keys.Folder
 	if err != nil {
 		return err
 	}
-	if _, err := audit.Verify(AuditDir(cfg.Domain), verifier); err != nil {
+	report, err := audit.Verify(AuditDir(cfg.Domain), verifier)
+	if err != nil {
 		return err
+	}
+	if report.Size+report.Tail != b.Log {
+		return fmt.Errorf("query: restore: the log has other entries than the backup says: %w", ErrBackup)
 	}
 	r, err := openRegistry(ctx, cfg, folder)
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 type RestoreOrder struct {
 	Backup    string    `json:"backup"`
 	Domain    string    `json:"domain"`
-	Log       uint64    `json:"log"` // entries it has at least
+	Log       uint64    `json:"log"` // entries it has at least, as who signs is shown
 	By        string    `json:"by"`
 	At        time.Time `json:"at"`
 	Reason    string    `json:"reason"`
