@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -115,7 +116,7 @@ func (s *Store) verifyChunks(ctx context.Context, m *manifest, chunks [][2]int, 
 						buf = file
 						size.Add(int64(len(file)))
 						if k := key(c); k != nil {
-							err = m.opens(s, *k, c, i, file)
+							err = m.opens(s, *k, c, i, slices.Clip(file)) // no more of buf is erased than was written
 						}
 					}
 				}
