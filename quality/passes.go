@@ -45,18 +45,25 @@ func (c *Checker) duplicates(r *planned, n *count) func(arrow.RecordBatch, int64
 			return
 		}
 		mark := c.marker.marks(columnsOf(rec, r.at))
-		for i := range int(rec.NumRows()) {
-			m, ok := mark(i)
-			if !ok {
-				continue
+		var marks [touched]maybe
+		for from := 0; from < int(rec.NumRows()); from += touched {
+			some := marks[:min(touched, int(rec.NumRows())-from)]
+			for i := range some {
+				some[i].mark, some[i].ok = mark(from + i)
 			}
-			known, kept := seen.add(m)
-			if known {
-				c.hit(n, before+int64(i)+1)
-			} else if !kept {
-				seen.free()
-				seen, *n = nil, count{}
-				return
+			seen.touch(some)
+			for i, m := range some {
+				if !m.ok {
+					continue
+				}
+				known, kept := seen.add(m.mark)
+				if known {
+					c.hit(n, before+int64(from+i)+1)
+				} else if !kept {
+					seen.free()
+					seen, *n = nil, count{}
+					return
+				}
 			}
 		}
 	}

@@ -125,6 +125,25 @@ type table struct {
 	slots  []mark
 	used   int
 	budget *budget
+	seen   uint64 // of touch, of no use
+}
+
+// maybe is the mark of a row, if it has one.
+type maybe struct {
+	mark
+	ok bool
+}
+
+// touched is how many marks touch is given at a time.
+const touched = 64
+
+// touch looks at the slots of marks that will be added, one beside the other: a
+// processor then waits once for what add would wait for mark by mark.
+func (t *table) touch(marks []maybe) {
+	mask := uint64(len(t.slots) - 1)
+	for _, m := range marks {
+		t.seen ^= t.slots[m.lo&mask].lo
+	}
 }
 
 const firstSlots = 1 << 10
