@@ -111,22 +111,32 @@ func (u *unique) of(rec arrow.RecordBatch) []arrow.Array {
 // add takes the keys of further rows of the delivery.
 func (u *unique) add(recs []arrow.RecordBatch) error {
 	var salted []byte
+	var sums [touched][sha256.Size]byte
 	for _, rec := range recs {
 		key := keyReader(u.of(rec))
-		for r := range int(rec.NumRows()) {
-			row := u.count + 1
-			k, null := key(r)
+		rows := int(rec.NumRows())
+		for from := 0; from < rows; from += touched {
+			n, null := 0, -1
+			for ; n < min(touched, rows-from); n++ {
+				var k []byte
+				if k, null = key(from + n); null >= 0 {
+					break
+				}
+				sums[n], salted = u.sum(salted, k)
+			}
+			u.touch(sums[:n])
+			for _, sum := range sums[:n] {
+				row := u.count + 1
+				code, known, err := u.code(sum)
+				if err != nil {
+					return err
+				}
+				if known {
+					return &KeyError{Row: row, First: int64(code) + 1}
+				}
+			}
 			if null >= 0 {
-				return &KeyError{Row: row, Column: u.names[null]}
-			}
-			var sum [sha256.Size]byte
-			sum, salted = u.sum(salted, k)
-			code, known, err := u.code(sum)
-			if err != nil {
-				return err
-			}
-			if known {
-				return &KeyError{Row: row, First: int64(code) + 1}
+				return &KeyError{Row: u.count + 1, Column: u.names[null]}
 			}
 		}
 	}
