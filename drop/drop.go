@@ -99,7 +99,11 @@ func Open(dir string, marker bool) (_ *Folder, err error) {
 
 // folder makes a folder, or makes sure that there is one and no link to one.
 func (f *Folder) folder(name string) error {
-	if err := f.root.Mkdir(name, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	err := f.root.Mkdir(name, 0o755)
+	if err == nil {
+		err = f.sync(path.Dir(name))
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("drop: make %s: %w", name, err)
 	}
 	info, err := f.root.Lstat(name)

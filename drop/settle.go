@@ -91,10 +91,15 @@ func (f *Folder) carry(note string, m move) error {
 			return fmt.Errorf("drop: move: %w", err)
 		}
 	}
+	for _, dir := range []string{m.To, "."} { // before it is forgotten
+		if err := f.sync(dir); err != nil {
+			return fmt.Errorf("drop: move: %w", err)
+		}
+	}
 	if err := f.root.Remove(note); err != nil {
 		return fmt.Errorf("drop: move: %w", err)
 	}
-	return f.sync(".")
+	return f.sync(pending)
 }
 
 // finish makes the moves that an earlier process began.
@@ -166,8 +171,11 @@ func (f *Folder) sync(name string) error {
 
 // Erase empties the data file of a delivery that was loaded, which lies aside.
 func (f *Folder) Erase(d *Delivery, id string) error {
-	name := path.Join(Done, id, d.Name)
-	if err := f.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	dir := path.Join(Done, id)
+	if err := f.root.Remove(path.Join(dir, d.Name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("drop: erase: %w", err)
+	}
+	if err := f.sync(dir); err != nil { // a power cut does not bring it back
 		return fmt.Errorf("drop: erase: %w", err)
 	}
 	return nil

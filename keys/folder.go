@@ -2,8 +2,10 @@ package keys
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -151,6 +153,28 @@ func destroyFile(path string) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// MakeFolder makes a folder with mode 0700, and those above it that are missing,
+// and returns when their names are durable. One that is there is left as it is.
+func MakeFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("keys: make folder %s: %w", dir, syscall.ENOTDIR)
+	}
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := MakeFolder(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
 }
 
 func syncDir(dir string) error {

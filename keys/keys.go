@@ -113,7 +113,7 @@ func create(dir string, p KeyProvider) error {
 		return err
 	}
 	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o700); err != nil {
+	if err := MakeFolder(parent); err != nil {
 		return err
 	}
 	tmp, err := os.MkdirTemp(parent, ".keys-*") // mode 0700

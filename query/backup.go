@@ -234,7 +234,7 @@ func (e *Engine) backUp(ctx context.Context, rootPath, id, by string) (_ *Backup
 	if err := c.write(backupManifest, bytes.NewReader(index), nil); err != nil {
 		return nil, err
 	}
-	if err := syncRoot(in); err != nil {
+	if err := syncTree(in); err != nil {
 		return nil, err
 	}
 	if err := root.Rename(partial, id); err != nil {
@@ -429,10 +429,22 @@ func (c copier) write(name string, from io.Reader, stop func(error) error) (err 
 	return nil
 }
 
-func syncRoot(r *os.Root) error {
-	d, err := r.Open(".")
+func syncRoot(r *os.Root) error { return syncFolder(r, ".") }
+
+func syncFolder(r *os.Root, name string) error {
+	d, err := r.Open(name)
 	if err != nil {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// syncTree makes the names in a folder and in all below it durable.
+func syncTree(r *os.Root) error {
+	return fs.WalkDir(r.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		return syncFolder(r, name)
+	})
 }

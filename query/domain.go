@@ -69,7 +69,7 @@ func Init(ctx context.Context, cfg Config, f Founder) (err error) {
 		return fmt.Errorf("query: make domain: %s: %w", cfg.Domain, fs.ErrExist)
 	}
 	for _, dir := range []string{"", zonesDir, auditDir, holdsDir, artifactsDir} {
-		if err := os.MkdirAll(filepath.Join(cfg.Domain, dir), 0o700); err != nil {
+		if err := keys.MakeFolder(filepath.Join(cfg.Domain, dir)); err != nil {
 			return fmt.Errorf("query: make domain: %w", err)
 		}
 	}

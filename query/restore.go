@@ -60,7 +60,7 @@ func Restore(ctx context.Context, cfg Config, root, id string) (_ *Backup, err e
 	}
 	defer in.Close()
 	parent := filepath.Dir(filepath.Clean(cfg.Domain))
-	if err := os.MkdirAll(parent, 0o700); err != nil {
+	if err := keys.MakeFolder(parent); err != nil {
 		return nil, fmt.Errorf("query: restore: %w", err)
 	}
 	// Whoever holds the key folder is the only one to restore to this place.
@@ -103,6 +103,9 @@ func Restore(ctx context.Context, cfg Config, root, id string) (_ *Backup, err e
 	}
 	if err := writeDurable(filepath.Join(temp, restoredFile), mark); err != nil {
 		return nil, err
+	}
+	if err := syncTree(out); err != nil {
+		return nil, fmt.Errorf("query: restore: %w", err)
 	}
 	if err := os.Remove(into); err != nil && !errors.Is(err, fs.ErrNotExist) { // an empty folder
 		return nil, fmt.Errorf("query: restore: %w", err)

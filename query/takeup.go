@@ -291,8 +291,17 @@ func (e *Engine) takeUp(ctx context.Context, two *takingUp) error {
 	if err := e.keys.Remember(keys.Witness{Origin: e.info.ID, Size: e.audit.Size(), Restored: two.last(), Takers: people}); err != nil {
 		return err
 	}
-	for _, name := range []string{orderFile, restoredFile} {
-		if err := os.Remove(filepath.Join(e.cfg.Domain, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	// The mark goes first and for good: without it nobody asks for the order.
+	domain, err := os.OpenRoot(e.cfg.Domain)
+	if err != nil {
+		return fmt.Errorf("query: open domain: %w", err)
+	}
+	defer domain.Close()
+	for _, name := range []string{restoredFile, orderFile} {
+		if err := domain.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("query: open domain: %w", err)
+		}
+		if err := syncRoot(domain); err != nil {
 			return fmt.Errorf("query: open domain: %w", err)
 		}
 	}

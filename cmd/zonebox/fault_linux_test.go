@@ -56,6 +56,7 @@ func (op operation) endure(t *testing.T, faults ...fault) {
 	if o := op.do(t, h, before); o.code != exitOK {
 		t.Fatalf("exited %d: %s", o.code, o.errout)
 	}
+	g.nothingAtRisk(t, op.name)
 	total, names := g.count()
 	now := op.state(t, h)
 	if !op.turns(before, now) || total < 10 {
@@ -135,6 +136,7 @@ func TestARestorationIsWholeOrCanBeDoneAgain(t *testing.T) {
 	if w.gone(t) || w.cmd.ProcessState.ExitCode() != exitOK {
 		t.Fatalf("restore exited %d: %s", w.cmd.ProcessState.ExitCode(), w.log)
 	}
+	w.nothingAtRisk(t, "restore")
 	total, names := w.count()
 	if total < 30 {
 		t.Fatalf("a restoration has %d durable steps, want at least 30: %s", total, strings.Join(names, " "))

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +62,7 @@ func (a *app) newUserKey(user string) (*keys.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(a.keyring, 0o700); err != nil {
+	if err := keys.MakeFolder(a.keyring); err != nil {
 		return nil, fmt.Errorf("zonebox: make keyring: %w", err)
 	}
 	return key, keys.SaveUser(a.keyFile(user), key)

@@ -20,11 +20,11 @@ import (
 )
 
 // watched is a zonebox process whose durable steps the kernel shows to the
-// test, one by one, before they happen: flushes, renames, removals, new folders
-// and truncations, the database's page writes, and writes to files of the home.
-// The test lets each go on, or kills the process instead, or has the call fail.
-// It uses seccomp's user notification (Linux 5.5); the worker inherits the
-// watch, but makes no such step of its own.
+// test, one by one, before they happen: flushes, renames, removals, new files,
+// new folders and truncations, the database's page writes, and writes to files
+// of the home. The test lets each go on, or kills the process instead, or has
+// the call fail. It uses seccomp's user notification (Linux 5.5); the worker
+// inherits the watch, but makes no such step of its own.
 type watched struct {
 	cmd      *exec.Cmd
 	listener int
@@ -37,6 +37,9 @@ type watched struct {
 	fault fault // what happens instead
 	steps int   // since the last call of after
 	names []string
+
+	ledger *ledger // of the same
+	unread error   // why one could not be noted
 }
 
 // A fault is what happens to a step: the process is killed before it, or the
@@ -57,7 +60,7 @@ func (f fault) String() string {
 var watchedCalls = map[uint32]string{
 	unix.SYS_FSYNC: "fsync", unix.SYS_FDATASYNC: "fdatasync", unix.SYS_RENAMEAT: "rename", unix.SYS_RENAMEAT2: "rename",
 	unix.SYS_UNLINKAT: "unlink", unix.SYS_MKDIRAT: "mkdir", unix.SYS_LINKAT: "link", unix.SYS_FTRUNCATE: "truncate",
-	unix.SYS_PWRITE64: "pwrite", unix.SYS_WRITE: "write",
+	unix.SYS_PWRITE64: "pwrite", unix.SYS_WRITE: "write", unix.SYS_OPENAT: "create",
 }
 
 // seccompNotif and seccompResp are struct seccomp_notif and seccomp_notif_resp
@@ -106,6 +109,15 @@ func installFilter() (int, error) {
 	// this process and the filter are of one.
 	prog := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}}
 	for nr := range watchedCalls {
+		if nr == unix.SYS_OPENAT { // one that may make a file; its flags are the third argument
+			prog = append(prog,
+				unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: nr, Jf: 4},
+				unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 16 + 2*8},
+				unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: unix.O_CREAT, Jf: 1},
+				unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF},
+				unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
+			continue
+		}
 		prog = append(prog,
 			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: nr, Jf: 1},
 			unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF})
@@ -150,7 +162,7 @@ func (h *home) watch(t *testing.T, at int, f fault, args ...string) *watched {
 	mine, theirs := pair[0], os.NewFile(uintptr(pair[1]), "watch")
 	defer unix.Close(mine)
 	defer theirs.Close()
-	w := &watched{home: h.dir, log: new(syncBuffer), wait: make(chan error, 1), at: at, fault: f}
+	w := &watched{home: h.dir, log: new(syncBuffer), wait: make(chan error, 1), at: at, fault: f, ledger: newLedger()}
 	w.cmd = exec.Command("/proc/self/exe", args...)
 	w.cmd.Env = append(os.Environ(), "ZONEBOX_TEST_PROCESS=watched")
 	w.cmd.Stderr = w.log
@@ -248,6 +260,9 @@ func (w *watched) step(n seccompNotif) (fault, bool) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.ledger.note(w.cmd.Process.Pid, n); err != nil {
+		w.unread = err
+	}
 	w.steps++
 	w.names = append(w.names, watchedCalls[uint32(n.Nr)])
 	return w.fault, w.steps == w.at
@@ -257,7 +272,7 @@ func (w *watched) step(n seccompNotif) (fault, bool) {
 func (w *watched) after(n int, f fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.steps, w.at, w.fault, w.names = 0, n, f, nil
+	w.steps, w.at, w.fault, w.names, w.ledger = 0, n, f, nil, newLedger()
 }
 
 // count returns how many steps there were since after, and their names.
