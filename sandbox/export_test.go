@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"zonebox/sandbox/internal/wire"
 )
 
@@ -54,6 +56,19 @@ func SealedFile(content []byte) (*os.File, error) {
 
 // Kill ends the worker as if it had died by itself.
 func (s *Session) Kill(signal syscall.Signal) error { return s.process.Signal(signal) }
+
+// Unread is how many bytes the worker has sent and nobody has received.
+func (s *Session) Unread(t testing.TB) (n int) {
+	t.Helper()
+	raw, err := s.conn.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n + s.in.Buffered()
+}
 
 // Pid is the worker's process id.
 func (s *Session) Pid() int { return s.process.Pid }

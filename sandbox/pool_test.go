@@ -54,7 +54,7 @@ func TestAPoolCountsItsWorkers(t *testing.T) {
 	want := func(rule string, want sandbox.Stats) {
 		t.Helper()
 		var got sandbox.Stats
-		for range 500 {
+		for range 3000 {
 			if got = p.Stats(); got == want {
 				return
 			}
@@ -126,7 +126,7 @@ func TestAStartThatFailsForAMomentIsTriedAgain(t *testing.T) {
 func TestStartsThatKeepFailingAreToldAndDoNotHang(t *testing.T) {
 	for _, c := range []struct {
 		cause error
-		most  time.Duration
+		most  time.Duration // of the quickest of some calls: the machine may have other work
 	}{
 		{syscall.EAGAIN, 8 * time.Second},
 		{sandbox.ErrIsolation, time.Second},
@@ -146,16 +146,21 @@ func TestStartsThatKeepFailingAreToldAndDoNotHang(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = s.Close()
-		begun := time.Now()
-		if _, err := p.Start(t.Context()); !errors.Is(err, c.cause) {
-			t.Errorf("Start() = %v, want %v", err, c.cause)
+		quickest := time.Hour
+		for tries := 0; tries < 5 && quickest > c.most; tries++ {
+			begun := time.Now()
+			if _, err := p.Start(t.Context()); !errors.Is(err, c.cause) {
+				t.Errorf("Start() = %v, want %v", err, c.cause)
+			}
+			quickest = min(quickest, time.Since(begun))
 		}
-		if took := time.Since(begun); took > c.most {
-			t.Errorf("Start() with %v took %v, want at most %v", c.cause, took, c.most)
+		if quickest > c.most {
+			t.Errorf("Start() with %v took %v, want at most %v", c.cause, quickest, c.most)
 		}
 		healed.Store(true)
+		begun := time.Now()
 		for s, err = p.Start(t.Context()); err != nil; s, err = p.Start(t.Context()) {
-			if time.Since(begun) > 20*time.Second {
+			if time.Since(begun) > 60*time.Second {
 				t.Fatalf("Start() after the cause is gone = %v", err)
 			}
 		}
@@ -198,7 +203,7 @@ func TestAWorkerThatDiesIdleIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := sandbox.Stats{Idle: 1, Started: 2, Died: 1}
-	for range 500 {
+	for range 3000 {
 		if p.Stats() == want {
 			return
 		}

@@ -58,22 +58,37 @@ func TestOverflowGoesWithItsWorker(t *testing.T) {
 	if s.Attestation().Spill != 256<<20 {
 		t.Errorf("Spill = %d, want %d", s.Attestation().Spill, 256<<20)
 	}
-	before := shmem(t)
-	if errno, err := s.Probe(fmt.Sprintf("fill %d", 200<<20)); errno != 0 || err != nil {
-		t.Fatalf("fill = %v, %v", errno, err)
+	// The machine's other processes fill and empty file systems of memory too, so
+	// what is looked at is the rise while the worker fills its own and the fall when
+	// it ends. What others do between two looks is made up for by looking again.
+	held, freed := int64(0), int64(0)
+	for range 10 {
+		before := shmem(t)
+		if errno, err := s.Probe(fmt.Sprintf("fill %d", 200<<20)); errno != 0 || err != nil {
+			t.Fatalf("fill = %v, %v", errno, err)
+		}
+		full := shmem(t)
+		held = full - before
+		if errno, err := s.Probe(fmt.Sprintf("fill %d", 100<<20)); errno == 0 || err != nil {
+			t.Errorf("overflow beyond its size = %v, %v, want an error", errno, err)
+		}
+		full = shmem(t)
+		_ = s.Close()
+		for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if freed = full - shmem(t); freed > 150<<20 {
+				break
+			}
+		}
+		if held > 150<<20 && freed > 150<<20 {
+			break
+		}
+		s = start(t, sandbox.Config{Spill: 256 << 20})
 	}
-	if held := shmem(t) - before; held < 150<<20 {
+	if held < 150<<20 {
 		t.Errorf("200 MiB of overflow hold %d bytes of memory, want about as many", held)
 	}
-	if errno, err := s.Probe(fmt.Sprintf("fill %d", 100<<20)); errno == 0 || err != nil {
-		t.Errorf("overflow beyond its size = %v, %v, want an error", errno, err)
-	}
-	_ = s.Close()
-	for wait := time.Millisecond; shmem(t)-before > 100<<20; wait *= 2 {
-		if wait > 5*time.Second {
-			t.Fatalf("%d bytes of memory are still held", shmem(t)-before)
-		}
-		time.Sleep(wait)
+	if freed < 150<<20 {
+		t.Fatalf("of 200 MiB of overflow %d bytes were freed, want about as many", freed)
 	}
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	if strings.Contains(string(mounts), "zonebox") {
