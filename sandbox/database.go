@@ -49,7 +49,8 @@ func (s *Session) connect(m wire.DeliverMessage, d *Database) error {
 		return fmt.Errorf("sandbox: database: %w", err)
 	}
 	m.Format = d.Kind
-	m.Database = &wire.Database{Kind: d.Kind, Schema: d.Schema, Name: d.Name, User: d.User, Password: d.Password, CA: d.CA, Server: d.Server}
+	_, local := d.Conn.(*net.UnixConn)
+	m.Database = &wire.Database{Local: local, Kind: d.Kind, Schema: d.Schema, Name: d.Name, User: d.User, Password: d.Password, CA: d.CA, Server: d.Server}
 	var file *os.File
 	err = raw.Control(func(fd uintptr) { file, err = blockingCopy(fd) })
 	if err != nil {

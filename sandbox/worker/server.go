@@ -51,6 +51,9 @@ func readServer(m wire.DeliverMessage, fd int, out *emitter) (err error) {
 	default:
 		return faulted("format")
 	}
+	if conn.refused {
+		return faulted("login")
+	}
 	return out.end(serverFault(err))
 }
 
@@ -187,6 +190,9 @@ type serverConn struct {
 	fd     int
 	left   int64
 	closed bool
+	// login, if not nil, decides on what is written before the first command.
+	login   *mysqlLogin
+	refused bool // it did refuse
 }
 
 // Read implements net.Conn.
@@ -214,6 +220,10 @@ func (c *serverConn) Read(p []byte) (int, error) {
 
 // Write implements net.Conn.
 func (c *serverConn) Write(p []byte) (int, error) {
+	if c.login != nil && !c.login.allows(p) {
+		c.refused = true
+		return 0, faulted("login")
+	}
 	for done := 0; done < len(p); {
 		n, err := unix.Write(c.fd, p[done:])
 		if errors.Is(err, unix.EINTR) {

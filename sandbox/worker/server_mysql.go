@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -16,7 +17,14 @@ func (s *serverTable) readMySQL(ctx context.Context) error {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.DBName, cfg.Net, cfg.Addr = s.database.User, s.database.Password, s.database.Name, "tcp", "database:3306"
 	cfg.TLS, cfg.Collation, cfg.CheckConnLiveness, cfg.Logger = s.secure, "utf8mb4_general_ci", false, &mysql.NopLogger{}
-	cfg.AllowCleartextPasswords = s.secure != nil
+	switch {
+	case s.secure != nil:
+		cfg.AllowCleartextPasswords = true
+	case s.database.Local:
+		cfg.Net = "unix"
+	default:
+		s.conn.login = &mysqlLogin{}
+	}
 	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return s.conn, nil }
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
@@ -40,13 +48,13 @@ func (s *serverTable) readMySQL(ctx context.Context) error {
 		return faulted("table")
 	}
 	where := " WHERE TABLE_SCHEMA = " + quoted(s.database.Name, "'") + " AND TABLE_NAME = " + quoted(s.table, "'")
-	kinds, err := mysqlRows(ctx, conn, "SELECT TABLE_TYPE, TRANSACTIONS FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"+where)
+	kinds, err := mysqlRows(ctx, conn, "SELECT TABLE_TYPE, TRANSACTIONS, t.ENGINE FROM information_schema.TABLES t LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE"+where)
 	switch {
 	case err != nil:
 		return err
 	case len(kinds) == 0:
 		return faulted("table")
-	case len(kinds) > 1 || kinds[0][0] != "BASE TABLE" || kinds[0][1] == "NO":
+	case len(kinds) > 1 || kinds[0][0] != "BASE TABLE" || kinds[0][1] == "NO" || slices.Contains(remoteEngines, strings.ToUpper(kinds[0][2])):
 		return faulted("table_kind")
 	}
 	described, err := mysqlRows(ctx, conn, "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, NUMERIC_PRECISION, NUMERIC_SCALE FROM information_schema.COLUMNS"+where+" ORDER BY ORDINAL_POSITION")
@@ -82,8 +90,13 @@ func (s *serverTable) readMySQL(ctx context.Context) error {
 		if err := rows.Scan(at...); err != nil {
 			return err
 		}
+		size := 0
 		for i := range raw {
 			values[i] = raw[i]
+			size += len(raw[i])
+		}
+		if size > maxServerRow {
+			return &fault{code: "too_long", offset: -1, row: s.rows + 1, column: -1}
 		}
 		if err := s.row(columns, slots, values); err != nil {
 			return err // the connection ends with the worker
@@ -93,6 +106,34 @@ func (s *serverTable) readMySQL(ctx context.Context) error {
 		return err
 	}
 	return s.out.done()
+}
+
+// remoteEngines keep the rows of a table on another server.
+var remoteEngines = []string{"FEDERATED", "SPIDER", "CONNECT"}
+
+// mostProof is the longest proof of knowing a password that does not hold it, that of
+// ed25519. One encrypted by RSA has twice as many bytes at least.
+const mostProof = 64
+
+// A mysqlLogin watches what is written before the first command of a connection in
+// the clear. The driver encrypts the password for whatever key the server sends if
+// the account is one of caching_sha2_password or sha256_password, and in the clear
+// nobody knows whose key that is: those need TLS or a unix socket.
+type mysqlLogin struct {
+	greeted bool
+	over    bool
+}
+
+// allows reports whether a packet may be written.
+func (l *mysqlLogin) allows(packet []byte) bool {
+	const head, sequence = 4, 3
+	if l.over || len(packet) < head || packet[sequence] == 0 { // commands begin anew
+		l.over = true
+		return true
+	}
+	first := !l.greeted
+	l.greeted = true
+	return first || len(packet) <= head+mostProof
 }
 
 // mysqlRows returns a small result as text, "" for null.

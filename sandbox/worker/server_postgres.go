@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // readPostgres reads a plain or partitioned table over the protocol of PostgreSQL,
@@ -33,31 +34,46 @@ func (s *serverTable) readPostgres(ctx context.Context) error {
 		return err
 	}
 	run := func(sql string) ([][][]byte, error) { return postgresRows(conn.Exec(ctx, sql)) }
-	_, err = run(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-		SET LOCAL standard_conforming_strings = on; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL row_security = off; SET LOCAL extra_float_digits = 3`)
-	if err != nil {
-		return err
-	}
 	schema := s.database.Schema
 	if schema == "" {
 		schema = "public"
 	}
-	where := " n.nspname = " + quoted(schema, "'") + " AND c.relname = " + quoted(s.table, "'")
 	if strings.ContainsRune(schema+s.table, 0) {
 		return faulted("table")
 	}
-	kinds, err := run("SELECT c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE" + where)
+	name := quoted(schema, `"`) + "." + quoted(s.table, `"`)
+	// The lock comes before the first statement that reads, which is the moment
+	// whose rows are read: TRUNCATE and some forms of ALTER TABLE empty a table for
+	// moments before them too (PostgreSQL, 13.6, caveats).
+	_, err = run(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog;
+		SET LOCAL standard_conforming_strings = on; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL row_security = off; SET LOCAL extra_float_digits = 3;
+		LOCK TABLE ` + name + ` IN ACCESS SHARE MODE`)
+	if err != nil {
+		return err
+	}
+	where := " n.nspname = " + quoted(schema, "'") + " AND c.relname = " + quoted(s.table, "'")
+	// Rows of tables that inherit from the one named are those of other tables, and
+	// a part may stand on another server.
+	kinds, err := run(`WITH RECURSIVE below(relid) AS (SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+			JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE` + where + `
+			UNION ALL SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN below b ON i.inhparent = b.relid)
+		SELECT c.relkind, (SELECT count(*) FROM below WHERE c.relkind = 'r'),
+			(SELECT count(*) FROM below b JOIN pg_catalog.pg_class k ON k.oid = b.relid WHERE k.relkind NOT IN ('r', 'p'))
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE` + where)
 	switch {
 	case err != nil:
 		return err
 	case len(kinds) == 0:
 		return faulted("table")
-	case len(kinds) > 1 || len(kinds[0]) != 1 || string(kinds[0][0]) != "r" && string(kinds[0][0]) != "p":
+	case len(kinds) > 1 || len(kinds[0]) != 3 || string(kinds[0][0]) != "r" && string(kinds[0][0]) != "p",
+		string(kinds[0][1]) != "0", string(kinds[0][2]) != "0":
 		return faulted("table_kind")
 	}
-	described, err := run(`SELECT a.attname, t.typname, t.typtype, a.atttypmod FROM pg_catalog.pg_attribute a
+	// A type's name says what it is in the server's own schema alone.
+	described, err := run(`SELECT a.attname, CASE WHEN o.nspname = 'pg_catalog' THEN t.typname ELSE '' END, t.typtype, a.atttypmod FROM pg_catalog.pg_attribute a
 		JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		JOIN pg_catalog.pg_type t ON t.oid = a.atttypid WHERE a.attnum > 0 AND NOT a.attisdropped AND` + where + " ORDER BY a.attnum")
+		JOIN pg_catalog.pg_type t ON t.oid = a.atttypid JOIN pg_catalog.pg_namespace o ON o.oid = t.typnamespace
+		WHERE a.attnum > 0 AND NOT a.attisdropped AND` + where + " ORDER BY a.attnum")
 	if err != nil {
 		return err
 	}
@@ -78,7 +94,7 @@ func (s *serverTable) readPostgres(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	results := conn.Exec(ctx, "SELECT "+strings.Join(names, ", ")+" FROM "+quoted(schema, `"`)+"."+quoted(s.table, `"`))
+	results := conn.Exec(ctx, "SELECT "+strings.Join(names, ", ")+" FROM "+name)
 	for results.NextResult() {
 		rows := results.ResultReader()
 		for rows.NextRow() {
@@ -86,7 +102,11 @@ func (s *serverTable) readPostgres(ctx context.Context) error {
 				return err // the connection ends with the worker
 			}
 		}
-		if _, err := rows.Close(); err != nil {
+		_, err := rows.Close()
+		if wide := (*pgproto3.ExceededMaxBodyLenErr)(nil); errors.As(err, &wide) {
+			return &fault{code: "too_long", offset: -1, row: s.rows + 1, column: -1}
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -154,6 +174,10 @@ func postgresColumn(name, typ, kind string, modifier int) serverColumn {
 func postgresCode(err error) string {
 	var said *pgconn.PgError
 	switch {
+	case errors.As(err, &said) && (said.Code == "42P01" || said.Code == "3F000"):
+		return "table"
+	case errors.As(err, &said) && said.Code == "42809":
+		return "table_kind"
 	case errors.As(err, &said) && (strings.HasPrefix(said.Code, "28") || said.Code == "3D000"):
 		return "login"
 	case errors.As(err, &said):

@@ -155,6 +155,7 @@ type Database struct {
 	Password string `json:"password"`
 	CA       []byte `json:"ca"`     // PEM; with it the connection is TLS, without it plain
 	Server   string `json:"server"` // the name that the server's certificate bears
+	Local    bool   `json:"local"`  // the connection is a unix socket, which leaves no machine
 }
 
 // A Shape is what a file looks like to its reader. It holds names and counts, and
@@ -185,8 +186,10 @@ type ShapeColumn struct {
 	Name string `json:"name"`
 	// Type takes every value of the column, or is empty if no type of a delivery
 	// does.
-	Type  string `json:"type"`
-	Nulls int64  `json:"nulls"`
+	Type string `json:"type"`
+	// Stated tells that the source says so itself; else its values do.
+	Stated bool  `json:"stated"`
+	Nulls  int64 `json:"nulls"`
 }
 
 // SchemaMessage names the columns of a result.
