@@ -74,8 +74,8 @@ func (l *loading) signature() (*policy.DeliverySignature, error) {
 func (l *loading) contract() error {
 	m := l.manifest
 	if m.Source != "" {
-		if _, known := l.engine.cfg.Sources[m.Source]; !known {
-			return fail("LOAD_SOURCE", nil).because("网关没有配置该来源", "the gate has no source of that name")
+		if _, err := l.source(); err != nil {
+			return err
 		}
 	}
 	if err := l.fits(); err != nil {

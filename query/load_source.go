@@ -38,6 +38,16 @@ func (l *loading) complete(found policy.Receipt) {
 	}
 }
 
+// source returns the source that the manifest names, which holds data of the
+// provider that the catalogue names: rows of one are not loaded as another's.
+func (l *loading) source() (Source, error) {
+	s, err := l.engine.source(l.manifest.Source, "")
+	if err == nil && s.Provider != l.dataset.Spec.Provider {
+		err = fail("LOAD_SOURCE", nil).because("该来源的数据不属于目录所写的提供单位", "the source holds data of another provider than the catalogue names")
+	}
+	return s, err
+}
+
 // delivery returns what the worker reads, the digest of it once it was read, and
 // what ends it. seen gets the bytes of a file.
 func (l *loading) delivery(data io.Reader, columns []sandbox.Column, seen io.Writer) (d sandbox.Delivery, digest hash.Hash, end func(), err error) {
@@ -47,7 +57,11 @@ func (l *loading) delivery(data io.Reader, columns []sandbox.Column, seen io.Wri
 		return sandbox.Delivery{Format: m.Format, Columns: columns, Source: io.TeeReader(data, io.MultiWriter(digest, seen)), Packing: m.Packing, Encoding: m.Encoding,
 			Delimiter: m.delimiter(), Sheet: m.Sheet, Table: m.Table}, digest, func() {}, nil
 	}
-	database, err := l.engine.dial(l.ctx, m)
+	source, err := l.source()
+	if err != nil {
+		return d, nil, nil, err
+	}
+	database, err := l.engine.dial(l.ctx, source, m.Table)
 	if err != nil {
 		return d, nil, nil, err
 	}

@@ -77,11 +77,12 @@ func TestATableOfASourceIsLoaded(t *testing.T) {
 	_, port, _ := net.SplitHostPort(postgres)
 	file := filepath.Join(dir, "sources.yaml")
 	text := fmt.Sprintf(`
-his: {kind: postgres, address: 'localhost:%s', database: postgres, user: zonebox, password_file: %s, ca_file: %s, tables: [beds, gone]}
-hr: {kind: mysql, address: '%s', database: zonebox, user: zonebox, password_file: %s, tls: none, tables: [beds]}
-off: {kind: mysql, address: '127.0.0.1:1', database: zonebox, user: zonebox, password_file: %s, tls: none, tables: [beds]}
-wide: {kind: mysql, address: '%s', database: zonebox, user: nobody, password_file: %s, tls: none, tables: [beds]}
-`, port, secret, os.Getenv("ZONEBOX_DB_CA"), maria, secret, secret, maria, secret)
+his: {provider: hospital-group, kind: postgres, address: 'localhost:%s', database: postgres, user: zonebox, password_file: %s, ca_file: %s, tables: [beds, gone]}
+hr: {provider: hospital-group, kind: mysql, address: '%s', database: zonebox, user: zonebox, password_file: %s, tls: none, tables: [beds]}
+off: {provider: hospital-group, kind: mysql, address: '127.0.0.1:1', database: zonebox, user: zonebox, password_file: %s, tls: none, tables: [beds]}
+wide: {provider: hospital-group, kind: mysql, address: '%s', database: zonebox, user: nobody, password_file: %s, tls: none, tables: [beds]}
+police: {provider: public-security, kind: mysql, address: '%s', database: zonebox, user: zonebox, password_file: %s, tls: none, tables: [beds]}
+`, port, secret, os.Getenv("ZONEBOX_DB_CA"), maria, secret, secret, maria, secret, maria, secret)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +118,7 @@ wide: {kind: mysql, address: '%s', database: zonebox, user: nobody, password_fil
 		"a table that is gone":              {manifest("his", "gone"), "LOAD_REFUSED"},
 		"a server that is off":              {manifest("off", "beds"), "LOAD_SOURCE"},
 		"a login that is refused":           {manifest("wide", "beds"), "LOAD_REFUSED"},
+		"a source of another provider":      {manifest("police", "beds"), "LOAD_SOURCE"},
 		"no table":                          {manifest("his", ""), "LOAD_REFUSED"},
 		"other rows than stated":            {other, "LOAD_ROWS"},
 		"the format of a file":              {format, "LOAD_REFUSED"},
@@ -145,7 +147,7 @@ wide: {kind: mysql, address: '%s', database: zonebox, user: nobody, password_fil
 }
 
 func TestASourcesFileIsItsOwnersAndWhole(t *testing.T) {
-	const good = "his: {kind: postgres, address: 'db:5432', database: d, user: u, password_file: p, ca_file: c, tables: [t]}\n"
+	const good = "his: {provider: hospital-group, kind: postgres, address: 'db:5432', database: d, user: u, password_file: p, ca_file: c, tables: [t]}\n"
 	dir := t.TempDir()
 	for _, c := range []struct {
 		rule, text string
@@ -157,6 +159,7 @@ func TestASourcesFileIsItsOwnersAndWhole(t *testing.T) {
 		{"one that others may read", good, 0o644, "0600"},
 		{"a kind nobody reads", strings.Replace(good, "postgres", "oracle", 1), 0o600, "kind"},
 		{"no port", strings.Replace(good, ":5432", "", 1), 0o600, "address"},
+		{"nobody's", strings.Replace(good, "provider: hospital-group, ", "", 1), 0o600, "provider"},
 		{"no tables", strings.Replace(good, "[t]", "[]", 1), 0o600, "tables"},
 		{"in the clear without a word", strings.Replace(good, "ca_file: c, ", "", 1), 0o600, "tls: none"},
 		{"a password in the file", strings.Replace(good, "password_file", "password", 1), 0o600, "YAML"},

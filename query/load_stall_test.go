@@ -180,7 +180,7 @@ func TestADatabaseThatStallsEndsItsLoad(t *testing.T) {
 	}
 	sources := query.Sources{}
 	for _, kind := range []string{"postgres", "mysql"} {
-		sources[kind] = query.Source{Kind: kind, Address: l.Addr().String(), Database: "his", User: "zonebox", PasswordFile: secret, Tables: []string{"beds"}}
+		sources[kind] = query.Source{Provider: "hospital-group", Kind: kind, Address: l.Addr().String(), Database: "his", User: "zonebox", PasswordFile: secret, Tables: []string{"beds"}}
 	}
 	d := querytest.City(t, querytest.Options{Idle: 1, Limits: query.Limits{Loads: 1, LoadStall: 300 * time.Millisecond}})
 	d.Config.Sources = sources

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,20 +17,26 @@ import (
 	"zonebox/sandbox"
 )
 
-// ProposalRequest asks what a file that no entry describes looks like. Format and
+// ProposalRequest asks what a file or a table that no entry describes looks like. Format and
 // Encoding may be left empty: they are found.
 type ProposalRequest struct {
 	SHA256   string `json:"sha256"` // of the file, hex
 	Format   string `json:"format,omitempty"`
 	Encoding string `json:"encoding,omitempty"`
 	Sheet    string `json:"sheet,omitempty"`
+	// Source and Table name a table of a database of the data centre in place of a
+	// file; SHA256 is then that of no bytes.
+	Source string `json:"source,omitempty"`
+	Table  string `json:"table,omitempty"`
 }
 
 // Proposal is what a catalogue entry and a manifest of a file may say: names of
 // columns, types, counts and reasons, never a value. It is a proposal: the
 // provider decides, and nothing here is in force.
 type Proposal struct {
-	SHA256    string           `json:"sha256"`
+	SHA256    string           `json:"sha256,omitempty"`
+	Source    string           `json:"source,omitempty"` // and Table, of the request
+	Table     string           `json:"table,omitempty"`
 	Format    string           `json:"format"`
 	Encoding  string           `json:"encoding,omitempty"`
 	Packing   string           `json:"packing,omitempty"`
@@ -75,6 +82,9 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 	if !isDigest(in.SHA256) {
 		return nil, BadRequest("缺少文件的 SHA-256", "the SHA-256 of the file is missing")
 	}
+	if in.Source != "" && in.Format+in.Encoding+in.Sheet != "" || in.Source == "" && in.Table != "" {
+		return nil, BadRequest("来源须与表同写,不写格式、编码与工作表", "a source goes with a table, and with no format, encoding or sheet")
+	}
 	data, from, err := e.steady(ctx, data)
 	defer from.end()
 	if err != nil {
@@ -96,10 +106,12 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 	sum := sha256.New()
 	raw := io.TeeReader(data, sum)
 	looks := &looks{}
-	if in.Encoding == "" {
-		in.Encoding = "auto"
+	what, end, err := e.proposed(ctx, s, in, raw)
+	if err != nil {
+		return nil, err
 	}
-	shape, err := w.Inspect(ctx, sandbox.Delivery{Format: in.Format, Encoding: in.Encoding, Sheet: in.Sheet, Source: raw}, 0, looks.add)
+	defer end()
+	shape, err := w.Inspect(ctx, what, 0, looks.add)
 	if err == nil {
 		_, err = io.Copy(io.Discard, raw)
 	}
@@ -110,15 +122,55 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 		return nil, BadRequest("文件与所签摘要不符", "the file is not the one whose digest was signed")
 	}
 	out := looks.propose(shape)
-	out.SHA256 = in.SHA256
+	fields := map[string]string{"columns": fmt.Sprint(len(out.Columns)), "rows": fmt.Sprint(out.Rows), "org": s.organization}
+	if in.Source != "" {
+		out.Source, out.Table = in.Source, in.Table
+		fields["source"], fields["table"] = in.Source, in.Table
+	} else {
+		out.SHA256 = in.SHA256
+		fields["digest"] = in.SHA256
+	}
 	err = e.update(ctx, func(tx *registry.Tx) error {
-		return tx.Emit(registry.Event{Kind: "delivery.inspected", Actor: s.user, Fields: map[string]string{"digest": in.SHA256,
-			"columns": fmt.Sprint(len(out.Columns)), "rows": fmt.Sprint(out.Rows), "org": s.organization}})
+		return tx.Emit(registry.Event{Kind: "delivery.inspected", Actor: s.user, Fields: fields})
 	})
 	if err != nil {
 		return nil, asError(err)
 	}
 	return out, nil
+}
+
+// proposed returns what the worker looks at, and what ends it. A table is looked at
+// by the data centre, and by people of the provider whose data its source holds.
+func (e *Engine) proposed(ctx context.Context, s Subject, in ProposalRequest, raw io.Reader) (d sandbox.Delivery, end func(), err error) {
+	if in.Source == "" {
+		return sandbox.Delivery{Format: in.Format, Encoding: cmp.Or(in.Encoding, "auto"), Sheet: in.Sheet, Source: raw}, func() {}, nil
+	}
+	provider := s.organization
+	if s.any(registry.RoleDataCentre) {
+		provider = ""
+	}
+	source, err := e.source(in.Source, provider)
+	if err != nil {
+		return d, nil, err
+	}
+	database, err := e.dial(ctx, source, in.Table)
+	if err != nil {
+		return d, nil, err
+	}
+	return sandbox.Delivery{Table: in.Table, Database: database}, func() { _ = database.Conn.Close() }, nil
+}
+
+// headroom is how many digits before the point a proposed decimal has beyond those
+// of the greatest value there was: the next delivery has a greater one.
+const headroom = 2
+
+// roomier returns a type with headroom, if values alone tell it.
+func roomier(c sandbox.ShapeColumn) string {
+	var precision, scale int
+	if n, err := fmt.Sscanf(c.Type, "DECIMAL(%d,%d)", &precision, &scale); c.Stated || n != 2 || err != nil {
+		return c.Type
+	}
+	return fmt.Sprintf("DECIMAL(%d,%d)", min(precision+headroom, 38), scale)
 }
 
 // looks profiles a sample of a file. It keeps counts and hashes, no values.
@@ -171,7 +223,7 @@ func (l *looks) propose(shape *sandbox.Shape) *Proposal {
 		}
 		found[i] = traitOf(c.Name, p)
 		out.Personal = out.Personal || found[i].personal
-		col := ProposedColumn{Name: c.Name, Type: catalogType(c.Type), Nullable: c.Nulls > 0, Distinct: p.Distinct,
+		col := ProposedColumn{Name: c.Name, Type: catalogType(roomier(c)), Nullable: c.Nulls > 0, Distinct: p.Distinct,
 			Key:   p.Looked > 1 && p.Nulls == 0 && p.Distinct*100 >= p.Looked*98 && c.Type != "DOUBLE",
 			Codes: p.Distinct > 0 && p.Distinct <= mostCodes && p.Distinct*20 < p.Looked}
 		for _, r := range c.Name {

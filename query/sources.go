@@ -21,6 +21,7 @@ import (
 // A manifest names it and one of its tables; who may log in, and how, only the
 // data centre's file says.
 type Source struct {
+	Provider     string   `json:"provider"`         // organization whose data it holds; datasets of others come from elsewhere
 	Kind         string   `json:"kind"`             // postgres or mysql, by protocol
 	Address      string   `json:"address"`          // host:port, or unix:PATH of a socket
 	Database     string   `json:"database"`         // its name on the server
@@ -48,7 +49,7 @@ func ReadSources(path string) (Sources, error) {
 	}
 	var all Sources
 	if err := yaml.UnmarshalStrict(text, &all); err != nil {
-		return nil, errors.New("query: sources: not the expected YAML: names, and of each kind, address, database, user, password_file, tables")
+		return nil, errors.New("query: sources: not the expected YAML: names, and of each provider, kind, address, database, user, password_file, tables")
 	}
 	for name, s := range all {
 		_, _, addressed := s.dialed()
@@ -57,6 +58,8 @@ func ReadSources(path string) (Sources, error) {
 			err = errors.New("kind must be postgres or mysql")
 		case !addressed:
 			err = errors.New("address must be host:port or unix:PATH")
+		case s.Provider == "":
+			err = errors.New("provider is missing: the organization whose data the source holds")
 		case s.Database == "" || s.User == "" || s.PasswordFile == "" || len(s.Tables) == 0:
 			err = errors.New("database, user, password_file and tables are required")
 		case s.CAFile == "" && s.TLS != "none":
@@ -108,14 +111,20 @@ func (s Source) dialed() (network, address string, ok bool) {
 // dialTime bounds the way to a server.
 const dialTime = 10 * time.Second
 
-// dial connects to the source that a manifest names. The caller closes the
-// connection. Whether the server lets anybody in, its worker finds out.
-func (e *Engine) dial(ctx context.Context, m Manifest) (*sandbox.Database, error) {
-	s, known := e.cfg.Sources[m.Source]
-	switch {
-	case !known:
-		return nil, fail("LOAD_SOURCE", nil).because("网关没有配置该来源", "the gate has no source of that name")
-	case !slices.Contains(s.Tables, m.Table):
+// source returns a source of that name whose provider is the one given, which is
+// empty for whoever may use them all. Of others' sources nobody is told.
+func (e *Engine) source(name, provider string) (Source, error) {
+	s, known := e.cfg.Sources[name]
+	if !known || provider != "" && s.Provider != provider {
+		return s, fail("LOAD_SOURCE", nil).because("网关没有配置该来源", "the gate has no source of that name")
+	}
+	return s, nil
+}
+
+// dial connects to s for one of its tables. The caller closes the connection.
+// Whether the server lets anybody in, its worker finds out.
+func (e *Engine) dial(ctx context.Context, s Source, table string) (*sandbox.Database, error) {
+	if !slices.Contains(s.Tables, table) {
 		return nil, fail("LOAD_SOURCE", nil).because("该来源未允许读取这个表", "the source does not offer that table")
 	}
 	secret, err := ReadSecret(s.PasswordFile)

@@ -32,14 +32,17 @@ type drafting struct{ dataset, zone, grant, provider, acquired string }
 
 func (a *app) proposeCmd() *cobra.Command {
 	var d drafting
-	var output string
+	var output, source, table string
 	c := &cobra.Command{
-		Use:   "propose FILE…|DIR",
-		Short: a.say("读一个文件,起草目录条目与交付清单,供提供单位核定", "read a file and draft its catalogue entry and manifest, for the provider to decide"),
+		Use:   "propose FILE…|DIR | --source SOURCE --table TABLE",
+		Short: a.say("读一个文件或数据库的表,起草目录条目与交付清单,供提供单位核定", "read a file or a table of a database and draft its catalogue entry and manifest, for the provider to decide"),
 		Long: a.say(`由网关的工作进程读取文件,起草 文件名.entry.yaml (目录条目) 与 文件名.manifest.draft.yaml (清单)。
 草案写明编码、分隔符、列与类型、中文标题、建议的类别与级别、个人信息标志、主体标识候选,每列附一句
 理由;不含任何取值。拿不准的列不写级别与个人信息标志,未补全之前 apply 拒绝。级别由提供单位核定。
-中文列名照用 (语句中加双引号)。清单补全后改名为 文件名.manifest.yaml。已有的草案不覆盖。`,
+中文列名照用 (语句中加双引号)。清单补全后改名为 文件名.manifest.yaml。已有的草案不覆盖。
+小数的整数位比取样中最长的多留两位。
+
+--source 与 --table 读数据中心所配来源的一个表,草案写在当前目录,名为 来源.表;限数据中心与该来源的提供单位。`,
 			`A worker of the gate reads the file; FILE.entry.yaml (catalogue entry) and
 FILE.manifest.draft.yaml are written: encoding, delimiter, columns and types,
 Chinese titles, proposed classes and levels, marks of personal information,
@@ -47,13 +50,33 @@ candidates for whom a row is about, each column with its reason. They hold no
 value. Where a column is doubtful, level and mark are left out, and apply refuses
 until they are there: levels are the provider's. Chinese names stay (quoted in
 SQL). Rename the manifest to FILE.manifest.yaml when it is complete. Drafts that are
-there are not overwritten.`),
-		Example: "  zonebox propose --as zheng.police --zone medical --provider public-security persons.csv\n  zonebox propose --as wu.dc deliveries/",
-		Args:    nArgs(1, 1000),
+there are not overwritten. A decimal has two digits more than the greatest value.
+
+--source and --table read a table of a source of the data centre's; the drafts are
+written to the current folder and called SOURCE.TABLE. They are for the data centre
+and the provider whose data the source holds.`),
+		Example: "  zonebox propose --as zheng.police --zone medical --provider public-security persons.csv\n  zonebox propose --as wu.dc deliveries/\n  zonebox propose --as wu.dc --zone medical --source his --table visits",
+		Args:    nArgs(0, 1000),
 		RunE: func(c *cobra.Command, args []string) error {
+			if (source == "") != (table == "") || (source == "") != (len(args) > 0) {
+				return usageError{errors.New(a.say("写明文件,或 --source 与 --table", "name files, or --source and --table"))}
+			}
 			client, err := a.client()
 			if err != nil {
 				return err
+			}
+			if source != "" {
+				p, err := client.Propose(c.Context(), query.ProposalRequest{SHA256: hex.EncodeToString(sha256.New().Sum(nil)), Source: source, Table: table}, strings.NewReader(""), 0)
+				if err != nil {
+					return err
+				}
+				if output == "json" {
+					return a.printJSON(p)
+				}
+				if d.dataset == "" {
+					d.dataset = tableName(table)
+				}
+				return a.writeDrafts(fileName(source)+"."+fileName(table), d, p)
 			}
 			files, err := proposable(args)
 			if err != nil {
@@ -86,6 +109,8 @@ there are not overwritten.`),
 	f.StringVar(&d.grant, "grant", "", a.say("清单所写的授权", "grant that the manifest names"))
 	f.StringVar(&d.provider, "provider", "", a.say("数据提供单位", "organization that provides the data"))
 	f.StringVar(&d.acquired, "acquired", "", a.say("取得数据的日期, 2006-01-02", "when the data were taken, 2006-01-02"))
+	f.StringVar(&source, "source", "", a.say("数据中心所配的来源,代替文件", "source of the data centre's, in place of a file"))
+	f.StringVar(&table, "table", "", a.say("来源的表", "table of the source"))
 	f.StringVarP(&output, "output", "o", "draft", a.say("draft 写草案,json 打印提案", "draft writes drafts, json prints the proposal"))
 	return c
 }
@@ -181,6 +206,16 @@ func (a *app) writeDrafts(name string, d drafting, p *query.Proposal) error {
 }
 
 var noTable = regexp.MustCompile(`[^a-z0-9_]+`)
+
+// fileName returns a name that is no path.
+func fileName(s string) string {
+	return strings.TrimLeft(strings.Map(func(r rune) rune {
+		if r == '/' || r < ' ' || r == 0x7F {
+			return '_'
+		}
+		return r
+	}, s), ".")
+}
 
 // tableName returns a name of a dataset for a file's.
 func tableName(file string) string {
@@ -306,6 +341,12 @@ func (a *app) manifestDraft(d drafting, p *query.Proposal) string {
 			continue
 		}
 		field(f[0], quoted(f[1]))
+	}
+	if p.Source != "" {
+		field("source", quoted(p.Source))
+		field("table", quoted(p.Table))
+		field("schema_sha256", quoted(entry.SchemaSHA256()))
+		return b.String()
 	}
 	field("format", p.Format)
 	field("encoding", p.Encoding)

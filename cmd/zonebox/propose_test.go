@@ -31,7 +31,7 @@ func samples(t *testing.T) string {
 // TestProposalsForFilesOfOthers: what every sample file is drafted as. A level that
 // is 0 is left to the provider. A Zip is a string: 2,811 of demographic.csv begin
 // with 0, and those of medical.csv end in **. Every income of pums_pid.csv has one
-// decimal place, and the greatest, 420500.0, has seven digits.
+// decimal place, and the greatest, 420500.0, has seven digits, to which two are added.
 func TestProposalsForFilesOfOthers(t *testing.T) {
 	dir := samples(t)
 	h := newHome(t)
@@ -47,7 +47,7 @@ func TestProposalsForFilesOfOthers(t *testing.T) {
 		{"cities.csv", "utf-8", 342, false, "", map[string]string{"code": "int64 region 1", "provinceCode": "int64 region 1"}},
 		{"demographic.csv", "utf-8", 30000, true, "ID", map[string]string{"ID": "string identity 0", "Name": "string identity 0", "Gender": "string demography 3", "Age": "int64 demography 3", "Zip": "string region 0"}},
 		{"medical.csv", "utf-8", 30000, true, "ID", map[string]string{"ID": "string identity 0", "Age": "string demography 3", "Diagnosis": "string health 4", "Treatment": "string health 4", "Outcome": "string health 4"}},
-		{"pums_pid.csv", "utf-8", 1000, true, "pid", map[string]string{"age": "int64 demography 3", "income": "decimal(7,1) economy 3", "married": "int64 demography 3", "pid": "int64 identity 0"}},
+		{"pums_pid.csv", "utf-8", 1000, true, "pid", map[string]string{"age": "int64 demography 3", "income": "decimal(9,1) economy 3", "married": "int64 demography 3", "pid": "int64 identity 0"}},
 		{"epidemic_gb18030.csv", "gb18030", -1, false, "", map[string]string{"日期": "date time 1", "省份": "string region 1", "累计确诊": "int64 statistics 1", "累计死亡": "int64 statistics 1"}},
 		{"epidemic.csv", "utf-8", 170477, false, "", map[string]string{"date": "date time 1", "province": "string region 1", "confirmed": "int64 statistics 1"}},
 		{"areas.csv", "utf-8", 2978, false, "", map[string]string{"code": "int64 region 1", "cityCode": "int64 region 1"}},
