@@ -91,6 +91,8 @@ func TestWhatTheCatalogueAsksOfAnEntry(t *testing.T) {
 		{"no category", registry.CodeSchema, "/spec/category", "JM19-10", []edit{set("category", nil)}},
 		{"no format", registry.CodeSchema, "/spec/format", "JM19-10", []edit{set("format", nil)}},
 		{"no share mode", registry.CodeSchema, "/spec/share_mode", "JM19-10", []edit{set("share_mode", nil)}},
+		{"no share type", registry.CodeSchema, "/spec/share_type", "", []edit{set("share_type", nil)}},
+		{"no update frequency", registry.CodeSchema, "/spec/source/update_frequency", "", []edit{set("source.update_frequency", nil)}},
 		{"no use requirements", registry.CodeSchema, "/spec/use_requirements", "JM19-10", []edit{set("use_requirements", nil)}},
 		{"no provider", registry.CodeSchema, "/spec/provider", "", []edit{set("provider", nil)}},
 		{"no collector", registry.CodeSchema, "/spec/collector", "YC22-09", []edit{set("collector", nil)}},
