@@ -41,6 +41,7 @@ test: build
 # What threads share: the scan's memory, the cache, the turns, the log.
 race: build
 	CGO_ENABLED=1 $(GO) test -race -timeout 10m -tags $(CGOTAGS) -run 'Scan|Plans|Random|Segment|Null' ./sandbox/worker
+	CGO_ENABLED=1 $(GO) test -race -timeout 10m -run 'TestAnIncrementEqualsAFullLoadOfItsRows' ./zone
 	CGO_ENABLED=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -race -timeout 10m -run 'Cache|Admission|Operator|Waiting|Entries|Tail' ./sandbox ./query ./audit
 
 lint:
