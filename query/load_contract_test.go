@@ -64,6 +64,10 @@ func signedByTheProvider(t *testing.T, d *querytest.Domain) {
 	for name, m := range refused {
 		try(name, "LOAD_SIGNATURE", m)
 	}
+	kept := sign(provider)
+	d.Apply(querytest.Founder, changed(t, d, registry.KindPerson, provider, `"status":"active"`, `"status":"disabled"`))
+	try("of somebody disabled since", "LOAD_SIGNATURE", kept)
+	d.Apply(querytest.Founder, changed(t, d, registry.KindPerson, provider, `"status":"disabled"`, `"status":"active"`))
 	try("unsigned, nobody asks", "", plain)
 	try("signed, nobody asks", "", sign(provider))
 
