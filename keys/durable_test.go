@@ -243,3 +243,45 @@ func TestARotationThatWaitsStopsNobody(t *testing.T) {
 		t.Errorf("RotateZone = %v", err)
 	}
 }
+
+// A process that ends while it writes a key leaves a file without a name; the next
+// one destroys it, and touches nothing else.
+func TestWhatWasNotPutInPlaceIsDestroyed(t *testing.T) {
+	f, dir := furnished(t)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	left := []string{".new-1", "zones/.new-277137550", "holds/.new-2"}
+	for _, name := range left {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("half a key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "zones", "new-note"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var synced []string
+	restore := keys.OnSync(func(path string) error {
+		synced = append(synced, must(filepath.Rel(dir, path))(t))
+		return nil
+	})
+	again, err := keys.Open(dir, keys.Passphrase([]byte("correct horse")))
+	restore()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	for _, name := range left {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", name, err)
+		}
+		if !slices.Contains(synced, name) || !slices.Contains(synced, filepath.Dir(name)) {
+			t.Errorf("%s was not overwritten and its removal made durable: %v", name, synced)
+		}
+	}
+	for _, name := range []string{"zones/new-note", "zones/a.key.2", "holds/run.key"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Errorf("what was in place is gone: %v", err)
+		}
+	}
+}

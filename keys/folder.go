@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"unicode"
 	"unicode/utf8"
@@ -79,10 +80,31 @@ func readPrivateUpTo(path string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
+// newPrefix begins the name of a file that writeFile has not put in place yet.
+const newPrefix = ".new-"
+
+// sweepNew destroys what a process that ended in writeFile left in a folder. The
+// caller has the lock.
+func sweepNew(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), newPrefix) || !e.Type().IsRegular() {
+			continue
+		}
+		if err := destroyFile(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // writeFile puts data at path with mode 0600, whole or not at all, and returns
 // when it is durable.
 func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	f, err := os.CreateTemp(filepath.Dir(path), newPrefix+"*") // mode 0600
 	if err != nil {
 		return err
 	}

@@ -243,6 +243,11 @@ func open(dir string, p KeyProvider) (_ *Folder, err error) {
 	if err := f.openRoot(); err != nil {
 		return nil, err
 	}
+	for _, d := range []string{dir, filepath.Join(dir, zoneFolder), filepath.Join(dir, holdFolder)} {
+		if err := sweepNew(d); err != nil {
+			return nil, err
+		}
+	}
 	if _, ok := p.(passphrase); ok {
 		f.provider = passphrase{} // it has told all there is to know
 	}
