@@ -5,8 +5,10 @@ package main
 import (
 	"bytes"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -70,8 +72,28 @@ func TestEveryHelpListsTheExitCodes(t *testing.T) {
 			if code != exitOK || errout.Len() > 0 || !strings.HasSuffix(out.String(), want) {
 				t.Errorf("%v: exit %d, stderr %q, help does not end in the exit codes:\n%s", args, code, errout.String(), out.String())
 			}
+			for line := range strings.Lines(out.String()) {
+				if other := foreign(lang, line); other {
+					t.Errorf("%v: a line in the other language: %q", args, line)
+				}
+			}
 		}
 	}
+}
+
+// english is a phrase: three words, or a heading.
+var english = regexp.MustCompile(`[A-Za-z]{2,} [a-z]{2,} [a-z]{2,}|^[A-Z][a-z ]+:`)
+
+// foreign reports whether a line of a help is in another language than lang: what
+// is typed, and the values of flags, are of none.
+func foreign(lang, line string) bool {
+	typed, flag := strings.HasPrefix(line, "  zonebox"), strings.Contains(line, "--")
+	han := strings.ContainsFunc(line, func(r rune) bool { return unicode.Is(unicode.Han, r) })
+	if lang == "zh" {
+		// Formats and validators stand in a row by their names.
+		return !han && !typed && english.MatchString(line) && !strings.Contains(line, "csv tsv json") && !strings.Contains(line, "bank_card credit_code")
+	}
+	return han && !typed && !flag
 }
 
 // TestEveryCodeOfTheEngineHasAnExitCode names each code, so that a new one is

@@ -136,47 +136,15 @@ func (a *app) root() *cobra.Command {
 `))
 	// Else "--help --lang en" takes "en" for the verb.
 	root.InitDefaultHelpFlag()
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.loadCmd(), a.loadsCmd(), a.dropCmd(), a.proposeCmd(), a.manifestCmd(),
 		a.catalogueCmd(),
 		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.reviewCmd(), a.openCmd(), a.auditCmd(), a.maskCmd(), a.qualityCmd(), a.keysCmd(), a.shredCmd(), a.backupCmd(), a.zoneCmd(), a.doctorCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd())
-	for _, c := range root.Commands() {
-		switch {
-		case c.HasSubCommands():
-			c.RunE = groupOnly
-		case c.Args == nil:
-			c.Args = noArgs
-		}
-	}
+	a.speak(root)
 	return root
 }
 
 // usageError marks a mistake of the command line itself.
 type usageError struct{ error }
-
-func noArgs(_ *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("unexpected argument %q", args[0])}
-	}
-	return nil
-}
-
-// groupOnly is the action of a verb that only groups others.
-func groupOnly(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError{fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())}
-	}
-	return c.Help()
-}
-
-func nArgs(low, high int) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) < low || len(args) > high {
-			return usageError{fmt.Errorf("got %d arguments, want %d to %d", len(args), low, high)}
-		}
-		return nil
-	}
-}
 
 func env(name, fallback string) string {
 	if v := os.Getenv(name); v != "" {
