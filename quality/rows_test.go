@@ -46,7 +46,7 @@ func columns(types ...string) []quality.Column {
 	return out
 }
 
-// batches cuts rows into batches of one, two, three … rows. Values are of the Go
+// batches cuts rows into batches of 1, 4, 13, 40, 121 … rows. Values are of the Go
 // type of their column, or text to be parsed, nil for null.
 func batches(t testing.TB, types []string, rows [][]any) []arrow.RecordBatch {
 	t.Helper()
@@ -56,7 +56,7 @@ func batches(t testing.TB, types []string, rows [][]any) []arrow.RecordBatch {
 	}
 	schema := arrow.NewSchema(fields, nil)
 	var out []arrow.RecordBatch
-	for size := 1; len(rows) > 0; size = size%50 + 1 {
+	for size := 1; len(rows) > 0; size = size*3%200 + 1 {
 		n := min(size, len(rows))
 		b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 		for _, row := range rows[:n] {
