@@ -351,7 +351,14 @@ func TestRewrappingLetsAnEarlierKeyBeDestroyed(t *testing.T) {
 	if _, err := d.Engine.Rewrap(t.Context(), d.Subject("li.op"), "medical"); querytest.Code(err) != "ROLE_REQUIRED" {
 		t.Errorf("by an operator = %v", err)
 	}
+	answers(t, d)
+	if c := cacheOf(t, d); c.Entries == 0 {
+		t.Error("control: nothing is in the cache")
+	}
 	r, err := d.Engine.Rewrap(t.Context(), d.Subject("wu.dc"), "medical")
+	if c := cacheOf(t, d); c.Entries != 0 {
+		t.Errorf("%d columns of before are in the cache", c.Entries)
+	}
 	if err != nil || r.Key != 2 || r.Versions != 3 || r.Keys < 15 {
 		t.Fatalf("Rewrap = %+v, %v", r, err)
 	}
@@ -366,6 +373,14 @@ func TestRewrappingLetsAnEarlierKeyBeDestroyed(t *testing.T) {
 	}
 }
 
+// ended suspends the zone and terminates its license.
+func ended(t *testing.T, d *querytest.Domain) {
+	t.Helper()
+	d.Apply("sun.health", changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"SUSPENDED"`))
+	d.Apply(querytest.Founder, changed(t, d, registry.KindLicense, "medical-2026", `"status":"ACTIVE"`, `"status":"TERMINATED","status_reason":"第九条"`),
+		querytest.Founder, "sun.health")
+}
+
 // A key folder put back to what it was is refused, whichever change it lacks.
 func TestAnOlderKeyFolderIsRefused(t *testing.T) {
 	for what, change := range map[string]func(t *testing.T, d *querytest.Domain){
@@ -373,9 +388,20 @@ func TestAnOlderKeyFolderIsRefused(t *testing.T) {
 		"a destruction": func(t *testing.T, d *querytest.Domain) {
 			shred(t, d, "sun.health", query.ShredOrder{Kind: "column", Zone: "medical", Dataset: "visits", Column: "department"})
 		},
+		"the end of a zone": func(t *testing.T, d *querytest.Domain) {
+			ended(t, d)
+			if err := destroy(t, d, querytest.Founder, 0); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"the end of a workspace": func(t *testing.T, d *querytest.Domain) {
+			ended(t, d)
+			shred(t, d, querytest.Founder, query.ShredOrder{Kind: "workspace", Organization: "huiyi"})
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			d := querytest.City(t, querytest.Options{Idle: 1})
+			answers(t, d) // the operator has a workspace
 			if err := d.Engine.Close(); err != nil {
 				t.Fatal(err)
 			}
