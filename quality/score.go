@@ -1,6 +1,7 @@
 package quality
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -104,7 +105,7 @@ func (o *Outcome) measured(r Rule) {
 	case o.Base == 0:
 		o.Score = 100
 	default:
-		o.Score = 100 * (1 - math.Min(1, float64(o.Count)/float64(o.Base)))
+		o.Score = float64(100*(o.Base-min(o.Count, o.Base))) / float64(o.Base)
 	}
 }
 
@@ -131,17 +132,21 @@ func (r *Report) score(g Gate) {
 			}
 		}
 		if s.Assessed {
-			s.Score /= float64(weights)
+			s.Score = whole(s.Score / float64(weights))
 			assessed++
 			r.Score += s.Score
 		}
 		r.Dimensions = append(r.Dimensions, s)
 	}
-	r.Score /= float64(max(1, assessed))
+	r.Score = whole(r.Score / float64(max(1, assessed)))
 	r.Grade = grade(r.Score, errors)
 	r.Gate.Passed = r.Score >= g.Minimum && (!g.Errors || !errors)
 	slices.Sort(r.Gate.Failed)
 }
+
+// whole takes from a mean what sums of doubles added to it or lost: what is 80 by
+// the formula is 80, and meets a gate of 80. Scores are told to a tenth.
+func whole(score float64) float64 { return math.Round(score*1e9) / 1e9 }
 
 // grades are the lower bounds of A to D.
 var grades = []struct {
@@ -161,9 +166,12 @@ func grade(score float64, errors bool) string {
 // periods are the days between two updates, by the words that entries use for
 // them; a day of grace is part of none.
 var periods = map[string]int64{
-	"realtime": 1, "hourly": 1, "daily": 1, "weekly": 7, "ten_days": 11, "half_monthly": 16, "monthly": 31, "quarterly": 92,
+	"realtime": 1, "real-time": 1, "hourly": 1, "daily": 1, "weekly": 7, "ten_days": 11, "half_monthly": 16, "monthly": 31, "quarterly": 92,
 	"half_yearly": 184, "yearly": 366, "annual": 366, "annually": 366,
 }
+
+// Frequencies lists the words that Period knows.
+func Frequencies() []string { return slices.Sorted(maps.Keys(periods)) }
 
 // Period returns the days within which data of that declared update frequency
 // are followed by newer ones, and false if the word names no period.
