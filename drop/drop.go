@@ -57,7 +57,7 @@ const (
 )
 
 // names are those a data file may have: letters of ASCII or Chinese characters,
-// digits, dots, hyphens and underscores, no dot first, 120 bytes at most.
+// digits, dots, hyphens and underscores, no dot first, 120 characters at most.
 var names = regexp.MustCompile(`^[A-Za-z0-9_\p{Han}][A-Za-z0-9._\p{Han}-]{0,119}$`)
 
 // ErrTaken says that another process has the folder.
@@ -120,7 +120,7 @@ func (f *Folder) folder(name string) error {
 func (f *Folder) Close() error {
 	var errs []error
 	if f.lock != nil {
-		errs = append(errs, f.lock.Close())
+		errs = append(errs, release(f.lock))
 	}
 	return errors.Join(append(errs, f.root.Close())...)
 }

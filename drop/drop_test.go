@@ -365,3 +365,57 @@ func TestTheIDOfALoadIsNoPath(t *testing.T) {
 		}
 	}
 }
+
+// A child that is just being started has the descriptors of its parent until it
+// becomes what it is to be. It keeps nobody out of a folder that was given back.
+func TestAFolderIsFreeOnceItIsGivenBack(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, false)
+	child, err := syscall.Dup(drop.Lock(f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(child)
+	if _, err := drop.Open(dir, false); !errors.Is(err, drop.ErrTaken) {
+		t.Errorf("control: a second watcher: %v, want ErrTaken", err)
+	}
+	check(t, f.Close())
+	again, err := drop.Open(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, again.Close())
+}
+
+// What cannot be settled for now is settled later, once: nothing of it is lost, and
+// nothing is written in two places.
+func TestSettlingIsTriedAgain(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, false)
+	deliver(t, dir, "a.csv", "rows")
+	d := taken(t, f, "a.csv"+drop.ManifestSuffix)
+	for _, place := range []string{drop.Receipts, drop.Done} { // somebody takes a folder away
+		check(t, os.Rename(filepath.Join(dir, place), filepath.Join(dir, "away")))
+		if err := f.Settle(d, id, true, []byte("receipt")); err == nil {
+			t.Errorf("settled without %s", place)
+		}
+		holds(t, filepath.Join(dir, "a.csv"), "rows")
+		check(t, os.Rename(filepath.Join(dir, "away"), filepath.Join(dir, place)))
+	}
+	check(t, f.Settle(d, id, true, []byte("receipt")))
+	gone(t, filepath.Join(dir, "a.csv"), filepath.Join(dir, "a.csv"+drop.ManifestSuffix))
+	holds(t, filepath.Join(dir, drop.Done, id, "a.csv"), "rows")
+	holds(t, filepath.Join(dir, drop.Receipts, "a.csv"+drop.ReceiptSuffix), "receipt")
+}
+
+// A folder where the receipt belongs keeps nobody else from a receipt.
+func TestAReceiptWhosePlaceIsTakenStandsUnderItsID(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, false)
+	deliver(t, dir, "a.csv", "rows")
+	check(t, os.MkdirAll(filepath.Join(dir, drop.Receipts, "a.csv"+drop.ReceiptSuffix, "x"), 0o755))
+	check(t, f.Settle(taken(t, f, "a.csv"+drop.ManifestSuffix), id, true, []byte("receipt")))
+	holds(t, filepath.Join(dir, drop.Receipts, id+drop.ReceiptSuffix), "receipt")
+	holds(t, filepath.Join(dir, drop.Done, id, id+drop.ReceiptSuffix), "receipt")
+	holds(t, filepath.Join(dir, drop.Done, id, "a.csv"), "rows")
+}

@@ -26,3 +26,6 @@ func Interrupted(f *Folder, d *Delivery, id string, after int) error {
 	}
 	return err
 }
+
+// Lock is the descriptor of the folder's lock.
+func Lock(f *Folder) int { return int(f.lock.Fd()) }

@@ -42,3 +42,9 @@ func take(root *os.Root) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// release gives the folder back, also where a child that is just being started
+// has the lock's descriptor as well.
+func release(lock *os.File) error {
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
+}

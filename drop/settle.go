@@ -18,8 +18,9 @@ var ids = regexp.MustCompile(`^[a-z]+-[0-9a-v]{26}$`)
 // Settle writes the receipt of a delivery and then moves it aside, into
 // done/ID/ if it was loaded and refused/ID/ if not, with a copy of the receipt.
 // The receipt stands in receipts/NAME.receipt.json, or under the id if the
-// delivery has no name that the contract allows. What was put in the place of
-// one of its files meanwhile stays where it is.
+// delivery has no name that the contract allows or if that place is a folder. What
+// was put in the place of one of its files meanwhile stays where it is. After an
+// error nothing was lost, and Settle may be called again with the same delivery.
 func (f *Folder) Settle(d *Delivery, id string, loaded bool, receipt []byte) error {
 	if !ids.MatchString(id) {
 		return fmt.Errorf("drop: settle: %q is no id of a load", id)
@@ -34,6 +35,9 @@ func (f *Folder) Settle(d *Delivery, id string, loaded bool, receipt []byte) err
 	}
 	if err := f.folder(aside); err != nil {
 		return err
+	}
+	if info, err := f.root.Lstat(path.Join(Receipts, called+ReceiptSuffix)); err == nil && info.IsDir() {
+		called = id // somebody took the name: nobody else waits for that
 	}
 	for _, name := range []string{path.Join(Receipts, called+ReceiptSuffix), path.Join(aside, called+ReceiptSuffix)} {
 		if err := f.write(name, receipt); err != nil {
@@ -52,7 +56,10 @@ func (f *Folder) Settle(d *Delivery, id string, loaded bool, receipt []byte) err
 	if err := f.write(note, text); err != nil {
 		return err
 	}
-	return errors.Join(f.carry(note, m), d.Close())
+	if err := f.carry(note, m); err != nil {
+		return err
+	}
+	return d.Close()
 }
 
 // A move is files on their way aside.

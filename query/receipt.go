@@ -31,6 +31,10 @@ type Receipt struct {
 	Version string `json:"version,omitempty"`
 	Quality string `json:"quality,omitempty"` // the grade, where rules were checked
 
+	// Manifest is the SHA-256 of the manifest's bytes where that is all that is
+	// known of a delivery: it was turned away before it was read.
+	Manifest string `json:"manifest,omitempty"`
+
 	Code      string   `json:"code,omitempty"` // of a refusal
 	Articles  []string `json:"articles,omitempty"`
 	MessageZH string   `json:"message_zh,omitempty"`
@@ -156,7 +160,7 @@ func (e *Engine) RefuseDelivery(ctx context.Context, s Subject, f DeliveryFault)
 		return nil, BadRequest("没有这一退回代码,或摘要格式不正确", "no such code of a delivery, or the digest is none")
 	}
 	at := e.cfg.Now()
-	r := Receipt{Load: newID("load", at), Status: LoadRefused, Code: f.Code, Articles: []string{"NJ24-15", "NJ19-20"},
+	r := Receipt{Load: newID("load", at), Status: LoadRefused, Manifest: f.Manifest, Code: f.Code, Articles: []string{"NJ24-15", "NJ19-20"},
 		MessageZH: text[0], MessageEN: text[1], By: s.user, At: at.UTC()}
 	err := e.update(ctx, func(tx *registry.Tx) error {
 		return tx.Emit(registry.Event{Kind: "load.refused", Actor: s.user, Fields: map[string]string{"load": r.Load, "reasons": f.Code,

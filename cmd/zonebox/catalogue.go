@@ -61,7 +61,7 @@ func (a *app) catalogueListCmd() *cobra.Command {
 				a.say("级别", "level"), a.say("共享", "share"), a.say("开放", "open"), a.say("更新频率", "frequency"), a.say("最近装载", "last load"))
 			for _, e := range entries {
 				t.AppendRow([]any{e.Name, printable(e.Title), dash(e.Version != 0, fmt.Sprint(e.Version)), a.entryState(e), dash(e.Pending != "", a.called(entryStates, e.Pending)),
-					dash(e.Level != 0, fmt.Sprint(e.Level)), a.called(shareTitles, e.ShareType), a.called(openTitles, e.OpenType), printable(e.Frequency), loadedOn(e.LoadedAt)})
+					dash(e.Level != 0, fmt.Sprint(e.Level)), a.called(shareTitles, e.ShareType), a.called(openTitles, e.OpenType), a.called(frequencyTitles, e.Frequency), loadedOn(e.LoadedAt)})
 			}
 			_, err = fmt.Fprintln(a.stdout, t.Render())
 			return err
@@ -71,8 +71,13 @@ func (a *app) catalogueListCmd() *cobra.Command {
 	return c
 }
 
-// The names of states and types, as people call them.
+// The names of states, types and update frequencies, as people call them.
 var (
+	frequencyTitles = map[string][2]string{
+		"realtime": {"实时", "real time"}, "real-time": {"实时", "real time"}, "hourly": {"每小时", "hourly"}, "daily": {"每日", "daily"}, "weekly": {"每周", "weekly"},
+		"ten_days": {"每旬", "every ten days"}, "half_monthly": {"每半月", "twice a month"}, "monthly": {"每月", "monthly"}, "quarterly": {"每季度", "quarterly"},
+		"half_yearly": {"每半年", "twice a year"}, "yearly": {"每年", "yearly"}, "annual": {"每年", "yearly"}, "annually": {"每年", "yearly"},
+	}
 	entryStates = map[string][2]string{
 		"DRAFT": {"草案", "draft"}, "SUBMITTED": {"已报送", "submitted"}, "APPROVED": {"已批准", "approved"}, "PUBLISHED": {"已发布", "published"},
 		"CHANGED": {"待更新", "to be changed"}, "RETIRED": {"已注销", "retired"}, "SUSPENDED": {"已暂停", "suspended"}, "REJECTED": {"已驳回", "rejected"}, "WITHDRAWN": {"已撤回", "withdrawn"},

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,8 +77,21 @@ type watcher struct {
 	once, marker, erase bool
 	every               time.Duration
 
-	mu    sync.Mutex
-	later map[string]time.Time // manifests that are not tried again before
+	owed []settlement // of a round before; nothing new is taken before they are settled
+
+	mu     sync.Mutex
+	later  map[string]time.Time // manifests that are not tried again before
+	unpaid []settlement         // of this round
+}
+
+// A settlement is a delivery that the gate judged and that could not be moved
+// aside. It is not brought again: what was held back would be held back twice.
+type settlement struct {
+	d       *drop.Delivery
+	id      string
+	loaded  bool
+	receipt *query.SignedReceipt // nil if it has yet to be asked for
+	why     error
 }
 
 // How many deliveries are looked at in one round, and how long one that failed
@@ -102,7 +116,12 @@ func (w *watcher) run(ctx context.Context, dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.folder.Close()) }()
+	defer func() {
+		for _, s := range w.owed {
+			err = errors.Join(err, s.d.Close())
+		}
+		err = errors.Join(err, w.folder.Close())
+	}()
 	w.later = map[string]time.Time{}
 	w.meter = w.app.startMeter(ctx, w.client)
 	defer w.meter.stop()
@@ -136,6 +155,9 @@ func (w *watcher) unfinished() error {
 // round handles the deliveries that are complete, so many at once, and returns
 // how many there were.
 func (w *watcher) round(ctx context.Context, atOnce int) (int, error) {
+	if left := w.pay(ctx); left > 0 || ctx.Err() != nil {
+		return left, nil
+	}
 	now := time.Now()
 	names, err := w.folder.Complete(dropRound, func(manifest string) bool {
 		w.mu.Lock()
@@ -155,7 +177,8 @@ func (w *watcher) round(ctx context.Context, atOnce int) (int, error) {
 	for _, name := range names {
 		d, m, err := w.take(name)
 		if err != nil {
-			return 0, err
+			w.put(name, err)
+			continue
 		}
 		if d == nil {
 			continue
@@ -175,12 +198,13 @@ func (w *watcher) round(ctx context.Context, atOnce int) (int, error) {
 		last[m.Dataset] = done
 		wg.Go(func() {
 			defer func() { <-slots; close(done) }()
-			if err := errors.Join(w.handle(inner, d, m), d.Close()); err != nil {
+			if err := w.handle(inner, d, m); err != nil {
 				cancel(err)
 			}
 		})
 	}
 	wg.Wait()
+	w.owed, w.unpaid = w.unpaid, nil
 	if err := context.Cause(inner); err != nil && ctx.Err() == nil {
 		return 0, err
 	}
@@ -210,31 +234,82 @@ func (w *watcher) take(manifest string) (*drop.Delivery, query.Manifest, error) 
 	return d, m, nil
 }
 
-// handle has the gate judge a delivery and settles it. It returns an error only
-// if the watcher cannot go on.
-func (w *watcher) handle(ctx context.Context, d *drop.Delivery, m query.Manifest) error {
+// handle has the gate judge a delivery, settles it and closes it, unless it is
+// owed. It returns an error only if the watcher cannot go on.
+func (w *watcher) handle(ctx context.Context, d *drop.Delivery, m query.Manifest) (err error) {
+	kept := false
+	defer func() {
+		if !kept {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	s, err := w.judged(ctx, d, m)
+	if err != nil || s == nil {
+		return err
+	}
+	if err := w.settle(ctx, s); err != nil {
+		w.put(d.Manifest, err)
+		if kept = !w.once; kept {
+			w.mu.Lock()
+			w.unpaid = append(w.unpaid, *s)
+			w.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+// pay settles what is owed, and returns how much still is.
+func (w *watcher) pay(ctx context.Context) int {
+	var left []settlement
+	for _, s := range w.owed {
+		w.mu.Lock()
+		wait := time.Now().Before(w.later[s.d.Manifest])
+		w.mu.Unlock()
+		if wait {
+			left = append(left, s)
+			continue
+		}
+		switch err := w.settle(ctx, &s); {
+		case err == nil:
+		case w.unknown(err): // the gate started anew and knows nothing of it: it is brought again
+		default:
+			left = append(left, s)
+			w.put(s.d.Manifest, err)
+			continue
+		}
+		_ = s.d.Close()
+	}
+	w.owed = left
+	return len(left)
+}
+
+// unknown reports whether the gate has no such load.
+func (w *watcher) unknown(err error) bool {
+	p, _ := w.app.problem(err)
+	return p.Code == "NOT_FOUND"
+}
+
+// judged has the gate judge a delivery. It returns nil for one that was left where
+// it is.
+func (w *watcher) judged(ctx context.Context, d *drop.Delivery, m query.Manifest) (*settlement, error) {
 	if d.Fault != "" {
 		return w.turnAway(ctx, d)
 	}
 	_, id, err := w.app.bring(ctx, w.client, w.meter, errand{name: d.Name, manifest: m, data: d.Data, size: d.Size})
 	switch {
 	case ctx.Err() != nil:
-		return nil // the next start goes on with it
+		return nil, nil // the next start goes on with it
 	case err != nil && w.app.failed(err):
-		return w.postpone(d, err)
+		return nil, w.postpone(d, err)
 	case err != nil && id == "": // it was no request to load at all
 		d.Fault = drop.FaultManifest
 		return w.turnAway(ctx, d)
 	}
-	receipt, lost := w.client.LoadReceipt(ctx, id)
-	if lost != nil { // the gate knows what became of it, and says so when it is asked again
-		return w.postpone(d, lost)
-	}
-	return w.settle(d, id, err == nil, receipt, err)
+	return &settlement{d: d, id: id, loaded: err == nil, why: err}, nil
 }
 
 // turnAway has the gate record a delivery that cannot be brought to it.
-func (w *watcher) turnAway(ctx context.Context, d *drop.Delivery) error {
+func (w *watcher) turnAway(ctx context.Context, d *drop.Delivery) (*settlement, error) {
 	f := query.DeliveryFault{Code: d.Fault}
 	if d.Text != nil {
 		sum := sha256.Sum256(d.Text)
@@ -242,35 +317,41 @@ func (w *watcher) turnAway(ctx context.Context, d *drop.Delivery) error {
 	}
 	receipt, err := w.client.RefuseDelivery(ctx, f)
 	if err != nil {
-		return w.postpone(d, err)
+		return nil, w.postpone(d, err)
 	}
 	var r query.Receipt
 	if err := json.Unmarshal(receipt.Receipt, &r); err != nil {
-		return w.postpone(d, err)
+		return nil, w.postpone(d, err)
 	}
-	return w.settle(d, r.Load, false, receipt, &query.Error{Code: r.Code, Class: query.ClassDenied, ZH: r.MessageZH, EN: r.MessageEN})
+	return &settlement{d: d, id: r.Load, receipt: receipt, why: &query.Error{Code: r.Code, Class: query.ClassDenied, ZH: r.MessageZH, EN: r.MessageEN}}, nil
 }
 
-// settle writes the receipt, moves the delivery aside and says so.
-func (w *watcher) settle(d *drop.Delivery, id string, loaded bool, receipt *query.SignedReceipt, why error) error {
-	text, err := json.MarshalIndent(receipt, "", "  ")
+// settle writes the receipt, moves the delivery aside and says so. After an error
+// it may be called again.
+func (w *watcher) settle(ctx context.Context, s *settlement) (err error) {
+	if s.receipt == nil {
+		if s.receipt, err = w.client.LoadReceipt(ctx, s.id); err != nil {
+			return err
+		}
+	}
+	text, err := json.MarshalIndent(s.receipt, "", "  ")
 	if err != nil {
 		return err
 	}
-	if err := w.folder.Settle(d, id, loaded, append(text, '\n')); err != nil {
+	if err := w.folder.Settle(s.d, s.id, s.loaded, append(text, '\n')); err != nil {
 		return err
 	}
-	if loaded && w.erase {
-		if err := w.folder.Erase(d, id); err != nil {
+	if s.loaded && w.erase {
+		if err := w.folder.Erase(s.d, s.id); err != nil {
 			return err
 		}
 	}
 	w.mu.Lock()
-	delete(w.later, d.Manifest)
+	delete(w.later, s.d.Manifest)
 	w.mu.Unlock()
-	p := &parcel{file: d.Name, err: why, state: query.LoadRefused}
+	p := &parcel{file: s.d.Name, err: s.why, state: query.LoadRefused}
 	var r query.Receipt
-	if loaded && json.Unmarshal(receipt.Receipt, &r) == nil {
+	if s.loaded && json.Unmarshal(s.receipt.Receipt, &r) == nil {
 		p.state, p.rows = r.Status, r.Rows
 	}
 	w.meter.say("%s %s", time.Now().Format(time.TimeOnly), w.app.ended(p))
@@ -284,11 +365,22 @@ func (w *watcher) postpone(d *drop.Delivery, err error) error {
 	if p.Code == "AUTH_FAILED" || p.Code == "ROLE_REQUIRED" {
 		return err
 	}
-	w.mu.Lock()
-	w.later[d.Manifest] = time.Now().Add(dropRetry)
-	w.mu.Unlock()
-	w.meter.say(w.app.say("%s %s  留在原处,稍后再试:%s\n", "%s %s  left for a later try: %s\n"), time.Now().Format(time.TimeOnly), printable(d.Name), p.Code)
+	w.put(d.Manifest, err)
 	return nil
+}
+
+// put leaves a delivery for a later try and says why.
+func (w *watcher) put(manifest string, err error) {
+	w.mu.Lock()
+	w.later[manifest] = time.Now().Add(dropRetry)
+	w.mu.Unlock()
+	p, _ := w.app.problem(err)
+	why := p.Code
+	if p.Code == "FAILED" { // of the folder: its path is not secret, and no code says it
+		why = printableText(p.Message)
+	}
+	w.meter.say(w.app.say("%s %s  留在原处,稍后再试:%s\n", "%s %s  left for a later try: %s\n"),
+		time.Now().Format(time.TimeOnly), printable(strings.TrimSuffix(manifest, drop.ManifestSuffix)), why)
 }
 
 func (a *app) dropVerifyCmd() *cobra.Command {

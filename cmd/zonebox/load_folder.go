@@ -249,6 +249,17 @@ func (a *app) ended(p *parcel) string {
 	return out
 }
 
+// named is the error of p with the file it is of.
+func (a *app) named(p *parcel) error {
+	if p.err == nil || errors.Is(p.err, context.Canceled) || errors.As(p.err, new(*stoppedLoads)) || errors.As(p.err, new(quarantinedError)) {
+		return p.err
+	}
+	problem, _ := a.problem(p.err)
+	of := *problem
+	of.Message = printable(p.file) + ": " + of.Message
+	return &of
+}
+
 // partialError is the end of a command of which a part succeeded.
 type partialError struct{ failed, all int }
 
@@ -278,7 +289,7 @@ func (a *app) summary(ctx context.Context, parcels []*parcel) error {
 		if p.err != nil || p.state == "" {
 			failed++
 			if first == nil {
-				first = p.err
+				first = a.named(p)
 			}
 		}
 		if s := new(stoppedLoads); errors.As(p.err, &s) {

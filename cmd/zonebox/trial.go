@@ -13,6 +13,10 @@ var trialVerdicts = map[string][2]string{
 	query.TrialQuarantine: {"将入库但暂不启用(质量闸口)", "would be stored and held back by its quality gate"}, query.TrialRefused: {"将被拒绝", "would be refused"},
 }
 
+// stageTitles are the stages of the work in a zone that this project knows by
+// name; the zone's own are printed as they are.
+var stageTitles = map[string][2]string{"load": {"装载", "load"}, "query": {"查询", "query"}, "release": {"放行", "release"}, "operation": {"运行", "operation"}}
+
 // printTrial shows what a load would do. It returns an error if the delivery
 // would be refused, so that the exit code says so as well.
 func (a *app) printTrial(t *query.LoadTrial, output string) error {
@@ -55,7 +59,7 @@ func (a *app) printTrialTable(t *query.LoadTrial) error {
 		add("来源", "origin", fmt.Sprintf(a.say("%s,授权 %s,获取日期 %s", "%s, grant %s, acquired %s"), printable(o.Provider), printable(o.Grant), printable(o.Acquired)))
 	}
 	for _, r := range t.Responsible {
-		add("责任人 "+printable(r.Stage), "answers for "+printable(r.Stage), printable(r.Person))
+		add(a.called(stageTitles, r.Stage)+"环节责任人", "answers for "+printable(r.Stage), printable(r.Person))
 	}
 	if q := t.Quality; q != nil {
 		add("质量", "quality", fmt.Sprintf("%.1f %s", q.Score, q.Grade))
