@@ -419,3 +419,36 @@ func TestAReceiptWhosePlaceIsTakenStandsUnderItsID(t *testing.T) {
 	holds(t, filepath.Join(dir, drop.Done, id, id+drop.ReceiptSuffix), "receipt")
 	holds(t, filepath.Join(dir, drop.Done, id, "a.csv"), "rows")
 }
+
+// A note of a move names files of the folder and the place of its load, or nothing
+// is moved and nobody watches.
+func TestANoteOfAMoveLeadsNowhereElse(t *testing.T) {
+	for what, note := range map[string]string{
+		"to another place":     `{"to":"receipts","parts":[]}`,
+		"to another load":      `{"to":"done/load-00000000000000000000000000","parts":[]}`,
+		"of another folder":    `{"to":"done/` + id + `","parts":[{"name":"receipts/a.csv.receipt.json","number":[0,0,0]}]}`,
+		"of a folder above it": `{"to":"done/` + id + `","parts":[{"name":"../a.csv","number":[0,0,0]}]}`,
+		"cut off":              `{"to":"done/`,
+	} {
+		dir := t.TempDir()
+		check(t, open(t, dir, false).Close())
+		check(t, os.Mkdir(filepath.Join(dir, drop.Done, id), 0o755))
+		lay(t, dir, filepath.Join(".zonebox-drop", "moving", id+".json"), note)
+		if f, err := drop.Open(dir, false); err == nil {
+			t.Errorf("a note %s was followed", what)
+			check(t, f.Close())
+		}
+	}
+}
+
+// A file that is written to after it was taken is another delivery: it stays.
+func TestWhatIsWrittenToAfterItWasTakenStays(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, dir, false)
+	deliver(t, dir, "a.csv", "rows")
+	d := taken(t, f, "a.csv"+drop.ManifestSuffix)
+	check(t, os.Chtimes(filepath.Join(dir, "a.csv"), time.Time{}, time.Now().Add(time.Second))) // as a write does
+	check(t, f.Settle(d, id, true, []byte("receipt")))
+	holds(t, filepath.Join(dir, "a.csv"), "rows")
+	gone(t, filepath.Join(dir, drop.Done, id, "a.csv"))
+}
