@@ -162,7 +162,7 @@ func (n *inspection) done(whole bool) error {
 	}
 	n.shape.Columns = []wire.ShapeColumn{}
 	for i, c := range n.columns {
-		n.shape.Columns = append(n.shape.Columns, wire.ShapeColumn{Name: e.columns[i].Name, Type: c.inferred(), Stated: c.fixed, Nulls: c.nulls})
+		n.shape.Columns = append(n.shape.Columns, wire.ShapeColumn{Name: e.columns[i].Name, Type: c.inferred(), Stated: c.fixed && c.typ != "", Nulls: c.nulls})
 	}
 	size := 0
 	for _, t := range n.shape.Tables {
