@@ -74,7 +74,17 @@ func signedByTheProvider(t *testing.T, d *querytest.Domain) {
 	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"ACTIVE","signed_deliveries":true`))
 	try("unsigned, the zone asks", "LOAD_UNSIGNED", plain)
 	try("signed, the zone asks", "", sign(provider))
+	elsewhere := plain
+	elsewhere.Grant = "visits-statistics"
+	try("under the grant of another dataset", "LOAD_REFUSED", elsewhere)
+	short := plain
+	short.SHA256 = short.SHA256[:63]
+	try("with a digest that is none", "LOAD_REFUSED", short)
 	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `,"signed_deliveries":true`, ``))
+	try("unsigned, nobody asks any more", "", plain)
+	d.Apply("sun.health", changed(t, d, registry.KindGrant, "beds-statistics", `"dataset":`, `"signed_deliveries":true,"dataset":`))
+	try("unsigned, the grant asks", "LOAD_UNSIGNED", plain)
+	d.Apply("sun.health", changed(t, d, registry.KindGrant, "beds-statistics", `"signed_deliveries":true`, `"signed_deliveries":false`))
 }
 
 // daysOfDeliveries: the acquisition date is no day to come, nor before that of the
