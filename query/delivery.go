@@ -27,7 +27,7 @@ var deliveryTexts = map[string][2]string{
 	"encrypted":        {"文件已加密", "the file is encrypted"},
 	"xls":              {"旧版 .xls 或加密的工作簿,请先另存为不加密的 .xlsx 或 CSV", "an old .xls or an encrypted workbook; convert it first: save it as .xlsx without a password, or as CSV"},
 	"nested_archive":   {"压缩包内又是压缩包", "an archive within an archive"},
-	"sheet":            {"没有这个工作表", "the workbook has no such sheet"},
+	"sheet":            {"没有这个工作表(第一个工作表若是隐藏的,须写明读哪一个)", "the workbook has no such sheet (where the first is hidden, say which to read)"},
 	"formula":          {"单元格是公式,请粘贴为数值", "a cell is a formula; paste it as a value"},
 	"merged":           {"工作表有合并的单元格", "the sheet has merged cells"},
 	"cell_error":       {"单元格是错误值(如 #N/A)", "a cell is an error such as #N/A"},

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -184,5 +185,29 @@ func TestEveryFormatGivesTheSameRows(t *testing.T) {
 				t.Errorf("Read() = %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// TestAHiddenSheetIsNamedOrRefused: the first sheet that a person sees is not the
+// first there is.
+func TestAHiddenSheetIsNamedOrRefused(t *testing.T) {
+	p := pool(t, sandbox.Config{})
+	sheet := func(value string) []byte {
+		return []byte(`<worksheet><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>s</t></is></c></row><row r="2"><c r="A2" t="inlineStr"><is><t>` + value + `</t></is></c></row></sheetData></worksheet>`)
+	}
+	for _, c := range []struct{ state, sheet, want string }{
+		{"", "", "first"}, {"visible", "", "first"}, {"hidden", "", ""}, {"veryHidden", "", ""}, {"hidden", "one", "first"}, {"hidden", "two", "second"},
+	} {
+		book := zipped(t, map[string][]byte{
+			"_rels/.rels":                []byte(`<Relationships><Relationship Id="r" Type="x/officeDocument" Target="xl/workbook.xml"/></Relationships>`),
+			"xl/workbook.xml":            []byte(`<workbook xmlns:r="x/relationships"><sheets><sheet name="one" state="` + c.state + `" r:id="s1"/><sheet name="two" r:id="s2"/></sheets></workbook>`),
+			"xl/_rels/workbook.xml.rels": []byte(`<Relationships><Relationship Id="s1" Type="x/worksheet" Target="1.xml"/><Relationship Id="s2" Type="x/worksheet" Target="2.xml"/></Relationships>`),
+			"xl/1.xml":                   sheet("first"), "xl/2.xml": sheet("second"),
+		})
+		got, err := read(t, p, sandbox.Delivery{Format: "xlsx", Sheet: c.sheet, Columns: []sandbox.Column{{Name: "s", Type: "VARCHAR"}}, Source: bytes.NewReader(book)})
+		var refused *sandbox.DeliveryError
+		if c.want != "" && (err != nil || len(got) != 1 || got[0][0] != c.want) || c.want == "" && (!errors.As(err, &refused) || refused.Code != "sheet") {
+			t.Errorf("state %q, sheet %q: Read() = %v, %v, want %q", c.state, c.sheet, got, err, c.want)
+		}
 	}
 }

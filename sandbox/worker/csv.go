@@ -22,7 +22,7 @@ func readCSV(src *textReader, delimiter byte, out *emitter) error {
 		d.delimiter = out.delimiterOf(sample, err != nil, d.delimiter)
 	}
 	out.found(func(s *wire.Shape) { d.describe(s) })
-	r := &csvReader{in: newWindow(src), delimiter: d.delimiter}
+	r := &csvReader{in: newWindow(src), delimiter: d.delimiter, strict: true}
 	var names []string
 	if out.inspection != nil && !d.header {
 		names = unnamed(d.width)
@@ -84,7 +84,8 @@ func inHeader(err error) error {
 type csvReader struct {
 	in        *window
 	delimiter byte
-	width     int // fields of a record, 0 until the header is known
+	width     int  // fields of a record, 0 until the header is known
+	strict    bool // a CR of no line end is a fault; a sample is looked at as it is
 	fields    [][]byte
 }
 
@@ -148,6 +149,9 @@ func (r *csvReader) split(in []byte) ([][]byte, int, error) {
 				}
 				if c == '"' {
 					return nil, 0, faulted("quote")
+				}
+				if c == '\r' && r.strict && at+1 < len(in) && in[at+1] != '\n' {
+					return nil, 0, faulted("line_ends") // a line to others, and no character of a value
 				}
 				at++
 			}
@@ -223,7 +227,7 @@ func parserFor(typ string, b array.Builder) valueParser {
 	case *array.Int64Builder:
 		return appendParsed(b.Append, parseInt)
 	case *array.Float64Builder:
-		return appendParsed(b.Append, parseFloat)
+		return appendParsed(b.Append, parseDouble)
 	case *array.BooleanBuilder:
 		return appendParsed(b.Append, parseBool)
 	case *array.Date32Builder:

@@ -28,6 +28,24 @@ func parseFloat(s string) (float64, bool) {
 	return v, err == nil
 }
 
+// parseDouble takes what parseFloat takes, but for whole numbers that no float64 is,
+// such as most identity numbers, and for numbers so small that they would be 0.
+func parseDouble(s string) (float64, bool) {
+	v, ok := parseFloat(s)
+	if !ok || v != 0 && len(s) <= maxExactDigits {
+		return v, ok
+	}
+	if v == 0 {
+		mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
+		return v, strings.Trim(mantissa, "+-.0") == ""
+	}
+	if strings.ContainsAny(s, ".eE") {
+		return v, true
+	}
+	digits := strings.TrimLeft(s, "+-0")
+	return v, strings.TrimPrefix(strconv.FormatFloat(v, 'f', 0, 64), "-") == digits
+}
+
 func parseBool(s string) (bool, bool) {
 	switch strings.ToLower(s) {
 	case "true", "t", "1":

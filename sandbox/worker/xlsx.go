@@ -124,7 +124,10 @@ type book struct {
 	dates    []bool // by cell style: whether it shows a date
 }
 
-type bookSheet struct{ name, part string }
+type bookSheet struct {
+	name, part string
+	hidden     bool
+}
 
 // openBook reads all of a workbook but its sheets.
 func openBook(src *io.SectionReader, m wire.DeliverMessage) (*book, error) {
@@ -229,7 +232,7 @@ func (b *book) workbook(name string) error {
 					id = a.Value
 				}
 			}
-			b.sheets = append(b.sheets, bookSheet{attribute(start, "name"), target[id]})
+			b.sheets = append(b.sheets, bookSheet{attribute(start, "name"), target[id], strings.HasSuffix(strings.ToLower(attribute(start, "state")), "hidden")})
 		}
 	}
 	for _, r := range relations {
@@ -249,6 +252,9 @@ func (b *book) workbook(name string) error {
 // open returns the part of the sheet named, of the first if name is empty.
 func (b *book) open(name string) (*xmlPart, error) {
 	for _, s := range b.sheets {
+		if name == "" && s.hidden {
+			return nil, faulted("sheet") // the first that a person sees is another
+		}
 		if name == "" || s.name == name {
 			return b.part(s.part)
 		}
