@@ -21,6 +21,9 @@ var faults = strings.NewReplacer("unknown flag: ", "没有该选项: ", "unknown
 // speaks for it, and refuse what it does not take.
 func (a *app) speak(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
+	if a.stdout != nil {
+		root.SetOut(a.stdout) // completion keeps what it finds here
+	}
 	root.InitDefaultCompletionCmd()
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		if a.lang != "en" {
