@@ -168,7 +168,7 @@ var codes = map[string]code{
 	"AUDIT_UNAVAILABLE": {ClassFailure, "审计记录无法写入,操作未执行", "the audit log cannot be written; the action did not happen",
 		"释放磁盘空间后重试", "free disk space and try again", []string{"YC22-34"}},
 	"DISK_FULL": {ClassFailure, "磁盘已满,操作未执行", "the disk is full; the action did not happen",
-		"释放域目录所在磁盘的空间后重试", "free space on the disk of the domain folder and try again", []string{"NJ24-21"}},
+		"释放域目录、密钥目录或备份目录所在磁盘的空间后重试", "free space on the disk of the domain folder, the key folder or the backups and try again", []string{"NJ24-21"}},
 	"STOPPED": {ClassFailure, "运行被终止,没有结果放行", "the run was stopped; nothing was released",
 		"稍后重试,或联系数据中心", "try again later, or ask the data centre", []string{"NJ24-23"}},
 	"INTERNAL": {ClassFailure, "内部错误,没有结果放行", "internal error; nothing was released",
