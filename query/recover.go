@@ -260,7 +260,8 @@ func (e *Engine) sweepFolder(dir, suffix string, keep map[string]bool, remove fu
 // sweepData removes versions that the registry does not know or calls retired or
 // shredded, and what loads left that never ended.
 func (e *Engine) sweepData(ctx context.Context) error {
-	for _, name := range []string{snapshotFile, orderFile} { // of a backup, and of a state that was taken up
+	// Of a backup, and of a state that was taken up.
+	for _, name := range []string{snapshotFile, snapshotFile + "-journal", orderFile} {
 		if err := os.RemoveAll(filepath.Join(e.cfg.Domain, name)); err != nil {
 			return fmt.Errorf("query: sweep: %w", err)
 		}

@@ -78,6 +78,7 @@ func (op operation) endure(t *testing.T, faults ...fault) {
 		}
 		h.verify(t)
 		h.noPlainValue(t, canary, where)
+		ended := g.log
 		g = h.serveWatched(t)
 		now = op.state(t, h)
 		told := o.code == exitOK
@@ -91,7 +92,7 @@ func (op operation) endure(t *testing.T, faults ...fault) {
 			t.Errorf("%s: from %q to %q, the client was told %d: %s", where, before, now, o.code, o.errout)
 		}
 		if f != killed && at > 0 && !told && (o.code != exitFailure || !strings.Contains(o.errout, "DISK_FULL") && !strings.Contains(o.errout, "AUDIT_UNAVAILABLE") && !strings.Contains(o.errout, "INTERNAL")) {
-			t.Errorf("%s: the client was told %d: %s", where, o.code, o.errout)
+			t.Errorf("%s: the client was told %d: %s\nthe log of the gate then:\n%s", where, o.code, o.errout, ended)
 		}
 		h.nothingLeft(t, where)
 		if again {

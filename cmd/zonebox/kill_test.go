@@ -37,14 +37,16 @@ func points(total, n int) []int {
 // the new one if the client was told so, and the log verifies.
 func TestALoadIsAllOrNothingWhereverTheGateIsKilled(t *testing.T) {
 	h := newHome(t)
-	// Two deliveries of one register; a load always brings the other one.
+	// Deliveries of two sizes; a load brings a new one of the size that is not there.
 	sizes := [2]int{3 * people, 2000}
-	files := [2]string{h.path("visits.csv"), h.path("other.csv")}
-	h.must(t, exitOK, "city", "visits", "--rows", fmt.Sprint(sizes[1]), "--seed", "9", "--out", files[1], "--zone", "medical", "--grant", "visits-statistics")
+	loads := 0
 	load := func(i int) outcome {
-		return h.zonebox(t, "load", "--as", "wu.dc", files[i], "--manifest", files[i]+".manifest.yaml")
+		loads++
+		file := h.path(fmt.Sprintf("delivery-%d.csv", loads))
+		h.must(t, exitOK, "city", "visits", "--rows", fmt.Sprint(sizes[i]), "--seed", fmt.Sprint(100+loads), "--out", file, "--zone", "medical", "--grant", "visits-statistics")
+		return h.zonebox(t, "load", "--as", "wu.dc", file, "--manifest", file+".manifest.yaml")
 	}
-	now := 0 // which delivery the dataset holds
+	now := 0 // which size the dataset has
 	held := func() int {
 		t.Helper()
 		o := h.ask(t, countVisits, "-o", "csv")

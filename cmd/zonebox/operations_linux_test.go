@@ -36,13 +36,15 @@ type operation struct {
 var operations = []operation{
 	{
 		name: "load",
-		do: func(t *testing.T, h *home, before string) outcome {
-			file := h.path("visits.csv")
-			if before == "n\n9000\n" {
-				file = h.path("other.csv")
-				h.must(t, exitOK, "city", "visits", "--rows", "2000", "--seed", "9", "--out", file, "--zone", "medical", "--grant", "visits-statistics")
-				h.edit(t, file, "department", canary)
+		prepare: func(t *testing.T, h *home) { // a delivery that never came, of another size than what is there
+			rows := 9000
+			if h.ask(t, countVisits, "-o", "csv").out == "n\n9000\n" {
+				rows = 2000
 			}
+			h.delivery(t, rows, fmt.Sprint(time.Now().UnixNano()))
+		},
+		do: func(t *testing.T, h *home, _ string) outcome {
+			file := h.path("delivery.csv")
 			return h.zonebox(t, "load", "--as", "wu.dc", file, "--manifest", file+".manifest.yaml")
 		},
 		state: func(t *testing.T, h *home) string { return h.ask(t, countVisits, "-o", "csv").out },
