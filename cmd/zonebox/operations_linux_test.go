@@ -53,7 +53,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "rotate",
+		name: "rotate", brief: true,
 		do: func(t *testing.T, h *home, _ string) outcome {
 			return h.zonebox(t, "keys", "rotate", "zone-data", "--zone", "medical", "--as", "wu.dc")
 		},
@@ -69,7 +69,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "rewrap",
+		name: "rewrap", brief: true,
 		prepare: func(t *testing.T, h *home) {
 			h.must(t, exitOK, "keys", "rotate", "zone-data", "--zone", "medical", "--as", "wu.dc")
 		},
@@ -110,7 +110,7 @@ var operations = []operation{
 		turns: func(before, now string) bool { return before == "there" && now == "DATA_SHREDDED" },
 	},
 	{
-		name: "backup",
+		name: "backup", brief: true,
 		prepare: func(t *testing.T, h *home) { // those of before are taken elsewhere
 			for _, b := range backups(t, h) {
 				removeAll(t, h.path("backups", b))
