@@ -79,11 +79,11 @@ fuzz-gate:
 	@set -e; for t in query/ast:FuzzParse query/ast:FuzzDecode query/analysis:FuzzAnalyze sandbox/internal/wire:FuzzRead sandbox:FuzzDecode sandbox:FuzzMessages release:FuzzCounts \
 		quality:FuzzRules masking:FuzzMask masking:FuzzFreeText masking/china:FuzzEverything masking/detect:FuzzScan \
 		masking/lanes:FuzzBlocks masking/prf:FuzzTags masking/ff1:FuzzReference masking/ff1:FuzzValues masking/identifier:FuzzIdentifiers; do \
-		CGO_ENABLED=0 $(GO) test ./$${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x; done
+		CGO_ENABLED=0 .ci/fuzz $(FUZZTIME) $${t%%:*} $${t##*:} -fuzzminimizetime 10x; done
 
 fuzz-worker:
 	@set -e; for t in FuzzText FuzzValues FuzzSheet FuzzWorkbook FuzzColumnar FuzzUnpack FuzzSQLite; do \
-		CGO_ENABLED=1 $(GO) test -tags $(CGOTAGS) ./sandbox/worker -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); done
+		CGO_ENABLED=1 .ci/fuzz $(FUZZTIME) sandbox/worker $$t -tags $(CGOTAGS); done
 
 # Hours: 10,000 questions, every fault of a worker twenty times, the gate killed at
 # every durable step, 20,000 random trees printed and parsed; and at every durable
