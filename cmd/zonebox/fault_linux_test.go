@@ -22,7 +22,7 @@ import (
 func TestADomainIsOldOrNewWhateverAStepSays(t *testing.T) {
 	faults := []fault{{syscall.ENOSPC}, {syscall.EIO}, killed}
 	for _, op := range operations {
-		if op.brief && !campaign() {
+		if !op.apart && !campaign() {
 			t.Run(op.name, func(t *testing.T) { op.endure(t, faults...) })
 			continue
 		}

@@ -15,9 +15,9 @@ import (
 // An operation changes a domain from one state to another by many durable steps.
 type operation struct {
 	name string
-	// brief says that the faults take turns but in a campaign; else each has a
-	// domain of its own.
-	brief bool
+	// apart says that each fault has a domain of its own outside of a campaign too;
+	// else they take turns in one.
+	apart bool
 	// found is done once to a new domain, and prepare before each turn; both may be
 	// nil.
 	found, prepare func(t *testing.T, h *home)
@@ -35,7 +35,7 @@ type operation struct {
 // operations are those of a zone's data and keys, of the catalogue and of the log.
 var operations = []operation{
 	{
-		name: "load",
+		name: "load", apart: true,
 		prepare: func(t *testing.T, h *home) { // a delivery that never came, of another size than what is there
 			rows := 9000
 			if h.ask(t, countVisits, "-o", "csv").out == "n\n9000\n" {
@@ -53,7 +53,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "rotate", brief: true,
+		name: "rotate",
 		do: func(t *testing.T, h *home, _ string) outcome {
 			return h.zonebox(t, "keys", "rotate", "zone-data", "--zone", "medical", "--as", "wu.dc")
 		},
@@ -69,7 +69,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "rewrap", brief: true,
+		name: "rewrap",
 		prepare: func(t *testing.T, h *home) {
 			h.must(t, exitOK, "keys", "rotate", "zone-data", "--zone", "medical", "--as", "wu.dc")
 		},
@@ -87,7 +87,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "shred",
+		name: "shred", apart: true,
 		prepare: func(t *testing.T, h *home) {
 			file := h.delivery(t, 9000, fmt.Sprint(time.Now().UnixNano()))
 			h.must(t, exitOK, "load", "--as", "wu.dc", file, "--manifest", file+".manifest.yaml")
@@ -110,7 +110,7 @@ var operations = []operation{
 		turns: func(before, now string) bool { return before == "there" && now == "DATA_SHREDDED" },
 	},
 	{
-		name: "backup", brief: true,
+		name: "backup",
 		prepare: func(t *testing.T, h *home) { // those of before are taken elsewhere
 			for _, b := range backups(t, h) {
 				removeAll(t, h.path("backups", b))
@@ -136,7 +136,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "append", brief: true,
+		name: "append",
 		do: func(t *testing.T, h *home, before string) outcome {
 			return h.increment(t, "append", before)
 		},
@@ -148,7 +148,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "upsert", brief: true,
+		name: "upsert",
 		found: func(t *testing.T, h *home) {
 			entry, err := demoDocuments.ReadFile("demo/visits.yaml")
 			if err != nil {
@@ -166,7 +166,7 @@ var operations = []operation{
 		},
 	},
 	{
-		name: "rollback", brief: true,
+		name: "rollback",
 		prepare: func(t *testing.T, h *home) {
 			good := current(t, h, "visits").Version
 			file := h.delivery(t, 2000, fmt.Sprint(time.Now().UnixNano()))
@@ -184,7 +184,7 @@ var operations = []operation{
 		turns: func(before, now string) bool { return before == "2000" && now == "9000" },
 	},
 	{
-		name: "quarantine", brief: true,
+		name: "quarantine",
 		found: func(t *testing.T, h *home) {
 			write(t, h.path("rules.yaml"), []byte(regionRules), 0o600)
 			h.must(t, exitOK, "apply", "--as", "qian.hospital", "-f", h.path("rules.yaml"))
@@ -211,7 +211,7 @@ var operations = []operation{
 		turns: func(before, now string) bool { return before == "QUARANTINED" && now == "CURRENT" },
 	},
 	{
-		name: "publish", brief: true,
+		name: "publish",
 		prepare: func(t *testing.T, h *home) {
 			title := fmt.Sprintf("病区第%d版", time.Now().UnixNano())
 			write(t, h.path("order"), []byte(title), 0o600)
@@ -236,7 +236,7 @@ var operations = []operation{
 	{
 		// What the log holds of an answer goes from its tail to the tree, and under a
 		// checkpoint.
-		name: "checkpoint", brief: true,
+		name: "checkpoint",
 		do: func(t *testing.T, h *home, _ string) outcome {
 			before := h.checkpoint(t)
 			o := h.ask(t, countVisits, "-o", "csv")
