@@ -57,13 +57,7 @@ func TestAReleaseThatTheLogDidNotTakeLeavesNoHold(t *testing.T) {
 		return now()
 	}
 	d.Reopen()
-	run := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 3", "QUERY_IN_REVIEW")
-	d.Approve("sun.health", run)
-	if _, err := d.Resume("li.op", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {
-		t.Fatalf("resume = %v", err)
-	}
-	d.Approve("sun.health", run)
-	d.Approve("zheng.police", run)
+	run := approvedOutput(t, d)
 	held := []string{filepath.Join(d.Config.Domain, "holds", run+".hold"), filepath.Join(d.Config.Keys, "holds", run+".key")}
 	for _, file := range held {
 		if _, err := os.Stat(file); err != nil {

@@ -31,6 +31,20 @@ func cityRefuses(t *testing.T, d *querytest.Domain, sql, code string) (run strin
 	return querytest.RunOf(t, err)
 }
 
+// approvedOutput has masked records of people, asked for and approved, wait for
+// nothing but to be released: both their reviewers have agreed.
+func approvedOutput(t *testing.T, d *querytest.Domain) (run string) {
+	t.Helper()
+	run = cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 3", "QUERY_IN_REVIEW")
+	d.Approve("sun.health", run)
+	if _, err := d.Resume("li.op", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {
+		t.Fatalf("resume = %v", err)
+	}
+	d.Approve("sun.health", run)
+	d.Approve("zheng.police", run)
+	return run
+}
+
 // auditKinds returns the kinds of the audit entries of a run, in their order.
 func auditKinds(d *querytest.Domain, run string) []string {
 	var out []string

@@ -50,13 +50,7 @@ func TestAReleaseProvesItsRun(t *testing.T) {
 		}
 	}
 
-	run := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 3", "QUERY_IN_REVIEW")
-	d.Approve("sun.health", run)
-	if _, err := d.Resume("li.op", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {
-		t.Fatalf("resume = %v", err)
-	}
-	d.Approve("sun.health", run)
-	d.Approve("zheng.police", run)
+	run := approvedOutput(t, d)
 	old := d.Config.Worker
 	other := filepath.Join(t.TempDir(), "zonebox-worker")
 	binary, err := os.ReadFile(old)

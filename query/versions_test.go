@@ -336,13 +336,7 @@ func TestAnOutputOfDataThatWereRolledBackIsWithheld(t *testing.T) {
 		persons := querytest.Registers().Persons
 		persons.Rows[0][persons.Column("phone")] = "13900001111"
 		d.LoadTable("persons", persons)
-		run := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 3", "QUERY_IN_REVIEW")
-		d.Approve("sun.health", run)
-		if _, err := d.Resume("li.op", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {
-			t.Fatalf("resume = %v", err)
-		}
-		d.Approve("sun.health", run)
-		d.Approve("zheng.police", run)
+		run := approvedOutput(t, d)
 		if back {
 			for _, who := range []string{"wu.dc", "zheng.police"} {
 				if _, err := d.Engine.Rollback(t.Context(), d.Subject(who), query.VersionOrder{Dataset: "persons", Version: all[0].Version, Reason: "x"}); err != nil {
