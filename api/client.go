@@ -25,12 +25,14 @@ type Client struct {
 	user string
 	lang string
 	sign func(message []byte) []byte
+	now  func() time.Time
 }
 
 // NewClient returns a client of the gate that listens on socket. sign returns
-// the Ed25519 signature of the user's key; lang is "zh" or "en".
-func NewClient(socket, user, lang string, sign func(message []byte) []byte) *Client {
-	return &Client{user: user, lang: lang, sign: sign, http: &http.Client{Transport: &http.Transport{
+// the Ed25519 signature of the user's key, now the time that a request is of; lang
+// is "zh" or "en".
+func NewClient(socket, user, lang string, sign func(message []byte) []byte, now func() time.Time) *Client {
+	return &Client{user: user, lang: lang, sign: sign, now: now, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
@@ -261,7 +263,7 @@ func (c *Client) sendSized(ctx context.Context, method, uri, digest string, body
 	if size > 0 {
 		req.ContentLength = size
 	}
-	at, nonce := time.Now(), rand.Text()
+	at, nonce := c.now(), rand.Text()
 	req.Header.Set(headerUser, c.user)
 	req.Header.Set(headerTime, at.UTC().Format(time.RFC3339Nano))
 	req.Header.Set(headerNonce, nonce)

@@ -166,7 +166,7 @@ func (a *app) backupAcceptCmd() *cobra.Command {
 			}
 			fmt.Fprintf(a.stderr, a.say("备份 %s,%s,审计日志 %d 条\n", "backup %s, %s, %d entries of the audit log\n"),
 				printable(r.Backup), r.Created.Format(time.DateTime), r.Log)
-			by, err := query.OrderRestored(a.domain, key, reason, time.Now())
+			by, err := query.OrderRestored(a.domain, key, reason, a.now())
 			if err != nil {
 				return err
 			}

@@ -314,7 +314,7 @@ func (a *app) signedMove(ctx context.Context, client *api.Client, name, move, ba
 	if err := json.Unmarshal(d.Document, &doc); err != nil {
 		return fmt.Errorf("zonebox: read entry %s: %w", name, err)
 	}
-	doc.Sign(a.user, key.Private(), time.Now())
+	doc.Sign(a.user, key.Private(), a.now())
 	after, err := client.MoveEntry(ctx, name, query.EntryOrder{Move: move, Document: &doc, Basis: basis})
 	if err != nil {
 		a.printFindings(a.stderr, d)

@@ -68,7 +68,7 @@ func (a *app) writeRegister(d delivery) error {
 	}
 	text, err := yaml.Marshal(query.Manifest{
 		Zone: d.zone, Dataset: d.register, Grant: d.grant, Format: d.format, Encoding: d.encoding,
-		Rows: d.rows, SHA256: hex.EncodeToString(sum.Sum(nil)), Acquired: time.Now().Format(time.DateOnly),
+		Rows: d.rows, SHA256: hex.EncodeToString(sum.Sum(nil)), Acquired: a.now().Format(time.DateOnly),
 		SchemaSHA256: d.schema(),
 	})
 	if err != nil {

@@ -100,7 +100,7 @@ type outcome struct {
 func (d *demo) zonebox(args ...string) outcome {
 	var out, errout bytes.Buffer
 	args = append(args, "--domain", d.path("domain"), "--keyring", d.path("keyring"), "--lang", d.lang)
-	code := run(d.ctx, args, strings.NewReader(""), &out, &errout)
+	code := runAt(d.ctx, d.now, args, strings.NewReader(""), &out, &errout)
 	return outcome{code, out.String(), errout.String()}
 }
 
@@ -181,7 +181,7 @@ func (d *demo) found() error {
 	}
 	d.gate, err = startGate(d.ctx, socketOf(d.path("domain")), query.Config{
 		Domain: d.path("domain"), Keys: d.path("domain") + ".keys", Passphrase: secret, Worker: d.worker, Idle: 2,
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), Now: d.now,
 	})
 	return err
 }

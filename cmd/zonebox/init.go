@@ -29,7 +29,7 @@ first organization and person. --as names that person; the key is made if absent
 			if a.domain == "" || a.user == "" {
 				return usageError{errors.New(a.say("缺少 --domain 或 --as", "--domain or --as is missing"))}
 			}
-			cfg := query.Config{Domain: a.domain, Keys: s.folder(a)}
+			cfg := query.Config{Domain: a.domain, Keys: s.folder(a), Now: a.now}
 			if err := s.open(a, &cfg, true); err != nil {
 				return err
 			}

@@ -224,7 +224,7 @@ func (h *home) fetch(t *testing.T) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := api.NewClient(socketOf(h.domain()), "li.op", "en", key.Sign)
+	client := api.NewClient(socketOf(h.domain()), "li.op", "en", key.Sign, time.Now)
 	answer, _, err := client.Query(t.Context(), api.QueryRequest{Scenario: "outpatient-statistics", Purpose: "MED-STAT", SQL: countVisits})
 	return answer, err
 }

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
@@ -66,14 +67,20 @@ type app struct {
 	user           string
 	keyring        string
 	json           bool
+	now            func() time.Time // what it signs is of then
 }
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return runAt(ctx, time.Now, args, stdin, stdout, stderr)
+}
+
+// runAt is run by another clock.
+func runAt(ctx context.Context, now func() time.Time, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	// The audit log's library logs through klog, on stderr; its errors reach us
 	// as errors.
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, lang: language(args), json: slices.Contains(args, "--json")}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, lang: language(args), json: slices.Contains(args, "--json"), now: now}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -195,7 +202,7 @@ func (a *app) client() (*api.Client, error) {
 		}
 		socket = socketOf(a.domain)
 	}
-	return api.NewClient(socket, a.user, a.lang, key.Sign), nil
+	return api.NewClient(socket, a.user, a.lang, key.Sign, a.now), nil
 }
 
 func socketOf(domain string) string { return filepath.Clean(domain) + ".sock" }

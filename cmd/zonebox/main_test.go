@@ -50,7 +50,7 @@ func testMain(m *testing.M) int {
 	defer os.RemoveAll(dir)
 	founded = filepath.Join(dir, "city")
 	if workerBinary, err = findWorker(dir); err == nil {
-		err = foundCity(founded)
+		err = foundCity(founded, time.Now)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -77,12 +77,12 @@ func findWorker(dir string) (string, error) {
 }
 
 // foundCity takes the first steps of the demo and leaves the gate stopped.
-func foundCity(dir string) (err error) {
+func foundCity(dir string, now func() time.Time) (err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
 	var told bytes.Buffer
-	a := &app{stdin: strings.NewReader(""), stdout: &told, stderr: &told, lang: "zh"}
+	a := &app{stdin: strings.NewReader(""), stdout: &told, stderr: &told, lang: "zh", now: now}
 	d := &demo{app: a, ctx: context.Background(), dir: dir, rows: people, worker: workerBinary, began: time.Now()}
 	for _, step := range []func() error{d.found, d.register, d.load} {
 		if err = step(); err != nil {
@@ -107,15 +107,30 @@ type home struct {
 
 func newHome(t testing.TB) *home {
 	t.Helper()
+	h := noHome(t)
+	copyDir(t, founded, h.dir)
+	return h
+}
+
+// newCity founds a city by another clock.
+func newCity(t testing.TB, now func() time.Time) *home {
+	t.Helper()
+	h := noHome(t)
+	if err := foundCity(h.dir, now); err != nil {
+		t.Fatalf("found city: %v", err)
+	}
+	return h
+}
+
+func noHome(t testing.TB) *home {
+	t.Helper()
 	// Not t.TempDir: a socket's path is at most 107 bytes.
 	dir, err := os.MkdirTemp("", "zb")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	h := &home{dir: filepath.Join(dir, "h"), log: new(syncBuffer)}
-	copyDir(t, founded, h.dir)
-	return h
+	return &home{dir: filepath.Join(dir, "h"), log: new(syncBuffer)}
 }
 
 // copyDir copies a folder with its modes; to must not exist.
@@ -153,7 +168,13 @@ func (h *home) openWith(t *testing.T, cfg query.Config) error {
 // serve starts a gate that ends with the test.
 func (h *home) serve(t *testing.T) {
 	t.Helper()
-	if err := h.open(t); err != nil {
+	h.serveAt(t, time.Now)
+}
+
+// serveAt is serve by another clock.
+func (h *home) serveAt(t *testing.T, now func() time.Time) {
+	t.Helper()
+	if err := h.openWith(t, query.Config{Now: now}); err != nil {
 		t.Fatalf("start gate: %v", err)
 	}
 	t.Cleanup(func() { h.stop(t) })

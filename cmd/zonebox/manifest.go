@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -60,7 +59,7 @@ func (a *app) manifestSignCmd() *cobra.Command {
 			if err != nil {
 				return usageError{fmt.Errorf("%s: %w", file, err)}
 			}
-			out, err := yaml.Marshal(m.Sign(a.user, key.Private(), time.Now()))
+			out, err := yaml.Marshal(m.Sign(a.user, key.Private(), a.now()))
 			if err != nil {
 				return fmt.Errorf("zonebox: print manifest: %w", err)
 			}

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,27 @@ import (
 // lastCode is where a script keeps the exit code of its last command line.
 type lastCode struct{}
 
+// scriptClock is the clock of a script: the host's until it is set, and then it goes
+// on from there. It is safe for concurrent use.
+type scriptClock struct {
+	mu    sync.Mutex
+	ahead time.Duration // of the host
+}
+
+func (c *scriptClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+func (c *scriptClock) set(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead = time.Until(at)
+}
+
+func clockOf(ts *testscript.TestScript) *scriptClock { return ts.Value(scriptClock{}).(*scriptClock) }
+
 // TestScripts runs testdata/script. Each script is a conversation with the
 // command line, in this process:
 //
@@ -44,6 +66,9 @@ type lastCode struct{}
 //	rows FORMAT FILE    prints the rows of a file of -o arrow or parquet as CSV
 //	edit FILE PATH VAL  changes one field of a YAML file
 //	gate                gives the script a domain and a gate of its own
+//	clock TIME          sets the script's clock, by which its command lines and its own
+//	                    gate go from then on; RFC 3339
+//	city                founds a city of the script's own by its clock, and its gate
 //
 // Scripts share one gate unless they ask for their own. With $PROCESS set, each
 // command line is a process of its own: a lock that one closes may live on in a
@@ -56,6 +81,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Values[lastCode{}] = new(int)
+			env.Values[scriptClock{}] = new(scriptClock)
 			setHome(env.Setenv, shared)
 			env.Setenv("ZONEBOX_WORKER", workerBinary)
 			env.Setenv("TODAY", time.Now().Format(time.DateOnly)) // as deliveries of the city say
@@ -73,8 +99,19 @@ func TestScripts(t *testing.T) {
 			"edit":    editCmd,
 			"gate": func(ts *testscript.TestScript, _ bool, _ []string) {
 				own := newHome(t)
-				own.serve(t)
+				own.serveAt(t, clockOf(ts).now)
 				setHome(ts.Setenv, own)
+			},
+			"city": func(ts *testscript.TestScript, _ bool, _ []string) {
+				own := newCity(t, clockOf(ts).now)
+				own.serveAt(t, clockOf(ts).now)
+				setHome(ts.Setenv, own)
+			},
+			"clock": func(ts *testscript.TestScript, _ bool, args []string) {
+				at, err := time.Parse(time.RFC3339, args[0])
+				ts.Check(err)
+				clockOf(ts).set(at)
+				ts.Setenv("TODAY", at.Format(time.DateOnly))
 			},
 		},
 	})
@@ -104,7 +141,7 @@ func zoneboxCmd(ts *testscript.TestScript, neg bool, stdin string, args []string
 	if ts.Getenv("PROCESS") != "" {
 		code = process(ts, stdin, args)
 	} else {
-		code = run(context.Background(), args, strings.NewReader(stdin), ts.Stdout(), ts.Stderr())
+		code = runAt(context.Background(), clockOf(ts).now, args, strings.NewReader(stdin), ts.Stdout(), ts.Stderr())
 	}
 	*ts.Value(lastCode{}).(*int) = code
 	if (code != 0) != neg {

@@ -41,7 +41,7 @@ until it is ended.
 			}
 			cfg := query.Config{
 				Domain: a.domain, Keys: s.folder(a), Memory: memory << 20, Spill: spill << 20, Attached: attached << 20, Cache: cache << 20,
-				Wall: wall, BackupRoots: roots, Log: slog.New(slog.NewJSONHandler(a.stderr, nil)),
+				Wall: wall, BackupRoots: roots, Log: slog.New(slog.NewJSONHandler(a.stderr, nil)), Now: a.now,
 			}
 			err := s.open(a, &cfg, false)
 			if err != nil {

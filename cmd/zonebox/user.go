@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -50,7 +49,7 @@ func (a *app) signCmd() *cobra.Command {
 				return err
 			}
 			for i := range docs {
-				docs[i].Sign(a.user, key.Private(), time.Now())
+				docs[i].Sign(a.user, key.Private(), a.now())
 				text, err := yaml.Marshal(docs[i])
 				if err != nil {
 					return fmt.Errorf("zonebox: print document: %w", err)
