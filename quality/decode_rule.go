@@ -3,7 +3,7 @@ package quality
 import (
 	"fmt"
 	"math"
-	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 )
@@ -235,8 +235,11 @@ func (r *reader) invalid(args object, rule *Rule, column string) {
 	if _, ok := args.fields["pattern"]; ok {
 		criteria++
 		rule.Pattern = args.text("pattern")
-		if _, err := regexp.Compile(rule.Pattern); err != nil || rule.Pattern == "" {
+		switch states, err := statesOf(rule.Pattern); {
+		case err != nil || rule.Pattern == "":
 			r.fault(args.at("pattern"), "不是合法的 RE2 表达式", "is not an RE2 expression")
+		case states > maxStates:
+			r.fault(args.at("pattern"), "展开为 %[1]d 个状态,不得超过 %[2]d;请缩短重复次数或拆成几条规则", "has %[1]d states, %[2]d at most; repeat less in it or make several rules of it", states, maxStates)
 		}
 	}
 	for _, end := range []struct {
@@ -326,4 +329,21 @@ func (r *reader) references(o object, name string) [][2]string {
 		out = append(out, [2]string{s[:dot], s[dot+1:]})
 	}
 	return out
+}
+
+// maxStates bounds what a pattern compiles to: a value is matched in time that is
+// proportional to it, some 10 µs a byte at worst.
+const maxStates = 256
+
+// statesOf returns to how many states a pattern compiles.
+func statesOf(pattern string) (int, error) {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return 0, err
+	}
+	prog, err := syntax.Compile(re.Simplify())
+	if err != nil {
+		return 0, err
+	}
+	return len(prog.Inst), nil
 }

@@ -106,6 +106,7 @@ func TestWhatAContractMaySayAndIsNotSupportedIsRefusedWithItsPlace(t *testing.T)
 		{"unknown field", one(`{metric: nullValues, mustBe: 0, mustbe: 0}`), at + "/quality/0/mustbe", "no such field"},
 		{"argument of another metric", one(`{metric: nullValues, mustBe: 0, arguments: {pattern: x}}`), at + "/quality/0/arguments/pattern", "no such field"},
 		{"no criterion", one(`{metric: invalidValues, mustBe: 0}`), at + "/quality/0/arguments", "needs validValues"},
+		{"many states", one(`{metric: invalidValues, arguments: {pattern: "(?:.*a){60}.{100}x"}, mustBe: 0}`), at + "/quality/0/arguments/pattern", "has 283 states, 256 at most"},
 		{"not RE2", one(`{metric: invalidValues, arguments: {pattern: "(?=x)"}, mustBe: 0}`), at + "/quality/0/arguments/pattern", "RE2"},
 		{"validator", one(`{metric: invalidValues, arguments: {validator: passport}, mustBe: 0}`), at + "/quality/0/arguments/validator", "resident_id"},
 		{"nothing missing", one(`{metric: missingValues, mustBe: 0}`), at + "/quality/0/arguments/missingValues", "is missing"},

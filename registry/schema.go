@@ -208,7 +208,7 @@ var articles = map[string]map[string]string{
 	KindZone:         {"/kind": "NJ24-05", "/domain": "NJ24-05", "/regulator": "NJ24-06", "/responsible": "NJ24-22", "/token_algorithm": "NJ24-14"},
 	KindDataset: {
 		"/level": "NJ24-14", "/class": "NJ24-14", "/secret_flag": "NJ24-02", "/personal_info": "NJ24-02",
-		"/category": "JM19-10", "/format": "JM19-10", "/share_mode": "JM19-10", "/use_requirements": "JM19-10", "/collector": "YC22-09", "/auditor": "YC22-09",
+		"/category": "JM19-10", "/format": "JM19-10", "/share_mode": "JM19-10", "/share_type": "NJ19-21", "/update_frequency": "JM19-10", "/use_requirements": "JM19-10", "/collector": "YC22-09", "/auditor": "YC22-09",
 		"/share_reason": "NJ19-21", "/legal_basis": "NJ19-21", "/open_reason": "NJ19-24", "/open_ground": "NJ19-24", "/review_due": "YC22-18",
 		"/cause_code": "JM19-30", "/element": "NJ19-19", "/status": "NJ19-16", "/status_reason": "NJ19-18",
 		"/open_type": "NJ24-02", "/public_safety": "NJ24-16", "/provider_type": "NJ24-03", "/acquired": "NJ19-27", "/source": "NJ19-27",
