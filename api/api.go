@@ -165,7 +165,7 @@ func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (an
 			return nil, query.Stopped(c.Request.Context().Err())
 		}
 	}
-	body, err := wholeBody(http.MaxBytesReader(c.Writer, io.NopCloser(&steadyBody{c.Request.Body, conn}), maxBody), digest)
+	body, err := wholeBody(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody), conn, digest)
 	if err != nil {
 		return nil, err
 	}

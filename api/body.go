@@ -21,13 +21,20 @@ const (
 	maxNonce    = 128
 )
 
-// patience is how long the gate waits for the next bytes of a body that is no
-// delivery: a sender who holds a place and sends nothing is taken to be gone.
+// patience is how long the gate waits for a body that is no delivery: a sender who
+// holds a place and gives a byte now and then is as one who gives none.
 const patience = time.Minute
 
-// wholeBody returns a body of at most maxBody whose digest is the signed one.
-func wholeBody(body io.Reader, digest string) ([]byte, error) {
+// wholeBody returns a body of at most maxBody whose digest is the signed one. A
+// connection that takes no deadline is one of a test, without a network.
+func wholeBody(body io.Reader, conn *http.ResponseController, digest string) ([]byte, error) {
+	armed := conn.SetReadDeadline(time.Now().Add(patience)) == nil
 	b, err := io.ReadAll(body)
+	if armed { // it must not end the request while the gate works
+		if disarm := conn.SetReadDeadline(time.Time{}); err == nil {
+			err = disarm
+		}
+	}
 	var large *http.MaxBytesError
 	switch sum := sha256.Sum256(b); {
 	case errors.As(err, &large):
@@ -40,23 +47,4 @@ func wholeBody(body io.Reader, digest string) ([]byte, error) {
 		return nil, query.Unauthenticated()
 	}
 	return b, nil
-}
-
-// steadyBody is the body of a request whose sender is not waited for without end.
-// The time counts while the gate reads, not while it is busy with what it read.
-type steadyBody struct {
-	body io.Reader
-	conn *http.ResponseController
-}
-
-func (s *steadyBody) Read(p []byte) (int, error) {
-	// A connection that takes no deadline is one of a test, without a network.
-	armed := s.conn.SetReadDeadline(time.Now().Add(patience)) == nil
-	n, err := s.body.Read(p)
-	if armed { // it must not end the request while the gate works
-		if disarm := s.conn.SetReadDeadline(time.Time{}); err == nil {
-			err = disarm
-		}
-	}
-	return n, err
 }
