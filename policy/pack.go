@@ -28,13 +28,60 @@ type Pack struct {
 	Signers          map[string][]string     `json:"signers"` // parties by zone kind
 	PurposeCode      string                  `json:"purpose_code_pattern"`
 	ProviderTypes    []string                `json:"provider_types"`
-	ShareTypes       map[string]bool         `json:"share_types"` // whether a grant may open it
-	OpenTypes        map[string]bool         `json:"open_types"`
+	ShareTypes       map[string]DataClass    `json:"share_types"`    // by the regulation's own code
+	OpenTypes        map[string]DataClass    `json:"open_types"`     // by the regulation's own code
 	BaseLibraries    map[string]string       `json:"base_libraries"` // titles by code
 	OpenGrounds      map[string]string       `json:"open_grounds"`   // why data must not be opened, by code
-	Roles            map[string][]string     `json:"roles"`          // by action
+	RefusalBasis     map[string]Basis        `json:"refusal_basis"`  // by what is refused: sharing, opening, or a class that is not open to all
+	CopyMode         string                  `json:"copy_mode"`      // what the regulation asks of copies; under none does one go to an operator
+	NegativeList     bool                    `json:"negative_list"`  // whether the regulation itself has one; a list in force binds under every pack
+	RoleTitles       map[string]Text         `json:"role_titles"`    // what the regulation calls a role, where it has a word for it
+	PriorityDomains  map[string]string       `json:"priority_domains,omitempty"`
+	Violations       map[string]string       `json:"violations,omitempty"` // titles by code
+	Eligibility      *Eligibility            `json:"eligibility,omitempty"`
+	Evaluation       *Evaluation             `json:"evaluation,omitempty"`
+	Objection        *Objection              `json:"objection,omitempty"`
+	Timers           map[string]Timer        `json:"timers"`
+	Untimed          map[string]Untimed      `json:"untimed"`
+	Roles            map[string][]string     `json:"roles"` // by action
 	ExclusiveRoles   [][]string              `json:"exclusive_roles"`
-	Local            []string                `json:"local"` // keys whose value is a local decision, not the regulation's
+	Articles         map[string][]string     `json:"articles"` // where the regulation says it, by key
+	Local            []string                `json:"local"`    // keys whose value is a local decision, not the regulation's
+}
+
+// DataClass is one of a regulation's classes of sharing or opening.
+type DataClass struct {
+	Title    Text   `json:"title"`
+	Class    string `json:"class"`    // what it is in every city: UNCONDITIONAL, CONDITIONAL or NONE
+	Operable bool   `json:"operable"` // whether a grant under a license may open data of it
+}
+
+// Basis says on which kinds of ground something may be refused, and where that
+// is said.
+type Basis struct {
+	Kinds    []string `json:"kinds"`
+	Articles []string `json:"articles"` // empty if it is a local decision
+}
+
+// Eligibility is how many years back the record of who applies to operate a
+// zone must be clean, and how old its audit report may be.
+type Eligibility struct {
+	CreditYears      int `json:"credit_years"`
+	IncidentYears    int `json:"incident_years"`
+	AuditReportYears int `json:"audit_report_years"`
+}
+
+// Evaluation says after how many poor results in a row the case of a termination
+// is opened; people decide it.
+type Evaluation struct {
+	TerminateAfterPoor int `json:"terminate_after_poor"`
+}
+
+// Objection is what an objection does to the data it names, MARK or
+// SUSPEND_AT_ONCE, and how it may end.
+type Objection struct {
+	Effect   string   `json:"effect"`
+	Outcomes []string `json:"outcomes"`
 }
 
 // Text is a phrase in both languages.
@@ -44,7 +91,7 @@ type Text struct {
 }
 
 // Validity is the time a pack's regulation is in force, first and last day
-// included; Until "" is open.
+// included; Until "" is open. From "" is that of a draft whose day was left blank.
 type Validity struct {
 	From  string `json:"from"`
 	Until string `json:"until"`

@@ -38,12 +38,12 @@ deny contains [code, name] if {
 
 deny contains ["DATASET_PROHIBITED", name] if {
 	some name in concerned
-	not pack.open_types[input.datasets[name].open_type]
+	not pack.open_types[input.datasets[name].open_type].operable
 }
 
 deny contains ["DATASET_NOT_SHARED", name] if {
 	some name in concerned
-	not pack.share_types[input.datasets[name].share_type]
+	not pack.share_types[input.datasets[name].share_type].operable
 }
 
 deny contains ["DATASET_NO_PROVIDER", name] if {

@@ -4,7 +4,10 @@ pack := data.packs[input.zone.pack]
 
 deny contains ["PACK_UNKNOWN", input.zone.pack] if not pack
 
-deny contains ["PACK_NOT_IN_FORCE", pack.id] if not begun(pack.validity.from)
+deny contains ["PACK_NOT_IN_FORCE", pack.id] if {
+	pack.validity.from != ""
+	not begun(pack.validity.from)
+}
 
 lapsed if {
 	pack.validity.until != ""

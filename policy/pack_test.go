@@ -1,0 +1,284 @@
+package policy_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"zonebox/policy"
+)
+
+// cities are the packs that come with the rules, with the code and the number of
+// articles of each regulation.
+var cities = []struct {
+	id, code string
+	articles int
+}{
+	{"nanjing-2024", "NJ24", 24},
+	{"nanjing-2019", "NJ19", 42},
+	{"jiangmen-2019-draft", "JM19", 43},
+	{"shenyang-2020", "SY20", 38},
+	{"yancheng-2022", "YC22", 55},
+}
+
+func pack(t testing.TB, e *policy.Evaluator, id string) policy.Pack {
+	t.Helper()
+	p, err := e.Pack(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestEveryFigureOfTheRegulationsIsInItsPackAndNoOther compares the packs with
+// testdata/figures.txt, both ways.
+func TestEveryFigureOfTheRegulationsIsInItsPackAndNoOther(t *testing.T) {
+	want := map[string][]string{}
+	id := ""
+	for line := range strings.Lines(string(readFile(t, "testdata/figures.txt"))) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "== "):
+			id = strings.TrimPrefix(line, "== ")
+		case line != "" && !strings.HasPrefix(line, "#"):
+			want[id] = append(want[id], line)
+		}
+	}
+	e := newEvaluator(t, policy.Config{})
+	if len(want) != len(cities) {
+		t.Fatalf("figures of %d packs, want %d", len(want), len(cities))
+	}
+	for _, c := range cities {
+		got := figures(pack(t, e, c.id))
+		for _, line := range want[c.id] {
+			if !slices.Contains(got, line) {
+				t.Errorf("%s does not have: %s", c.id, line)
+			}
+		}
+		for _, line := range got {
+			if !slices.Contains(want[c.id], line) {
+				t.Errorf("%s has what the regulation does not say: %s", c.id, line)
+			}
+		}
+	}
+}
+
+// figures returns what p says of its regulation, a line a figure; what is local
+// is not among it, but for timers, which say their origin themselves.
+func figures(p policy.Pack) []string {
+	out := []string{fmt.Sprintf("status %s %s %s", p.Status, dash(p.Validity.From), dash(p.Validity.Until))}
+	say := func(key, value string) {
+		if !slices.Contains(p.Local, key) {
+			out = append(out, fmt.Sprintf("%s %s %s", key, value, strings.Join(p.Articles[key], " ")))
+		}
+	}
+	say("level_threshold", strconv.Itoa(p.LevelThreshold))
+	say("max_term_years", strconv.Itoa(p.MaxTermYears))
+	if x := p.Eligibility; x != nil {
+		say("eligibility", fmt.Sprintf("credit %d incidents %d audit report %d", x.CreditYears, x.IncidentYears, x.AuditReportYears))
+	}
+	if p.Evaluation != nil {
+		say("evaluation", fmt.Sprintf("poor %d", p.Evaluation.TerminateAfterPoor))
+	}
+	say("sections", inOrder(p.Sections))
+	for _, kind := range inKeys(p.Signers) {
+		say("signers", kind+" "+inOrder(p.Signers[kind]))
+	}
+	say("provider_types", inOrder(p.ProviderTypes))
+	say("share_types", classes(p.ShareTypes))
+	say("open_types", classes(p.OpenTypes))
+	say("open_grounds", strings.Join(inKeys(p.OpenGrounds), " "))
+	say("base_libraries", strings.Join(inKeys(p.BaseLibraries), " "))
+	say("copy_mode", p.CopyMode)
+	say("negative_list", strconv.FormatBool(p.NegativeList))
+	say("label", strconv.FormatBool(p.Label))
+	say("watermark", strconv.FormatBool(p.Watermark))
+	if p.Objection != nil {
+		say("objection", p.Objection.Effect+" "+inOrder(p.Objection.Outcomes))
+	}
+	if len(p.PriorityDomains) > 0 {
+		say("priority_domains", strings.Join(inKeys(p.PriorityDomains), " "))
+	}
+	if len(p.Violations) > 0 {
+		say("violations", strconv.Itoa(len(p.Violations)))
+	}
+	for what, b := range p.RefusalBasis {
+		if len(b.Articles) > 0 {
+			out = append(out, fmt.Sprintf("refusal_basis %s %s %s", what, inOrder(b.Kinds), strings.Join(b.Articles, " ")))
+		}
+	}
+	for key, t := range p.Timers {
+		words := []string{"timer", key, strconv.Itoa(t.Days), t.Article, t.StartOn, t.StopOn, t.Origin}
+		for _, x := range t.StartMayBe {
+			if x != t.StartOn {
+				words = append(words, "or-from:"+x)
+			}
+		}
+		for _, x := range t.StopMayBe {
+			if x != t.StopOn {
+				words = append(words, "or-until:"+x)
+			}
+		}
+		for word, is := range map[string]bool{"on-the-spot": t.OnTheSpot, "or-promised-date": t.OrPromisedDate, "unless-other-law": t.UnlessOtherLaw} {
+			if is {
+				words = append(words, word)
+			}
+		}
+		out = append(out, strings.Join(append(words, slices.Sorted(slices.Values(t.Triggers))...), " "))
+	}
+	for key, u := range p.Untimed {
+		out = append(out, "untimed "+key+" "+u.Article)
+	}
+	return out
+}
+
+func classes(all map[string]policy.DataClass) string {
+	var out []string
+	for _, code := range inKeys(all) {
+		out = append(out, code+"="+all[code].Class)
+	}
+	return strings.Join(out, " ")
+}
+
+func inOrder(s []string) string { return strings.Join(slices.Sorted(slices.Values(s)), " ") }
+
+func inKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// framing are the keys of a pack that hold no figure, or say beside each figure
+// where it is from.
+var framing = []string{
+	"id", "title", "status", "validity", "utc_offset_minutes", "legal_bases", "role_titles", "timers", "untimed", "roles", "exclusive_roles", "articles", "local",
+}
+
+func TestEveryKeyOfAPackIsTheRegulationsOrLocal(t *testing.T) {
+	for _, c := range cities {
+		var keys map[string]any
+		if err := json.Unmarshal(readFile(t, "pack/"+c.id+".json"), &keys); err != nil {
+			t.Fatal(err)
+		}
+		p := pack(t, newEvaluator(t, policy.Config{}), c.id)
+		for key := range keys {
+			_, cited := p.Articles[key]
+			if key == "refusal_basis" {
+				cited = !slices.ContainsFunc(slices.Collect(maps.Values(p.RefusalBasis)), func(b policy.Basis) bool { return len(b.Articles) == 0 })
+			}
+			local := slices.Contains(p.Local, key)
+			if !slices.Contains(framing, key) && cited == local {
+				t.Errorf("%s: %s is said of the regulation: %v, and to be local: %v", c.id, key, cited, local)
+			}
+		}
+		for _, key := range append(slices.Clone(p.Local), inKeys(p.Articles)...) {
+			if _, there := keys[key]; !there || slices.Contains(framing, key) {
+				t.Errorf("%s: says where %s is from, which is no figure of it", c.id, key)
+			}
+		}
+	}
+}
+
+func TestEveryArticleOfAPackIsOneOfItsRegulation(t *testing.T) {
+	for _, c := range cities {
+		p := pack(t, newEvaluator(t, policy.Config{}), c.id)
+		var all []string
+		for _, a := range p.Articles {
+			all = append(all, a...)
+		}
+		for _, b := range p.RefusalBasis {
+			all = append(all, b.Articles...)
+		}
+		for _, x := range p.Timers {
+			all = append(all, x.Article)
+		}
+		for _, x := range p.Untimed {
+			all = append(all, x.Article)
+		}
+		for _, a := range all {
+			code, number, _ := strings.Cut(a, "-")
+			n, err := strconv.Atoi(number)
+			if err != nil || code != c.code || n < 1 || n > c.articles {
+				t.Errorf("%s cites %s, which %s does not have", c.id, a, c.code)
+			}
+		}
+		for code := range p.Violations {
+			if !strings.HasPrefix(code, c.code+"-") {
+				t.Errorf("%s has the violation %s of another regulation", c.id, code)
+			}
+		}
+	}
+}
+
+// No regulation says that silence is consent, and none grants a pause.
+func TestNoTimerPausesOrDecides(t *testing.T) {
+	e := newEvaluator(t, policy.Config{})
+	for _, c := range cities {
+		for key, x := range pack(t, e, c.id).Timers {
+			if x.Pausable || x.Unit != "WD" || !slices.Equal(x.OnOverdue, []string{"alert", "escalate"}) {
+				t.Errorf("%s %s: pausable %v, unit %s, overdue %v", c.id, key, x.Pausable, x.Unit, x.OnOverdue)
+			}
+			if len(x.StartMayBe) > 0 && !slices.Contains(x.StartMayBe, x.StartOn) || len(x.StopMayBe) > 0 && !slices.Contains(x.StopMayBe, x.StopOn) {
+				t.Errorf("%s %s: starts or stops on what is not among its readings", c.id, key)
+			}
+		}
+	}
+}
+
+// A pack is closed: what the rules do not know, and what would pause, decide or
+// open by itself, is not read.
+func TestAPackThatSaysMoreThanItsSchemaIsNotRead(t *testing.T) {
+	set := func(path string, value any) func(map[string]any) {
+		return func(p map[string]any) {
+			parts := strings.Split(path, "/")
+			for _, part := range parts[:len(parts)-1] {
+				p = p[part].(map[string]any)
+			}
+			p[parts[len(parts)-1]] = value
+		}
+	}
+	for name, change := range map[string]func(map[string]any){
+		"unknown key":                set("grace_days", 3),
+		"silence approves":           set("timers/share.conditional.reply/on_overdue", []string{"approve"}),
+		"no escalation":              set("timers/share.conditional.reply/on_overdue", []string{"alert"}),
+		"pausable":                   set("timers/share.conditional.reply/pausable", true),
+		"calendar days":              set("timers/share.conditional.reply/unit", "D"),
+		"no days":                    set("timers/share.conditional.reply/days", 0),
+		"a fraction of a day":        set("timers/share.conditional.reply/days", 1.5),
+		"unknown origin":             set("timers/share.conditional.reply/origin", "custom"),
+		"unknown event":              set("timers/share.conditional.reply/start_on", "whenever"),
+		"unknown article":            set("timers/share.conditional.reply/article", "XX24-15"),
+		"another key of a timer":     set("timers/share.conditional.reply/weekends", true),
+		"class none may be granted":  set("share_types/NONE/operable", true),
+		"unknown class":              set("open_types/UNCONDITIONAL/class", "SOMETIMES"),
+		"a class as before":          set("open_types/UNCONDITIONAL", true),
+		"unknown ground of refusal":  set("refusal_basis/sharing/kinds", []string{"INTERNAL_RULE"}),
+		"unknown way of copying":     set("copy_mode", "ANYONE"),
+		"unknown role":               set("role_titles/mayor", map[string]string{"zh": "市长", "en": "mayor"}),
+		"in force without a day":     set("validity/from", ""),
+		"evaluation after one":       set("evaluation/terminate_after_poor", 1),
+		"eligibility without a year": set("eligibility/credit_years", 0),
+	} {
+		all := packs(t)
+		var p map[string]any
+		if err := json.Unmarshal(all["nanjing-2024.json"].Data, &p); err != nil {
+			t.Fatal(err)
+		}
+		change(p)
+		raw, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all["nanjing-2024.json"].Data = raw
+		if _, err := policy.New(t.Context(), policy.Config{Packs: all}); err == nil {
+			t.Errorf("%s: the pack is read", name)
+		}
+	}
+}
