@@ -23,13 +23,7 @@ func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applie
 	}
 	var done []Applied
 	if err = e.readable(ctx, s, docs); err == nil {
-		err = e.recipesFit(ctx, s, docs)
-	}
-	if err == nil {
-		err = e.rulesFit(ctx, s, docs)
-	}
-	if err == nil {
-		err = e.unruled(ctx, s, docs)
+		err = e.fit(ctx, s, docs)
 	}
 	if err == nil {
 		done, err = e.apply(ctx, s.user, docs)
@@ -47,22 +41,42 @@ func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applie
 	return done, err
 }
 
-func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document) ([]Applied, error) {
+// fit refuses documents that do not fit what they speak of: columns that a recipe
+// does not mask, rules that cannot be checked, entries that nobody ruled on.
+func (e *Engine) fit(ctx context.Context, s Subject, docs []registry.Document) error {
+	if err := e.recipesFit(ctx, s, docs); err != nil {
+		return err
+	}
+	if err := e.rulesFit(ctx, s, docs); err != nil {
+		return err
+	}
+	return e.unruled(ctx, s, docs)
+}
+
+// mayApply refuses licenses and entries that the zone's pack does not allow.
+func (e *Engine) mayApply(ctx context.Context, by string, docs []registry.Document) error {
 	for _, d := range docs {
 		if d.Kind == registry.KindLicense {
 			if err := e.mayActivate(ctx, by, d, docs); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		if d.Kind == registry.KindDataset {
 			faults, err := e.packFaults(ctx, d, docs)
 			if err != nil {
-				return nil, asError(err)
+				return asError(err)
 			}
 			if len(faults) > 0 {
-				return nil, documentError(&registry.Refusal{Faults: faults})
+				return documentError(&registry.Refusal{Faults: faults})
 			}
 		}
+	}
+	return nil
+}
+
+func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document) ([]Applied, error) {
+	if err := e.mayApply(ctx, by, docs); err != nil {
+		return nil, err
 	}
 	if err := e.ready(ctx); err != nil {
 		return nil, asError(err)
@@ -71,11 +85,32 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 	if err != nil {
 		return nil, documentError(err)
 	}
+	if err := e.inForce(ctx, done, docs); err != nil {
+		return nil, err
+	}
+	out := []Applied{}
+	for _, a := range done {
+		v := Applied{Kind: a.Kind, Name: a.Name, Version: a.Version, Changed: a.Changed}
+		if !a.Effective.IsZero() {
+			v.Effective = &a.Effective
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// inForce has the engine act on documents that came into force: runs that stand on
+// what was overtaken end, what was kept of it is evicted, the log is told.
+func (e *Engine) inForce(ctx context.Context, done []registry.Applied, docs []registry.Document) error {
+	done = slices.DeleteFunc(slices.Clone(done), func(a registry.Applied) bool { return !a.Effective.IsZero() })
 	e.endOvertaken(done)
 	e.forget(done, docs)
 	e.readers.dismiss()
 	if err := e.flush(ctx); err != nil {
-		return nil, asError(err)
+		return asError(err)
+	}
+	if len(done) == 0 {
+		return nil
 	}
 	// Whoever lost a role is to be known to have lost it whatever state of the registry
 	// is restored. Should it fail, the next start does it.
@@ -89,15 +124,11 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 	for _, d := range docs {
 		if d.Kind == registry.KindZone {
 			if err := e.keys.CreateZone(d.Name); err != nil && !errors.Is(err, keys.ErrExists) {
-				return nil, asError(err)
+				return asError(err)
 			}
 		}
 	}
-	out := []Applied{}
-	for _, a := range done {
-		out = append(out, Applied{Kind: a.Kind, Name: a.Name, Version: a.Version, Changed: a.Changed})
-	}
-	return out, nil
+	return nil
 }
 
 // recipesFit refuses a grant with a recipe that no column of that type can be

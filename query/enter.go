@@ -158,6 +158,9 @@ func (r *run) learn() error {
 
 // factsOf reads what a question of s stands on, in the zone of its scenario.
 func (e *Engine) factsOf(ctx context.Context, s Subject, q registry.Query) (f registry.Facts, err error) {
+	if err := e.TakeEffect(ctx); err != nil {
+		return f, err
+	}
 	// The scenario's license names the zone; a client never does.
 	l, err := e.licenseOf(ctx, q.Scenario)
 	if err != nil {

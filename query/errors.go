@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"zonebox/keys"
+	"zonebox/registry"
 )
 
 // Class tells what kind of answer an Error is. api maps it to an HTTP status,
@@ -86,6 +87,8 @@ var codes = map[string]code{
 		"对照该命令的 --help 补全参数", "compare with the command's --help", nil},
 	"DOCUMENT_REFUSED": {ClassDenied, "文档未被接受,未作任何更改", "the documents were refused; nothing changed",
 		"按提示修改后重新 apply", "mend what is named and apply again", []string{"NJ24-11"}},
+	"DOCUMENT_DUE": {ClassBusy, "有文档正在生效,本次未执行", "a document is just coming into force; this did not happen",
+		"稍候重试", "try again in a moment", nil},
 	"QUERY_IN_REVIEW": {ClassInReview, "查询待专区监管部门审批", "the query waits for the zone regulator's approval",
 		"审批后用 query --resume 继续", "continue with query --resume after approval", []string{"NJ24-14"}},
 	"OUTPUT_IN_REVIEW": {ClassInReview, "查询已执行,结果待审核后放行", "the statement ran; its output waits for review",
@@ -224,6 +227,9 @@ func asError(err error) *Error {
 	}
 	if noRoom(err) {
 		return fail("DISK_FULL", fmt.Errorf("query: %w", err))
+	}
+	if errors.Is(err, registry.ErrDue) {
+		return fail("DOCUMENT_DUE", fmt.Errorf("query: %w", err))
 	}
 	if errors.Is(err, keys.ErrRotate) {
 		return fail("KEY_ROTATE", fmt.Errorf("query: %w", err))

@@ -97,6 +97,8 @@ type Engine struct {
 	sealing sync.RWMutex
 	copying atomic.Int64 // backups under way: no version is removed
 
+	effecting sync.Mutex // one goroutine at a time brings documents into force
+
 	outbox sync.Mutex  // one goroutine at a time moves events to the log
 	behind atomic.Bool // events are committed that the log did not take
 
@@ -186,6 +188,9 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		if err != nil {
 			return nil, err
 		}
+	}
+	if err = e.TakeEffect(ctx); err != nil { // what came due while no gate was there
+		return nil, err
 	}
 	return e, nil
 }

@@ -33,6 +33,9 @@ func newRecall() *recall {
 
 // recalledFacts is factsOf for explains.
 func (e *Engine) recalledFacts(ctx context.Context, s Subject, by registry.Query) (registry.Facts, error) {
+	if err := e.TakeEffect(ctx); err != nil { // before what is remembered is compared
+		return registry.Facts{}, err
+	}
 	k := e.recall
 	generation := e.registry.Generation()
 	k.mu.Lock()

@@ -94,6 +94,7 @@ func (e *Engine) recover(ctx context.Context) error {
 func (e *Engine) compare(ctx context.Context) error {
 	now := e.cfg.Now()
 	documents, data, epoch := map[string]string{}, map[dataEvent]int{}, int64(0)
+	pending := map[string]bool{}
 	for entry, err := range e.audit.Entries(ctx, 0, e.audit.Size()) {
 		if err != nil {
 			return err
@@ -107,6 +108,10 @@ func (e *Engine) compare(ctx context.Context) error {
 				return fmt.Errorf("query: open domain: audit entry %d has no epoch", entry.Seq)
 			}
 			epoch = max(epoch, n)
+		case "document.pending":
+			pending[entry.Fields["batch"]] = true
+		case "document.effective", "document.withdrawn", "document.lapsed":
+			delete(pending, entry.Fields["batch"])
 		case "load.committed":
 			data[dataEvent{entry.Zone, entry.Fields["dataset"], entry.Fields["version"], "loaded", entry.Fields["manifest"]}]++
 		default:
@@ -143,6 +148,21 @@ func (e *Engine) compare(ctx context.Context) error {
 	}
 	for name, logged := range documents {
 		return differs(name, logged, "")
+	}
+	waiting, err := e.registry.PendingDocuments(ctx, false)
+	if err != nil {
+		return err
+	}
+	waits := map[string]bool{}
+	for _, p := range waiting {
+		if waits[p.Batch] = true; !pending[p.Batch] {
+			return differs("pending documents", "", p.Batch)
+		}
+	}
+	for batch := range pending {
+		if !waits[batch] {
+			return differs("pending documents", batch, "")
+		}
 	}
 	history, err := e.registry.DataHistory(ctx, "", "")
 	if err != nil {

@@ -27,6 +27,9 @@ type Credentials struct {
 // Authenticate returns the person whose key signed the request. Every failure
 // is the same error; a nonce counts once, and only within a few minutes.
 func (e *Engine) Authenticate(ctx context.Context, c Credentials) (Subject, error) {
+	if err := e.TakeEffect(ctx); err != nil {
+		return Subject{}, err
+	}
 	doc, _, err := e.registry.Get(ctx, registry.KindPerson, c.User)
 	if errors.Is(err, registry.ErrNotFound) {
 		return Subject{}, fail("AUTH_FAILED", err)

@@ -274,6 +274,10 @@ func (e *Engine) takeUp(ctx context.Context, two *takingUp) error {
 	}
 	before := e.audit.Size()
 	err = e.update(ctx, func(tx *registry.Tx) error {
+		// What was to come into force may have been withdrawn since.
+		if err := tx.LapsePending("RESTORED"); err != nil {
+			return err
+		}
 		return tx.Emit(registry.Event{ID: two.entry(), Kind: "backup.restored", Actor: two[1].By, Fields: map[string]string{
 			"backup": two[0].Backup, "entries": fmt.Sprint(before), "remembered": fmt.Sprint(w.Size), "with": two[0].By,
 			"reason": clip(two[1].Reason)}})

@@ -78,8 +78,10 @@ type PreviewColumn struct {
 type Applied struct {
 	Kind    string `json:"kind"`
 	Name    string `json:"name"`
-	Version int64  `json:"version"`
+	Version int64  `json:"version"` // 0 while it is pending
 	Changed bool   `json:"changed"`
+	// Effective is when a pending document comes into force; absent if it is.
+	Effective *time.Time `json:"effective,omitempty"`
 }
 
 // DocumentView is a document as its reader may see it.

@@ -9,19 +9,25 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Applied tells what became of one document.
 type Applied struct {
 	Kind, Name string
-	Version    int64
-	Changed    bool // false if the document was in force already
+	Version    int64 // 0 if it is pending
+	Changed    bool  // false if the document was in force, or pending, already
+	// Effective is when a pending document comes into force, zero if it has.
+	Effective time.Time
 }
 
 // Apply brings docs into force in the name of the person by, whom the caller
 // has authenticated: all of them or, with a Refusal naming every fault found,
 // none. Documents may come in any order; they are taken in the order in which
 // kinds build on each other.
+//
+// Documents with an effective time to come are kept, and count for nothing until
+// TakeEffect. They are checked as if they came into force now.
 //
 // A document equal to the one in force changes nothing. A new version of a
 // document raises the revocation epoch, because decisions may rest on the old
@@ -59,11 +65,21 @@ func (tx *Tx) Apply(by string, docs []Document) ([]Applied, error) {
 	slices.SortStableFunc(docs, func(a, b Document) int {
 		return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind)
 	})
+	if err := settled(tx.ctx, tx.sql, tx.at); err != nil {
+		return nil, err
+	}
+	due, err := dueOf(docs, tx.at)
+	if err != nil {
+		return nil, err
+	}
 	empty, err := tx.isEmpty()
 	if err != nil {
 		return nil, err
 	}
 	if empty {
+		if !due.IsZero() {
+			return nil, syntax("the first documents come into force at once", "首批文档须即时生效")
+		}
 		if err := tx.bootstrap(by, docs); err != nil {
 			return nil, err
 		}
@@ -75,9 +91,12 @@ func (tx *Tx) Apply(by string, docs []Document) ([]Applied, error) {
 	case actor.Spec.Status != personActive:
 		return nil, fmt.Errorf("registry: person %s: %w", by, ErrInactive)
 	}
+	if !due.IsZero() {
+		return tx.pend(by, actor.Spec, docs, due)
+	}
 	var all []Applied
 	for _, d := range docs {
-		a, err := tx.apply(by, actor.Spec, d)
+		a, err := tx.apply(by, actor.Spec, d, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -147,9 +166,9 @@ var rules = map[string]func(*change){
 
 // apply takes one document through its checks, in this order: may this role
 // submit this kind at all, is it new, are its signatures good, do the rules of
-// its kind hold.
-func (tx *Tx) apply(by string, actor Person, d Document) (Applied, error) {
-	c := &change{tx: tx, by: by, actor: actor, doc: d}
+// its kind hold. pending is what waited for its time, nil if it comes at once.
+func (tx *Tx) apply(by string, actor Person, d Document, pending *PendingDocument) (Applied, error) {
+	c := &change{tx: tx, by: by, actor: actor, doc: d, pending: pending}
 	if !slices.ContainsFunc(appliers[d.Kind], c.has) {
 		c.fault(CodeRole, "", "NJ24-04", say("%s may not apply this kind of document", "%s 无权提交此类文档", by))
 		return Applied{}, &Refusal{c.faults}
@@ -161,8 +180,9 @@ func (tx *Tx) apply(by string, actor Person, d Document) (Applied, error) {
 		return Applied{}, err
 	}
 	if c.old != nil && bytes.Equal(d.Payload(), c.old.Payload()) && sameSignatures(d.Signatures, c.old.Signatures) {
-		return Applied{d.Kind, d.Name, c.old.Meta.Version, false}, nil
+		return Applied{Kind: d.Kind, Name: d.Name, Version: c.old.Meta.Version}, nil
 	}
+	c.inTurn()
 	c.checkSignatures(c.knownPerson)
 	rules[d.Kind](c)
 	return tx.accept(c)
@@ -180,7 +200,7 @@ func (tx *Tx) accept(c *change) (Applied, error) {
 	if len(c.faults) > 0 {
 		return Applied{}, &Refusal{c.faults}
 	}
-	a := Applied{c.doc.Kind, c.doc.Name, 1, true}
+	a := Applied{Kind: c.doc.Kind, Name: c.doc.Name, Version: 1, Changed: true}
 	if c.old != nil {
 		a.Version = c.old.Meta.Version + 1
 	}
@@ -193,6 +213,9 @@ func (tx *Tx) accept(c *change) (Applied, error) {
 		Document: c.doc,
 		Signers:  c.signerRecords(),
 		Meta:     Meta{Kind: a.Kind, Name: a.Name, Parent: c.parent, Version: a.Version, By: c.by},
+	}
+	if c.pending != nil {
+		s.Submitted = c.pending.At
 	}
 	if err := tx.put(s); err != nil {
 		return Applied{}, err

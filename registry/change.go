@@ -22,6 +22,8 @@ type change struct {
 	faults  []Fault
 	err     error
 
+	pending *PendingDocument // what waited for its time until now, nil if it comes at once
+
 	parent string // filled by the rules, see Meta.Parent
 	zone   string // the zone the change concerns, "" for none
 

@@ -33,8 +33,11 @@ var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, K
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {
-	Kind       string          `json:"kind"`
-	Name       string          `json:"name"`
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Effective is when it is to come into force: RFC 3339, or a day, which begins at
+	// its midnight in China. Empty, or past when it is applied: at once.
+	Effective  string          `json:"effective,omitempty"`
 	Spec       json.RawMessage `json:"spec"`
 	Signatures []Signature     `json:"signatures,omitempty"`
 }
@@ -48,19 +51,20 @@ type Signature struct {
 	Sig string `json:"sig"` // base64 Ed25519
 }
 
-// Payload returns what signatures cover: kind, name and spec as canonical JSON
-// (RFC 8785), so that YAML, JSON and key order make no difference. It returns
-// nil if the spec is not JSON; nothing verifies against that.
+// Payload returns what signatures cover: kind, name, effective time if it has one, and
+// spec as canonical JSON (RFC 8785), so that YAML, JSON and key order make no
+// difference. It returns nil if the spec is not JSON; nothing verifies against that.
 func (d Document) Payload() []byte {
 	spec := d.Spec
 	if len(spec) == 0 {
 		spec = json.RawMessage("null")
 	}
 	plain, err := json.Marshal(struct {
-		Kind string          `json:"kind"`
-		Name string          `json:"name"`
-		Spec json.RawMessage `json:"spec"`
-	}{d.Kind, d.Name, spec})
+		Kind      string          `json:"kind"`
+		Name      string          `json:"name"`
+		Effective string          `json:"effective,omitempty"`
+		Spec      json.RawMessage `json:"spec"`
+	}{d.Kind, d.Name, d.Effective, spec})
 	if err != nil {
 		return nil
 	}

@@ -78,8 +78,8 @@ type DatasetFacts struct {
 }
 
 // Enter returns the facts for q from one read transaction. It returns
-// ErrNotFound if the user, zone or scenario does not exist, and ErrInactive if
-// the user is disabled.
+// ErrNotFound if the user, zone or scenario does not exist, ErrInactive if the user
+// is disabled, and ErrDue while a document that is due is not in force.
 func (r *Registry) Enter(ctx context.Context, q Query) (Facts, error) {
 	var f Facts
 	err := r.View(ctx, func(tx *sql.Tx) (err error) {
@@ -98,7 +98,10 @@ func (tx *Tx) Facts(q Query) (Facts, error) { return tx.r.facts(tx.ctx, tx.sql, 
 
 func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, error) {
 	var f Facts
-	var err error
+	err := settled(ctx, q, r.cfg.Now())
+	if err != nil {
+		return f, err
+	}
 	if f.Revision, f.Epoch, err = state(ctx, q); err != nil {
 		return f, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Ref names one version of a document.
@@ -46,8 +47,8 @@ func (f Facts) Documents() []Ref {
 	return all
 }
 
-// Overtaken returns the newer version of a document that f was read from, a
-// negative list that is new since, or what became of data that f names, nil if
+// Overtaken returns the newer version of a document that f was read from, one that
+// ought to be in force by now, a negative list that is new since, or what became of data that f names, nil if
 // there is none. Facts are a function of their documents, of the negative lists and
 // of what was loaded and granted new since, which takes nothing away: while no
 // document of theirs has a newer version, nothing was listed and no data of theirs
@@ -57,7 +58,7 @@ func (r *Registry) Overtaken(ctx context.Context, f Facts) (*Ref, error) {
 	err := r.View(ctx, func(tx *sql.Tx) error {
 		_, epoch, err := state(ctx, tx)
 		if err == nil {
-			by, err = overtaken(ctx, tx, epoch, f)
+			by, err = overtaken(ctx, tx, epoch, r.cfg.Now(), f)
 		}
 		return err
 	})
@@ -65,9 +66,12 @@ func (r *Registry) Overtaken(ctx context.Context, f Facts) (*Ref, error) {
 }
 
 // Overtaken is Registry.Overtaken as this transaction sees it.
-func (tx *Tx) Overtaken(f Facts) (*Ref, error) { return overtaken(tx.ctx, tx.sql, tx.epoch, f) }
+func (tx *Tx) Overtaken(f Facts) (*Ref, error) { return overtaken(tx.ctx, tx.sql, tx.epoch, tx.at, f) }
 
-func overtaken(ctx context.Context, q querier, epoch int64, f Facts) (*Ref, error) {
+func overtaken(ctx context.Context, q querier, epoch int64, now time.Time, f Facts) (*Ref, error) {
+	if by, err := dueOver(ctx, q, now, f); by != nil || err != nil {
+		return by, err
+	}
 	if epoch == f.Epoch {
 		return nil, nil // every newer version of a document raises it, and whatever withdraws data
 	}
@@ -85,6 +89,20 @@ func overtaken(ctx context.Context, q querier, epoch int64, f Facts) (*Ref, erro
 		return by, err
 	}
 	return withdrawn(ctx, q, f)
+}
+
+// dueOver returns a document whose time has come, that is not in force yet and that
+// overtakes f when it is: a version of one f was read from, or a negative list.
+func dueOver(ctx context.Context, q querier, now time.Time, f Facts) (*Ref, error) {
+	if by, err := due(ctx, q, now, ""); by == nil || err != nil {
+		return nil, err
+	}
+	for _, seen := range f.Documents() {
+		if by, err := due(ctx, q, now, `AND kind = ? AND name = ?`, seen.Kind, seen.Name); by != nil || err != nil {
+			return by, err
+		}
+	}
+	return due(ctx, q, now, `AND kind = ?`, KindNegativeList)
 }
 
 // newlyListed returns a negative list that f was read before.

@@ -95,6 +95,7 @@ type Registry struct {
 	reader *sql.DB
 
 	generation atomic.Uint64 // of documents and data
+	nextDue    atomic.Int64  // when the next pending document is, in Unix nanoseconds; 0: never
 }
 
 // Open opens the registry at path, creating it with mode 0600 if it is not
@@ -130,6 +131,11 @@ func Open(ctx context.Context, path string, cfg Config, extra ...fs.FS) (*Regist
 	if err := r.migrate(ctx, extra); err != nil {
 		return nil, errors.Join(fmt.Errorf("registry: migrate: %w", err), r.Close())
 	}
+	next, err := readNextDue(ctx, r.reader)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	r.nextDue.Store(next)
 	return r, nil
 }
 

@@ -27,6 +27,8 @@ type stored struct {
 	Document
 	Meta    Meta `json:"-"`
 	Signers []Signer
+	// Submitted is when it was handed in, of what waited for its time; else zero.
+	Submitted time.Time `json:",omitzero"`
 }
 
 const selectDocument = `SELECT kind, name, parent, version, revision, applied_by, applied_at, body FROM documents d `

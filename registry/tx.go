@@ -18,6 +18,7 @@ type Tx struct {
 	epoch    int64
 	events   int
 	learned  bool // facts differ after it
+	pended   bool // other documents are pending after it
 }
 
 // Update calls f inside one write transaction and commits if f returns nil.
@@ -41,11 +42,20 @@ func (r *Registry) Update(ctx context.Context, f func(*Tx) error) error {
 	case err != nil:
 		return err
 	}
+	next := r.nextDue.Load()
+	if tx.pended {
+		if next, err = readNextDue(ctx, stx); err != nil {
+			return err
+		}
+	}
 	if tx.learned {
 		defer r.generation.Add(1) // whatever the commit says: it may stand
 	}
 	if err := stx.Commit(); err != nil {
 		return fmt.Errorf("registry: commit: %w", err)
+	}
+	if tx.pended {
+		r.nextDue.Store(next)
 	}
 	return nil
 }
