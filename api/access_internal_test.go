@@ -63,6 +63,16 @@ POST /v1/documents        ORGANIZATION             ok     doc    doc    doc    d
 POST /v1/documents        ZONE                     -      doc    doc    doc    doc    doc    doc    doc    doc    doc
 POST /v1/documents        RETENTION-SHORT          doc    doc    doc    doc    doc    doc    doc    doc    doc    doc
 POST /v1/documents        nothing                  doc    doc    doc    doc    doc    doc    doc    doc    doc    doc
+# documents that wait for their time: seen as those in force; withdrawn by who signed or handed in
+GET  /v1/pending          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/pending/:batch   nothing:{"reason":"x"}   none   none   none   none   none   none   none   none   none   none
+POST /v1/pending/:batch   PENDING:{}   bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/pending/:batch   PENDING:{"reason":"x"}   -      none   none   none   none   none   none   none   none   none
+POST /v1/pending/:batch   PENDING:{"reason":"x"}   ok     -      -      -      -      -      -      -      -      -
+GET  /v1/history/:kind/:name license/medical-2026  ok     ok     ok     ok     ok     ok     ok     ok     none   ok
+GET  /v1/history/:kind/:name person/li.op          ok     none   none   none   none   none   none   ok     none   ok
+GET  /v1/history/:kind/:name dataset/nothing       none   none   none   none   none   none   none   none   none   none
+GET  /v1/history/:kind/:name nothing/nothing       bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
 # loads: the data centre (U-04, NJ24-06d); who supervises looks on
 POST /v1/loads            DELIVERY                 role   role   role   role   role   refused role  role   role   role
 POST /v1/trials           DELIVERY                 role   role   role   role   role   ok     role   role   role   role

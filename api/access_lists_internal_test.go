@@ -24,6 +24,7 @@ var seen = []struct {
 	{"GET", "/v1/documents/person", "", "name", map[string]string{"*": "feng.audit gu.finance he.sec jin.op li.op qian.hospital sun.health tian.tax wu.dc zhao.city zheng.police",
 		"sun.health": "sun.health", "gu.finance": "gu.finance", "zheng.police": "zheng.police", "qian.hospital": "qian.hospital", "wu.dc": "wu.dc", "he.sec": "he.sec", "li.op": "li.op", "jin.op": "jin.op"}},
 	{"GET", "/v1/documents/qualityrules", "", "name", map[string]string{"*": "persons", "gu.finance": "", "qian.hospital": "", "li.op": "", "jin.op": ""}},
+	{"GET", "/v1/pending", "", "name", map[string]string{"*": "later", "li.op": "", "jin.op": ""}},
 	{"GET", "/v1/catalogue", "", "name", map[string]string{"*": "beds ledgers persons taxes visits", "zhao.city": "beds ledgers persons taxes visits wards", "sun.health": "beds ledgers persons taxes visits wards",
 		"qian.hospital": "beds ledgers persons taxes visits wards", "he.sec": "beds ledgers persons taxes visits wards", "feng.audit": "beds ledgers persons taxes visits wards",
 		"li.op": "beds persons visits", "jin.op": "taxes"}},

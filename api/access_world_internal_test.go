@@ -90,6 +90,7 @@ spec: {title: 金融数据运营有限公司, kind: operator, org_form: legal_pe
 	d.Apply("qian.hospital", ledgers)
 	d.Apply("qian.hospital", strings.Replace(ledgers, "status: PUBLISHED", "status: RETIRED\n  status_reason: NJ19-18", 1))
 	d.Apply("zheng.police", rules)
+	d.Apply(querytest.Founder, "kind: Organization\nname: later\neffective: \"2099-01-01\"\nspec: {title: 后来的单位, kind: third_party, org_form: legal_person}\n")
 	return w(t, d, city)
 }
 
@@ -133,7 +134,9 @@ func w(t *testing.T, d *querytest.Domain, city func(string, ...string) string) *
 	must(err)
 	backup, err := d.Engine.CreateBackup(t.Context(), as("wu.dc"), "")
 	must(err)
-	out.names = map[string]string{"REVIEW": review, "RUN": answer.Run, "LOAD": loads.Loads[0].ID, "TICKET": ticket.ID, "DISPUTED": disputed.ID, "SHRED": order.ID, "ORDER": other.ID, "BACKUP": backup.ID}
+	pending, err := d.Engine.PendingDocuments(t.Context(), as(querytest.Founder), false)
+	must(err)
+	out.names = map[string]string{"PENDING": pending[0].Batch, "REVIEW": review, "RUN": answer.Run, "LOAD": loads.Loads[0].ID, "TICKET": ticket.ID, "DISPUTED": disputed.ID, "SHRED": order.ID, "ORDER": other.ID, "BACKUP": backup.ID}
 	question := func(scenario string) string {
 		text, err := json.Marshal(QueryRequest{Scenario: scenario, Purpose: querytest.Purpose, SQL: count, Recipient: "li.op"})
 		must(err)

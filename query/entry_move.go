@@ -55,6 +55,9 @@ func (e *Engine) MoveEntry(ctx context.Context, s Subject, name string, o EntryO
 	if slices.Contains(withBasis, o.Move) && strings.TrimSpace(o.Basis) == "" {
 		return nil, BadRequest("须说明依据(--basis)", "say on what basis (--basis)")
 	}
+	if o.Document != nil && o.Document.Effective != "" { // its edition says when it is published
+		return nil, BadRequest("经 catalogue 办理的条目不写 effective,发布即生效", "an entry on its way has no effective time; publish puts it into force")
+	}
 	if o.Move == "change" && !slices.Contains(triggers, o.Trigger) {
 		return nil, BadRequest("trigger 须为 "+strings.Join(triggers, "、"), "trigger must be one of "+strings.Join(triggers, ", "))
 	}

@@ -132,6 +132,33 @@ func (r *Registry) GetVersion(ctx context.Context, kind, name string, version in
 	return all[0].Document, all[0].Meta, nil
 }
 
+// VersionMeta tells of one version of a document: what Meta does, who signed it, and
+// its effective time if it waited for one.
+type VersionMeta struct {
+	Meta
+	Signers   []Signer
+	Effective time.Time
+}
+
+// Versions returns every version of a document that ever was in force, the oldest
+// first.
+func (r *Registry) Versions(ctx context.Context, kind, name string) ([]VersionMeta, error) {
+	all, err := r.documents(ctx, r.reader, `WHERE kind = ? AND name = ? ORDER BY version`, kind, name)
+	if err != nil {
+		return nil, err
+	}
+	metas := make([]VersionMeta, len(all))
+	for i, s := range all {
+		metas[i] = VersionMeta{Meta: s.Meta, Signers: s.Signers}
+		if !s.Submitted.IsZero() {
+			if metas[i].Effective, err = s.effectiveTime(); err != nil {
+				return nil, fmt.Errorf("registry: %s %s version %d: %w", kind, name, s.Meta.Version, ErrCorrupt)
+			}
+		}
+	}
+	return metas, nil
+}
+
 // List returns the documents of a kind in force, by name. An empty kind means
 // every kind.
 func (r *Registry) List(ctx context.Context, kind string) ([]Meta, error) {

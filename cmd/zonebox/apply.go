@@ -30,7 +30,10 @@ func (a *app) applyCmd() *cobra.Command {
 			}
 			for _, d := range applied {
 				state := a.say("未变", "unchanged")
-				if d.Changed {
+				switch {
+				case d.Effective != nil:
+					state = fmt.Sprintf(a.say("待生效,自 %s 起", "pending, in force from %s"), d.Effective.In(china).Format(instant))
+				case d.Changed:
 					state = fmt.Sprintf(a.say("第 %d 版", "version %d"), d.Version)
 				}
 				fmt.Fprintf(a.stderr, "%s %s: %s\n", d.Kind, d.Name, state)

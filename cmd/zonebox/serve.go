@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -108,6 +109,8 @@ type gate struct {
 	engine *query.Engine
 	server *http.Server
 	done   chan error
+	clock  sync.WaitGroup // what keeps the time
+	idle   context.CancelFunc
 }
 
 // startGate opens the domain and serves it on socket until stop.
@@ -137,7 +140,27 @@ func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, err
 		MaxHeaderBytes: 256 << 10, // a manifest travels in the address
 	}}
 	go func() { g.done <- g.server.Serve(l) }()
+	clock, idle := context.WithCancel(context.WithoutCancel(ctx))
+	g.idle = idle
+	g.clock.Go(func() { g.keepTime(clock, cfg.Log) })
 	return g, nil
+}
+
+// keepTime has documents come into force at their effective time, whether or not
+// anybody asks, until ctx ends.
+func (g *gate) keepTime(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		if err := g.engine.TakeEffect(ctx); err != nil {
+			log.ErrorContext(ctx, "bring documents into force", "cause", errors.Unwrap(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // checkDaily has the data checked that are due, now and every hour, until ctx ends.
@@ -159,6 +182,8 @@ func (g *gate) checkDaily(ctx context.Context) {
 func (g *gate) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	g.idle()
+	g.clock.Wait()
 	err := g.server.Shutdown(ctx)
 	if serve := <-g.done; !errors.Is(serve, http.ErrServerClosed) {
 		err = errors.Join(err, serve)

@@ -1,0 +1,46 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"zonebox/query"
+)
+
+func (s *server) pending(c call) (any, error) {
+	return s.engine.PendingDocuments(c.Request.Context(), c.subject, c.Query("all") != "")
+}
+
+func (s *server) withdraw(c call) (any, error) {
+	var in query.WithdrawOrder
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return struct{}{}, s.engine.Withdraw(c.Request.Context(), c.subject, c.Param("batch"), in)
+}
+
+func (s *server) history(c call) (any, error) {
+	return s.engine.History(c.Request.Context(), c.subject, c.Param("kind"), c.Param("name"))
+}
+
+// Pending lists the documents that wait for their effective time, as far as the user
+// may see them; with all those too that no longer wait.
+func (c *Client) Pending(ctx context.Context, all bool) ([]query.PendingView, error) {
+	path := "/v1/pending"
+	if all {
+		path += "?all=1"
+	}
+	return get[[]query.PendingView](ctx, c, http.MethodGet, path, nil)
+}
+
+// Withdraw takes back a batch of pending documents.
+func (c *Client) Withdraw(ctx context.Context, batch string, o query.WithdrawOrder) error {
+	_, err := get[struct{}](ctx, c, http.MethodPost, "/v1/pending/"+url.PathEscape(batch), o)
+	return err
+}
+
+// History lists the versions of a document, the newest first.
+func (c *Client) History(ctx context.Context, kind, name string) ([]query.DocumentVersion, error) {
+	return get[[]query.DocumentVersion](ctx, c, http.MethodGet, "/v1/history/"+url.PathEscape(kind)+"/"+url.PathEscape(name), nil)
+}
