@@ -249,13 +249,22 @@ func (e *Engine) Domain() DomainInfo { return e.info.signedBy(e.keys.Signer()) }
 
 var errStopped = errors.New("query: the gate is stopping")
 
+// lockWait is how long a gate waits for the domain folder: a child that a killed gate
+// was just starting holds its lock until it ends, which takes it a moment.
+const lockWait = 2 * time.Second
+
 // lockDomain takes the domain folder for this process until the file is closed.
 func lockDomain(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("query: lock domain: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != syscall.EWOULDBLOCK || time.Since(began) > lockWait {
+			break
+		}
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("query: lock domain %s: another gate has it: %w", dir, err), f.Close())
 	}
 	return f, nil
