@@ -145,6 +145,9 @@ POST /v1/tickets/:ticket  nothing:{"move":"verify"} none none none none none non
 GET  /v1/traces/:run      RUN                      ok     ok     none   role   role   ok     ok     role   role   ok
 GET  /v1/traces/:run      nothing                  none   none   none   role   role   none   none   role   role   none
 GET  /v1/audit            .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+# the log from elsewhere: who supervises; cosigned by auditors (NJ24-21, JM19-36)
+GET  /v1/audit/checkpoint .                        ok     ok     ok     role   role   role   ok     role   role   ok
+POST /v1/audit/cosignatures {"checkpoint":"x"}     role   role   role   role   role   role   role   role   role   WITNESS_REFUSED
 # versions: the data centre, the provider, the zone's regulator, who supervises (NJ24-06, NJ19-07)
 POST /v1/versions         {"dataset":"persons"}    ok     ok     none   ok     none   ok     ok     role   role   ok
 POST /v1/versions         {"dataset":"ledgers"}    ok     ok     none   none   ok     ok     ok     role   role   ok

@@ -81,6 +81,8 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.POST("/tickets/:ticket", s.signed(s.moveTicket))
 	v1.GET("/traces/:run", s.signed(s.trace))
 	v1.GET("/audit", s.signed(s.audit))
+	v1.GET("/audit/checkpoint", s.signed(s.checkpoint))
+	v1.POST("/audit/cosignatures", s.signed(s.cosign))
 	v1.POST("/versions", s.signed(s.versions))
 	v1.POST("/versions/verify", s.signed(s.verifyVersion))
 	v1.POST("/versions/diff", s.signed(s.diffVersions))

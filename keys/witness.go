@@ -23,6 +23,20 @@ type Witness struct {
 	// Takers are who might order then that a restored state is taken up, nil in a
 	// folder that never heard of them.
 	Takers []Taker `json:"takers"`
+	// Cosigned are the newest checkpoints of the log that auditors cosigned, one for
+	// each of them, the longest first.
+	Cosigned []Cosigned `json:"cosigned,omitempty"`
+}
+
+// Cosigned is a checkpoint that somebody who watches the log from elsewhere
+// cosigned.
+type Cosigned struct {
+	By         string    `json:"by"`
+	Key        string    `json:"key"` // base64 Ed25519, of then
+	Size       uint64    `json:"size"`
+	Root       string    `json:"root"` // base64
+	At         time.Time `json:"at"`
+	Checkpoint string    `json:"checkpoint"` // the note
 }
 
 // A Taker is a person with a role in which one orders that a restored state is taken

@@ -11,8 +11,9 @@ import (
 	"zonebox/keys"
 )
 
-// compareLog refuses a log that is shorter than the key folder remembers: it was
-// put back to an older state, and the registry with it.
+// compareLog refuses a log that is shorter than the key folder remembers, or that
+// does not continue what auditors cosigned: it was put back to an older state, and
+// the registry with it, or it is another.
 func (e *Engine) compareLog() error {
 	w, err := e.keys.Witness()
 	if err != nil {
@@ -20,6 +21,9 @@ func (e *Engine) compareLog() error {
 	}
 	if size := e.audit.Size(); w.Origin == e.info.ID && size < w.Size {
 		return fmt.Errorf("query: open domain: %w: the log has %d entries, the key folder remembers %d; restore the newest log and registry", ErrRollback, size, w.Size)
+	}
+	if c, err := e.unwitnessed(w); c != nil || err != nil {
+		return e.lostWitnessed(c, err)
 	}
 	return nil
 }
@@ -79,6 +83,8 @@ func (e *Engine) compareKeys(ctx context.Context) error {
 // remember has the key folder know how long the log is, unless it knows of a longer
 // one, and who may take up a restored state.
 func (e *Engine) remember(ctx context.Context) error {
+	e.witness.Lock()
+	defer e.witness.Unlock()
 	w, err := e.keys.Witness()
 	if err != nil {
 		return err
@@ -89,7 +95,10 @@ func (e *Engine) remember(ctx context.Context) error {
 	}
 	next := keys.Witness{Origin: e.info.ID, Size: e.audit.Size(), Restored: w.Restored, Takers: people}
 	if w.Origin == e.info.ID {
-		next.Size = max(next.Size, w.Size)
+		next.Size, next.Cosigned = max(next.Size, w.Size), w.Cosigned
+	}
+	if err := e.showWitnessed(next.Cosigned); err != nil {
+		return err
 	}
 	if reflect.DeepEqual(w, next) {
 		return nil

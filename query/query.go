@@ -99,8 +99,9 @@ type Engine struct {
 
 	effecting sync.Mutex // one goroutine at a time brings documents into force
 
-	outbox sync.Mutex  // one goroutine at a time moves events to the log
-	behind atomic.Bool // events are committed that the log did not take
+	outbox  sync.Mutex  // one goroutine at a time moves events to the log
+	witness sync.Mutex  // and changes what the key folder remembers of the log
+	behind  atomic.Bool // events are committed that the log did not take
 
 	mu    sync.Mutex
 	runs  map[string]*run   // registered runs, by id

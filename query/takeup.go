@@ -21,7 +21,8 @@ import (
 
 // RestoreOrder is the word of a person that a restored state is taken up: what
 // happened since the backup is lost to it, and the log says so. It takes two, one of
-// the data centre and one of the city authority or the security officer.
+// the data centre and one of the city authority or the security officer; an auditor's
+// too if an auditor cosigned more of the log than was restored.
 type RestoreOrder struct {
 	Backup    string    `json:"backup"`
 	Domain    string    `json:"domain"`
@@ -32,16 +33,14 @@ type RestoreOrder struct {
 	Signature []byte    `json:"signature"` // by the person's key, over the rest
 }
 
-// takingUp are the two orders by which a restored state is taken up: the data
-// centre's first.
-type takingUp [2]RestoreOrder
+// takingUp are the orders by which a restored state is taken up: the data centre's,
+// that of the city authority or the security officer and, where the state does not
+// continue what an auditor cosigned, the auditor's.
+type takingUp [3]RestoreOrder
 
-// last is when the later of the two was given.
+// last is when the latest of them was given.
 func (t takingUp) last() time.Time {
-	if t[0].At.After(t[1].At) {
-		return t[0].At
-	}
-	return t[1].At
+	return slices.MaxFunc(t[:], func(a, b RestoreOrder) int { return a.At.Compare(b.At) }).At
 }
 
 // entry is the id of the log entry by which the orders are taken up.
@@ -136,7 +135,8 @@ func readOrders(domain string) ([]RestoreOrder, error) {
 // ErrRestored unless two who may have ordered it: one of the data centre and one of
 // the city authority or the security officer, both with the permission to export,
 // both known as such to the restored registry and to the key folder, which may be
-// newer.
+// newer. A state that does not continue what an auditor cosigned takes an auditor's
+// order besides: those who restore are not those who watch them.
 func (e *Engine) restored(ctx context.Context) (*takingUp, error) {
 	mark, err := ReadRestored(e.cfg.Domain)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -159,8 +159,12 @@ func (e *Engine) restored(ctx context.Context) (*takingUp, error) {
 	if err != nil {
 		return nil, err
 	}
+	lost, err := e.unwitnessed(w)
+	if err != nil {
+		return nil, err
+	}
 	var two takingUp
-	found, why := [2]bool{}, "it takes one of the data centre and one of the city authority or the security officer, both with the permission to export"
+	found, why := [3]bool{2: lost == nil}, "it takes one of the data centre and one of the city authority or the security officer, both with the permission to export"
 	for _, o := range all {
 		if o.Backup != mark.Backup || o.Domain != e.info.ID || strings.TrimSpace(o.Reason) == "" {
 			why = "an order is of another state"
@@ -178,8 +182,11 @@ func (e *Engine) restored(ctx context.Context) (*takingUp, error) {
 			continue
 		}
 		side := 1 // nobody has roles of both (NJ24-04)
-		if slices.Contains(roles, registry.RoleDataCentre) {
+		switch {
+		case slices.Contains(roles, registry.RoleDataCentre):
 			side = 0
+		case slices.Contains(roles, registry.RoleAuditor):
+			side = 2
 		}
 		if !found[side] {
 			two[side], found[side] = o, true
@@ -188,9 +195,15 @@ func (e *Engine) restored(ctx context.Context) (*takingUp, error) {
 	if !found[0] || !found[1] {
 		return nil, waits(why)
 	}
+	if !found[2] {
+		return nil, waits(fmt.Sprintf("the log does not continue the checkpoint of %d entries that %s cosigned, so that it takes an auditor's order too", lost.Size, lost.By))
+	}
 	// Orders are good once, and for a week. Those that this log knows were interrupted.
 	if _, begun := e.audit.Find(two.entry()); !begun {
 		for _, o := range two {
+			if o.By == "" {
+				continue
+			}
 			if age := e.cfg.Now().Sub(o.At); !o.At.After(w.Restored) || age > orderTerm || age < -orderSkew {
 				return nil, waits("an order was used, or is not of these days")
 			}
@@ -233,8 +246,12 @@ func (e *Engine) mayTakeUp(ctx context.Context, w keys.Witness, o RestoreOrder) 
 	return roles, "", nil
 }
 
-// takerRoles are the roles in which a person may order it.
+// takerRoles are the roles in which a person may order it. An auditor takes nothing
+// out, and so needs no permission to.
 func takerRoles(p registry.Person) (roles []string) {
+	if slices.Contains(p.Roles, registry.RoleAuditor) {
+		return []string{registry.RoleAuditor}
+	}
 	for _, r := range takers {
 		if p.Permits(registry.PermissionExport) && slices.Contains(p.Roles, r) {
 			roles = append(roles, r)
@@ -272,15 +289,27 @@ func (e *Engine) takeUp(ctx context.Context, two *takingUp) error {
 	if err != nil {
 		return err
 	}
-	before := e.audit.Size()
+	before, held := e.audit.Size(), []keys.Cosigned{}
+	fields := map[string]string{"backup": two[0].Backup, "entries": fmt.Sprint(before), "remembered": fmt.Sprint(w.Size), "with": two[0].By,
+		"reason": clip(two[1].Reason)}
+	for _, c := range w.Cosigned {
+		switch err := e.continues(c); {
+		case err == nil:
+			held = append(held, c)
+		case !isBroken(err):
+			return err
+		default:
+			if fields["auditor"] == "" { // the longest stands first
+				fields["witnessed"], fields["auditor"] = fmt.Sprint(c.Size), two[2].By
+			}
+		}
+	}
 	err = e.update(ctx, func(tx *registry.Tx) error {
 		// What was to come into force may have been withdrawn since.
 		if err := tx.LapsePending("RESTORED"); err != nil {
 			return err
 		}
-		return tx.Emit(registry.Event{ID: two.entry(), Kind: "backup.restored", Actor: two[1].By, Fields: map[string]string{
-			"backup": two[0].Backup, "entries": fmt.Sprint(before), "remembered": fmt.Sprint(w.Size), "with": two[0].By,
-			"reason": clip(two[1].Reason)}})
+		return tx.Emit(registry.Event{ID: two.entry(), Kind: "backup.restored", Actor: two[1].By, Fields: fields})
 	})
 	if err != nil {
 		return err
@@ -292,7 +321,7 @@ func (e *Engine) takeUp(ctx context.Context, two *takingUp) error {
 	if err != nil {
 		return err
 	}
-	if err := e.keys.Remember(keys.Witness{Origin: e.info.ID, Size: e.audit.Size(), Restored: two.last(), Takers: people}); err != nil {
+	if err := e.keys.Remember(keys.Witness{Origin: e.info.ID, Size: e.audit.Size(), Restored: two.last(), Takers: people, Cosigned: held}); err != nil {
 		return err
 	}
 	// The mark goes first and for good: without it nobody asks for the order.

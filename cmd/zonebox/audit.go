@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -15,7 +16,7 @@ func (a *app) auditCmd() *cobra.Command {
 		Use:   "audit",
 		Short: a.say("查阅并核验审计日志", "read and verify the audit log"),
 	}
-	c.AddCommand(a.auditListCmd(), a.auditShowCmd(), a.auditVerifyCmd())
+	c.AddCommand(a.auditListCmd(), a.auditShowCmd(), a.auditVerifyCmd(), a.auditWitnessCmd())
 	return c
 }
 
@@ -80,15 +81,19 @@ func (a *app) auditShowCmd() *cobra.Command {
 }
 
 func (a *app) auditVerifyCmd() *cobra.Command {
-	var verifier, output string
+	var verifier, output, state string
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: a.say("离线核验审计日志,指出第一处损坏", "verify the audit log offline and name the first broken place"),
 		Long: a.say(`离线核验域目录中的审计日志:签名检查点、Merkle 树、SM3 链与登记处版本。
-审计员应以自己留存的 --verifier-key 核验;缺省取域目录中记录的公钥。`,
+日志须延续域目录所存的最新见证。审计员应以自己留存的 --verifier-key,或以 audit witness 的状态文件 --witness 核验:
+连同一切被恢复到旧状态的日志,只有后者看得出,此时退出码为 10。缺省取域目录中记录的公钥。`,
 			`Verifies the audit log in the domain folder offline: signed checkpoint, Merkle
-tree, SM3 chain and registry revisions. An auditor should pass the --verifier-key
-they kept; by default the one recorded in the domain folder is used.`),
+tree, SM3 chain and registry revisions. The log has to continue what was witnessed
+last, as far as the folder tells. An auditor should pass the --verifier-key they
+kept, or with --witness the state file of audit witness: that everything was put
+back to an older state is seen by the latter alone, and then the exit code is 10.
+By default the key recorded in the domain folder is used.`),
 		Example: "  zonebox audit verify --domain /srv/nanjing",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -99,10 +104,24 @@ they kept; by default the one recorded in the domain folder is used.`),
 			if err != nil {
 				return err
 			}
-			if verifier == "" {
-				verifier = d.AuditKey
+			var kept [][]byte
+			if b, err := query.Witnessed(a.domain); err != nil {
+				return err
+			} else if b != nil {
+				kept = append(kept, b)
 			}
-			r, err := audit.Verify(query.AuditDir(a.domain), verifier)
+			if state != "" {
+				w, err := audit.ReadWitness(state)
+				if err != nil {
+					return err
+				}
+				kept = append(kept, []byte(w.Checkpoint))
+				verifier = cmp.Or(verifier, w.Verifier)
+			}
+			r, err := audit.Verify(query.AuditDir(a.domain), cmp.Or(verifier, d.AuditKey), kept...)
+			if broken := new(audit.BrokenError); state != "" && errors.As(err, &broken) {
+				return &tamperedError{broken}
+			}
 			if err != nil {
 				return err
 			}
@@ -118,6 +137,7 @@ they kept; by default the one recorded in the domain folder is used.`),
 		},
 	}
 	c.Flags().StringVar(&verifier, "verifier-key", "", a.say("审计日志公钥", "verifier key of the log"))
+	c.Flags().StringVar(&state, "witness", "", a.say("审计员自己的见证状态文件", "the auditor's own state file of audit witness"))
 	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
 	return c
 }

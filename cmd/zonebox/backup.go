@@ -20,13 +20,14 @@ func (a *app) backupCmd() *cobra.Command {
 		Short: a.say("备份登记处、数据与审计日志,核验与恢复", "back up registry, data and audit log; verify and restore"),
 		Long: a.say(`备份写入 serve --backup-root 指定的目录,期间查询与装载照常。登记处与审计日志加密,数据本为密文;
 密钥目录不在备份内,须另行保管。恢复到空目录并核验;恢复的旧状态须由两人 (数据中心一人,市数据主管部门或安全保密一人)
-各以 backup accept 下令后才能启动,日志载明。
+各以 backup accept 下令后才能启动,日志载明;备份短于审计员见证过的日志的,另须一名审计员下同样的令。
 恢复不会带回其后已销毁的数据。`,
 			`Backups go to the folders of serve --backup-root while statements and loads go on.
 Registry and log are encrypted, data are ciphertext already; the key folder is not
 in a backup and must be kept elsewhere. A backup is restored to an empty folder and
 verified; the older state starts only once two people order it by backup accept, one
-of the data centre and one of the city authority or security, which the log shows.
+of the data centre and one of the city authority or security, which the log shows;
+and an auditor too, where an auditor witnessed more of the log than was backed up.
 Nothing comes back that was shredded since.`),
 		Example: `  zonebox serve --backup-root /backup/nanjing …
   zonebox backup create --as wu.dc

@@ -22,7 +22,7 @@ var verbs = strings.Fields(`
 	bench bench/masking
 	template template/list template/show
 	review review/list review/show review/approve review/reject
-	audit audit/list audit/show audit/verify
+	audit audit/list audit/show audit/verify audit/witness
 	mask mask/preview
 	zone zone/ls zone/versions zone/show zone/verify zone/diff zone/rollback zone/retire
 	quality quality/list quality/show quality/run quality/history quality/rules quality/release quality/reject quality/trace
@@ -63,8 +63,8 @@ func TestEveryHelpListsTheExitCodes(t *testing.T) {
 	}
 	for v := range seen {
 		for lang, want := range map[string]string{
-			"en": "Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 8 quarantined · 9 in part · 130 interrupted\n",
-			"zh": "退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 8 隔离 · 9 部分成功 · 130 中断\n",
+			"en": "Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 8 quarantined · 9 in part · 10 tampered log · 130 interrupted\n",
+			"zh": "退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 8 隔离 · 9 部分成功 · 10 日志被改 · 130 中断\n",
 		} {
 			var out, errout bytes.Buffer
 			args := append(strings.FieldsFunc(v, func(r rune) bool { return r == '/' }), "--help", "--lang", lang)
@@ -105,7 +105,7 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "EXPLAIN_RATE": 7, "SYNTAX": 2, "BIND": 2, "RESULT_TYPE": 2,
 		"TEMPLATE_NOT_IN_FORCE": 3, "PARAMETER_VALUE": 3, "PARAMETER_EXTRA": 2, "PARAMETER_MISSING": 2,
 		"ENTRY_STATE": 3, "ENTRY_MOVED": 3, "ENTRY_DUPLICATE": 3,
-		"LOAD_MODE": 3, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "DATA_SHREDDED": 3, "BACKUP_ROOT": 3, "FOLDER_NOT_EMPTY": 3, "BACKUP_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "KEY_IN_USE": 3, "KEY_ROTATE": 3, "SECRET_FILE": 3, "KEYS_UNAVAILABLE": 1, "STOPPED": 1, "LOAD_STALLED": 1, "INTERNAL": 1,
+		"LOAD_MODE": 3, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "DATA_SHREDDED": 3, "BACKUP_ROOT": 3, "FOLDER_NOT_EMPTY": 3, "BACKUP_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "WITNESS_REFUSED": 3, "WITNESS_CONFLICT": 3, "KEY_IN_USE": 3, "KEY_ROTATE": 3, "SECRET_FILE": 3, "KEYS_UNAVAILABLE": 1, "STOPPED": 1, "LOAD_STALLED": 1, "INTERNAL": 1,
 	}
 	got := querytest.ErrorCodes(t, filepath.Join("..", "..", "query"))
 	for name, class := range got {

@@ -48,6 +48,8 @@ const (
 
 	exitQuarantined = 8 // a delivery is stored and not in use
 
+	exitTampered = 10 // the audit log is not the one that was witnessed
+
 	exitInterrupted = 130 // as a shell reports SIGINT
 )
 
@@ -138,8 +140,8 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{.}}
 
 {{end}}{{.UsageString}}
-` + a.say(`退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 8 隔离 · 9 部分成功 · 130 中断
-`, `Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 8 quarantined · 9 in part · 130 interrupted
+` + a.say(`退出码: 0 成功 · 1 失败 · 2 用法 · 3 被拒绝 · 4 待审 · 5 超限 · 6 不予放行 · 7 繁忙 · 8 隔离 · 9 部分成功 · 10 日志被改 · 130 中断
+`, `Exit codes: 0 ok · 1 failure · 2 usage · 3 denied · 4 in review · 5 limit · 6 withheld · 7 busy · 8 quarantined · 9 in part · 10 tampered log · 130 interrupted
 `))
 	// Else "--help --lang en" takes "en" for the verb.
 	root.InitDefaultHelpFlag()

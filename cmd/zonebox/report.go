@@ -71,6 +71,9 @@ const classInterrupted = "interrupted"
 // classPartial is the class of a command of which a part succeeded.
 const classPartial = "partial"
 
+// classTampered is the class of a log that is not the one that was witnessed.
+const classTampered = "tampered"
+
 // problem returns err as the gate would have put it, and its exit code.
 func (a *app) problem(err error) (*api.Problem, int) {
 	var p *api.Problem
@@ -79,12 +82,16 @@ func (a *app) problem(err error) (*api.Problem, int) {
 	var n *net.OpError
 	var stopped *stoppedLoads
 	var partial *partialError
+	var tampered *tamperedError
 	switch {
 	case errors.As(err, &p):
 	case errors.As(err, &q):
 		p = api.NewProblem(q, a.lang)
 	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
 		p = &api.Problem{Code: "USAGE", Class: string(query.ClassUsage), Message: err.Error(), Hint: a.say("见 zonebox --help", "see zonebox --help")}
+	case errors.As(err, &tampered):
+		p = &api.Problem{Code: "LOG_TAMPERED", Class: classTampered, Message: fmt.Sprintf(a.say("审计日志与所见证的不符 (%s)", "the audit log is not the one that was witnessed (%s)"), tampered.broken.Code),
+			Hint: a.say("保全状态文件与日志副本,立即报告;除非审计员另行确认过恢复,不要另立状态", "keep the state file and a copy of the log, and report at once; begin no other state unless a restore was acknowledged"), Articles: []string{"NJ24-21", "JM19-36"}}
 	case errors.As(err, &partial):
 		p = &api.Problem{Code: "PARTIAL", Class: classPartial, Message: fmt.Sprintf(a.say("%d 个文件中有 %d 个未装载", "of %d files %d were not loaded"), partial.all, partial.failed),
 			Hint: a.say("更正后重新运行同一命令;已生效的不会再装载", "mend them and run the same command again; what is in force is not loaded twice")}
@@ -111,6 +118,8 @@ func (a *app) problem(err error) (*api.Problem, int) {
 		return p, exitInterrupted
 	case classPartial:
 		return p, exitPartial
+	case classTampered:
+		return p, exitTampered
 	}
 	if !ok {
 		code = exitFailure

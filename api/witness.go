@@ -1,0 +1,42 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"zonebox/query"
+)
+
+// CosignRequest is a checkpoint that its sender cosigned.
+type CosignRequest struct {
+	Checkpoint string `json:"checkpoint"` // a note
+}
+
+func (s *server) checkpoint(c call) (any, error) {
+	from, err := strconv.ParseUint(c.DefaultQuery("from", "0"), 10, 63)
+	if err != nil {
+		return nil, query.BadRequest("from 无效", "from is invalid")
+	}
+	return s.engine.Extension(c.Request.Context(), c.subject, from)
+}
+
+func (s *server) cosign(c call) (any, error) {
+	var in CosignRequest
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.Cosign(c.Request.Context(), c.subject, []byte(in.Checkpoint))
+}
+
+// Extension returns the newest checkpoint of the log with the proof that it continues
+// that of from entries.
+func (c *Client) Extension(ctx context.Context, from uint64) (*query.LogExtension, error) {
+	return get[*query.LogExtension](ctx, c, http.MethodGet, fmt.Sprintf("/v1/audit/checkpoint?from=%d", from), nil)
+}
+
+// Cosign hands in a checkpoint that the user cosigned.
+func (c *Client) Cosign(ctx context.Context, checkpoint string) (*query.WitnessedView, error) {
+	return get[*query.WitnessedView](ctx, c, http.MethodPost, "/v1/audit/cosignatures", CosignRequest{checkpoint})
+}
