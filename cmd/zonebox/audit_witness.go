@@ -118,7 +118,7 @@ func (a *app) witnessOnce(ctx context.Context, w witness, key *keys.User) error 
 	if err != nil {
 		return err
 	}
-	err = state.Advance(x, time.Now(), key.Sign)
+	err = state.Advance(x, a.now(), key.Sign)
 	if broken := new(audit.BrokenError); errors.As(err, &broken) {
 		return &tamperedError{broken}
 	}
