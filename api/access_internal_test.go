@@ -107,6 +107,12 @@ POST /v1/catalogue/:name  wards:{"move":"seize"}                         bad  ba
 POST /v1/catalogue-checks ENTRY                    ok     ok     ok     ok     ok     role   role   role   role   role
 GET  /v1/catalogue-exports/:list/:format open/csv  ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/catalogue-exports/:list/:format nothing/csv bad  bad    bad    bad    bad    bad    bad    bad    bad    bad
+# consents: brought in and withdrawn by the data centre, counted by who supervises; a regulator sees its zones' (NJ24-16)
+GET  /v1/consents         .                        ok     ok     ok     role   role   ok     ok     role   role   ok
+POST /v1/consents         CONSENTS:outpatient-statistics role role role role role ok    role   role   role   role
+POST /v1/consents         CONSENTS:nothing         role   role   role   role   role   none   role   role   role   role
+POST /v1/consents/withdrawals CONSENTS:outpatient-statistics role role role role role ok role  role   role   role
+POST /v1/consents/withdrawals CONSENTS:nothing     role   role   role   role   role   none   role   role   role   role
 # reviews: the parties of a run, and its requester (NJ24-15, 4.3)
 GET  /v1/reviews          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/reviews/:run     REVIEW                   none   ok     none   none   none   none   none   ok     none   none

@@ -196,6 +196,13 @@ func (w *world) request(route, on string) (uri, body string) {
 		file := "a,b\n1,2\n"
 		sum := sha256.Sum256([]byte(file))
 		return path + "?request=" + base64.RawURLEncoding.EncodeToString([]byte(`{"sha256":"`+hex.EncodeToString(sum[:])+`"}`)), file
+	case name == "CONSENTS":
+		file := "subject\n1\n"
+		if path == "/v1/consents" {
+			file = "subject,scenario,valid_from,valid_until,given_at,service_condition,evidence_kind,evidence_date,evidence_sha256\n"
+		}
+		sum := sha256.Sum256([]byte(file))
+		return path + "?request=" + base64.RawURLEncoding.EncodeToString([]byte(`{"scenario":"`+rest+`","format":"csv","sha256":"`+hex.EncodeToString(sum[:])+`"}`)), file
 	case path == "/v1/tickets":
 		body = strings.Replace(rest, "{", `{"run":"`+w.names[name]+`",`, 1)
 	case strings.HasPrefix(route, "POST") && !strings.Contains(path, ":"):

@@ -66,6 +66,9 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/loads/:id/receipt", s.signed(s.loadReceipt))
 	v1.POST("/proposals", s.signed(s.propose))
 	v1.POST("/receipts", s.signed(s.refuseDelivery))
+	v1.GET("/consents", s.signed(s.consents))
+	v1.POST("/consents", s.signed(s.importConsents))
+	v1.POST("/consents/withdrawals", s.signed(s.withdrawConsents))
 	v1.GET("/reviews", s.signed(s.reviews))
 	v1.GET("/reviews/:run", s.signed(s.review))
 	v1.POST("/reviews/:run", s.signed(s.settle))
@@ -190,7 +193,7 @@ func (d delivery) SetReadDeadline(t time.Time) error { return d.control.SetReadD
 // streamed reports whether the body of the request is a file of others: of any
 // size, and with a digest that the engine compares.
 func streamed(c *gin.Context) bool {
-	return c.Request.Method == http.MethodPost && slices.Contains([]string{"/v1/loads", "/v1/trials", "/v1/proposals"}, c.FullPath())
+	return c.Request.Method == http.MethodPost && slices.Contains([]string{"/v1/loads", "/v1/trials", "/v1/proposals", "/v1/consents", "/v1/consents/withdrawals"}, c.FullPath())
 }
 
 // statuses maps the engine's classes to HTTP.

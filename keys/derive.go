@@ -18,6 +18,7 @@ const (
 const (
 	UseToken   = "token"   // tokens, and draws of shifts and noise
 	UsePreview = "preview" // masks that show what a recipe does, and link to nothing
+	UseConsent = "consent" // tokens of people in the registry of consents
 )
 
 // Purpose says what a derived key is for. Two purposes that differ in any field

@@ -10,7 +10,8 @@ import (
 )
 
 // binding digests what an approval binds: every fact but the clock, the state
-// of this host, what the person did before, and the approvals themselves. Of
+// of this host, what the person did before, who consents today, and the approvals
+// themselves. Of
 // the catalogue and the grants it takes the datasets the statement reads, so
 // that another dataset's new version does not void the approval.
 func (in Input) binding() string {
@@ -21,6 +22,11 @@ func (in Input) binding() string {
 		maps.DeleteFunc(in.Datasets, func(name string, _ Dataset) bool { return elsewhere(name) })
 		maps.DeleteFunc(in.Columns, func(_ string, c Column) bool { return elsewhere(c.Dataset) })
 		in.Grants = slices.DeleteFunc(in.Grants, func(g Grant) bool { return elsewhere(g.Dataset) })
+	}
+	if in.Consent != nil { // whose rows they are differs by the day: that they are cut is what is approved
+		c := *in.Consent
+		c.RegistryVersion, c.WithdrawnAt = "", ""
+		in.Consent = &c
 	}
 	in.Datasets = maps.Clone(in.Datasets)
 	for name, d := range in.Datasets { // a day older is the clock's doing

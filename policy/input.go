@@ -279,6 +279,9 @@ type Consent struct {
 	RegistryVersion string `json:"registry_version"`
 	FilterBound     bool   `json:"filter_bound"`
 	BlanketFound    *bool  `json:"blanket_found"`
+	// WithdrawnAt is when consents that an output was made under were withdrawn, the
+	// last of them; empty if none was.
+	WithdrawnAt string `json:"withdrawn_at,omitempty"`
 }
 
 // Masking lists what the projection will mask, so that the decision can

@@ -185,7 +185,7 @@ func (e *Engine) approvals(ctx context.Context, id, stage string) ([]policy.Appr
 			return nil, err
 		}
 		out = append(out, policy.Approval{Step: stage, Role: s.Role, By: s.User, Org: s.Org,
-			At: s.At.UTC().Format(time.RFC3339), ExpiresAt: in.Until.UTC().Format(time.RFC3339), Binding: in.Input})
+			At: s.At.UTC().Format(time.RFC3339Nano), ExpiresAt: in.Until.UTC().Format(time.RFC3339), Binding: in.Input})
 	}
 	return out, nil
 }

@@ -130,6 +130,9 @@ func (l *leaving) rowsEach() (int64, error) {
 	if _, alone := s.From.(*ast.Table); !alone {
 		return unknown, nil
 	}
+	if l.catalog.byConsent(l.Scans[0].Table) { // of those who did not consent nothing is told
+		return unknown, nil
+	}
 	d := l.catalog.datasets[l.Scans[0].Table]
 	stats, err := l.engine.store.Stats(d.Spec.Zone, d.Name, d.Data.Version, d.Data.Manifest)
 	if err != nil {

@@ -31,8 +31,11 @@ type run struct {
 	filled  filled         // of a template, once that is posed
 	pack    policy.Pack
 	catalog *catalog
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
+	// consented is who the rows by consent are cut to; nil where policy was not told
+	// that they are.
+	consented *consented
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
 }
 
 // stored is what the registry keeps of a run, encrypted: the question itself,

@@ -45,8 +45,7 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 			PurposeClass: f.Scenario.Spec.PurposeClass, OutputForms: f.Scenario.Spec.OutputForms,
 			Recipients: []string{}, From: f.Scenario.Spec.Period.From, Until: f.Scenario.Spec.Period.Until,
 		},
-		// The consent registry is not part of this version: a scenario cannot
-		// ask for consented rows, so none is required and none is cut.
+		// Whether rows are by consent is known of a statement: see consentFacts.
 		Consent:  &policy.Consent{Required: &no, BlanketFound: &no},
 		Datasets: map[string]policy.Dataset{},
 		Columns:  map[string]policy.Column{},

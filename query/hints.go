@@ -29,6 +29,7 @@ var hints = map[string]hint{
 	"GRANT_":               {"由专区监管部门与提供单位更正授权", "the zone regulator and the provider must mend the grant"},
 	"LEVEL_CLEAR":          {"由专区监管部门改为脱敏或仅供计算的授权", "have the grant changed to MASKED or COMPUTE_ONLY"},
 	"CONSENT_":             {"由数据提供单位补登个人同意", "the provider must register the consents"},
+	"CONSENT_WITHDRAWN":    {"在撤回之后取得审核人员同意,或重新提问", "have it approved after the withdrawal, or ask again"},
 	"QUERY_REVIEW":         {"提交后由专区监管部门审批,再以 --resume 继续", "submit it; after the zone regulator's approval continue with --resume"},
 	"RELEASE_REVIEW":       {"执行后由审核人放行,再以 --resume 领取", "it runs; after the release review collect it with --resume"},
 	"RELEASE_IDENTIFIER":   {"从语句中去掉该列,或申请对其来源列脱敏;确属公开的号码,由提供单位核实目录并重新装载", "leave the column out, or have its source masked; if the numbers are public, the provider must check the catalogue entry and have the data loaded again"},

@@ -35,6 +35,7 @@ type record struct {
 	Proof       *proof           `json:"proof,omitempty"`
 	Refusal     string           `json:"refusal,omitempty"` // codes
 	Marks       *marks           `json:"marks,omitempty"`
+	Consent     *consentRecord   `json:"consent,omitempty"`
 }
 
 // save stores the question of the run with rec.

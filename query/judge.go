@@ -350,6 +350,7 @@ func (e *Engine) ask(a *analyzed, tree [32]byte) *word {
 	in.Query = queryFacts(a.request, a.Statement, tree)
 	_, keyErr := e.tokenKeys(a.facts.Zone)
 	in.Masking = a.catalog.maskingFacts(a.Statement, keyErr == nil)
+	in.Consent = e.consentFacts(a)
 	in.Runtime = runtimeFacts(a.session.Attestation())
 	in.Template = a.templateFacts()
 	var err error

@@ -69,8 +69,12 @@ func (s *rawScan) count(ref analysis.Ref, values []string) (int64, error) {
 	default:
 		return 0, nil
 	}
+	cut, err := s.cutTo(ref.Table) // no row of anybody else is told of
+	if err != nil {
+		return 0, err
+	}
 	n, err := s.engine.store.Count(s.ctx, zone.Projection{Zone: d.Spec.Zone, Dataset: d.Name, Version: d.Data.Version,
-		Manifest: d.Data.Manifest, Scope: []zone.Condition{{Column: ref.Column, In: values}}})
+		Manifest: d.Data.Manifest, Consented: cut, Scope: []zone.Condition{{Column: ref.Column, In: values}}})
 	if err != nil {
 		return 0, s.engine.storeError(err)
 	}

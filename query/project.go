@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
@@ -86,6 +87,13 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: keys}
 	if p.Bridges, err = e.bridgeKeys(w.catalog.grants[t.Name]); err != nil {
 		return zone.Projection{}, err
+	}
+	if p.Consented, err = w.cutTo(t.Name); err != nil {
+		return zone.Projection{}, err
+	}
+	if p.Consented != nil {
+		set := p.Consented.Digest()
+		w.cut[t.Name] = hex.EncodeToString(set[:])
 	}
 	for _, c := range t.Columns {
 		if c.Name == zone.EntityColumn {

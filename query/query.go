@@ -92,6 +92,8 @@ type Engine struct {
 	readers *readers // workers that read explains
 	recall  *recall  // what explains read
 
+	consents *consents // who consented, as last read
+
 	// sealing is held for reading while data are loaded or copied, for writing while
 	// keys are wrapped anew or destroyed.
 	sealing sync.RWMutex
@@ -145,7 +147,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	}
 	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{}, reads: map[*rawRead]bool{},
 		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadTurns(cfg.Limits), book: newLoadBook(cfg.Now),
-		pace: newPace(cfg.Limits.Explains), readers: newReaders(cfg.Limits.All, cmp.Or(cfg.Wall, sandbox.DefaultWall)), recall: newRecall()}
+		pace: newPace(cfg.Limits.Explains), readers: newReaders(cfg.Limits.All, cmp.Or(cfg.Wall, sandbox.DefaultWall)), recall: newRecall(), consents: newConsents()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())

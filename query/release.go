@@ -179,6 +179,7 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 	in := e.policyFacts(policy.ActionRelease, o.facts)
 	in.Template = o.templateFacts()
 	in.Query, in.Masking, in.Output = o.record.Query, o.record.Masking, o.record.Output
+	in.Consent = o.consentsOf()
 	in.Output.SignatureKey = e.Domain().GateKey
 	in.Output.Label = &policy.Label{License: c.label.License, Scenario: c.label.Scenario, Zone: c.label.Zone}
 	for _, s := range c.label.Sources {

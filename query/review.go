@@ -116,6 +116,15 @@ func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDeta
 		return nil, asError(err)
 	}
 	out.Explanation = rec.Explanation
+	if rec.Consent != nil {
+		now, err := e.registry.ConsentState(ctx, registry.ConsentScope{Zone: r.Zone, Scenario: r.Scenario})
+		if err != nil {
+			return nil, asError(err)
+		}
+		if now.Withdrawals != rec.Consent.Withdrawals {
+			out.ConsentWithdrawn = &now.WithdrawnAt
+		}
+	}
 	if in.Requester != s.user {
 		out.Output = rec.Facts // the counts behind suppression are for reviewers
 	}

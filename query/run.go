@@ -24,6 +24,7 @@ import (
 type worker struct {
 	*intent
 	session *sandbox.Session
+	cut     map[string]string // digests of who tables were cut to
 }
 
 // rows are the answer of the engine, unchecked.
@@ -49,7 +50,7 @@ func (e *Engine) attach(i *intent) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{i, s}
+	w := &worker{i, s, map[string]string{}}
 	tables, err := i.tables()
 	if err == nil {
 		for _, t := range tables {
@@ -226,7 +227,7 @@ func (c *checked) finish(tx *registry.Tx, rec record) error {
 // describe states the held answer as facts for the release: counts, forms,
 // sources and the digest of the encrypted hold, no values.
 func (c *checked) describe(held *release.Held) record {
-	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(), Marks: c.found.marked,
+	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(), Marks: c.found.marked, Consent: c.consentRecord(),
 		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest(),
 			Identifiers: c.found.identifiers, Effect: c.effect()}}
 	// Analysis lets no column at the threshold out as it is; the forms are

@@ -223,7 +223,10 @@ type ReviewDetail struct {
 	Recipient   string       `json:"recipient"`
 	Explanation *Explanation `json:"explanation,omitempty"`
 	Output      *OutputFacts `json:"output,omitempty"`
-	History     []MoveView   `json:"history"`
+	// ConsentWithdrawn is when consents that the output was made under were last
+	// withdrawn; nil if none was since.
+	ConsentWithdrawn *time.Time `json:"consent_withdrawn,omitempty"`
+	History          []MoveView `json:"history"`
 }
 
 // ValueView is the value of a parameter: the reviewers of a run decide on it.

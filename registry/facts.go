@@ -47,6 +47,7 @@ type Facts struct {
 	Grants     []GrantFacts            // the scenario's, by name
 	Datasets   []DatasetFacts          // the zone's and the grants', by name
 	Negative   []Versioned[NegativeList]
+	Consents   ConsentState         // to the scenario
 	Template   *Versioned[Template] // nil if none was named, or the scenario has none of that name
 }
 
@@ -143,6 +144,9 @@ func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, er
 		return f, err
 	}
 	if f.Negative, err = r.negativeLists(ctx, q); err != nil {
+		return f, err
+	}
+	if _, f.Consents, err = r.consentScope(ctx, q, ConsentScope{query.Zone, query.Scenario}); err != nil {
 		return f, err
 	}
 	f.Template, err = r.templateFacts(ctx, q, query)

@@ -48,11 +48,12 @@ func (f Facts) Documents() []Ref {
 }
 
 // Overtaken returns the newer version of a document that f was read from, one that
-// ought to be in force by now, a negative list that is new since, or what became of data that f names, nil if
-// there is none. Facts are a function of their documents, of the negative lists and
+// ought to be in force by now, a negative list that is new since, consents to its
+// scenario that were withdrawn, or what became of data that f names, nil if there is
+// none. Facts are a function of their documents, of the negative lists and
 // of what was loaded and granted new since, which takes nothing away: while no
-// document of theirs has a newer version, nothing was listed and no data of theirs
-// were withdrawn, they stand, whatever else raised the epoch.
+// document of theirs has a newer version, nothing was listed, and no consent and no
+// data of theirs were withdrawn, they stand, whatever else raised the epoch.
 func (r *Registry) Overtaken(ctx context.Context, f Facts) (*Ref, error) {
 	var by *Ref
 	err := r.View(ctx, func(tx *sql.Tx) error {
@@ -86,6 +87,9 @@ func overtaken(ctx context.Context, q querier, epoch int64, now time.Time, f Fac
 		}
 	}
 	if by, err := newlyListed(ctx, q, f); by != nil || err != nil {
+		return by, err
+	}
+	if by, err := consentsWithdrawn(ctx, q, f); by != nil || err != nil {
 		return by, err
 	}
 	return withdrawn(ctx, q, f)
@@ -122,4 +126,18 @@ func newlyListed(ctx context.Context, q querier, f Facts) (*Ref, error) {
 		}
 	}
 	return nil, rows.Err()
+}
+
+// consentsWithdrawn returns how many withdrawals there are if f was read before one.
+func consentsWithdrawn(ctx context.Context, q querier, f Facts) (*Ref, error) {
+	var n int64
+	err := q.QueryRowContext(ctx, `SELECT count(*) FROM consent_withdrawals w JOIN consent_scopes s ON s.id = w.scope
+		WHERE s.zone = ? AND s.scenario = ?`, f.Zone.Name, f.Scenario.Name).Scan(&n)
+	if err != nil {
+		return nil, fmt.Errorf("registry: compare consents to %s: %w", f.Scenario.Name, err)
+	}
+	if n != f.Consents.Withdrawals {
+		return &Ref{KindConsents, f.Scenario.Name, n}, nil
+	}
+	return nil, nil
 }

@@ -38,6 +38,7 @@ func (c *change) grant() {
 	c.grantColumns(now, data)
 	c.unlisted(now, data)
 	c.bridges(now, lic.Zone)
+	c.basis(now, data)
 	c.grantAlone(now)
 	c.consents(now, lic, zone, data)
 }
@@ -114,6 +115,24 @@ func (c *change) grantColumns(g Grant, d Dataset) {
 	for i, cond := range g.Scope {
 		if !d.has(cond.Column) {
 			c.fault(CodeScope, fmt.Sprintf("/spec/scope/%d/column", i), "NJ24-13", say("dataset %s has no column %s", "数据集 %s 没有列 %s", g.Dataset, cond.Column))
+		}
+	}
+}
+
+// basis refuses a grant by consent of rows of which nothing says whose they are, or
+// whose people are named by something else than a text or a whole number.
+func (c *change) basis(g Grant, d Dataset) {
+	if g.Basis != BasisConsent {
+		return
+	}
+	if d.Entity == nil || d.Entity.Kind != entityPerson {
+		c.fault(CodeScope, "/spec/basis", "NJ24-16", say("dataset %s does not say which person a row is about, so that nobody's consent can be looked for",
+			"数据集 %s 未写明各行属于哪一个人,无法按个人授权过滤", g.Dataset))
+		return
+	}
+	for _, col := range d.Columns {
+		if col.Name == d.Entity.Column && col.Type != "string" && col.Type != "int64" {
+			c.fault(CodeScope, "/spec/basis", "NJ24-16", say("column %s names people and is of type %s; consents are looked for by text or int64", "标识个人的列 %s 类型为 %s,按个人授权过滤只支持文本与整数", col.Name, col.Type))
 		}
 	}
 }

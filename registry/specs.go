@@ -287,6 +287,9 @@ type Grant struct {
 	// Repeats names scenarios whose released results deliveries under this grant may
 	// repeat: what those who sign the grant decided.
 	Repeats []string `json:"repeats,omitempty"`
+	// Basis says by what right the personal information is used: BasisConsent cuts
+	// the rows to people who consented. Empty is another right than consent.
+	Basis string `json:"basis,omitempty"`
 
 	ZReg Consent `json:"zreg"`
 	Prov Consent `json:"prov"`

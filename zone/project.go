@@ -23,6 +23,9 @@ type Projection struct {
 	Columns                []Project
 	Entity                 bool        // add EntityColumn, uint32, as the last column
 	Scope                  []Condition // rows must meet all
+	// Consented leaves out the rows of every person who is not in it, before any
+	// mask. Nil leaves out none; an empty set leaves out all.
+	Consented *Consented
 	// Only leaves out every row but these, by their numbers in the version,
 	// ascending. Nil leaves out none.
 	Only []int64
@@ -213,7 +216,11 @@ type view struct {
 	plan   []planned
 	scope  []filter
 	only   []int64 // see Projection.Only
-	needs  [][]need
+
+	consented *Consented // see Projection
+	who       func() (*people, error)
+
+	needs [][]need
 }
 
 // planned is a column of the output and the column of the manifest it is made of.
@@ -229,7 +236,13 @@ func (s *Store) view(p Projection) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &view{manifest: m, store: s, entity: m.column(m.Entity), only: p.Only}
+	v := &view{manifest: m, store: s, entity: m.column(m.Entity), only: p.Only, consented: p.Consented}
+	if v.consented != nil {
+		if err := v.consentable(); err != nil {
+			return nil, err
+		}
+		v.who = sync.OnceValues(v.consenting)
+	}
 	for i, c := range m.Columns {
 		v.keys = append(v.keys, sync.OnceValues(func() (dataKey, error) {
 			if c.Shredded {

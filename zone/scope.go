@@ -43,12 +43,16 @@ func (s *selection) list() []int32 {
 // selected returns the rows of a segment in scope. What it found out for one
 // projection it knows for the next.
 func (v *view) selected(segment int) (*selection, error) {
-	if len(v.scope) == 0 || v.beyond(segment) || v.only != nil {
+	if len(v.scope) == 0 && v.consented == nil || v.beyond(segment) || v.only != nil {
 		return v.resolve(segment)
 	}
 	parts := []string{"selection"}
 	for _, f := range v.scope {
 		parts = append(parts, string(v.Columns[f.column].Chunks[segment].Digest), string(f.digest[:]))
+	}
+	if v.consented != nil {
+		parts = append(parts, "consented", string(v.consented.digest[:]),
+			string(v.Columns[v.column(EntityColumn)].Chunks[segment].Digest), string(v.Columns[v.entity].Chunks[segment].Digest))
 	}
 	id := sha256.Sum256(binding(parts...))
 	if s, ok := v.store.selections.get(id); ok {
@@ -116,8 +120,18 @@ func (v *view) few(segment int) *selection {
 	return s
 }
 
-// meeting returns the rows of a segment that meet the scope.
+// meeting returns the rows of a segment that meet the scope and whose people
+// consented, if that is asked for.
 func (v *view) meeting(segment int) (*selection, error) {
+	met, err := v.scoped(segment)
+	if err != nil || v.consented == nil || met.count == 0 {
+		return met, err
+	}
+	return v.consentedRows(segment, met)
+}
+
+// scoped returns the rows of a segment that meet the scope.
+func (v *view) scoped(segment int) (*selection, error) {
 	rows := v.Segments[segment]
 	if len(v.scope) == 0 {
 		return &selection{digest: allRows, count: rows}, nil

@@ -37,6 +37,8 @@ import (
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"zonebox/masking"
 )
 
 // A Wrapper wraps data keys under the key of a zone: a key of AES-256 by AES, one
@@ -116,15 +118,17 @@ type Store struct {
 	entities *budget // of the loads under way
 
 	selections *memo[*selection]
+	subjects   *memo[[]masking.SubjectTag]
 	bounds     *memo[*bounds]
 	pruned     atomic.Int64
 	misfits    atomic.Int64
 }
 
 // What a store may remember of projections, bytes: rows in scope, a bit each,
-// and bounds of delivered columns.
+// tags of people whose consent counts, and bounds of delivered columns.
 const (
 	selectionBytes = 64 << 20
+	subjectBytes   = 256 << 20
 	boundsBytes    = 16 << 20
 )
 
@@ -142,7 +146,8 @@ func New(c Config) (*Store, error) {
 	s := &Store{
 		dir: c.Dir, wrapper: c.Wrapper, signer: c.Signer,
 		rand: c.Rand, alloc: c.Allocator, rows: c.SegmentRows,
-		loads: map[string]bool{}, selections: newMemo[*selection](selectionBytes), bounds: newMemo[*bounds](boundsBytes),
+		loads: map[string]bool{}, selections: newMemo[*selection](selectionBytes),
+		subjects: newMemo[[]masking.SubjectTag](subjectBytes), bounds: newMemo[*bounds](boundsBytes),
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader
@@ -201,6 +206,7 @@ func (s *Store) Stats(zone, dataset, version, manifest string) (Stats, error) {
 // if zone is "".
 func (s *Store) Forget(zone string) {
 	s.selections.forget(zone)
+	s.subjects.forget(zone)
 	s.bounds.forget(zone)
 }
 

@@ -31,6 +31,7 @@ var verbs = strings.Fields(`
 	keys keys/list keys/rotate keys/rewrap keys/destroy
 	shred shred/column shred/version shred/dataset shred/zone shred/workspace shred/confirm shred/list shred/verify
 	backup backup/create backup/list backup/verify backup/restore backup/accept
+	consent consent/import consent/withdraw consent/list
 	propose loads loads/ls loads/show loads/stop drop drop/run drop/verify
 	manifest manifest/schema manifest/sign
 	catalogue catalogue/ls catalogue/show catalogue/check catalogue/submit catalogue/concur catalogue/approve catalogue/return

@@ -88,6 +88,9 @@ func (a *app) reviewShowCmd() *cobra.Command {
 					fmt.Fprintf(a.stdout, a.say("来源未许可: 列 %s 有 %d 行含%s\n", "not permitted by its source: column %s has %d rows with a %s\n"), printable(i.Column), i.Rows, a.called(classTitles, i.Class))
 				}
 			}
+			if at := d.ConsentWithdrawn; at != nil {
+				fmt.Fprintf(a.stdout, a.say("结果形成之后有个人撤回授权: %s\n", "consents were withdrawn since the output was made: %s\n"), at.Format("2006-01-02 15:04:05"))
+			}
 			for _, h := range d.History {
 				fmt.Fprintf(a.stdout, "  %s  %s → %s  %s %s\n", h.At.Format("2006-01-02 15:04:05"), h.From, h.To, h.By, printable(strings.TrimSpace(h.Basis)))
 			}

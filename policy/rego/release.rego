@@ -84,3 +84,17 @@ deny contains ["RELEASE_WATERMARK", ""] if {
 	pack.watermark
 	input.output.watermark_id == ""
 }
+
+# NJ24-16: an output of before a withdrawal leaves when somebody has looked at it
+# since, and approved it all the same.
+review contains ["CONSENT_WITHDRAWN", input.consent.withdrawn_at] if {
+	releasing
+	not looked_at_since
+}
+
+looked_at_since if {
+	count(presented) > 0
+	every approval in presented {
+		instant(approval.at) > instant(input.consent.withdrawn_at)
+	}
+}
