@@ -73,6 +73,10 @@ GET  /v1/history/:kind/:name license/medical-2026  ok     ok     ok     ok     o
 GET  /v1/history/:kind/:name person/li.op          ok     none   none   none   none   none   none   ok     none   ok
 GET  /v1/history/:kind/:name dataset/nothing       none   none   none   none   none   none   none   none   none   none
 GET  /v1/history/:kind/:name nothing/nothing       bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+# policy packs: regulations are public (NJ24-24, NJ24-01)
+GET  /v1/packs            .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/packs/:name      nanjing-2024             ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/packs/:name      nothing                  none   none   none   none   none   none   none   none   none   none
 # loads: the data centre (U-04, NJ24-06d); who supervises looks on
 POST /v1/loads            DELIVERY                 role   role   role   role   role   refused role  role   role   role
 POST /v1/trials           DELIVERY                 role   role   role   role   role   ok     role   role   role   role

@@ -60,6 +60,8 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.POST("/catalogue/:name", s.signed(s.moveEntry))
 	v1.POST("/catalogue-checks", s.signed(s.checkEntry))
 	v1.GET("/catalogue-exports/:list/:format", s.signed(s.exportCatalogue))
+	v1.GET("/packs", s.signed(s.packs))
+	v1.GET("/packs/:name", s.signed(s.pack))
 	v1.GET("/loads", s.signed(s.loads))
 	v1.GET("/loads/:id", s.signed(s.loadByID))
 	v1.DELETE("/loads/:id", s.signed(s.stopLoad))

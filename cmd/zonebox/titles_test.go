@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,6 +20,41 @@ func TestEveryUpdateFrequencyHasAName(t *testing.T) {
 	}
 	if got := a.called(frequencyTitles, "biennial"); got != "biennial" {
 		t.Errorf("a word nobody knows is called %q", got)
+	}
+}
+
+func TestEveryEventOfATermHasAName(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "policy", "pack", "pack.schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Defs struct {
+			Event struct{ Enum []string } `json:"event"`
+			Timer struct {
+				Properties struct {
+					Origin struct{ Enum []string }
+				}
+			} `json:"timer"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	events, from := schema.Defs.Event.Enum, schema.Defs.Timer.Properties.Origin.Enum
+	if len(events) < 10 || len(from) != 3 {
+		t.Fatalf("%d events and %d origins in the schema of packs", len(events), len(from))
+	}
+	a := &app{lang: "zh"}
+	for _, e := range events {
+		if a.called(courseEvents, e) == e {
+			t.Errorf("the event %s has no name", e)
+		}
+	}
+	for _, o := range from {
+		if a.called(origins, o) == o {
+			t.Errorf("the origin %s has no name", o)
+		}
 	}
 }
 
