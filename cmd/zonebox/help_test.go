@@ -35,6 +35,7 @@ var verbs = strings.Fields(`
 	propose loads loads/ls loads/show loads/stop drop drop/run drop/verify
 	manifest manifest/schema manifest/sign
 	pack pack/list pack/show
+	history pending pending/list pending/withdraw
 	catalogue catalogue/ls catalogue/show catalogue/check catalogue/submit catalogue/concur catalogue/approve catalogue/return
 	catalogue/reject catalogue/withdraw catalogue/publish catalogue/change catalogue/retire catalogue/import catalogue/export
 	completion completion/bash completion/zsh completion/fish completion/powershell`)
