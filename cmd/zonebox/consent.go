@@ -251,8 +251,9 @@ func (a *app) printConsents(r *query.ConsentReceipt) error {
 	}
 	t := newTable(a.say("原因", "reason"), a.say("行数", "rows"), a.say("说明", "why"), a.say("行号", "row numbers"))
 	for _, w := range r.Reasons {
-		first := strings.Trim(fmt.Sprint(w.First), "[]")
-		if int64(len(w.First)) < w.Rows {
+		shown := w.First[:min(len(w.First), 8)] // -o json has more
+		first := strings.Trim(fmt.Sprint(shown), "[]")
+		if int64(len(shown)) < w.Rows {
 			first += " …"
 		}
 		t.AppendRow([]any{w.Code, grouped(w.Rows), a.say(w.ZH, w.EN), first})
