@@ -40,3 +40,10 @@ func (in Input) binding() string {
 	sum := sha256.Sum256(doc)
 	return hex.EncodeToString(sum[:])
 }
+
+// bind digests what an approval binds under the rules of e: an approval that was
+// given under other rules is void.
+func (e *Evaluator) bind(in Input) string {
+	sum := sha256.Sum256([]byte(e.hash + " " + in.binding()))
+	return hex.EncodeToString(sum[:])
+}

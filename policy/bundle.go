@@ -38,9 +38,10 @@ type bundle struct {
 	hash        string
 }
 
-// loadBundle reads the embedded rules and the packs at the root of packFS, and
-// checks every pack against its schema. Nil means the embedded packs.
-func loadBundle(packFS fs.FS) (*bundle, error) {
+// loadBundle reads the embedded rules and the packs at the root of packFS, puts
+// those of signed in their place or beside them, and checks every pack against its
+// schema. Nil means the embedded packs, and no signed bundle.
+func loadBundle(packFS fs.FS, signed *Bundle) (*bundle, error) {
 	schemaFS, err := fs.Sub(embeddedPacks, "pack")
 	if err != nil {
 		return nil, err
@@ -59,9 +60,18 @@ func loadBundle(packFS fs.FS) (*bundle, error) {
 		return nil, err
 	}
 
+	if signed != nil {
+		for id, content := range signed.packs {
+			files["pack/"+id+".json"] = content
+		}
+		for name, text := range signed.expert {
+			files[name] = []byte(text)
+		}
+	}
+
 	b := &bundle{modules: map[string]string{}, packs: map[string]Pack{}, hash: hashFiles(files)}
 	for name, content := range files {
-		if path.Ext(name) == ".rego" {
+		if path.Ext(name) == ".rego" && path.Dir(name) == "rego" {
 			b.modules[name] = string(content)
 		}
 	}

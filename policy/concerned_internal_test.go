@@ -60,11 +60,11 @@ func TestWhatAStatementDoesNotConcernDecidesNothing(t *testing.T) {
 			in.Now = time.Date(2025, 6, 2, 2, 0, 0, 0, time.UTC)
 		}
 		in.Capabilities = Capabilities()
-		whole, err := json.Marshal(document{Input: in, Binding: in.binding()})
+		whole, err := json.Marshal(document{Input: in, Binding: e.bind(in)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := e.decide(t.Context(), whole)
+		want, err := e.decide(t.Context(), whole, Input{})
 		if err != nil {
 			t.Fatal(err)
 		}

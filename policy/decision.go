@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,15 @@ const (
 	codeUndefined = "POLICY_UNDEFINED"
 	codeMissing   = "FACT_MISSING"
 	codeUnknown   = "FACT_UNKNOWN"
+	codeExpert    = "POLICY_EXPERT"
+)
+
+// Codes of the library that tighten gives as well, where a figure is stricter than
+// the pack's.
+const (
+	codeMinGroup    = "RELEASE_MIN_GROUP"
+	codeRowCap      = "RELEASE_ROW_CAP"
+	codeUnsupported = "OBLIGATION_UNSUPPORTED"
 )
 
 // Decision is what the rules say about one Input.
@@ -76,6 +86,19 @@ func Capabilities() []string {
 		"mask", "compute_only", "consent_filter", "min_group", "row_cap", "record_cap",
 		"label", "watermark", "second_person", "release_review", "ttl_seconds",
 	}
+}
+
+// beyond returns the first obligation of o that is not among capabilities, if any.
+func (o Obligations) beyond(capabilities []string) []string {
+	for name, owed := range map[string]bool{
+		"second_person": o.SecondPerson, "release_review": o.ReleaseReview, "min_group": o.MinGroup > 0,
+		"row_cap": o.RowCap > 0, "record_cap": o.RecordCap > 0, "ttl_seconds": o.TTLSeconds > 0,
+	} {
+		if owed && !slices.Contains(capabilities, name) {
+			return []string{name}
+		}
+	}
+	return nil
 }
 
 // catalog holds the text of every reason by code.

@@ -53,7 +53,7 @@ func verdict(t testing.TB, e *Evaluator, doc any) Decision {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, _ := e.decide(t.Context(), raw)
+	d, _ := e.decide(t.Context(), raw, Input{})
 	return d
 }
 
@@ -138,7 +138,7 @@ func TestEachUnknownFactIsADenial(t *testing.T) {
 
 // The schema knows the fields of Input, all of them and no other.
 func TestSchemaAndInputHaveTheSameFields(t *testing.T) {
-	b, err := loadBundle(nil)
+	b, err := loadBundle(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestTimeoutIsADenial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := e.decide(t.Context(), raw)
+	d, err := e.decide(t.Context(), raw, Input{})
 	if d.Verdict != Deny || d.Reasons[0].Code != codeTimeout || !errors.Is(err, ErrTimeout) {
 		t.Errorf("%v %+v %v, want DENY for %s", d.Verdict, d.Reasons, err, codeTimeout)
 	}
@@ -226,7 +226,7 @@ func TestUndefinedAndOddResultsAreDenials(t *testing.T) {
 		`package zonebox
 		decision := {"verdict": "ALLOW", "n": to_number(input.action)}`,
 	} {
-		b, err := loadBundle(nil)
+		b, err := loadBundle(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +238,7 @@ func TestUndefinedAndOddResultsAreDenials(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := e.decide(t.Context(), raw)
+		d, err := e.decide(t.Context(), raw, Input{})
 		if d.Verdict != Deny || len(d.Reasons) != 1 || d.Reasons[0].Article == "" || err == nil {
 			t.Errorf("%s: %v %+v %v, want DENY and an error", rules, d.Verdict, d.Reasons, err)
 		}
@@ -246,7 +246,7 @@ func TestUndefinedAndOddResultsAreDenials(t *testing.T) {
 }
 
 func TestRuleOverAnUnknownFactDoesNotCompile(t *testing.T) {
-	b, err := loadBundle(nil)
+	b, err := loadBundle(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

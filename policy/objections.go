@@ -1,6 +1,9 @@
 package policy
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Objections returns what the rules hold against a statement of which in.Query
 // tells a part only, because it was refused before all of it was known. It
@@ -11,7 +14,8 @@ import "context"
 // facts says the same of the whole statement. A rule that denies because
 // something is missing from them does not, and neither does one that compares
 // an approval with them: reasons.json marks the codes of these as whole, and
-// Objections leaves them out, as it leaves out in.Approvals. What a review would
+// Objections leaves them out, as it leaves out in.Approvals and whatever expert
+// rules say, of which nobody knows. What a review would
 // ask for is no objection.
 //
 // It returns an error if the engine failed, and then no objections.
@@ -23,7 +27,7 @@ func (e *Evaluator) Objections(ctx context.Context, in Input) ([]Reason, error) 
 	}
 	var out []Reason
 	for _, r := range d.Reasons {
-		if !e.reasons[r.Code].Whole {
+		if !e.reasons[r.Code].Whole && !strings.HasPrefix(r.Code, expertPrefix) {
 			out = append(out, r)
 		}
 	}

@@ -47,6 +47,7 @@ type Config struct {
 	Rand    io.Reader        // for decision ids; nil means crypto/rand
 	Timeout time.Duration    // 0 means DefaultTimeout
 	Packs   fs.FS            // city packs, *.json at its root; nil means the embedded ones
+	Bundle  *Bundle          // expert rules and further packs; nil means none
 }
 
 // Evaluator decides by one version of the rules and packs. It is immutable and
@@ -56,6 +57,7 @@ type Evaluator struct {
 	rand    io.Reader
 	timeout time.Duration
 	query   rego.PreparedEvalQuery
+	expert  *expert // nil if there are no expert rules
 	schema  inputSchema
 	reasons catalog
 	packs   map[string]Pack
@@ -75,7 +77,7 @@ func New(ctx context.Context, cfg Config) (*Evaluator, error) {
 	if e.timeout == 0 {
 		e.timeout = DefaultTimeout
 	}
-	b, err := loadBundle(cfg.Packs)
+	b, err := loadBundle(cfg.Packs, cfg.Bundle)
 	if err != nil {
 		return nil, fmt.Errorf("policy: load bundle: %w", err)
 	}
@@ -85,6 +87,11 @@ func New(ctx context.Context, cfg Config) (*Evaluator, error) {
 	}
 	if e.query, err = b.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("policy: compile rules: %w", err)
+	}
+	if cfg.Bundle != nil {
+		if e.expert, err = newExpert(ctx, cfg.Bundle.expert); err != nil {
+			return nil, fmt.Errorf("policy: compile expert rules: %w", err)
+		}
 	}
 	return e, nil
 }
@@ -105,11 +112,11 @@ func (e *Evaluator) Decide(ctx context.Context, in Input) (Decision, error) {
 	if in.Capabilities == nil {
 		in.Capabilities = Capabilities()
 	}
-	doc, err := json.Marshal(document{Input: in.concerned(), Binding: in.binding()})
+	doc, err := json.Marshal(document{Input: in.concerned(), Binding: e.bind(in)})
 	if err != nil {
 		return e.fail(nil, codeError, fmt.Errorf("policy: encode input: %w", err))
 	}
-	return e.decide(ctx, doc)
+	return e.decide(ctx, doc, in)
 }
 
 // DecideRelease is Decide for ActionRelease.
@@ -124,8 +131,8 @@ type document struct {
 	Binding string `json:"binding"`
 }
 
-// decide evaluates an encoded document.
-func (e *Evaluator) decide(ctx context.Context, doc []byte) (Decision, error) {
+// decide evaluates the encoded document of in.
+func (e *Evaluator) decide(ctx context.Context, doc []byte, in Input) (Decision, error) {
 	input, err := decode(doc)
 	if err != nil {
 		return e.fail(doc, codeError, fmt.Errorf("policy: decode input: %w", err))
@@ -148,28 +155,50 @@ func (e *Evaluator) decide(ctx context.Context, doc []byte) (Decision, error) {
 	case len(results) != 1 || len(results[0].Expressions) != 1:
 		return e.fail(doc, codeUndefined, fmt.Errorf("policy: evaluate: %w", ErrUndefined))
 	}
-	return e.read(doc, results[0].Expressions[0].Value)
+	d, err := e.read(results[0].Expressions[0].Value)
+	if err != nil {
+		return e.fail(doc, codeUndefined, err)
+	}
+	if e.expert != nil {
+		opinions, err := e.expert.ask(ctx, value)
+		if err != nil {
+			return e.fail(doc, codeExpert, fmt.Errorf("policy: evaluate expert rules: %w", err))
+		}
+		d = e.written(tighten(d, in, opinions))
+		for _, name := range d.Obligations.beyond(in.Capabilities) {
+			return e.deny(doc, []fault{{codeUnsupported, name}})
+		}
+	}
+	return e.stamp(doc, d)
+}
+
+// written gives the library's codes their texts, which tighten leaves out.
+func (e *Evaluator) written(d Decision) Decision {
+	for i, r := range d.Reasons {
+		if r.ZH == "" {
+			d.Reasons[i] = e.reasons.reason(r.Code, r.About)
+		}
+	}
+	return d
 }
 
 // read turns the rules' result into a Decision and refuses any it does not
 // fully understand.
-func (e *Evaluator) read(doc []byte, value any) (Decision, error) {
+func (e *Evaluator) read(value any) (Decision, error) {
 	raw, err := json.Marshal(value)
 	if err != nil {
-		return e.fail(doc, codeUndefined, fmt.Errorf("policy: read result: %w", err))
+		return Decision{}, fmt.Errorf("policy: read result: %w", err)
 	}
 	var d Decision
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&d); err != nil {
-		return e.fail(doc, codeUndefined, fmt.Errorf("policy: read result: %w", err))
+		return Decision{}, fmt.Errorf("policy: read result: %w", err)
 	}
-	switch {
-	case d.Verdict != Allow && d.Verdict != Review && d.Verdict != Deny,
-		d.Verdict != Allow && len(d.Reasons) == 0:
-		return e.fail(doc, codeUndefined, fmt.Errorf("policy: read result: %w", ErrUndefined))
+	if d.Verdict != Allow && d.Verdict != Review && d.Verdict != Deny || d.Verdict != Allow && len(d.Reasons) == 0 {
+		return Decision{}, fmt.Errorf("policy: read result: %w", ErrUndefined)
 	}
-	return e.stamp(doc, d)
+	return d, nil
 }
 
 // deny returns the denial with the given faults.

@@ -38,7 +38,7 @@ func readJSON(t *testing.T, name string) any {
 
 // TestRego runs rego/tests on the embedded rules and asserts their coverage.
 func TestRego(t *testing.T) {
-	b, err := loadBundle(nil)
+	b, err := loadBundle(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,11 +136,11 @@ var article = regexp.MustCompile(`^(NJ24|NJ19|JM19|SY20|YC22)-[0-9]{2}$`)
 // Every code a rule can give has an article and both texts, and no text is
 // left over.
 func TestEveryReasonHasAnArticleAndBothTexts(t *testing.T) {
-	b, err := loadBundle(nil)
+	b, err := loadBundle(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := map[string]bool{codeError: true, codeTimeout: true, codeUndefined: true, codeMissing: true, codeUnknown: true}
+	used := map[string]bool{codeError: true, codeTimeout: true, codeUndefined: true, codeMissing: true, codeUnknown: true, codeExpert: true}
 	for _, text := range b.modules {
 		for _, m := range regexp.MustCompile(`"([A-Z]+(?:_[A-Z]+)+)"`).FindAllStringSubmatch(text, -1) {
 			used[m[1]] = true
@@ -167,7 +167,7 @@ func TestEveryReasonHasAnArticleAndBothTexts(t *testing.T) {
 
 // No figure of a pack stands in a rule.
 func TestNoFigureInTheRules(t *testing.T) {
-	b, err := loadBundle(nil)
+	b, err := loadBundle(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
