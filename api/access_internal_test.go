@@ -25,7 +25,7 @@ var persons = []string{"zhao.city", "sun.health", "gu.finance", "zheng.police", 
 // words are the answers as the table spells them; any other code is itself.
 var words = map[string]string{
 	"": "ok", "ROLE_REQUIRED": "role", "NOT_FOUND": "none", "BAD_REQUEST": "bad", "PERMISSION_REQUIRED": "perm", "DOCUMENT_REFUSED": "doc", "KEY_IN_USE": "use",
-	"ENTRY_STATE": "state", "RUN_STATE": "state", "LOAD_REFUSED": "refused", "DATA_STATE": "state", "ROLE_NOT_ALLOWED": "policy",
+	"ENTRY_STATE": "state", "RUN_STATE": "state", "LOAD_REFUSED": "refused", "DATA_STATE": "state", "ROLE_NOT_ALLOWED": "policy", "POLICY_BUNDLE_REFUSED": "bundle",
 }
 
 // access is what requirements.md §§1 and 4 say of each route, by person, on what
@@ -196,6 +196,12 @@ GET  /v1/backups          .                        ok     role   role   role   r
 POST /v1/backups          {}                       role   role   role   role   role   ok     ok     role   role   role
 POST /v1/backups/:id/verify BACKUP:                ok     role   role   role   role   ok     ok     role   role   ok
 POST /v1/backups/:id/verify nothing:               none   role   role   role   role   none   none   role   role   none
+# rules: ordered and confirmed by the city authority and a zone regulator; seen by who supervises (YC22-38)
+GET  /v1/policy           .                        ok     ok     ok     role   role   ok     ok     role   role   ok
+POST /v1/policy           {}                       bad    bad    bad    role   role   role   role   role   role   role
+POST /v1/policy           {"archive":"eA=="}       bundle bundle bundle role   role   role   role   role   role   role
+POST /v1/policy           {"return":true,"reason":"x"} bundle bundle bundle role role role role role role role
+POST /v1/policy/:order    nothing:                 none   none   none   role   role   role   role   role   role   role
 GET  /v1/domain           .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/status           .                        ok     role   role   role   role   ok     ok     role   role   ok
 `

@@ -103,6 +103,9 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/shreds", s.signed(s.shreds))
 	v1.POST("/shreds", s.signed(s.orderShred))
 	v1.POST("/shreds/:id", s.signed(s.confirmShred))
+	v1.GET("/policy", s.signed(s.policy))
+	v1.POST("/policy", s.signed(s.orderPolicy))
+	v1.POST("/policy/:order", s.signed(s.confirmPolicy))
 	v1.GET("/domain", s.signed(s.domain))
 	v1.GET("/status", s.signed(s.status))
 	return r

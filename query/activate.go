@@ -43,7 +43,7 @@ func (e *Engine) mayActivate(ctx context.Context, by string, doc registry.Docume
 		}
 	}
 	in.Change = &policy.Change{Kind: registry.KindLicense, Entity: doc.Name, Field: "status", New: spec.Status, By: []policy.Signer{}}
-	d, err := e.policy.Decide(ctx, in)
+	d, err := e.policy().Decide(ctx, in)
 	if err != nil {
 		e.log.ErrorContext(ctx, "policy failed", "decision_id", d.ID, "cause", err)
 	}

@@ -63,7 +63,7 @@ func (e *Engine) judge(run *run) (*decided, error) {
 		return nil, err
 	}
 	defer parser.close()
-	return e.consider(parser)
+	return e.regroup(parser)
 }
 
 // consider decides on what the parser reads.

@@ -129,7 +129,7 @@ func (r *run) read() error {
 	case err != nil:
 		return r.stopped(err)
 	}
-	if r.pack, err = e.policy.Pack(r.facts.Zone.Spec.Pack); err != nil {
+	if r.pack, err = e.policy().Pack(r.facts.Zone.Spec.Pack); err != nil {
 		return asError(err).of(r.id)
 	}
 	if r.catalog, err = newCatalog(r.facts, r.pack, e.cfg.Now()); err != nil {

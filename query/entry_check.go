@@ -86,7 +86,7 @@ func (e *Engine) packFaults(ctx context.Context, doc registry.Document, batch []
 	if err != nil {
 		return nil, err
 	}
-	pack, err := e.policy.Pack(z.Pack)
+	pack, err := e.policy().Pack(z.Pack)
 	if err != nil {
 		return nil, nil // of a zone without a pack everything is denied
 	}

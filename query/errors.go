@@ -89,6 +89,8 @@ var codes = map[string]code{
 		"按提示修改后重新 apply", "mend what is named and apply again", []string{"NJ24-11"}},
 	"DOCUMENT_DUE": {ClassBusy, "有文档正在生效,本次未执行", "a document is just coming into force; this did not happen",
 		"稍候重试", "try again in a moment", nil},
+	"POLICY_BUNDLE_REFUSED": {ClassDenied, "策略包未被接受,现行规则未变", "the bundle was refused; the rules in force are as they were",
+		"用 policy verify 查看原因,重新制作并签署后再提交", "see why with policy verify; build and sign it again", []string{"YC22-38"}},
 	"QUERY_IN_REVIEW": {ClassInReview, "查询待专区监管部门审批", "the query waits for the zone regulator's approval",
 		"审批后用 query --resume 继续", "continue with query --resume after approval", []string{"NJ24-14"}},
 	"OUTPUT_IN_REVIEW": {ClassInReview, "查询已执行,结果待审核后放行", "the statement ran; its output waits for review",

@@ -154,7 +154,7 @@ func (e *Engine) entryFor(r *run, kind string, fields map[string]string) audit.E
 func (e *Engine) probing(r *run) map[string]string {
 	limit := r.pack.ProbingDenials
 	if r.pack.ID == "" { // turned away before there was a zone
-		limit = e.policy.LeastProbingDenials()
+		limit = e.policy().LeastProbingDenials()
 	}
 	explains, refused, alert := e.pace.refused(r.request.Subject.user, e.cfg.Now(), limit)
 	if !alert {

@@ -46,6 +46,7 @@ var hints = map[string]hint{
 	"LOAD_UNSIGNED":        {"由提供单位人员用 manifest sign 签署清单", "have a person of the provider sign the manifest: manifest sign"},
 	"LOAD_REPEATS":         {"查明该文件的来源;确属许可的用途,由专区监管部门与提供单位在授权的 repeats 中写明该场景", "find out where the file comes from; if the use is admitted, regulator and provider name the scenario in the repeats of the grant"},
 	"LOAD_OTHER_SCENARIO":  {"在清单中写本场景的授权", "name a grant of the scenario in the manifest"},
+	"EXPERT_":              {"按所引条款调整,或向专区监管部门了解该项专家规则", "do as the article says, or ask the zone regulator about this expert rule"},
 	"PACK_":                {"由市数据主管部门登记续行依据", "the city data authority must record the basis for going on"},
 }
 

@@ -73,6 +73,9 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 		if err := d.current(tx); err != nil {
 			return err
 		}
+		if err := e.sameRules(d.decision); err != nil {
+			return err
+		}
 		if err := d.submit(tx); err != nil {
 			return err
 		}

@@ -362,7 +362,7 @@ func (e *Engine) ask(a *analyzed, tree [32]byte) *word {
 			return &word{err: err}
 		}
 	}
-	d, err := e.policy.Decide(a.ctx, in)
+	d, err := e.policy().Decide(a.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(a.ctx, "policy failed", "query_id", a.id, "decision_id", d.ID, "cause", err)
 	}

@@ -150,7 +150,7 @@ func (l *loading) decide(found policy.Receipt) error {
 		}
 	}
 	in.Runtime = runtimeFacts(l.worker.Attestation())
-	d, err := e.policy.Decide(l.ctx, in)
+	d, err := e.policy().Decide(l.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(l.ctx, "policy failed", "decision_id", d.ID, "cause", err)
 	}

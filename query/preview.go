@@ -203,7 +203,7 @@ func (p *previewing) decide() (string, error) {
 		in.Preview.Columns = append(in.Preview.Columns, p.dataset.Name+"."+c.Name)
 	}
 	in.Runtime = hostFacts()
-	d, err := e.policy.Decide(p.ctx, in)
+	d, err := e.policy().Decide(p.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(p.ctx, "policy failed", "decision_id", d.ID, "cause", err)
 	}

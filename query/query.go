@@ -29,7 +29,6 @@ import (
 
 	"zonebox/audit"
 	"zonebox/keys"
-	"zonebox/policy"
 	"zonebox/registry"
 	"zonebox/sandbox"
 	"zonebox/zone"
@@ -79,7 +78,8 @@ type Engine struct {
 	registry *registry.Registry
 	store    *zone.Store
 	audit    *audit.Log
-	policy   *policy.Evaluator
+	rules    atomic.Pointer[policySet]
+	ruling   sync.Mutex // of one change of the rules at a time
 	pool     *sandbox.Pool
 	cache    *sandbox.Cache // columns as workers map them
 	log      *slog.Logger
@@ -180,9 +180,11 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if e.store, err = zone.New(zone.Config{Dir: filepath.Join(cfg.Domain, zonesDir), Wrapper: e.keys, Signer: e.keys.Signer(), SegmentRows: cfg.segment}); err != nil {
 		return nil, err
 	}
-	if e.policy, err = policy.New(ctx, policy.Config{Now: cfg.Now}); err != nil {
+	rules, err := openRules(ctx, cfg, e.registry)
+	if err != nil {
 		return nil, err
 	}
+	e.rules.Store(rules)
 	if err = e.recover(ctx); err != nil {
 		return nil, err
 	}

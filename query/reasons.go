@@ -76,7 +76,7 @@ func (e *Engine) objections(r *run) ([]policy.Reason, error) {
 	if in.History, err = e.history(r.ctx, r.request.Subject.user); err != nil {
 		return nil, err
 	}
-	return e.policy.Objections(r.ctx, in)
+	return e.policy().Objections(r.ctx, in)
 }
 
 // knownFacts returns what is known of a statement that was refused before all

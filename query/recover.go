@@ -95,6 +95,7 @@ func (e *Engine) compare(ctx context.Context) error {
 	now := e.cfg.Now()
 	documents, data, epoch := map[string]string{}, map[dataEvent]int{}, int64(0)
 	pending := map[string]bool{}
+	rules := map[string]string{}
 	for entry, err := range e.audit.Entries(ctx, 0, e.audit.Size()) {
 		if err != nil {
 			return err
@@ -112,6 +113,8 @@ func (e *Engine) compare(ctx context.Context) error {
 			pending[entry.Fields["batch"]] = true
 		case "document.effective", "document.withdrawn", "document.lapsed":
 			delete(pending, entry.Fields["batch"])
+		case "policy.confirmed":
+			rules[entry.Fields["step"]] = entry.Fields["order"] + " " + entry.Fields["digest"]
 		case "load.committed":
 			data[dataEvent{entry.Zone, entry.Fields["dataset"], entry.Fields["version"], "loaded", entry.Fields["manifest"]}]++
 		default:
@@ -163,6 +166,9 @@ func (e *Engine) compare(ctx context.Context) error {
 		if !waits[batch] {
 			return differs("pending documents", batch, "")
 		}
+	}
+	if err := e.compareRules(rules); err != nil {
+		return err
 	}
 	history, err := e.registry.DataHistory(ctx, "", "")
 	if err != nil {

@@ -193,7 +193,7 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 	if in.Approvals, err = e.approvals(o.ctx, o.id, stageOutput); err != nil {
 		return nil, o.stopped(err)
 	}
-	c.decision, err = e.policy.DecideRelease(o.ctx, in)
+	c.decision, err = e.policy().DecideRelease(o.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(o.ctx, "policy failed", "query_id", o.id, "decision_id", c.decision.ID, "cause", err)
 		return nil, o.stopped(err) // no decision: nothing leaves, and nothing is destroyed
@@ -306,6 +306,9 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 	}
 	err = e.settle(s.output, func(tx *registry.Tx) error {
 		if err := s.current(tx); err != nil {
+			return err
+		}
+		if err := e.sameRules(s.decision); err != nil {
 			return err
 		}
 		if err := s.sourcesStand(tx); err != nil {

@@ -51,7 +51,7 @@ func (e *Engine) Status(ctx context.Context, s Subject) (*Status, error) {
 	if !s.any(registry.RoleDataCentre, registry.RoleSecurity, registry.RoleAuditor, registry.RoleCityAuthority) {
 		return nil, fail("ROLE_REQUIRED", nil)
 	}
-	out := &Status{Domain: e.info.ID, Audit: e.audit.Size(), PolicyHash: e.policy.BundleHash()}
+	out := &Status{Domain: e.info.ID, Audit: e.audit.Size(), PolicyHash: e.policy().BundleHash()}
 	var err error
 	if out.Revision, err = e.registry.Revision(ctx); err != nil {
 		return nil, asError(err)

@@ -331,7 +331,7 @@ func (e *Engine) Diff(ctx context.Context, s Subject, q DiffRequest) (*VersionDi
 	if err != nil {
 		return nil, err
 	}
-	pack, err := e.policy.Pack(entry.zone.spec.Pack)
+	pack, err := e.policy().Pack(entry.zone.spec.Pack)
 	if err != nil {
 		return nil, asError(err)
 	}
