@@ -268,6 +268,4 @@ func (f finding) whole() bool {
 		!strings.ContainsFunc(f.ZH+f.EN+f.About, unicode.IsControl)
 }
 
-func (f finding) reason() Reason {
-	return Reason{Code: f.Code, Article: f.Article, About: f.About, ZH: f.ZH, EN: f.EN}
-}
+func (f finding) reason() Reason { return Reason(f) }
