@@ -210,7 +210,7 @@ func TestExpertRulesNeverLoosen(t *testing.T) {
 	for _, c := range s.Verdicts {
 		inputs = append(inputs, facts(t, s.Bases[c.Base], c.Patch))
 	}
-	modules, each := 12, 60
+	modules, each := 8, 40
 	if os.Getenv("ZONEBOX_CAMPAIGN") != "" {
 		modules, each = 300, len(inputs)
 	}
