@@ -158,7 +158,7 @@ func (e *Engine) consenting(ctx context.Context, s Subject, scenario, digest str
 		return nil, asError(err)
 	}
 	c.scope = registry.ConsentScope{Zone: l.Zone, Scenario: scenario}
-	pack, err := e.policy.Pack(c.zone.Spec.Pack)
+	pack, err := e.policy().Pack(c.zone.Spec.Pack)
 	if err == nil {
 		c.calendar = time.FixedZone("", pack.UTCOffsetMinutes*60)
 		c.subjects, err = e.subjects(c.zone)
