@@ -65,7 +65,7 @@ type CalendarOfPack struct {
 // Regulations are public: everyone may read them.
 func (e *Engine) Packs(_ context.Context, _ Subject) ([]PackView, error) {
 	all := []PackView{}
-	for _, name := range e.policy.Names() {
+	for _, name := range e.policy().Names() {
 		v, err := e.packView(name)
 		if err != nil {
 			return nil, asError(err)
@@ -79,7 +79,7 @@ func (e *Engine) Packs(_ context.Context, _ Subject) ([]PackView, error) {
 // the day it ends on if it begins then. The error is NOT_FOUND if there is no such
 // pack, BAD_REQUEST if from is neither empty nor a day.
 func (e *Engine) Pack(_ context.Context, _ Subject, name, from string) (PackView, error) {
-	if !slices.Contains(e.policy.Names(), name) {
+	if !slices.Contains(e.policy().Names(), name) {
 		return PackView{}, fail("NOT_FOUND", nil)
 	}
 	v, err := e.packView(name)
@@ -111,7 +111,7 @@ func (e *Engine) Pack(_ context.Context, _ Subject, name, from string) (PackView
 }
 
 func (e *Engine) packView(name string) (PackView, error) {
-	p, err := e.policy.Pack(name)
+	p, err := e.policy().Pack(name)
 	if err != nil {
 		return PackView{}, err
 	}
