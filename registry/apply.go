@@ -36,6 +36,12 @@ type Applied struct {
 // An empty registry accepts one thing: the city authority and its first person,
 // who is by, both signed with that person's own key.
 func (r *Registry) Apply(ctx context.Context, by string, docs []Document) ([]Applied, error) {
+	return r.ApplyWith(ctx, by, docs, func(*Tx, []Applied) error { return nil })
+}
+
+// ApplyWith is Apply with what else happens in the same transaction: then is called
+// once docs are in force, unless nothing changed, and its error undoes all.
+func (r *Registry) ApplyWith(ctx context.Context, by string, docs []Document, then func(*Tx, []Applied) error) ([]Applied, error) {
 	if err := checkShapes(docs); err != nil {
 		return nil, err
 	}
@@ -47,7 +53,7 @@ func (r *Registry) Apply(ctx context.Context, by string, docs []Document) ([]App
 		if !slices.ContainsFunc(all, func(a Applied) bool { return a.Changed }) {
 			return errUnchanged
 		}
-		return nil
+		return then(tx, all)
 	})
 	if err != nil {
 		return nil, err

@@ -210,11 +210,11 @@ func (r *Registry) grantFacts(ctx context.Context, q querier, scenario Versioned
 			g.Bridges = append(g.Bridges, z)
 		}
 		for _, sig := range s.Signers {
-			switch sig.By {
-			case g.Spec.ZReg.By:
+			switch {
+			case sig.By == g.Spec.ZReg.By:
 				g.Spec.ZReg.At = sig.At
-			case g.Spec.Prov.By:
-				g.Spec.Prov.At = sig.At
+			case sig.By == g.Spec.Prov.By, g.Spec.Prov.By == "" && sig.Role == RoleProvider && sig.Org == g.Spec.Prov.Org:
+				g.Spec.Prov.By, g.Spec.Prov.At = sig.By, sig.At
 			}
 		}
 		// Who signed before it came into force had seen the entry of then.

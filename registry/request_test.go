@@ -124,3 +124,52 @@ func TestADataRequestIsNoPartOfAnyFacts(t *testing.T) {
 		t.Errorf("grants %+v, %v: want %+v", after.Grants, err, f.Grants)
 	}
 }
+
+// What could not be granted is refused when it is asked for, not when it is decided
+// (4.2; NJ24-02, YC22-18, NJ24-11).
+func TestADataRequestIsNotFiledForWhatNoGrantMayOpen(t *testing.T) {
+	for _, c := range []struct {
+		what, article, path string
+		before              func(*world)
+	}{
+		{"open type prohibited", "NJ24-02", "/spec/datasets/0/dataset", func(w *world) {
+			w.must("paul", visits(set("open_type", "PROHIBITED"), set("open_reason", "涉及个人隐私"), set("open_ground", "PRIVACY")))
+		}},
+		{"a negative list of the dataset", "YC22-18", "/spec/datasets/0/dataset", func(w *world) {
+			w.must("carol", document("NegativeList", "city", `{"title":"负面清单","items":[{"dataset":"visits","reason":"评估","basis":"YC22-18"}]}`))
+		}},
+		{"a negative list of the column", "YC22-18", "/spec/datasets/0/columns/0/name", func(w *world) {
+			w.must("carol", document("NegativeList", "city", `{"title":"负面清单","items":[{"dataset":"visits","column":"cost","reason":"评估","basis":"YC22-18"}]}`))
+		}},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			w := granted(t)
+			c.before(w)
+			w.clock.tick()
+			w.must("olga", request()) // to draw one up is free
+			w.clock.tick()
+			if f := w.refused(registry.CodeForbidden, "olga", w.signed(filed(), "olga")); f.Article != c.article || f.Path != c.path {
+				t.Errorf("fault %+v, want %s at %s", f, c.article, c.path)
+			}
+		})
+	}
+}
+
+// A grant may leave open which person of the provider agrees: it is whoever signs,
+// of that organization, in that role, and nobody else (NJ24-15).
+func TestAGrantMayNameTheProviderAlone(t *testing.T) {
+	open := set("prov", map[string]any{"org": "hospital"})
+	w := licensed(t)
+	w.must("carol", person("pete", "hospital", "provider"), organization("clinic", "provider"), person("pia", "clinic", "provider"))
+	for _, signers := range [][]string{{"zoe"}, {"zoe", "pia"}, {"zoe", "zack"}, {"zoe", "olga"}, {"zoe", "carol"}} {
+		if f := w.refused(registry.CodeSignature, "zoe", w.signed(grant(open), signers...)); f.Path != "/spec/prov/by" {
+			t.Errorf("signed by %v: fault %+v", signers, f)
+		}
+	}
+	w.refused(registry.CodeSignature, "zoe", w.signed(grant(open), "pete", "zoe")) // the wrong order
+	w.must("zoe", w.signed(grant(open), "zoe", "pete"))
+	f, err := w.Enter(t.Context(), registry.Query{User: "olga", Zone: "medical", Scenario: "flu"})
+	if err != nil || len(f.Grants) != 1 || f.Grants[0].Spec.Prov.By != "pete" || f.Grants[0].Spec.Prov.At == "" {
+		t.Errorf("facts %+v, %v: want pete as who agreed", f.Grants, err)
+	}
+}

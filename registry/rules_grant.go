@@ -166,7 +166,7 @@ func (c *change) grantAlone(g Grant) {
 func (c *change) consents(g Grant, lic License, zone Zone, d Dataset) {
 	zreg, okZ := c.consent("/spec/zreg", g.ZReg, party{RoleZoneRegulator, zone.Regulator}, lic)
 	prov, okP := c.consent("/spec/prov", g.Prov, party{RoleProvider, d.Provider}, lic)
-	if g.ZReg.By == g.Prov.By {
+	if g.ZReg.By == g.Prov.By || okZ && okP && zreg.name == prov.name {
 		c.fault(CodeExclusion, "/spec/prov/by", "NJ24-15", say("assessment and review must be by different people", "评估与审核须由不同人员作出"))
 	}
 	if zone.Regulator == d.Provider || g.ZReg.Org == g.Prov.Org {
@@ -213,7 +213,13 @@ func (c *change) consent(path string, given Consent, want party, lic License) (s
 	if given.Org == lic.Operator {
 		c.fault(CodeExclusion, path+"/org", "NJ24-15", say("the operator cannot consent to its own grant", "运营单位不得为自身授权作出同意"))
 	}
-	i := slices.IndexFunc(c.signers, func(s signer) bool { return s.name == given.By })
+	i := slices.IndexFunc(c.signers, func(s signer) bool {
+		return s.name == given.By || given.By == "" && want.admits(s.person)
+	})
+	if i < 0 && given.By == "" {
+		c.fault(CodeSignature, path+"/by", "NJ24-15", say("the signature of a person with role %s of %s is missing", "缺少 %[2]s 中角色为 %[1]s 的人员签名", want.role, want.org))
+		return signer{}, false
+	}
 	if i < 0 {
 		c.fault(CodeSignature, path+"/by", "NJ24-15", say("the signature of %s is missing", "缺少 %s 的签名", given.By))
 		return signer{}, false

@@ -41,16 +41,17 @@ func (c *change) request() {
 			c.fault(CodeSchema, path+"/dataset", "NJ24-15", say("dataset %s stands twice", "数据集 %s 重复", d.Dataset))
 		}
 		seen[d.Dataset] = true
-		c.requested(now.Scenario, lic, d, path)
+		c.requested(now, scenario, lic, d, path)
 	}
 	if now.Status == StatusSubmitted {
 		c.needSignatures(CodeSignature, "YC22-19", []party{operator})
 	}
 }
 
-// requested checks what is asked of one dataset. What the zone has not published
-// is told from what is not there by no text.
-func (c *change) requested(scenario string, lic License, r RequestedDataset, path string) {
+// requested checks what is asked of one dataset; where the request is filed, also
+// that it could be granted at all. What the zone has not published is told from what
+// is not there by no text.
+func (c *change) requested(request DataRequest, s Scenario, lic License, r RequestedDataset, path string) {
 	if c.err != nil {
 		return
 	}
@@ -64,6 +65,9 @@ func (c *change) requested(scenario string, lic License, r RequestedDataset, pat
 		return
 	}
 	c.columnsOf(r.Dataset, r.Columns, data.Spec, path+"/columns")
+	if request.Status == StatusSubmitted {
+		c.grantable(Grant{Scenario: request.Scenario, Dataset: r.Dataset, Columns: r.Columns}, s, lic, data.Spec, path)
+	}
 	if r.Grant == "" {
 		return
 	}
@@ -72,8 +76,20 @@ func (c *change) requested(scenario string, lic License, r RequestedDataset, pat
 		c.err = err
 		return
 	}
-	if err != nil || g.Spec.Scenario != scenario || g.Spec.Dataset != r.Dataset {
-		c.fault(CodeReference, path+"/grant", "NJ24-15", say("scenario %s has no grant %s of it", "场景 %s 没有该数据集的授权 %s", scenario, r.Grant))
+	if err != nil || g.Spec.Scenario != request.Scenario || g.Spec.Dataset != r.Dataset {
+		c.fault(CodeReference, path+"/grant", "NJ24-15", say("scenario %s has no grant %s of it", "场景 %s 没有该数据集的授权 %s", request.Scenario, r.Grant))
+	}
+}
+
+// grantable faults what no grant may open: what must not be opened, what is on a
+// negative list, what lies outside the license. at is where the dataset stands.
+func (c *change) grantable(g Grant, s Scenario, lic License, d Dataset, at string) {
+	before := len(c.faults)
+	c.grantScope(g, s, lic, d)
+	c.unlisted(g, d)
+	for i := range c.faults[before:] {
+		f := &c.faults[before+i]
+		f.Path = at + strings.TrimPrefix(f.Path, "/spec")
 	}
 }
 

@@ -441,7 +441,8 @@ type Condition struct {
 
 // Consent tells who agreed to a grant, for which organization and when.
 type Consent struct {
-	By  string `json:"by"`
+	// By may be empty of a provider: then it is whoever of the organization signed.
+	By  string `json:"by,omitempty"`
 	Org string `json:"org"`
 	// At is filled from the signature.
 	At string `json:"at,omitempty"`

@@ -105,6 +105,8 @@ type Move struct {
 	// organization, and not by a person or an organization that already made a
 	// review move on this instance.
 	Review bool
+	// Anew lets reviews begin again: those before it bar nobody any more.
+	Anew bool
 	// Binds keeps the input digest and expiry of the note as what is approved.
 	Binds bool
 	// Consumes demands the same input digest, before the expiry.
@@ -202,7 +204,7 @@ func do(ctx context.Context, tx *sql.Tx, m Machine, id, name string, by Actor, a
 	if err != nil {
 		return "", err
 	}
-	role, err := in.admit(mv, by)
+	role, err := in.admit(m, mv, by)
 	if err != nil {
 		return "", err
 	}
@@ -243,7 +245,7 @@ func (in Instance) set(ctx context.Context, tx *sql.Tx, to State, input string, 
 }
 
 // admit returns the role in which by may make the move on this instance.
-func (in Instance) admit(mv Move, by Actor) (string, error) {
+func (in Instance) admit(m Machine, mv Move, by Actor) (string, error) {
 	if by.User == "" {
 		return "", ErrRole
 	}
@@ -269,7 +271,7 @@ func (in Instance) admit(mv Move, by Actor) (string, error) {
 	case by.Org == in.RequesterOrg:
 		return "", ErrSameOrg
 	}
-	for _, s := range in.History {
+	for _, s := range in.History[in.anew(m):] {
 		switch {
 		case s.Review && s.User == by.User:
 			return "", ErrSamePerson
@@ -278,6 +280,16 @@ func (in Instance) admit(mv Move, by Actor) (string, error) {
 		}
 	}
 	return role, nil
+}
+
+// anew returns how many steps lie before reviews last began again.
+func (in Instance) anew(m Machine) int {
+	for i := len(in.History); i > 0; i-- {
+		if mv, err := m.move(in.History[i-1].Move, in.History[i-1].From); err == nil && mv.Anew {
+			return i
+		}
+	}
+	return 0
 }
 
 func nanos(t time.Time) int64 {

@@ -38,13 +38,19 @@ func store(t *testing.T) database {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	script, err := fs.ReadFile(workflow.Migrations, "01001_workflow.sql")
+	scripts, err := fs.Glob(workflow.Migrations, "*.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	up, _, _ := strings.Cut(string(script), "-- +goose Down")
-	if _, err := db.Exec(up); err != nil {
-		t.Fatal(err)
+	for _, name := range scripts {
+		script, err := fs.ReadFile(workflow.Migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		up, _, _ := strings.Cut(string(script), "-- +goose Down")
+		if _, err := db.Exec(up); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return database{db}
 }
