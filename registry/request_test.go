@@ -136,10 +136,10 @@ func TestADataRequestIsNotFiledForWhatNoGrantMayOpen(t *testing.T) {
 			w.must("paul", visits(set("open_type", "PROHIBITED"), set("open_reason", "涉及个人隐私"), set("open_ground", "PRIVACY")))
 		}},
 		{"a negative list of the dataset", "YC22-18", "/spec/datasets/0/dataset", func(w *world) {
-			w.must("carol", document("NegativeList", "city", `{"title":"负面清单","items":[{"dataset":"visits","reason":"评估","basis":"YC22-18"}]}`))
+			w.must("carol", w.signed(document("NegativeList", "city", `{"title":"负面清单","items":[{"dataset":"visits","reason":"评估","basis":"YC22-18"}]}`), "carol"))
 		}},
 		{"a negative list of the column", "YC22-18", "/spec/datasets/0/columns/0/name", func(w *world) {
-			w.must("carol", document("NegativeList", "city", `{"title":"负面清单","items":[{"dataset":"visits","column":"cost","reason":"评估","basis":"YC22-18"}]}`))
+			w.must("carol", w.signed(document("NegativeList", "city", `{"title":"负面清单","items":[{"dataset":"visits","column":"cost","reason":"评估","basis":"YC22-18"}]}`), "carol"))
 		}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
