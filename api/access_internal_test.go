@@ -26,6 +26,7 @@ var persons = []string{"zhao.city", "sun.health", "gu.finance", "zheng.police", 
 var words = map[string]string{
 	"": "ok", "ROLE_REQUIRED": "role", "NOT_FOUND": "none", "BAD_REQUEST": "bad", "PERMISSION_REQUIRED": "perm", "DOCUMENT_REFUSED": "doc", "KEY_IN_USE": "use",
 	"ENTRY_STATE": "state", "RUN_STATE": "state", "LOAD_REFUSED": "refused", "DATA_STATE": "state", "ROLE_NOT_ALLOWED": "policy", "POLICY_BUNDLE_REFUSED": "bundle",
+	"REQUEST_STATE": "state",
 }
 
 // access is what requirements.md §§1 and 4 say of each route, by person, on what
@@ -117,6 +118,21 @@ POST /v1/consents         CONSENTS:outpatient-statistics role role role role rol
 POST /v1/consents         CONSENTS:nothing         role   role   role   role   role   none   role   role   role   role
 POST /v1/consents/withdrawals CONSENTS:outpatient-statistics role role role role role ok role  role   role   role
 POST /v1/consents/withdrawals CONSENTS:nothing     role   role   role   role   role   none   role   role   role   role
+# data requests: their operator, the zone's regulator, the providers asked, the data centre, who supervises (NJ24-15, SY20-21, 4.2)
+GET  /v1/requests         .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/requests/:name   want-address             ok     ok     none   ok     none   ok     ok     ok     none   ok
+GET  /v1/requests/:name   nothing                  none   none   none   none   none   none   none   none   none   none
+POST /v1/requests/:name   want-address:{"move":"assess"} role REQUEST_MOVED none role role role role role role role
+POST /v1/requests/:name   want-address:{"move":"approve"} role role role state none role role role role role
+POST /v1/requests/:name   want-address:{"move":"reject","basis":"x"} role REFUSAL_BASIS none REFUSAL_BASIS none role role role role role
+POST /v1/requests/:name   want-address:{"move":"uphold","basis":"x"} state role role role role role role role role role
+POST /v1/requests/:name   want-address:{"move":"resume","basis":"x"} state role role role role role role role role role
+POST /v1/requests/:name   want-address:{"move":"revoke","basis":"x"} state state none state none role role role role role
+POST /v1/requests/:name   want-address:{"move":"dispute","basis":"x"} role - none - none role role - none role
+POST /v1/requests/:name   want-address:{"move":"dispute","basis":"x"} - - - - - - - ok - -
+POST /v1/requests/:name   want-address:{"move":"return"} bad bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/requests/:name   want-address:{"move":"seize"} bad  bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/requests/:name   nothing:{"move":"assess"} role none  none   role   role   role   role   role   role   role
 # reviews: the parties of a run, and its requester (NJ24-15, 4.3)
 GET  /v1/reviews          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/reviews/:run     REVIEW                   none   ok     none   none   none   none   none   ok     none   none

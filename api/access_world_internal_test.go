@@ -45,6 +45,20 @@ spec:
           - {name: id_number, required: true}
 `
 
+const request = `kind: DataRequest
+name: want-address
+spec:
+  scenario: outpatient-statistics
+  purpose_code: MED-STAT
+  statement_sha256: "0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a"
+  datasets: [{dataset: persons, grant: persons-statistics, columns: [{name: address, mode: COMPUTE_ONLY, permissions: ["agg:count"]}]}]
+  from: "2026-01-01"
+  until: "2030-12-31"
+  access: REQUEST_RESPONSE
+  status: SUBMITTED
+  commitments: {truthful: true, compliant: true, secure: true}
+`
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	d := querytest.City(t, querytest.Options{})
@@ -91,6 +105,7 @@ spec: {title: 金融数据运营有限公司, kind: operator, org_form: legal_pe
 	d.Apply("qian.hospital", strings.Replace(ledgers, "status: PUBLISHED", "status: RETIRED\n  status_reason: NJ19-18", 1))
 	d.Apply("zheng.police", rules)
 	d.Apply(querytest.Founder, "kind: Organization\nname: later\neffective: \"2099-01-01\"\nspec: {title: 后来的单位, kind: third_party, org_form: legal_person}\n")
+	d.Apply("li.op", request, "li.op")
 	return w(t, d, city)
 }
 

@@ -81,7 +81,7 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 	if err := e.ready(ctx); err != nil {
 		return nil, asError(err)
 	}
-	done, err := e.registry.Apply(ctx, by, docs)
+	done, err := e.applyDocuments(ctx, by, docs)
 	if err != nil {
 		return nil, documentError(err)
 	}
@@ -111,6 +111,11 @@ func (e *Engine) inForce(ctx context.Context, done []registry.Applied, docs []re
 	}
 	if len(done) == 0 {
 		return nil
+	}
+	if slices.ContainsFunc(docs, func(d registry.Document) bool { return d.Kind == registry.KindLicense }) {
+		if err := e.lapseRequests(ctx); err != nil {
+			return asError(err)
+		}
 	}
 	// Whoever lost a role is to be known to have lost it whatever state of the registry
 	// is restored. Should it fail, the next start does it.

@@ -72,6 +72,9 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 		if err != nil {
 			return err
 		}
+		if err := e.deliveredUnder(tx, m.Grant); err != nil {
+			return err
+		}
 		if err := keepReport(tx, measured, checkLoad, l.event("", nil)); err != nil {
 			return err
 		}
@@ -105,6 +108,9 @@ func (l *loading) confirm() (*LoadReport, error) {
 	}
 	err = l.engine.update(l.ctx, func(tx *registry.Tx) error {
 		if err := stands(tx.Overtaken(l.facts)); err != nil {
+			return err
+		}
+		if err := l.engine.deliveredUnder(tx, m.Grant); err != nil {
 			return err
 		}
 		return tx.Emit(l.event("load.already", map[string]string{"version": now.Version}))

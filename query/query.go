@@ -99,6 +99,9 @@ type Engine struct {
 	sealing sync.RWMutex
 	copying atomic.Int64 // backups under way: no version is removed
 
+	looking sync.Mutex // guards looked: one goroutine at a time looks what is over
+	looked  time.Time  // the hour in which it did last
+
 	effecting sync.Mutex // one goroutine at a time brings documents into force
 
 	outbox  sync.Mutex  // one goroutine at a time moves events to the log

@@ -146,8 +146,8 @@ func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, err
 	return g, nil
 }
 
-// keepTime has documents come into force at their effective time, whether or not
-// anybody asks, until ctx ends.
+// keepTime has documents come into force at their effective time and ends what is
+// over, whether or not anybody asks, until ctx ends.
 func (g *gate) keepTime(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -155,6 +155,7 @@ func (g *gate) keepTime(ctx context.Context, log *slog.Logger) {
 		if err := g.engine.TakeEffect(ctx); err != nil {
 			log.ErrorContext(ctx, "bring documents into force", "cause", errors.Unwrap(err))
 		}
+		_ = g.engine.Look(ctx) // which logs what it could not do
 		select {
 		case <-ctx.Done():
 			return

@@ -1,0 +1,40 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"zonebox/query"
+)
+
+func (s *server) dataRequests(c call) (any, error) {
+	return s.engine.DataRequests(c.Request.Context(), c.subject)
+}
+
+func (s *server) dataRequest(c call) (any, error) {
+	return s.engine.DataRequest(c.Request.Context(), c.subject, c.Param("name"))
+}
+
+func (s *server) moveRequest(c call) (any, error) {
+	var in query.RequestOrder
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.MoveRequest(c.Request.Context(), c.subject, c.Param("name"), in)
+}
+
+// DataRequests lists the data requests that the user has a part in.
+func (c *Client) DataRequests(ctx context.Context) ([]query.RequestView, error) {
+	return get[[]query.RequestView](ctx, c, http.MethodGet, "/v1/requests", nil)
+}
+
+// DataRequest returns one data request with its course.
+func (c *Client) DataRequest(ctx context.Context, name string) (*query.RequestDetail, error) {
+	return get[*query.RequestDetail](ctx, c, http.MethodGet, "/v1/requests/"+url.PathEscape(name), nil)
+}
+
+// MoveRequest makes a move of a data request.
+func (c *Client) MoveRequest(ctx context.Context, name string, o query.RequestOrder) (*query.RequestDetail, error) {
+	return get[*query.RequestDetail](ctx, c, http.MethodPost, "/v1/requests/"+url.PathEscape(name), o)
+}
