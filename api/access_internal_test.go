@@ -133,6 +133,8 @@ POST /v1/requests/:name   want-address:{"move":"dispute","basis":"x"} - - - - - 
 POST /v1/requests/:name   want-address:{"move":"return"} bad bad    bad    bad    bad    bad    bad    bad    bad    bad
 POST /v1/requests/:name   want-address:{"move":"seize"} bad  bad    bad    bad    bad    bad    bad    bad    bad    bad
 POST /v1/requests/:name   nothing:{"move":"assess"} role none  none   role   role   role   role   role   role   role
+# terms: of what concerns each (4.2)
+GET  /v1/clocks           .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 # reviews: the parties of a run, and its requester (NJ24-15, 4.3)
 GET  /v1/reviews          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/reviews/:run     REVIEW                   none   ok     none   none   none   none   none   ok     none   none

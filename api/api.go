@@ -71,6 +71,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/consents", s.signed(s.consents))
 	v1.POST("/consents", s.signed(s.importConsents))
 	v1.POST("/consents/withdrawals", s.signed(s.withdrawConsents))
+	v1.GET("/clocks", s.signed(s.clocks))
 	v1.GET("/requests", s.signed(s.dataRequests))
 	v1.GET("/requests/:name", s.signed(s.dataRequest))
 	v1.POST("/requests/:name", s.signed(s.moveRequest))

@@ -24,6 +24,15 @@ func (s *server) moveRequest(c call) (any, error) {
 	return s.engine.MoveRequest(c.Request.Context(), c.subject, c.Param("name"), in)
 }
 
+func (s *server) clocks(c call) (any, error) {
+	return s.engine.Clocks(c.Request.Context(), c.subject)
+}
+
+// Clocks lists the open terms of what concerns the user.
+func (c *Client) Clocks(ctx context.Context) ([]query.ClockView, error) {
+	return get[[]query.ClockView](ctx, c, http.MethodGet, "/v1/clocks", nil)
+}
+
 // DataRequests lists the data requests that the user has a part in.
 func (c *Client) DataRequests(ctx context.Context) ([]query.RequestView, error) {
 	return get[[]query.RequestView](ctx, c, http.MethodGet, "/v1/requests", nil)

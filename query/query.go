@@ -29,6 +29,8 @@ import (
 
 	"zonebox/audit"
 	"zonebox/keys"
+	"zonebox/policy"
+	"zonebox/policy/calendar"
 	"zonebox/registry"
 	"zonebox/sandbox"
 	"zonebox/zone"
@@ -55,7 +57,10 @@ type Config struct {
 	BackupRoots []string
 	Now         func() time.Time
 
-	segment  int  // rows of a segment; tests make it small
+	segment int // rows of a segment; tests make it small
+	// Calendar tells working days; nil is what was announced.
+	Calendar *calendar.Table
+
 	unpruned bool // tests compare with what pruning gives
 
 	patience time.Duration // of a shred with those that read; 0 is shredPatience
@@ -129,6 +134,11 @@ func (e *Engine) underWay() int {
 func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Calendar == nil {
+		if cfg.Calendar, err = calendar.Announced(); err != nil {
+			return nil, err
+		}
 	}
 	if cfg.Idle == 0 {
 		cfg.Idle = 2

@@ -21,7 +21,7 @@ var verbs = strings.Fields(`
 	init serve user sign apply get load query explain open doctor city demo
 	bench bench/masking
 	template template/list template/show
-	request request/list request/show request/move
+	clocks request request/list request/show request/move
 	review review/list review/show review/approve review/reject
 	audit audit/list audit/show audit/verify audit/witness
 	mask mask/preview
