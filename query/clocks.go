@@ -125,7 +125,7 @@ func (e *Engine) clocksOf(ctx context.Context, q workflow.Querier, m timed, in w
 	if err != nil {
 		return nil, err
 	}
-	pack, err := e.policy.Pack(z.Pack)
+	pack, err := e.policy().Pack(z.Pack)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,6 @@ import (
 
 	"zonebox/audit"
 	"zonebox/keys"
-	"zonebox/policy"
 	"zonebox/policy/calendar"
 	"zonebox/registry"
 	"zonebox/sandbox"
