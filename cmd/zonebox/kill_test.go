@@ -3,9 +3,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -238,8 +236,4 @@ func (h *home) runOf(t *testing.T, answer []byte) string {
 	}
 	o := h.must(t, exitOK, "open", "--as", "li.op", file)
 	return runPattern.FindString(o.errout)
-}
-
-func unixDial(path string) (net.Conn, error) {
-	return (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "unix", path)
 }

@@ -204,8 +204,10 @@ func receiveDescriptor(sock int) (int, error) {
 // ready waits until the gate listens.
 func (w *watched) ready(h *home) error {
 	for range 3000 {
-		if conn, err := unixDial(socketOf(h.domain())); err == nil {
-			return conn.Close()
+		// That somebody listens is not enough: a child that a killed gate was starting
+		// has its socket open until it ends.
+		if strings.Contains(w.log.String(), "the gate is ready: "+socketOf(h.domain())) {
+			return nil
 		}
 		select {
 		case err := <-w.wait:
