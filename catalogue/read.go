@@ -56,7 +56,7 @@ var heads = map[string][]string{
 
 // words are the values people write for codes, by field.
 var words = map[string]map[string]string{
-	"share_type":    {"无条件": Unconditional, "无条件共享": Unconditional, "有条件": Conditional, "有条件共享": Conditional, "不予共享": None, "不共享": None},
+	"share_type":    {"可社会公开": Unconditional, "无条件": Unconditional, "无条件共享": Unconditional, "有条件": Conditional, "有条件共享": Conditional, "不予共享": None, "不共享": None},
 	"open_type":     {"无条件": Unconditional, "无条件开放": Unconditional, "有条件": Conditional, "有条件开放": Conditional, "依申请开放": Conditional, "不予开放": Prohibited, "不开放": Prohibited},
 	"category":      {"基础": "BASE", "基础类": "BASE", "主题": "THEME", "主题类": "THEME", "专题": "SPECIAL", "部门": "DEPARTMENT", "部门类": "DEPARTMENT"},
 	"format":        {"表": "TABLE", "表格": "TABLE", "数据库": "TABLE", "库表": "TABLE", "文档": "DOCUMENT", "电子文件": "DOCUMENT", "图片": "IMAGE", "音频": "AUDIO", "视频": "VIDEO", "其他": "OTHER"},

@@ -32,6 +32,39 @@ func (p Pack) State(now time.Time) string {
 	return PackInForce
 }
 
+// Opens reports whether data of an open type, by the regulation's own code or by
+// the class that stands for it in every city, may be granted to an operator. It
+// says what rego/dataset.rego decides by.
+func (p Pack) Opens(openType string) bool { return operable(p.OpenTypes, openType) }
+
+// Shares reports the same of a share type.
+func (p Pack) Shares(shareType string) bool { return operable(p.ShareTypes, shareType) }
+
+// HasOpenType reports whether the regulation knows an open type.
+func (p Pack) HasOpenType(openType string) bool { return len(classed(p.OpenTypes, openType)) > 0 }
+
+// HasShareType reports whether the regulation knows a share type.
+func (p Pack) HasShareType(shareType string) bool { return len(classed(p.ShareTypes, shareType)) > 0 }
+
+func operable(types map[string]DataClass, code string) bool {
+	return slices.ContainsFunc(classed(types, code), func(c DataClass) bool { return c.Operable })
+}
+
+// classed returns what code names: one class by its own code, else those it
+// stands for.
+func classed(types map[string]DataClass, code string) []DataClass {
+	if own, ok := types[code]; ok {
+		return []DataClass{own}
+	}
+	var all []DataClass
+	for _, c := range types {
+		if c.Class == code {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
 // Cited returns the origin of the figure of a key and the articles it is from,
 // none for one that is local.
 func (p Pack) Cited(key string) (origin string, articles []string) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"zonebox/policy"
 )
@@ -279,6 +280,109 @@ func TestAPackThatSaysMoreThanItsSchemaIsNotRead(t *testing.T) {
 		all["nanjing-2024.json"].Data = raw
 		if _, err := policy.New(t.Context(), policy.Config{Packs: all}); err == nil {
 			t.Errorf("%s: the pack is read", name)
+		}
+	}
+}
+
+// The catalogue says a class of the regulation or what stands for it in every
+// city; the same entry is judged by each city's own classes.
+func TestTheSameEntryIsOpenOrClosedAsItsCitySays(t *testing.T) {
+	e := newEvaluator(t, policy.Config{})
+	for _, c := range []struct {
+		pack, open, share string
+		refusal           string
+	}{
+		{"shenyang-2020", "CONDITIONAL", "CONDITIONAL", ""},
+		{"shenyang-2020", "ON_APPLICATION", "CONDITIONAL", ""},
+		{"shenyang-2020", "PROHIBITED", "CONDITIONAL", "DATASET_PROHIBITED"},
+		{"yancheng-2022", "CONDITIONAL", "UNCONDITIONAL", ""},
+		{"yancheng-2022", "ON_APPLICATION", "UNCONDITIONAL", "DATASET_PROHIBITED"},
+		{"nanjing-2019", "CONDITIONAL", "CONDITIONAL", ""},
+		{"nanjing-2019", "CONDITIONAL", "NONE", "DATASET_NOT_SHARED"},
+		{"nanjing-2019", "CONDITIONAL", "OPEN_TO_SOCIETY", "DATASET_NOT_SHARED"},
+		{"jiangmen-2019-draft", "UNCONDITIONAL", "OPEN_TO_SOCIETY", ""},
+		{"jiangmen-2019-draft", "CONDITIONAL", "CONDITIONAL", "DATASET_PROHIBITED"}, // there is no such class
+		{"jiangmen-2019-draft", "UNCONDITIONAL", "NONE", "DATASET_NOT_SHARED"},
+		{"nanjing-2024", "", "CONDITIONAL", "DATASET_PROHIBITED"},
+		{"nanjing-2024", "CONDITIONAL", "", "DATASET_NOT_SHARED"},
+	} {
+		in := facts(t)
+		in.Zone.Pack, in.License.RenewedBasis = c.pack, "notice-2026-5"
+		for name, d := range in.Datasets {
+			d.OpenType, d.ShareType = c.open, c.share
+			in.Datasets[name] = d
+		}
+		d := decide(t, e, in)
+		refused := slices.ContainsFunc(d.Reasons, func(r policy.Reason) bool { return r.Code == c.refusal })
+		if (c.refusal == "") != (d.Verdict == policy.Allow) || c.refusal != "" && !refused {
+			t.Errorf("%s, open %q, share %q = %s %q, want %q", c.pack, c.open, c.share, d.Verdict, codes(d.Reasons), c.refusal)
+		}
+		p := pack(t, e, c.pack)
+		if p.Opens(c.open) != (c.refusal != "DATASET_PROHIBITED") || p.Shares(c.share) != (c.refusal != "DATASET_NOT_SHARED") {
+			t.Errorf("%s: opens %q %v, shares %q %v, refused %q", c.pack, c.open, p.Opens(c.open), c.share, p.Shares(c.share), c.refusal)
+		}
+	}
+	// A code that is spelled as what stands for it in every city is that.
+	for _, c := range cities {
+		p := pack(t, e, c.id)
+		for _, types := range []map[string]policy.DataClass{p.ShareTypes, p.OpenTypes} {
+			for code, class := range types {
+				if slices.Contains([]string{"UNCONDITIONAL", "CONDITIONAL", "NONE"}, code) && class.Class != code {
+					t.Errorf("%s: %s is of the class %s", c.id, code, class.Class)
+				}
+			}
+		}
+	}
+}
+
+// A13: a license comes into force, and a question is answered, only under a
+// regulation in force or with a recorded basis, and then with a warning.
+func TestNothingBeginsUnderARegulationThatIsNoneWithoutARecordedBasis(t *testing.T) {
+	e := newEvaluator(t, policy.Config{})
+	for _, c := range []struct {
+		pack, day, refusal string // refused without a basis for
+		warns              bool   // and allowed with one, with a warning
+	}{
+		{"nanjing-2024", "2024-05-23", "PACK_NOT_IN_FORCE", false},
+		{"nanjing-2024", "2024-06-24", "", false},
+		{"nanjing-2024", "2026-05-23", "", false},
+		{"nanjing-2024", "2026-05-24", "PACK_LAPSED", true},
+		{"yancheng-2022", "2027-11-30", "", false},
+		{"yancheng-2022", "2027-12-01", "PACK_LAPSED", true},
+		{"jiangmen-2019-draft", "2026-05-24", "PACK_DRAFT", true},
+		{"shenyang-2020", "2027-12-01", "", false},
+		{"nanjing-2019", "2027-12-01", "", false},
+	} {
+		for _, basis := range []string{"", "notice-2026-5"} {
+			in := facts(t)
+			at, err := time.Parse(time.RFC3339, c.day+"T12:00:00+08:00")
+			if err != nil {
+				t.Fatal(err)
+			}
+			in.Now, in.Zone.Pack, in.License.RenewedBasis, in.License.Start = at, c.pack, basis, "2024-05-01"
+			in.License.End, in.License.OverrideRef = "2030-12-31", "order-1"
+			for name, d := range in.Datasets {
+				d.OpenType, d.ShareType = "UNCONDITIONAL", "CONDITIONAL"
+				in.Datasets[name] = d
+			}
+			apply := in
+			apply.Action, apply.Query = policy.ActionApply, nil
+			apply.Change = &policy.Change{Kind: "License", Entity: in.License.ID, Field: "status", New: "ACTIVE", By: []policy.Signer{}}
+			for what, asked := range map[string]policy.Input{"question": in, "license": apply} {
+				d := decide(t, e, asked)
+				told := func(all []policy.Reason) bool { return c.refusal != "" && cites(all, c.refusal, c.pack) }
+				refused, warned := c.refusal != "" && (basis == "" || !c.warns), c.warns && basis != ""
+				if told(d.Reasons) != refused || told(d.Warnings) != warned {
+					t.Errorf("%s of %s on %s with basis %q = %s %q, warnings %q", what, c.pack, c.day, basis, d.Verdict, codes(d.Reasons), codes(d.Warnings))
+				}
+				if c.refusal != "" && refused && d.Verdict != policy.Deny {
+					t.Errorf("%s of %s on %s with basis %q = %s", what, c.pack, c.day, basis, d.Verdict)
+				}
+			}
+			state := pack(t, e, c.pack).State(at)
+			if (state == policy.PackInForce) != (c.refusal == "") {
+				t.Errorf("%s on %s is %s, refused for %q", c.pack, c.day, state, c.refusal)
+			}
 		}
 	}
 }

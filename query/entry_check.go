@@ -101,10 +101,10 @@ func faultsUnder(pack policy.Pack, name string, d registry.Dataset) []registry.F
 	if !slices.Contains(pack.ProviderTypes, d.ProviderType) {
 		fault("/spec/provider_type", "NJ24-03", "政策包所列提供单位类型为 "+strings.Join(pack.ProviderTypes, "、"), "must be one of the pack's provider types: "+strings.Join(pack.ProviderTypes, ", "))
 	}
-	if _, known := pack.ShareTypes[d.ShareType]; !known {
+	if !pack.HasShareType(d.ShareType) {
 		fault("/spec/share_type", "NJ19-21", "政策包没有该共享类型", "is no share type of the pack")
 	}
-	if _, known := pack.OpenTypes[d.OpenType]; !known {
+	if !pack.HasOpenType(d.OpenType) {
 		fault("/spec/open_type", "NJ19-24", "政策包没有该开放类型", "is no open type of the pack")
 	}
 	if _, known := pack.OpenGrounds[d.OpenGround]; d.OpenGround != "" && !known {

@@ -142,7 +142,7 @@ func (r *run) mayBeGranted(d registry.Dataset, name string) bool {
 	if raw := r.facts.License.Spec.Sections["scope"]; json.Unmarshal(raw, &scope) == nil && len(scope.Datasets) > 0 && !slices.Contains(scope.Datasets, name) {
 		return false
 	}
-	return !d.SecretFlag && r.pack.OpenTypes[d.OpenType].Operable && r.pack.ShareTypes[d.ShareType].Operable
+	return !d.SecretFlag && r.pack.Opens(d.OpenType) && r.pack.Shares(d.ShareType)
 }
 
 // recipeFor proposes a mask for a column: the regulator settles it.

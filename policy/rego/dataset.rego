@@ -36,14 +36,25 @@ deny contains [code, name] if {
 	input.datasets[name][flag]
 }
 
+# SY20-24, JM19-20: each regulation has its own classes. The catalogue says either
+# one of them or what it is in every city, and no class nobody knows is admitted.
+admitted(types, code) if types[code].operable
+
+admitted(types, code) if {
+	not types[code]
+	some own in types
+	own.class == code
+	own.operable
+}
+
 deny contains ["DATASET_PROHIBITED", name] if {
 	some name in concerned
-	not pack.open_types[input.datasets[name].open_type].operable
+	not admitted(pack.open_types, input.datasets[name].open_type)
 }
 
 deny contains ["DATASET_NOT_SHARED", name] if {
 	some name in concerned
-	not pack.share_types[input.datasets[name].share_type].operable
+	not admitted(pack.share_types, input.datasets[name].share_type)
 }
 
 deny contains ["DATASET_NO_PROVIDER", name] if {
