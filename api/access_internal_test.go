@@ -66,6 +66,7 @@ POST /v1/documents        RETENTION-SHORT          doc    doc    doc    doc    d
 POST /v1/documents        nothing                  doc    doc    doc    doc    doc    doc    doc    doc    doc    doc
 # documents that wait for their time: seen as those in force; withdrawn by who signed or handed in
 GET  /v1/pending          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/shows            {"kind":"organization","name":"later","pending":true} ok ok ok ok ok ok ok none none ok
 POST /v1/pending/:batch   nothing:{"reason":"x"}   none   none   none   none   none   none   none   none   none   none
 POST /v1/pending/:batch   PENDING:{}   bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
 POST /v1/pending/:batch   PENDING:{"reason":"x"}   -      none   none   none   none   none   none   none   none   none
@@ -74,6 +75,16 @@ GET  /v1/history/:kind/:name license/medical-2026  ok     ok     ok     ok     o
 GET  /v1/history/:kind/:name person/li.op          ok     none   none   none   none   none   none   ok     none   ok
 GET  /v1/history/:kind/:name dataset/nothing       none   none   none   none   none   none   none   none   none   none
 GET  /v1/history/:kind/:name nothing/nothing       bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/shows            {"kind":"license","name":"medical-2026"} ok ok ok ok ok ok ok ok none ok
+POST /v1/shows            {"kind":"license","name":"medical-2026","version":9} none none none none none none none none none none
+POST /v1/shows            {"kind":"person","name":"li.op"} ok none none none none none none ok none ok
+POST /v1/shows            {"kind":"dataset","name":"nothing"} none none none none none none none none none none
+POST /v1/diffs            {"kind":"license","name":"medical-2026"} ok ok ok ok ok ok ok ok none ok
+POST /v1/diffs            {"kind":"dataset","name":"nothing"} none none none none none none none none none none
+POST /v1/diffs            {"kind":"dataset","name":"persons","document":{"kind":"Dataset","name":"taxes","spec":{}}} bad bad bad bad bad bad bad bad bad bad
+POST /v1/rollbacks        {"document":{"kind":"License","name":"medical-2026","spec":{}},"to":1,"reason":"x"} doc doc doc doc doc doc doc doc none doc
+POST /v1/rollbacks        {"document":{"kind":"License","name":"medical-2026","spec":{}},"to":9,"reason":"x"} none none none none none none none none none none
+POST /v1/rollbacks        {"document":{"kind":"License","name":"medical-2026","spec":{}},"to":1} bad bad bad bad bad bad bad bad bad bad
 # policy packs: regulations are public (NJ24-24, NJ24-01)
 GET  /v1/packs            .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/packs/:name      nanjing-2024             ok     ok     ok     ok     ok     ok     ok     ok     ok     ok

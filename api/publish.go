@@ -24,6 +24,30 @@ func (s *server) history(c call) (any, error) {
 	return s.engine.History(c.Request.Context(), c.subject, c.Param("kind"), c.Param("name"))
 }
 
+func (s *server) show(c call) (any, error) {
+	var in query.ShowRequest
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.Show(c.Request.Context(), c.subject, in)
+}
+
+func (s *server) diffDocument(c call) (any, error) {
+	var in query.DocumentDiffRequest
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.DiffDocument(c.Request.Context(), c.subject, in)
+}
+
+func (s *server) rollBackDocument(c call) (any, error) {
+	var in query.RollbackOrder
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.RollBackDocument(c.Request.Context(), c.subject, in)
+}
+
 // Pending lists the documents that wait for their effective time, as far as the user
 // may see them; with all those too that no longer wait.
 func (c *Client) Pending(ctx context.Context, all bool) ([]query.PendingView, error) {
@@ -43,4 +67,19 @@ func (c *Client) Withdraw(ctx context.Context, batch string, o query.WithdrawOrd
 // History lists the versions of a document, the newest first.
 func (c *Client) History(ctx context.Context, kind, name string) ([]query.DocumentVersion, error) {
 	return get[[]query.DocumentVersion](ctx, c, http.MethodGet, "/v1/history/"+url.PathEscape(kind)+"/"+url.PathEscape(name), nil)
+}
+
+// Show returns a document in a sentence, with its fields.
+func (c *Client) Show(ctx context.Context, q query.ShowRequest) (*query.Shown, error) {
+	return get[*query.Shown](ctx, c, http.MethodPost, "/v1/shows", q)
+}
+
+// DiffDocument returns what differs between two versions of a document.
+func (c *Client) DiffDocument(ctx context.Context, q query.DocumentDiffRequest) (*query.DocumentDiff, error) {
+	return get[*query.DocumentDiff](ctx, c, http.MethodPost, "/v1/diffs", q)
+}
+
+// RollBackDocument makes an earlier version of a document the newest.
+func (c *Client) RollBackDocument(ctx context.Context, o query.RollbackOrder) ([]query.Applied, error) {
+	return get[[]query.Applied](ctx, c, http.MethodPost, "/v1/rollbacks", o)
 }

@@ -28,17 +28,25 @@ func (e *Engine) Apply(ctx context.Context, s Subject, body io.Reader) ([]Applie
 	if err == nil {
 		done, err = e.apply(ctx, s.user, docs)
 	}
-	if refused := asError(err); err != nil && refused.Class == ClassDenied {
-		err := e.update(ctx, func(tx *registry.Tx) error {
-			return tx.Emit(registry.Event{Kind: "documents.refused", Actor: s.user, Fields: map[string]string{
-				"reasons": codesOf(refused), "documents": fmt.Sprint(len(docs)), "org": s.organization}})
-		})
-		if err != nil {
-			return nil, asError(err)
-		}
-		return nil, refused
+	if err != nil {
+		return nil, e.refusedDocuments(ctx, s, docs, asError(err))
 	}
-	return done, err
+	return done, nil
+}
+
+// refusedDocuments records a refusal of documents and returns it.
+func (e *Engine) refusedDocuments(ctx context.Context, s Subject, docs []registry.Document, refused *Error) error {
+	if refused.Class != ClassDenied {
+		return refused
+	}
+	err := e.update(ctx, func(tx *registry.Tx) error {
+		return tx.Emit(registry.Event{Kind: "documents.refused", Actor: s.user, Fields: map[string]string{
+			"reasons": codesOf(refused), "documents": fmt.Sprint(len(docs)), "org": s.organization}})
+	})
+	if err != nil {
+		return asError(err)
+	}
+	return refused
 }
 
 // fit refuses documents that do not fit what they speak of: columns that a recipe
@@ -85,6 +93,11 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 	if err != nil {
 		return nil, documentError(err)
 	}
+	return e.appliedNow(ctx, done, docs)
+}
+
+// appliedNow has the engine act on what the registry took, and tells of it.
+func (e *Engine) appliedNow(ctx context.Context, done []registry.Applied, docs []registry.Document) ([]Applied, error) {
 	if err := e.inForce(ctx, done, docs); err != nil {
 		return nil, err
 	}
