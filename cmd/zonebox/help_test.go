@@ -36,6 +36,7 @@ var verbs = strings.Fields(`
 	consent consent/import consent/withdraw consent/list
 	propose loads loads/ls loads/show loads/stop drop drop/run drop/verify
 	manifest manifest/schema manifest/sign
+	show diff rollback
 	pack pack/list pack/show
 	history pending pending/list pending/withdraw
 	catalogue catalogue/ls catalogue/show catalogue/check catalogue/submit catalogue/concur catalogue/approve catalogue/return
@@ -105,7 +106,7 @@ func foreign(lang, line string) bool {
 // a decision.
 func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 	want := map[string]int{
-		"AUTH_FAILED": 3, "ROLE_REQUIRED": 3, "NOT_FOUND": 2, "BAD_REQUEST": 2, "DOCUMENT_REFUSED": 3,
+		"AUTH_FAILED": 3, "ROLE_REQUIRED": 3, "NOT_FOUND": 2, "BAD_REQUEST": 2, "DOCUMENT_REFUSED": 3, "DOCUMENT_DUE": 7,
 		"QUERY_IN_REVIEW": 4, "OUTPUT_IN_REVIEW": 4, "RUN_STATE": 3, "APPROVAL_VOID": 3, "WITHHELD": 6,
 		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "EXPLAIN_RATE": 7, "SYNTAX": 2, "BIND": 2, "RESULT_TYPE": 2,
 		"TEMPLATE_NOT_IN_FORCE": 3, "PARAMETER_VALUE": 3, "PARAMETER_EXTRA": 2, "PARAMETER_MISSING": 2,
