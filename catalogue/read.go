@@ -35,7 +35,10 @@ const (
 )
 
 // Defaults are what the file of a city does not say of every entry.
-type Defaults struct{ Zone, Provider, ProviderType string }
+type Defaults struct {
+	Zone, Provider, ProviderType string
+	Levels                       *LevelScheme // the numbering of the file's levels; nil is that of zones
+}
 
 // heads are the columns of a catalogue file: each by the name of the field and by
 // the headings people use. A row is one column (数据项) of an entry; the fields of
@@ -101,6 +104,9 @@ func Read(r io.Reader, d Defaults) ([]Entry, []Fault, error) {
 		}
 	}
 	if text := bytes.TrimSpace(raw); len(text) > 0 && (text[0] == '[' || text[0] == '{') {
+		if d.Levels != nil {
+			return nil, nil, errors.New("catalogue: levels of another numbering are read from CSV, which has them as their standard writes them")
+		}
 		return readJSON(text, d)
 	}
 	return readCSV(raw, d)
@@ -187,6 +193,7 @@ type sheet struct {
 	row    int
 	cells  []string
 	names  map[string]bool // of the entries so far
+	levels *LevelScheme
 }
 
 func readCSV(raw []byte, d Defaults) ([]Entry, []Fault, error) {
@@ -214,7 +221,7 @@ func readCSV(raw []byte, d Defaults) ([]Entry, []Fault, error) {
 	if len(rows) == 0 {
 		return nil, []Fault{{Row: 1, ZH: "须有表头", EN: "needs a header"}}, nil
 	}
-	s := &sheet{row: 1, cells: rows[0], names: map[string]bool{}}
+	s := &sheet{row: 1, cells: rows[0], names: map[string]bool{}, levels: d.Levels}
 	s.header()
 	var out []Entry
 	for i, row := range rows[1:] {
@@ -245,6 +252,22 @@ func readCSV(raw []byte, d Defaults) ([]Entry, []Fault, error) {
 		return nil, s.faults, nil
 	}
 	return out, nil, nil
+}
+
+// level reads a level in the numbering of the file.
+func (s *sheet) level(text string) int {
+	if s.levels != nil {
+		n, taken := s.levels.Level(text)
+		if !taken {
+			s.fault("column_level", "级别不是该标准可进入专区的级别", "is no level of the standard that a zone takes")
+		}
+		return n
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(text, "级"))
+	if err != nil || n < 1 || n > 9 {
+		s.fault("column_level", "级别须为 1 至 9", "the level must be 1 to 9")
+	}
+	return n
 }
 
 func (s *sheet) fault(field, zh, en string) {
@@ -368,11 +391,7 @@ func (s *sheet) column(e *Entry) {
 		s.fault("column_type", "没有该数据类型", "is no type of a column")
 	}
 	if level := s.at("column_level"); level != "" {
-		n, err := strconv.Atoi(strings.TrimSuffix(level, "级"))
-		if err != nil || n < 1 || n > 9 {
-			s.fault("column_level", "级别须为 1 至 9", "the level must be 1 to 9")
-		}
-		c.Level = n
+		c.Level = s.level(level)
 	}
 	if c.PersonalInfo != nil && *c.PersonalInfo {
 		e.PersonalInfo = c.PersonalInfo
