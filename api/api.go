@@ -110,6 +110,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/shreds", s.signed(s.shreds))
 	v1.POST("/shreds", s.signed(s.orderShred))
 	v1.POST("/shreds/:id", s.signed(s.confirmShred))
+	v1.POST("/what-if", s.signed(s.whatIf))
 	v1.GET("/policy", s.signed(s.policy))
 	v1.POST("/policy", s.signed(s.orderPolicy))
 	v1.POST("/policy/:order", s.signed(s.confirmPolicy))

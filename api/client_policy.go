@@ -22,3 +22,8 @@ func (c *Client) OrderPolicy(ctx context.Context, o query.PolicyOrder) (*query.P
 func (c *Client) ConfirmPolicy(ctx context.Context, id string) (*query.PolicyOrderView, error) {
 	return get[*query.PolicyOrderView](ctx, c, http.MethodPost, "/v1/policy/"+url.PathEscape(id), nil)
 }
+
+// WhatIf decides the recorded decisions of a period again under drafts.
+func (c *Client) WhatIf(ctx context.Context, in query.WhatIf) (*query.WhatIfReport, error) {
+	return get[*query.WhatIfReport](ctx, c, http.MethodPost, "/v1/what-if", in)
+}

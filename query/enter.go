@@ -29,6 +29,7 @@ type run struct {
 	turn    *turn          // nil before it is admitted
 	found   found          // by judging, for the reasons of a refusal
 	filled  filled         // of a template, once that is posed
+	ruled   *ruled         // the decision on the statement; nil before there is one
 	pack    policy.Pack
 	catalog *catalog
 	// consented is who the rows by consent are cut to; nil where policy was not told

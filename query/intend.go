@@ -83,8 +83,11 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 		if err := d.save(tx, rec); err != nil {
 			return err
 		}
+		if err := d.keepDecision(tx, policy.ActionQuery, d.ruled); err != nil {
+			return err
+		}
 		m := workflow.QueryApproval
-		fields := map[string]string{"decision": d.decision.ID, "binding": d.decision.Binding, "bundle": d.decision.BundleHash}
+		fields := map[string]string{"decision": d.decision.ID, "binding": d.decision.Binding, "bundle": d.decision.BundleHash, "input": d.decision.InputSHA256}
 		if d.decision.Verdict == policy.Review {
 			if d.resumed {
 				return fail("APPROVAL_VOID", errors.New("query: a resumed run is to be reviewed again"))
@@ -143,7 +146,12 @@ func (e *Engine) refuse(r *run, cause error) error {
 		if why.Class == ClassFailure {
 			r.ended(fields, cause)
 		}
-		event := r.event("query.denied", fields)
+		event := r.ruled.entry(r.event("query.denied", fields))
+		if why.Class != ClassFailure {
+			if err := r.keepDecision(tx, policy.ActionQuery, r.ruled, why.Code); err != nil {
+				return err
+			}
+		}
 		if alert != nil {
 			if err := tx.Emit(r.event(kindProbing, alert)); err != nil {
 				return err

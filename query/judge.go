@@ -362,6 +362,7 @@ func (e *Engine) ask(a *analyzed, tree [32]byte) *word {
 			return &word{err: err}
 		}
 	}
+	in.Now = e.cfg.Now()
 	d, err := e.policy().Decide(a.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(a.ctx, "policy failed", "query_id", a.id, "decision_id", d.ID, "cause", err)
@@ -383,5 +384,6 @@ func (e *Engine) decide(b *bound) (*decided, error) {
 		}
 		return nil, denied(all).of(b.id)
 	}
+	b.ruled = &ruled{w.input, w.decision}
 	return &decided{b, w.input, w.decision}, nil
 }

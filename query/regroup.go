@@ -18,7 +18,7 @@ func (e *Engine) regroup(p *parser) (*decided, error) {
 	if p.catalog, err = newCatalog(p.facts, p.pack, e.cfg.Now()); err != nil {
 		return nil, asError(err).of(p.id)
 	}
-	p.found.against = nil
+	p.found.against, p.ruled = nil, nil
 	if d, err = e.consider(p); err != nil {
 		return nil, err
 	}

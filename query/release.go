@@ -32,6 +32,7 @@ type output struct {
 type cleared struct {
 	*output
 	decision  policy.Decision
+	word      *ruled // the decision with its facts
 	recipient string // public keyset
 	label     release.Label
 }
@@ -193,11 +194,13 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 	if in.Approvals, err = e.approvals(o.ctx, o.id, stageOutput); err != nil {
 		return nil, o.stopped(err)
 	}
+	in.Now = e.cfg.Now()
 	c.decision, err = e.policy().DecideRelease(o.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(o.ctx, "policy failed", "query_id", o.id, "decision_id", c.decision.ID, "cause", err)
 		return nil, o.stopped(err) // no decision: nothing leaves, and nothing is destroyed
 	}
+	c.word = &ruled{in, c.decision}
 	for _, w := range c.decision.Warnings {
 		c.label.Warnings = append(c.label.Warnings, w.ZH+" / "+w.EN)
 	}
@@ -227,6 +230,9 @@ func (e *Engine) queueOutput(c *cleared) error {
 		if err := c.move(tx, workflow.OutputRelease, workflow.Note{}, move); err != nil {
 			return err
 		}
+		if err := c.keepDecision(tx, policy.ActionRelease, c.word); err != nil {
+			return err
+		}
 		return tx.Emit(c.event("output.review", map[string]string{"decision": c.decision.ID, "output": c.held.Digest(), "reasons": reasonCodes(c.decision.Reasons)}))
 	})
 	if err != nil {
@@ -240,6 +246,9 @@ func (e *Engine) queueOutput(c *cleared) error {
 func (e *Engine) block(c *cleared) error {
 	err := e.settle(c.output, func(tx *registry.Tx) error {
 		if err := c.move(tx, workflow.OutputRelease, workflow.Note{Code: reasonCodes(c.decision.Reasons)}, "block"); err != nil {
+			return err
+		}
+		if err := c.keepDecision(tx, policy.ActionRelease, c.word); err != nil {
 			return err
 		}
 		blocked := c.event("output.blocked", map[string]string{"decision": c.decision.ID, "output": c.held.Digest(), "reasons": reasonCodes(c.decision.Reasons)})
@@ -323,6 +332,9 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 			return err
 		}
 		if err := s.keepMarks(tx); err != nil {
+			return err
+		}
+		if err := s.keepDecision(tx, policy.ActionRelease, s.word); err != nil {
 			return err
 		}
 		return tx.Emit(released)

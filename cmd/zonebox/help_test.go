@@ -31,7 +31,7 @@ var verbs = strings.Fields(`
 	quality/ticket/dispute quality/ticket/verify quality/ticket/return quality/ticket/uphold quality/ticket/dismiss
 	keys keys/list keys/rotate keys/rewrap keys/destroy
 	shred shred/column shred/version shred/dataset shred/zone shred/workspace shred/confirm shred/list shred/verify
-	policy policy/build policy/sign policy/verify policy/publish policy/confirm policy/rollback policy/show
+	policy policy/build policy/sign policy/verify policy/publish policy/confirm policy/rollback policy/show what-if
 	backup backup/create backup/list backup/verify backup/restore backup/accept
 	consent consent/import consent/withdraw consent/list
 	propose loads loads/ls loads/show loads/stop drop drop/run drop/verify

@@ -1,0 +1,35 @@
+package policy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Replay returns what e decides on facts that were decided on before. It changes
+// nothing and is nobody's permission: approvals that bound the earlier decision
+// count as if they had been given on these facts under these rules, which a real
+// decision never does.
+func (e *Evaluator) Replay(ctx context.Context, in Input, binding string) (Decision, error) {
+	in.Approvals = slices.Clone(in.Approvals)
+	for i, a := range in.Approvals {
+		if a.Binding == binding {
+			in.Approvals[i].Binding = e.bind(in)
+		}
+	}
+	return e.Decide(ctx, in)
+}
+
+// ReadDraft returns the bundle of an archive that nobody need have signed, to replay
+// decisions under; it is not one to bring into force.
+func ReadDraft(raw []byte) (*Bundle, error) {
+	files, err := unpack(raw)
+	if err != nil {
+		return nil, fmt.Errorf("policy: read draft: %w: %w", err, ErrBundle)
+	}
+	b, err := content(files)
+	if err != nil {
+		return nil, fmt.Errorf("policy: read draft: %w: %w", err, ErrBundle)
+	}
+	return b, nil
+}
