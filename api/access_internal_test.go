@@ -187,6 +187,18 @@ GET  /v1/audit            .                        ok     ok     ok     ok     o
 # the log from elsewhere: who supervises; cosigned by auditors (NJ24-21, JM19-36)
 GET  /v1/audit/checkpoint .                        ok     ok     ok     role   role   role   ok     role   role   ok
 POST /v1/audit/cosignatures {"checkpoint":"x"}     role   role   role   role   role   role   role   role   role   WITNESS_REFUSED
+# reports: who supervises, of a zone its own regulator; use, and what was not used, to operators of themselves (NJ19-27, NJ24-13, JM19-36, JM19-38)
+GET  /v1/reports/use      ?from=2026-01-01&to=2026-01-31 ok ok  ok     role   role   role   ok     ok     ok     ok
+GET  /v1/reports/use      ?from=2026-01-01&to=2026-01-31&zone=medical ok ok none role role role ok ok     ok     ok
+GET  /v1/reports/use      ?from=2026-01-01&to=2026-01-31&zone=nothing none none none role role role none none none none
+GET  /v1/reports/use      ?from=yesterday&to=today bad    bad    bad    role   role   role   bad    bad    bad    bad
+GET  /v1/reports/unused   ?from=2026-01-01&to=2026-01-31 ok ok  ok     role   role   role   ok     ok     ok     ok
+GET  /v1/reports/risk     ?from=2026-01-01&to=2026-01-31 ok ok  ok     role   role   role   ok     role   role   ok
+GET  /v1/reports/risk     ?from=2026-01-01&to=2026-01-31&zone=medical ok ok none role role role ok role   role   ok
+POST /v1/samples          {"from":"2026-01-01","to":"2026-01-31","size":3} ok ok ok role role role ok role role ok
+POST /v1/samples          {"from":"2026-01-01","to":"2099-01-31","size":3} bad bad bad role role role bad role role bad
+GET  /v1/samples/:id      nothing                  none   none   none   role   role   role   none   role   role   none
+POST /v1/samples/:id/verdicts nothing:{"index":1,"verdict":"SOUND","reason":"x"} none none none role role role none role role none
 # versions: the data centre, the provider, the zone's regulator, who supervises (NJ24-06, NJ19-07)
 POST /v1/versions         {"dataset":"persons"}    ok     ok     none   ok     none   ok     ok     role   role   ok
 POST /v1/versions         {"dataset":"ledgers"}    ok     ok     none   none   ok     ok     ok     role   role   ok

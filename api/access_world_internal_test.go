@@ -199,6 +199,8 @@ func (w *world) request(route, on string) (uri, body string) {
 	switch {
 	case strings.HasPrefix(on, "{"):
 		body = on
+	case strings.HasPrefix(on, "?"):
+		path += on
 	case on == ".":
 	case path == "/v1/loads" || path == "/v1/trials":
 		m := querytest.Delivery("medical", "persons", "nothing", []byte("x"), 1)

@@ -182,6 +182,8 @@ var codes = map[string]code{
 		"由审计员以登记的密钥重新见证: audit witness", "the auditor witnesses again with the key on record: audit witness", []string{"NJ24-21"}},
 	"WITNESS_CONFLICT": {ClassDenied, "所见证的检查点不在本日志中,已记入审计", "the checkpoint that was cosigned is not of this log, which the log now tells",
 		"立即由审计与安全保密人员核查:日志可能被替换", "audit and security must look at once: the log may have been replaced", []string{"NJ24-21"}},
+	"OWN_DECISION": {ClassDenied, "不得复查本人或本单位参与的事项", "nobody re-checks what they, or their organization, had a part in",
+		"请其他单位的人员复查", "ask a person of another organization", []string{"JM19-36", "JM19-38"}},
 	"DISK_FULL": {ClassFailure, "磁盘已满,操作未执行", "the disk is full; the action did not happen",
 		"释放域目录、密钥目录或备份目录所在磁盘的空间后重试", "free space on the disk of the domain folder, the key folder or the backups and try again", []string{"NJ24-21"}},
 	"STOPPED": {ClassFailure, "运行被终止,没有结果放行", "the run was stopped; nothing was released",

@@ -24,6 +24,7 @@ var verbs = strings.Fields(`
 	clocks request request/list request/show request/move
 	review review/list review/show review/approve review/reject
 	audit audit/list audit/show audit/verify audit/witness
+	report report/use report/unused report/risk report/sample report/show report/verdict
 	mask mask/preview
 	zone zone/ls zone/versions zone/show zone/verify zone/diff zone/rollback zone/retire
 	quality quality/list quality/show quality/run quality/history quality/rules quality/release quality/reject quality/trace
@@ -112,7 +113,7 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 		"TEMPLATE_NOT_IN_FORCE": 3, "PARAMETER_VALUE": 3, "PARAMETER_EXTRA": 2, "PARAMETER_MISSING": 2,
 		"POLICY_BUNDLE_REFUSED": 3, "ENTRY_STATE": 3, "ENTRY_MOVED": 3, "ENTRY_DUPLICATE": 3,
 		"REQUEST_STATE": 3, "REQUEST_MOVED": 3, "REFUSAL_BASIS": 3,
-		"LOAD_MODE": 3, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "DATA_SHREDDED": 3, "BACKUP_ROOT": 3, "FOLDER_NOT_EMPTY": 3, "BACKUP_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "WITNESS_REFUSED": 3, "WITNESS_CONFLICT": 3, "KEY_IN_USE": 3, "KEY_ROTATE": 3, "SECRET_FILE": 3, "KEYS_UNAVAILABLE": 1, "STOPPED": 1, "LOAD_STALLED": 1, "INTERNAL": 1,
+		"LOAD_MODE": 3, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "DATA_SHREDDED": 3, "BACKUP_ROOT": 3, "FOLDER_NOT_EMPTY": 3, "BACKUP_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "OWN_DECISION": 3, "WITNESS_REFUSED": 3, "WITNESS_CONFLICT": 3, "KEY_IN_USE": 3, "KEY_ROTATE": 3, "SECRET_FILE": 3, "KEYS_UNAVAILABLE": 1, "STOPPED": 1, "LOAD_STALLED": 1, "INTERNAL": 1,
 	}
 	got := querytest.ErrorCodes(t, filepath.Join("..", "..", "query"))
 	for name, class := range got {
