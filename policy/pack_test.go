@@ -297,6 +297,7 @@ func TestTheSameEntryIsOpenOrClosedAsItsCitySays(t *testing.T) {
 		{"shenyang-2020", "PROHIBITED", "CONDITIONAL", "DATASET_PROHIBITED"},
 		{"yancheng-2022", "CONDITIONAL", "UNCONDITIONAL", ""},
 		{"yancheng-2022", "ON_APPLICATION", "UNCONDITIONAL", "DATASET_PROHIBITED"},
+		{"yancheng-2022", "NONE", "CONDITIONAL", "DATASET_PROHIBITED"}, // what no opening is in every city
 		{"nanjing-2019", "CONDITIONAL", "CONDITIONAL", ""},
 		{"nanjing-2019", "CONDITIONAL", "NONE", "DATASET_NOT_SHARED"},
 		{"nanjing-2019", "CONDITIONAL", "OPEN_TO_SOCIETY", "DATASET_NOT_SHARED"},
