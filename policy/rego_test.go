@@ -72,7 +72,7 @@ func TestRego(t *testing.T) {
 		SetStore(inmem.NewFromObjectWithOpts(b.data, inmem.OptReturnASTValuesOnRead(true))).
 		SetModules(modules).
 		SetCoverageQueryTracer(coverage).
-		SetTimeout(5 * time.Minute).
+		SetTimeout(5*time.Minute).
 		RunTests(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
