@@ -248,6 +248,11 @@ POST /v1/policy           {"return":true,"reason":"x"} bundle bundle bundle role
 POST /v1/policy/:order    nothing:                 none   none   none   role   role   role   role   role   role   role
 GET  /v1/domain           .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/status           .                        ok     role   role   role   role   ok     ok     role   role   ok
+# outputs called back or frozen: the city authority, the zone's regulator, the provider; the data centre freezes (4.4)
+POST /v1/outputs/:run     RUN:{"move":"freeze","basis":"x"} state state none role role state role role role role
+POST /v1/outputs/:run     RUN:{"move":"recall"}    bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/outputs/:run     RUN:{"move":"recall","basis":"x"} - ok none state none role role role role role
+POST /v1/outputs/:run     nothing:{"move":"recall","basis":"x"} none none none none none role role role role role
 `
 
 // TestAccess asks one world, that is dear to make: its lists first, which the others

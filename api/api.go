@@ -81,6 +81,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/reviews", s.signed(s.reviews))
 	v1.GET("/reviews/:run", s.signed(s.review))
 	v1.POST("/reviews/:run", s.signed(s.settle))
+	v1.POST("/outputs/:run", s.signed(s.moveOutput))
 	v1.GET("/quality", s.signed(s.qualities))
 	v1.GET("/quality/:dataset", s.signed(s.qualityReport))
 	v1.GET("/quality/:dataset/history", s.signed(s.qualityHistory))

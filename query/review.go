@@ -138,7 +138,7 @@ func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDeta
 		}
 		for _, step := range course.History {
 			v := MoveView{At: step.At, From: string(step.From), To: string(step.To), By: step.User}
-			if step.Review {
+			if _, ends := outputMoves[step.Move]; step.Review || ends && len(step.Text) > 0 {
 				if v.Basis, err = e.basis(m, course, step); err != nil {
 					return nil, asError(err)
 				}

@@ -14,7 +14,9 @@ func (a *app) reviewCmd() *cobra.Command {
 		Use:   "review",
 		Short: a.say("审批查询与放行结果", "approve queries and outputs"),
 	}
-	c.AddCommand(a.reviewListCmd(), a.reviewShowCmd(), a.settleCmd("approve", true), a.settleCmd("reject", false))
+	c.AddCommand(a.reviewListCmd(), a.reviewShowCmd(), a.settleCmd("approve", true), a.settleCmd("reject", false),
+		a.outputMoveCmd("recall", a.say("召回已放行的结果:不得再领取,申请人可见依据", "call back a released output: it is collected no more, and its requester sees why")),
+		a.outputMoveCmd("freeze", a.say("冻结待放行的结果,此后不再放行", "freeze an output that waits: it is never released")))
 	return c
 }
 
@@ -126,5 +128,29 @@ func (a *app) settleCmd(verb string, approve bool) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&basis, "basis", "", a.say("依据或意见", "basis or opinion"))
+	return c
+}
+
+func (a *app) outputMoveCmd(move, short string) *cobra.Command {
+	var basis string
+	c := &cobra.Command{
+		Use:     move + " RUN",
+		Short:   short,
+		Example: fmt.Sprintf("  zonebox review %s --as sun.health run-06f4… --basis NJ24-23", move),
+		Args:    nArgs(1, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			i, err := client.MoveOutput(c.Context(), args[0], api.OutputOrder{Move: move, Basis: basis})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stderr, "%s %s: %s\n", i.Run, i.Stage, i.State)
+			return nil
+		},
+	}
+	c.Flags().StringVar(&basis, "basis", "", a.say("依据", "basis"))
 	return c
 }
