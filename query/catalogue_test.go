@@ -69,11 +69,11 @@ func TestForbiddenDataAreNotLoaded(t *testing.T) {
 	if err := bedsAgain(t, d); !slices.Contains(whyRefused(err), "COLUMN_NEGATIVE_LISTED") {
 		t.Errorf("a listed column: %s", querytest.Text(err))
 	}
-	d.Apply(querytest.Founder, strings.Replace(listed("dataset: beds"), "title:", "change_reason: 改列整个数据集\n  title:", 1), querytest.Founder)
+	d.Apply(querytest.Founder, strings.Replace(listed("dataset: beds"), "title:", "change_reason: 改列整个数据集\n  title:", 1), querytest.Founder, "sun.health")
 	if err := bedsAgain(t, d); !slices.Contains(whyRefused(err), "DATASET_NEGATIVE_LISTED") {
 		t.Errorf("a listed dataset: %s", querytest.Text(err))
 	}
-	d.Apply(querytest.Founder, strings.Replace(listed("dataset: nothing"), "title:", "change_reason: 复核后移出\n  title:", 1), querytest.Founder)
+	d.Apply(querytest.Founder, strings.Replace(listed("dataset: nothing"), "title:", "change_reason: 复核后移出\n  title:", 1), querytest.Founder, "sun.health")
 	if err := bedsAgain(t, d); err != nil {
 		t.Errorf("off the list again: %s", querytest.Text(err))
 	}
@@ -95,7 +95,7 @@ func TestTheNegativeListStopsQueries(t *testing.T) {
 		{"class: health-capacity", ""}, {"element: DE-1", ""},
 	} {
 		why := strings.Replace(listed(c.item), "title:", "change_reason: 第"+string(rune('a'+i))+"次\n  title:", 1)
-		d.Apply(querytest.Founder, why, querytest.Founder)
+		d.Apply(querytest.Founder, why, querytest.Founder, "sun.health")
 		_, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, ofBeds)
 		if c.code == "" && err != nil || c.code != "" && !slices.Contains(whyRefused(err), c.code) {
 			t.Errorf("%s: %s", c.item, querytest.Text(err))

@@ -174,7 +174,7 @@ func forbidden(t *testing.T, d *querytest.Domain) {
 	// What is listed, or must not be opened, is refused whatever was granted.
 	listed := func(item, why string) {
 		t.Helper()
-		d.Apply(querytest.Founder, strings.Replace(listed(item), "title:", "change_reason: "+why+"\n  title:", 1), querytest.Founder)
+		d.Apply(querytest.Founder, strings.Replace(listed(item), "title:", "change_reason: "+why+"\n  title:", 1), querytest.Founder, "sun.health")
 	}
 	listed("dataset: beds", "列入")
 	refused("a listed dataset", "beds", "DATASET_NEGATIVE_LISTED")

@@ -191,6 +191,7 @@ func (tx *Tx) apply(by string, actor Person, d Document, pending *PendingDocumen
 	c.inTurn()
 	c.checkSignatures(c.knownPerson)
 	rules[d.Kind](c)
+	c.second()
 	return tx.accept(c)
 }
 

@@ -225,7 +225,7 @@ func TestNegativeList(t *testing.T) {
 	w.refused(registry.CodeProtect, "carol", w.signed(negative(), "carol"))
 	why := negative()
 	why = document("NegativeList", "city", string(why.Spec), set("change_reason", "复核后移出"))
-	w.must("carol", w.signed(why, "carol"))
+	w.must("carol", w.signed(why, "carol", "zoe"))
 	w.clock.tick()
 	w.must("zoe", w.signed(grant(), "zoe", "paul"))
 }
