@@ -18,9 +18,16 @@ func (in Input) binding() string {
 	in.Now, in.Runtime, in.History, in.Approvals, in.Capabilities = time.Time{}, nil, nil, nil, nil
 	if in.Query != nil {
 		elsewhere := func(dataset string) bool { return !slices.Contains(in.Query.Tables, dataset) }
-		in.Datasets, in.Columns, in.Grants = maps.Clone(in.Datasets), maps.Clone(in.Columns), slices.Clone(in.Grants)
-		maps.DeleteFunc(in.Datasets, func(name string, _ Dataset) bool { return elsewhere(name) })
-		maps.DeleteFunc(in.Columns, func(_ string, c Column) bool { return elsewhere(c.Dataset) })
+		tables, columns := map[string]bool{}, map[string]Column{}
+		for _, name := range in.Query.Tables {
+			tables[name] = true
+		}
+		for name, c := range in.Columns {
+			if tables[c.Dataset] {
+				columns[name] = c
+			}
+		}
+		in.Datasets, in.Columns, in.Grants = those(in.Datasets, tables), columns, slices.Clone(in.Grants)
 		in.Grants = slices.DeleteFunc(in.Grants, func(g Grant) bool { return elsewhere(g.Dataset) })
 	}
 	if in.Consent != nil { // whose rows they are differs by the day: that they are cut is what is approved

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -32,9 +31,22 @@ func (in Input) concerned() Input {
 		name, _, _ := strings.Cut(c, ".") // of a column that the catalogue may lack
 		datasets[name], datasets[in.Columns[c].Dataset] = true, true
 	}
-	in.Datasets, in.Columns, in.Grants = maps.Clone(in.Datasets), maps.Clone(in.Columns), slices.Clone(in.Grants)
-	maps.DeleteFunc(in.Datasets, func(name string, _ Dataset) bool { return !datasets[name] })
-	maps.DeleteFunc(in.Columns, func(name string, _ Column) bool { return !used[name] })
+	in.Datasets, in.Columns, in.Grants = those(in.Datasets, datasets), those(in.Columns, used), slices.Clone(in.Grants)
 	in.Grants = slices.DeleteFunc(in.Grants, func(g Grant) bool { return !datasets[g.Dataset] && len(g.Conditions) == 0 })
 	return in
+}
+
+// those returns the entries of all whose names are wanted, nil if all is. It looks at
+// no other: a zone's catalogue has many.
+func those[T any](all map[string]T, wanted map[string]bool) map[string]T {
+	if all == nil {
+		return nil
+	}
+	some := make(map[string]T, len(wanted))
+	for name := range wanted {
+		if v, ok := all[name]; ok {
+			some[name] = v
+		}
+	}
+	return some
 }
