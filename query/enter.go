@@ -213,8 +213,12 @@ func (r *run) leave() {
 		r.turn.leave()
 	}
 	r.engine.mu.Lock()
-	defer r.engine.mu.Unlock()
 	delete(r.engine.runs, r.id)
+	ended := r.known && r.engine.pastItsTerm(r.facts.License.Spec, r.pack)
+	r.engine.mu.Unlock()
+	if ended { // the question itself was refused for it
+		_ = r.engine.ExpireDue(context.WithoutCancel(r.ctx)) // it logs, and the next look comes
+	}
 }
 
 // question returns the run as the registry keeps it.

@@ -242,7 +242,7 @@ func (e *Engine) mayDestroyZone(ctx context.Context, s Subject, z zoneState) err
 	}
 	err = e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
 		l, err := registry.SpecOf[registry.License](doc)
-		if err == nil && l.Zone == z.name && l.Status != registry.StatusTerminated {
+		if err == nil && l.Zone == z.name && !l.Ended() {
 			return fail("KEY_IN_USE", nil).because("协议 "+doc.Name+" 未终止", "license "+doc.Name+" is not terminated")
 		}
 		return err

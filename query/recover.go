@@ -83,6 +83,9 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sweepBackups(); err != nil {
 		return err
 	}
+	if err := e.ExpireDue(ctx); err != nil {
+		return err
+	}
 	e.whole = true
 	return e.remember(ctx)
 }

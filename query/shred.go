@@ -182,7 +182,7 @@ func (e *Engine) workspaceEnded(ctx context.Context, organization string) error 
 	}
 	err = e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
 		l, err := registry.SpecOf[registry.License](doc)
-		if err == nil && l.Operator == organization && l.Status != registry.StatusTerminated {
+		if err == nil && l.Operator == organization && !l.Ended() {
 			return fail("KEY_IN_USE", nil).because("协议 "+doc.Name+" 未终止", "license "+doc.Name+" is not terminated")
 		}
 		return err

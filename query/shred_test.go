@@ -319,6 +319,7 @@ func TestAWorkspaceIsShredded(t *testing.T) {
 	d.Apply(querytest.Founder, changed(t, d, registry.KindLicense, "medical-2026", `"status":"ACTIVE"`, `"status":"TERMINATED","status_reason":"第九条"`),
 		querytest.Founder, "sun.health")
 	cert := shred(t, d, querytest.Founder, o)
+	d.Register(querytest.Person{User: "li.op", RealName: "李运营", Organization: "huiyi", Role: registry.RoleOperator}) // the end of the license shut it out
 	if len(cert.Runs) == 0 || cert.Keys.Space != keys.Workspace("huiyi") {
 		t.Errorf("certificate = %+v", cert)
 	}

@@ -109,7 +109,11 @@ func (tx *Tx) Apply(by string, docs []Document) ([]Applied, error) {
 		a.Changed = a.Changed || empty
 		all = append(all, a)
 	}
-	return all, nil
+	ended, err := tx.endAccounts(by, all)
+	if err != nil {
+		return nil, err
+	}
+	return append(all, ended...), nil
 }
 
 // Check returns every fault that Apply would find in one document, in the name of

@@ -6,7 +6,14 @@ import (
 	"slices"
 )
 
-const formNaturalPerson = "natural_person"
+const (
+	formNaturalPerson = "natural_person"
+
+	purposeResearch = "RESEARCH"
+)
+
+// Ended reports whether the license is over for good.
+func (l License) Ended() bool { return l.Status == StatusTerminated || l.Status == StatusExpired }
 
 // license checks an agreement: a holder that may hold it, the eight sections
 // (by its schema), and the signatures of all parties (NJ24-10, NJ24-11). A
@@ -18,12 +25,19 @@ func (c *change) license() {
 	if before != nil {
 		c.fixed("/spec/zone", before.Zone, now.Zone)
 		c.fixed("/spec/operator", before.Operator, now.Operator)
-		if before.Status == StatusTerminated {
-			c.fault(CodeImmutable, "/spec/status", "NJ24-12", say("a terminated license stays terminated", "已终止的协议不得变更"))
+		c.fixed("/spec/course", before.Course, now.Course)
+		if before.Ended() {
+			c.fault(CodeImmutable, "/spec/status", "NJ24-12", say("a license that has ended stays ended; conclude another", "已终止或期满的协议不得变更,请另行订立"))
 		}
 		if before.Status != now.Status && now.StatusReason == "" {
 			c.fault(CodeSchema, "/spec/status_reason", "NJ24-12", say("is missing: cite the clause under which the status changes", "缺少状态变更所依据的协议条款"))
 		}
+	}
+	if now.Status == StatusExpired {
+		c.fault(CodeForbidden, "/spec/status", "NJ24-12", say("a license expires by the clock and by nobody's word", "协议期满由系统时钟认定,不得由人员提交"))
+	}
+	if now.PurposeClass == purposeResearch && now.Fee != "" {
+		c.fault(CodeForbidden, "/spec/fee", "NJ19-27", say("research and education are for the public good: nothing is charged", "科研教育等公益性活动不得收费"))
 	}
 	if now.Start > now.End {
 		c.fault(CodeSchema, "/spec/end", "NJ24-12", say("is before the start", "早于起始日期"))
@@ -97,8 +111,8 @@ func (c *change) scenario() {
 		return
 	}
 	c.zone = lic.Zone
-	if lic.Status == StatusTerminated {
-		c.fault(CodeScope, "/spec/license", "NJ24-12", say("license %s is terminated", "协议 %s 已终止", now.License))
+	if lic.Ended() {
+		c.fault(CodeScope, "/spec/license", "NJ24-12", say("license %s has ended", "协议 %s 已终止或期满", now.License))
 	}
 	if now.PurposeClass != lic.PurposeClass {
 		c.fault(CodeScope, "/spec/purpose_class", "NJ24-13", say("is not the purpose class of license %s", "与协议 %s 的用途类别不符", now.License))

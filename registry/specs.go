@@ -18,6 +18,7 @@ const (
 	StatusActive     = "ACTIVE"
 	StatusSuspended  = "SUSPENDED"
 	StatusTerminated = "TERMINATED"
+	StatusExpired    = "EXPIRED" // a license past its last day; only the clock says so
 	StatusRevoked    = "REVOKED"
 	StatusPublished  = "PUBLISHED"
 	StatusRetired    = "RETIRED"
@@ -242,9 +243,19 @@ type License struct {
 	Status       string `json:"status"`
 	// StatusReason cites the clause under which the license was suspended,
 	// terminated or taken up again.
-	StatusReason string                     `json:"status_reason,omitempty"`
-	PurposeClass string                     `json:"purpose_class"`
-	Sections     map[string]json.RawMessage `json:"sections"`
+	StatusReason string `json:"status_reason,omitempty"`
+	PurposeClass string `json:"purpose_class"`
+	// Course is the application that led to the license; empty of one that was
+	// concluded outside.
+	Course string `json:"course,omitempty"`
+	// AwardMethod and AwardRef say how the operator was chosen, and where that is on
+	// record (NJ19-27).
+	AwardMethod   string                     `json:"award_method,omitempty"`
+	AwardRef      string                     `json:"award_ref,omitempty"`
+	OperatingMode string                     `json:"operating_mode,omitempty"` // NJ19-28
+	SupplyMode    string                     `json:"supply_mode,omitempty"`    // YC22-32
+	Fee           string                     `json:"fee,omitempty"`            // what users pay; none under RESEARCH (NJ19-27)
+	Sections      map[string]json.RawMessage `json:"sections"`
 }
 
 // Scope is the part of the section "scope" that the registry enforces, where

@@ -164,12 +164,13 @@ func (g *gate) keepTime(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// checkDaily has the data checked that are due, now and every hour, until ctx ends.
-// The engine logs what could not be checked.
+// checkDaily has licenses ended whose last day is over, and the data checked that are
+// due, now and every hour, until ctx ends. The engine logs what could not be done.
 func (g *gate) checkDaily(ctx context.Context) {
 	hourly := time.NewTicker(time.Hour)
 	defer hourly.Stop()
 	for {
+		_ = g.engine.ExpireDue(ctx)
 		_ = g.engine.CheckDue(ctx)
 		select {
 		case <-ctx.Done():

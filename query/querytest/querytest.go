@@ -149,15 +149,21 @@ func (d *Domain) Key(user string) *keys.User {
 // Subject authenticates a person, as a client's signed request does.
 func (d *Domain) Subject(user string) query.Subject {
 	d.t.Helper()
-	at, nonce := d.Now(), rand.Text()
-	message := []byte(user + "\n" + at.Format(time.RFC3339Nano) + "\n" + nonce)
-	s, err := d.Engine.Authenticate(d.t.Context(), query.Credentials{
-		User: user, At: at, Nonce: nonce, Message: message, Signature: d.Key(user).Sign(message),
-	})
+	s, err := d.TrySubject(user)
 	if err != nil {
 		d.t.Fatalf("authenticate %s: %v", user, err)
 	}
 	return s
+}
+
+// TrySubject is Subject for a person who may be refused.
+func (d *Domain) TrySubject(user string) (query.Subject, error) {
+	d.t.Helper()
+	at, nonce := d.Now(), rand.Text()
+	message := []byte(user + "\n" + at.Format(time.RFC3339Nano) + "\n" + nonce)
+	return d.Engine.Authenticate(d.t.Context(), query.Credentials{
+		User: user, At: at, Nonce: nonce, Message: message, Signature: d.Key(user).Sign(message),
+	})
 }
 
 // Ask asks a question.

@@ -1,0 +1,78 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"zonebox/policy"
+	"zonebox/registry"
+)
+
+// dayOf returns the civil day of an instant by the pack's clock.
+func dayOf(at time.Time, pack policy.Pack) string {
+	return at.UTC().Add(time.Duration(pack.UTCOffsetMinutes) * time.Minute).Format(time.DateOnly)
+}
+
+// pastItsTerm reports whether the last day of a license that is live is over by the
+// clock of its zone's pack.
+func (e *Engine) pastItsTerm(l registry.License, pack policy.Pack) bool {
+	return pack.ID != "" && l.End != "" && !l.Ended() && l.End < dayOf(e.cfg.Now(), pack)
+}
+
+// ExpireDue ends every license whose last day is over (NJ24-12), and with it the
+// accounts that nothing else keeps alive (YC22-40), the runs under way and what waits.
+// It is called as often as one likes: at start, every hour, and after a question that
+// met such a license. A license whose zone has no pack waits: everything is denied
+// there.
+func (e *Engine) ExpireDue(ctx context.Context) error {
+	var due []string
+	err := e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
+		l, err := registry.SpecOf[registry.License](doc)
+		if err != nil {
+			return err
+		}
+		z, err := find[registry.Zone](ctx, lookup{e, nil}, registry.KindZone, l.Zone)
+		if err != nil {
+			return err
+		}
+		if pack, err := e.policy.Pack(z.Pack); err == nil && e.pastItsTerm(l, pack) {
+			due = append(due, doc.Name)
+		}
+		return nil
+	})
+	for _, name := range due {
+		if err == nil {
+			err = e.expire(ctx, name)
+		}
+	}
+	if err != nil {
+		e.log.ErrorContext(ctx, "licenses past their term", "cause", err)
+		return asError(err)
+	}
+	return nil
+}
+
+// expire ends one license in one transaction.
+func (e *Engine) expire(ctx context.Context, name string) error {
+	var ended []registry.Applied
+	err := e.update(ctx, func(tx *registry.Tx) (err error) {
+		ended, err = tx.ExpireLicense(gate.User, name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return e.licenseEnded(ctx, name, ended)
+}
+
+// licenseEnded has the effect on what is under way of a license that the clock ended.
+func (e *Engine) licenseEnded(ctx context.Context, name string, ended []registry.Applied) error {
+	doc, _, err := e.registry.Get(ctx, registry.KindLicense, name)
+	if err != nil {
+		return err
+	}
+	e.endOvertaken(ended)
+	e.forget(ended, []registry.Document{doc})
+	e.readers.dismiss()
+	return nil
+}
