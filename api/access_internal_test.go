@@ -25,7 +25,7 @@ var persons = []string{"zhao.city", "sun.health", "gu.finance", "zheng.police", 
 // words are the answers as the table spells them; any other code is itself.
 var words = map[string]string{
 	"": "ok", "ROLE_REQUIRED": "role", "NOT_FOUND": "none", "BAD_REQUEST": "bad", "PERMISSION_REQUIRED": "perm", "DOCUMENT_REFUSED": "doc", "KEY_IN_USE": "use",
-	"ENTRY_STATE": "state", "RUN_STATE": "state", "LOAD_REFUSED": "refused", "DATA_STATE": "state", "ROLE_NOT_ALLOWED": "policy", "POLICY_BUNDLE_REFUSED": "bundle",
+	"ENTRY_STATE": "state", "AGREEMENT_STATE": "state", "RUN_STATE": "state", "LOAD_REFUSED": "refused", "DATA_STATE": "state", "ROLE_NOT_ALLOWED": "policy", "POLICY_BUNDLE_REFUSED": "bundle",
 	"REQUEST_STATE": "state",
 }
 
@@ -101,6 +101,27 @@ DELETE /v1/loads/:id      nothing                  none   none   none   none   n
 GET  /v1/loads/:id/receipt LOAD                    ok     ok     none   none   none   ok     ok     none   none   ok
 GET  /v1/loads/:id/receipt nothing                 none   none   none   none   none   none   none   none   none   none
 POST /v1/receipts         {"code":"DROP_NAME"}     role   role   role   role   role   ok     role   role   role   role
+# courses of licenses: the operator that applied, the zone's regulator, who supervises or offboards (4.1, NJ24-06, NJ24-07)
+GET  /v1/agreements       .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/agreements       {"call":"nothing","title":"x","scenarios":[],"materials":[]} role role role role role role role none none role
+GET  /v1/agreements/:id   COURSE                   ok     ok     none   none   none   ok     ok     ok     none   ok
+GET  /v1/agreements/:id   nothing                  none   none   none   none   none   none   none   none   none   none
+POST /v1/agreements/:id   COURSE:{"move":"seize"}  bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/agreements/:id   COURSE:{"move":"apply"}  bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/agreements/:id   COURSE:{"move":"suspend"} bad   bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/agreements/:id   COURSE:{"move":"reject"} bad    role   role   role   role   role   role   role   role   role
+POST /v1/agreements/:id   COURSE:{"move":"assess","result":{"experts":["x"],"passed":true,"opinion":"x","date":"2026-01-01"}} role state none role role role role role role role
+POST /v1/agreements/:id   COURSE:{"move":"review","result":{"experts":["x"],"passed":true,"opinion":"x","date":"2026-01-01"}} state role role role role role role role role role
+POST /v1/agreements/:id   COURSE:{"move":"consent","ref":"x","date":"2026-01-01"} state role role role role role role role role role
+POST /v1/agreements/:id   COURSE:{"move":"publish","ref":"x","date":"2026-01-01"} state role role role role role role role role role
+POST /v1/agreements/:id   COURSE:{"move":"draft"}  bad    role   role   role   role   role   role   role   role   role
+POST /v1/agreements/:id   COURSE:{"move":"sign"}   bad    bad    none   role   role   role   role   bad    none   role
+POST /v1/agreements/:id   COURSE:{"move":"activate"} state role  role   role   role   role   role   role   role   role
+POST /v1/agreements/:id   COURSE:{"move":"offboard"} role role   role   role   role   use    role   role   role   role
+POST /v1/agreements/:id   COURSE:{"move":"close"}  OFFBOARDING_OPEN role role role role role role role role OFFBOARDING_OPEN
+POST /v1/agreements/:id   nothing:{"move":"close"} none   role   role   role   role   role   role   role   role   none
+POST /v1/agreements/:id   COURSE:{"move":"check","basis":"x"} ok role role   role   role   role   role   role   role   role
+POST /v1/agreements/:id   COURSE:{"move":"withdraw"} role role   role   role   role   role   role   ok     none   role
 # the catalogue: what is published as documents are; an edition its provider, the zone's regulator, who supervises (NJ19-16)
 GET  /v1/catalogue        .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/catalogue/:name  persons                  ok     ok     ok     ok     ok     ok     ok     ok     none   ok

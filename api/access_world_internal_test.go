@@ -143,6 +143,9 @@ func w(t *testing.T, d *querytest.Domain, city func(string, ...string) string) *
 	must(err)
 	_, err = d.Engine.MoveTicket(t.Context(), as("zheng.police"), disputed.ID, query.TicketMove{Move: "dispute", Text: "x"})
 	must(err)
+	d.Apply(querytest.Founder, querytest.CallText(d.Now()), querytest.Founder, "sun.health")
+	course, err := d.Engine.ApplyForLicense(t.Context(), as("li.op"), querytest.Application(d.Now()))
+	must(err)
 	order, err := d.Engine.OrderShred(t.Context(), as(querytest.Founder), query.ShredOrder{Kind: "column", Zone: "medical", Dataset: "beds", Column: "note", Reason: "x"})
 	must(err)
 	other, err := d.Engine.OrderShred(t.Context(), as(querytest.Founder), query.ShredOrder{Kind: "column", Zone: "medical", Dataset: "beds", Column: "opened", Reason: "x"})
@@ -151,7 +154,7 @@ func w(t *testing.T, d *querytest.Domain, city func(string, ...string) string) *
 	must(err)
 	pending, err := d.Engine.PendingDocuments(t.Context(), as(querytest.Founder), false)
 	must(err)
-	out.names = map[string]string{"PENDING": pending[0].Batch, "REVIEW": review, "RUN": answer.Run, "LOAD": loads.Loads[0].ID, "TICKET": ticket.ID, "DISPUTED": disputed.ID, "SHRED": order.ID, "ORDER": other.ID, "BACKUP": backup.ID}
+	out.names = map[string]string{"PENDING": pending[0].Batch, "REVIEW": review, "RUN": answer.Run, "LOAD": loads.Loads[0].ID, "TICKET": ticket.ID, "DISPUTED": disputed.ID, "SHRED": order.ID, "ORDER": other.ID, "BACKUP": backup.ID, "COURSE": course.ID}
 	question := func(scenario string) string {
 		text, err := json.Marshal(QueryRequest{Scenario: scenario, Purpose: querytest.Purpose, SQL: count, Recipient: "li.op"})
 		must(err)

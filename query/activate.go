@@ -1,7 +1,9 @@
 package query
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -42,6 +44,13 @@ func (e *Engine) mayActivate(ctx context.Context, by string, doc registry.Docume
 			in.License.Signatures = append(in.License.Signatures, policy.Signature{By: s.By, Org: p.Organization, Roles: p.Roles, Valid: true})
 		}
 	}
+	kept, err := e.signersKept(ctx, doc)
+	if err != nil {
+		return asError(err)
+	}
+	for _, s := range kept {
+		in.License.Signatures = append(in.License.Signatures, policy.Signature{By: s.By, Org: s.Org, Roles: []string{s.Role}, Valid: true})
+	}
 	in.Change = &policy.Change{Kind: registry.KindLicense, Entity: doc.Name, Field: "status", New: spec.Status, By: []policy.Signer{}}
 	d, err := e.policy().Decide(ctx, in)
 	if err != nil {
@@ -51,6 +60,35 @@ func (e *Engine) mayActivate(ctx context.Context, by string, doc registry.Docume
 		return denied(details(d.Reasons))
 	}
 	return nil
+}
+
+// signersKept returns who signed what a license says, where doc changes nothing but its
+// status: whoever takes it up again need not have the operator sign it anew (NJ24-12).
+// The registry demands the signatures of those who do.
+func (e *Engine) signersKept(ctx context.Context, doc registry.Document) ([]registry.Signer, error) {
+	now, _, err := e.registry.Get(ctx, registry.KindLicense, doc.Name)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	content := func(d registry.Document) ([]byte, error) {
+		var spec map[string]json.RawMessage
+		if err := json.Unmarshal(d.Spec, &spec); err != nil {
+			return nil, err
+		}
+		delete(spec, "status")
+		delete(spec, "status_reason")
+		text, err := json.Marshal(spec)
+		return registry.Document{Kind: d.Kind, Name: d.Name, Spec: text}.Payload(), err
+	}
+	was, err1 := content(now)
+	is, err2 := content(doc)
+	if err := errors.Join(err1, err2); err != nil || !bytes.Equal(was, is) {
+		return nil, err
+	}
+	return e.registry.LicenseSigners(ctx, doc.Name)
 }
 
 // lookup finds documents in a batch about to be applied, else in the registry.

@@ -243,7 +243,7 @@ func (e *Engine) endOvertaken(changed []registry.Applied) {
 }
 
 // kinds are what Documents lists.
-var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindLicense,
+var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindCall, registry.KindLicense,
 	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList, registry.KindSourceRuling,
 	registry.KindQualityRules, registry.KindRetention}
 
@@ -331,6 +331,8 @@ func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 		return true, nil
 	}
 	switch doc.Kind {
+	case registry.KindCall: // it is public
+		return true, nil
 	case registry.KindOrganization:
 		return doc.Name == s.organization, nil
 	case registry.KindZone:

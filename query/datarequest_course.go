@@ -14,8 +14,12 @@ import (
 
 // applyDocuments applies documents together with what they begin and end of data
 // requests: one that is filed has a course from then on, one whose grants are all
-// revoked ends.
+// revoked ends; and with what licenses move of their courses.
 func (e *Engine) applyDocuments(ctx context.Context, by string, docs []registry.Document) ([]registry.Applied, error) {
+	was, err := e.licensesBefore(ctx, docs)
+	if err != nil {
+		return nil, err
+	}
 	return e.registry.ApplyWith(ctx, by, docs, func(tx *registry.Tx, applied []registry.Applied) error {
 		for _, a := range applied {
 			i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
@@ -33,7 +37,7 @@ func (e *Engine) applyDocuments(ctx context.Context, by string, docs []registry.
 				return err
 			}
 		}
-		return nil
+		return e.followLicenses(tx, by, docs, applied, was)
 	})
 }
 

@@ -35,7 +35,7 @@ func (e *Engine) ExpireDue(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if pack, err := e.policy.Pack(z.Pack); err == nil && e.pastItsTerm(l, pack) {
+		if pack, err := e.policy().Pack(z.Pack); err == nil && e.pastItsTerm(l, pack) {
 			due = append(due, doc.Name)
 		}
 		return nil
@@ -54,20 +54,21 @@ func (e *Engine) ExpireDue(ctx context.Context) error {
 
 // expire ends one license in one transaction.
 func (e *Engine) expire(ctx context.Context, name string) error {
-	var ended []registry.Applied
-	err := e.update(ctx, func(tx *registry.Tx) (err error) {
-		ended, err = tx.ExpireLicense(gate.User, name)
-		return err
-	})
+	doc, _, err := e.registry.Get(ctx, registry.KindLicense, name)
 	if err != nil {
 		return err
 	}
-	return e.licenseEnded(ctx, name, ended)
-}
-
-// licenseEnded has the effect on what is under way of a license that the clock ended.
-func (e *Engine) licenseEnded(ctx context.Context, name string, ended []registry.Applied) error {
-	doc, _, err := e.registry.Get(ctx, registry.KindLicense, name)
+	was, err := e.licensesBefore(ctx, []registry.Document{doc})
+	if err != nil {
+		return err
+	}
+	var ended []registry.Applied
+	err = e.update(ctx, func(tx *registry.Tx) (err error) {
+		if ended, err = tx.ExpireLicense(gate.User, name); err != nil || len(ended) == 0 {
+			return err
+		}
+		return e.courseExpired(tx, was[name])
+	})
 	if err != nil {
 		return err
 	}

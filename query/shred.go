@@ -42,11 +42,23 @@ const orderTerm = 7 * 24 * time.Hour
 // OrderShred orders a destruction, which another person confirms. Nothing is
 // destroyed by it. It takes the permission to destroy.
 func (e *Engine) OrderShred(ctx context.Context, s Subject, o ShredOrder) (*ShredView, error) {
+	sh, err := e.newShred(ctx, s, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.update(ctx, func(tx *registry.Tx) error { return placeShred(tx, &sh) }); err != nil {
+		return nil, asError(err)
+	}
+	return e.shredView(sh)
+}
+
+// newShred returns the order of a person who may give it, for what may be shredded.
+func (e *Engine) newShred(ctx context.Context, s Subject, o ShredOrder) (registry.Shred, error) {
 	if !e.mayOrderShred(ctx, s, o.Zone) {
-		return nil, fail("ROLE_REQUIRED", nil)
+		return registry.Shred{}, fail("ROLE_REQUIRED", nil)
 	}
 	if err := e.permitted(ctx, s, registry.PermissionDestroy, "shred order"); err != nil {
-		return nil, err
+		return registry.Shred{}, err
 	}
 	sh := registry.Shred{ID: newID("shred", e.cfg.Now()), State: registry.ShredOrdered, Kind: o.Kind, Zone: o.Zone, Dataset: o.Dataset,
 		Version: o.Version, Column: o.Column, Organization: o.Organization, Reason: o.Reason,
@@ -54,20 +66,16 @@ func (e *Engine) OrderShred(ctx context.Context, s Subject, o ShredOrder) (*Shre
 	if o.Kind == registry.ShredWorkspace {
 		sh.Space = keys.Workspace(o.Organization)
 	}
-	if err := e.shreddable(ctx, sh); err != nil {
-		return nil, err
+	return sh, e.shreddable(ctx, sh)
+}
+
+// placeShred stores a new order.
+func placeShred(tx *registry.Tx, sh *registry.Shred) error {
+	sh.OrderedAt = tx.Now()
+	if err := tx.PutShred(*sh); err != nil {
+		return err
 	}
-	err := e.update(ctx, func(tx *registry.Tx) error {
-		sh.OrderedAt = tx.Now()
-		if err := tx.PutShred(sh); err != nil {
-			return err
-		}
-		return tx.Emit(shredEvent(sh, "shred.ordered", s.user, s.organization))
-	})
-	if err != nil {
-		return nil, asError(err)
-	}
-	return e.shredView(sh)
+	return tx.Emit(shredEvent(*sh, "shred.ordered", sh.OrderedBy, sh.OrderedOrg))
 }
 
 // whole checks that an order names what its kind takes, and nothing else.

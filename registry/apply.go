@@ -163,6 +163,7 @@ var rules = map[string]func(*change){
 	KindPerson:       (*change).person,
 	KindZone:         (*change).zoneRules,
 	KindDataset:      (*change).dataset,
+	KindCall:         (*change).call,
 	KindLicense:      (*change).license,
 	KindScenario:     (*change).scenario,
 	KindGrant:        (*change).grant,

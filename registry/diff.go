@@ -93,13 +93,14 @@ var directions = map[string][]struct {
 	path string
 	is   direction
 }{
-	KindOrganization: {{"incident_3y", no}, {"dishonesty_3y", no}, {"org_form", doubt}, {"credit_code", doubt}, {"evidence", doubt}},
+	KindOrganization: {{"incident_3y", no}, {"dishonesty_3y", no}, {"incidents", doubt}, {"dishonesty", doubt}, {"org_form", doubt}, {"credit_code", doubt}, {"evidence", doubt}},
 	KindPerson:       {{"roles", gives}, {"permissions", gives}, {"status", byStatus}, {"signing_key", doubt}, {"recipient_key", doubt}},
 	KindZone: {{"status", byStatus}, {"pack", doubt}, {"regulator", doubt}, {"signed_deliveries", yes}, {"token_algorithm", doubt},
 		{"storage_algorithm", doubt}, {"retention", doubt}},
 	KindDataset: {{"status", byStatus}, {"columns/*/level", higher}, {"columns/*/personal_info", yes}, {"columns/*/secret_flag", yes}, {"columns/*/public_codes", gives},
 		{"columns/*/cause_code", otherLaws}, {"columns/*/class", doubt}, {"columns/*/element", doubt}, {"personal_info", yes}, {"public_safety", yes}, {"secret_flag", yes},
 		{"temporary", yes}, {"open_type", opens}, {"share_type", opens}, {"entity", doubt}, {"retention", doubt}},
+	KindCall: {},
 	KindLicense: {{"status", byStatus}, {"end", later}, {"start", sooner}, {"sections/scope/datasets", bounds}, {"sections/scope/purposes", bounds}, {"sections", doubt},
 		{"renewed_basis", doubt}, {"override_ref", doubt}},
 	KindScenario: {{"recipients", gives}, {"output_forms", gives}, {"period/until", later}, {"period/from", sooner}},

@@ -29,7 +29,7 @@ const (
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindCall, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

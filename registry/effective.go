@@ -115,7 +115,8 @@ func (tx *Tx) effectAll(all []PendingDocument) ([]Applied, error) {
 		}
 		done = append(done, a)
 	}
-	return done, nil
+	ended, err := tx.endAccounts(all[0].By, done)
+	return append(done, ended...), err
 }
 
 // lapse ends documents that did not stand up to the rules when their time came.

@@ -140,7 +140,7 @@ func (tx *Tx) restate(by, zone string, s stored, fields map[string]string) (Appl
 	if err := tx.put(next); err != nil {
 		return Applied{}, err
 	}
-	a := Applied{s.Kind, s.Name, next.Meta.Version, true}
+	a := Applied{Kind: s.Kind, Name: s.Name, Version: next.Meta.Version, Changed: true}
 	return a, tx.Emit(Event{Kind: "apply", Actor: by, Zone: zone, Fields: map[string]string{
 		"kind": a.Kind, "name": a.Name, "version": strconv.FormatInt(a.Version, 10), "epoch": strconv.FormatInt(tx.epoch, 10)}})
 }

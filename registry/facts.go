@@ -188,6 +188,13 @@ func (r *Registry) licenseFacts(ctx context.Context, q querier, name string) (Li
 	return f, nil
 }
 
+// LicenseSigners returns who signed the license in force, each in the role that
+// counted.
+func (r *Registry) LicenseSigners(ctx context.Context, name string) ([]Signer, error) {
+	f, err := r.licenseFacts(ctx, r.reader, name)
+	return f.Signatures, err
+}
+
 func (r *Registry) grantFacts(ctx context.Context, q querier, scenario Versioned[Scenario]) ([]GrantFacts, error) {
 	rows, err := r.documents(ctx, q, `WHERE kind = ? AND parent = ? AND `+newest+` ORDER BY name`, KindGrant, scenario.Name)
 	if err != nil {

@@ -9,6 +9,7 @@ var appliers = map[string][]string{
 	KindPerson:       {RoleCityAuthority},
 	KindZone:         {RoleCityAuthority, RoleDataCentre, RoleZoneRegulator},
 	KindDataset:      {RoleProvider, RoleCityAuthority},
+	KindCall:         {RoleCityAuthority, RoleZoneRegulator},
 	KindLicense:      {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindScenario:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindGrant:        {RoleCityAuthority, RoleZoneRegulator, RoleProvider, RoleOperator},

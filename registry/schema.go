@@ -215,6 +215,7 @@ var articles = map[string]map[string]string{
 	},
 	KindSourceRuling: {"/datasets": "NJ19-17", "/collector": "NJ19-17", "/basis": "NJ19-17", "/element": "NJ19-19", "/authoritative": "NJ19-19"},
 	KindNegativeList: {"/items": "YC22-18", "/reason": "YC22-18", "/basis": "YC22-18", "/dataset": "YC22-18", "/column": "YC22-18", "/element": "YC22-18", "/class": "YC22-18"},
+	KindCall:         {"/window": "NJ24-07", "/scenarios": "NJ24-07", "/conditions": "NJ24-07"},
 	KindLicense: {
 		"/sections": "NJ24-11", "/subject_and_object": "NJ24-11", "/content": "NJ24-11", "/procedure": "NJ24-11",
 		"/scope": "NJ24-11", "/term": "NJ24-11", "/responsibility": "NJ24-11", "/supervision": "NJ24-11",

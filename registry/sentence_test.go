@@ -46,6 +46,7 @@ func samples() []registry.Document {
 		organization("medco", "operator"), organization("hospital", "provider", set("security_officer", nil), set("credit_code", nil)), organization("x", "operator", set("incident_3y", true)),
 		person("zoe", "health", "zone_regulator"), person("olga", "medco", "operator", set("status", "disabled")),
 		zone(), zone(set("status", "SUSPENDED")), visits(), visits(set("status", "RETIRED"), set("status_reason", "NJ19-18")),
+		document("Call", "medical-call", `{"title":"医疗专区授权运营公告","zone":"medical","scenarios":["流感监测"],"conditions":["近三年无失信"],"window":{"from":"2026-02-01","until":"2026-02-28"},"status":"OPEN"}`),
 		license(), license(set("status", "SUSPENDED"), set("status_reason", "第八条")), license(set("sections.scope", "经授权的数据")),
 		scenario(), grant(), grant(set("status", "REVOKED"), set("status_reason", "违约"), set("scope", []any{map[string]any{"column": "cost", "in": []string{"1"}}})),
 		template(), template(set("parameters", nil)),

@@ -38,6 +38,10 @@ type Organization struct {
 	Evidence           []Evidence `json:"evidence,omitempty"`
 	Incident3Y         bool       `json:"incident_3y"`
 	Dishonesty3Y       bool       `json:"dishonesty_3y"`
+	// Dishonesty and Incidents are on record with their days: what counts back from a
+	// day is reckoned from them, beside the flags.
+	Dishonesty []Dated `json:"dishonesty,omitempty"`
+	Incidents  []Dated `json:"incidents,omitempty"`
 }
 
 // Evidence is a certificate on file with the date it ends.

@@ -42,6 +42,7 @@ var verbs = strings.Fields(`
 	history pending pending/list pending/withdraw
 	catalogue catalogue/ls catalogue/show catalogue/check catalogue/submit catalogue/concur catalogue/approve catalogue/return
 	catalogue/reject catalogue/withdraw catalogue/publish catalogue/change catalogue/retire catalogue/import catalogue/export
+	license license/ls license/show license/apply license/move license/sign
 	completion completion/bash completion/zsh completion/fish completion/powershell`)
 
 func TestEveryHelpListsTheExitCodes(t *testing.T) {
@@ -114,6 +115,7 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 		"POLICY_BUNDLE_REFUSED": 3, "ENTRY_STATE": 3, "ENTRY_MOVED": 3, "ENTRY_DUPLICATE": 3,
 		"REQUEST_STATE": 3, "REQUEST_MOVED": 3, "REFUSAL_BASIS": 3,
 		"LOAD_MODE": 3, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "DATA_SHREDDED": 3, "BACKUP_ROOT": 3, "FOLDER_NOT_EMPTY": 3, "BACKUP_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "OWN_DECISION": 3, "WITNESS_REFUSED": 3, "WITNESS_CONFLICT": 3, "KEY_IN_USE": 3, "KEY_ROTATE": 3, "SECRET_FILE": 3, "KEYS_UNAVAILABLE": 1, "STOPPED": 1, "LOAD_STALLED": 1, "INTERNAL": 1,
+		"AGREEMENT_STATE": 3, "AGREEMENT_MOVED": 3, "APPLICATION_REFUSED": 3, "OFFBOARDING_OPEN": 3,
 	}
 	got := querytest.ErrorCodes(t, filepath.Join("..", "..", "query"))
 	for name, class := range got {
