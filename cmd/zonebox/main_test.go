@@ -146,13 +146,8 @@ func (h *home) domain(elem ...string) string {
 	return h.path(append([]string{"domain"}, elem...)...)
 }
 
-// open starts a gate in this process, as serve does.
-func (h *home) open(t *testing.T) error {
-	t.Helper()
-	return h.openWith(t, query.Config{})
-}
-
-// openWith starts a gate with what cfg says beyond where things are.
+// openWith starts a gate in this process, as serve does, with what cfg says beyond
+// where things are.
 func (h *home) openWith(t *testing.T, cfg query.Config) error {
 	t.Helper()
 	secret, err := os.ReadFile(h.path("passphrase"))
