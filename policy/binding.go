@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -29,6 +30,10 @@ func (in Input) binding() string {
 		}
 		in.Datasets, in.Columns, in.Grants = those(in.Datasets, tables), columns, slices.Clone(in.Grants)
 		in.Grants = slices.DeleteFunc(in.Grants, func(g Grant) bool { return elsewhere(g.Dataset) })
+		in.Restrictions = slices.DeleteFunc(slices.Clone(in.Restrictions), func(r Restriction) bool {
+			name, _, _ := strings.Cut(r.Target, ".")
+			return r.Level == "dataset" && elsewhere(r.Target) || r.Level == "column" && elsewhere(name)
+		})
 	}
 	if in.Consent != nil { // whose rows they are differs by the day: that they are cut is what is approved
 		c := *in.Consent

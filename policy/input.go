@@ -37,6 +37,9 @@ type Input struct {
 	License  *License  `json:"license,omitempty"`
 	Scenario *Scenario `json:"scenario,omitempty"`
 	Grants   []Grant   `json:"grants,omitempty"`
+	// Restrictions are those that concern the subject, the operator, the license, the
+	// scenario, the zone or a dataset of it. Nil is missing: nobody looked.
+	Restrictions []Restriction `json:"restrictions,omitzero"`
 
 	Datasets map[string]Dataset `json:"datasets,omitempty"` // by dataset name
 	Columns  map[string]Column  `json:"columns,omitempty"`  // by "dataset.column"
@@ -74,15 +77,14 @@ type Subject struct {
 
 // Operator is the organization that holds the license.
 type Operator struct {
-	ID                 string       `json:"id"`
-	OrgForm            string       `json:"org_form"` // legal_person | unincorporated | natural_person
-	CreditCode         string       `json:"credit_code"`
-	SecurityOfficer    string       `json:"security_officer"`
-	SecurityDepartment string       `json:"security_department"`
-	Evidence           []Evidence   `json:"evidence,omitempty"`
-	Incident3Y         *bool        `json:"incident_3y"`
-	Dishonesty3Y       *bool        `json:"dishonesty_3y"`
-	Restriction        *Restriction `json:"restriction,omitempty"`
+	ID                 string     `json:"id"`
+	OrgForm            string     `json:"org_form"` // legal_person | unincorporated | natural_person
+	CreditCode         string     `json:"credit_code"`
+	SecurityOfficer    string     `json:"security_officer"`
+	SecurityDepartment string     `json:"security_department"`
+	Evidence           []Evidence `json:"evidence,omitempty"`
+	Incident3Y         *bool      `json:"incident_3y"`
+	Dishonesty3Y       *bool      `json:"dishonesty_3y"`
 }
 
 // Evidence is one dated proof an operator filed.
@@ -91,13 +93,18 @@ type Evidence struct {
 	ValidUntil string `json:"valid_until"`
 }
 
-// Restriction is a measure in force against an operator or a license. Degree
-// RESTRICT limits it by Rate and MaxLevel, where 0 sets no limit; CLOSE ends
-// all access.
+// Restriction is a measure that nobody has lifted. Degree RESTRICT limits what it
+// is about by Rate and MaxLevel, where 0 sets no limit, and by AggregatesOnly;
+// anything else ends all access.
 type Restriction struct {
-	Degree   string `json:"degree"`
-	Rate     int64  `json:"rate"` // queries per 24 hours
-	MaxLevel int    `json:"max_level"`
+	ID             string `json:"id"`
+	Level          string `json:"level"`  // operator | license | scenario | zone | dataset | column
+	Target         string `json:"target"` // name at that level; a column is "dataset.column"
+	Degree         string `json:"degree"`
+	Rate           int64  `json:"rate"` // statements of the operator within an hour
+	MaxLevel       int    `json:"max_level"`
+	AggregatesOnly bool   `json:"aggregates_only"`
+	Until          string `json:"until"` // last day; empty until it is lifted
 }
 
 // Zone is the data zone the action takes place in.
@@ -129,19 +136,18 @@ type Supply struct {
 
 // License is the operation or utilization agreement.
 type License struct {
-	ID           string       `json:"id"`
-	Type         string       `json:"type"` // OPERATION | UTILISATION
-	Status       string       `json:"status"`
-	Zone         string       `json:"zone"`
-	Operator     string       `json:"operator"`
-	Start        string       `json:"start"`
-	End          string       `json:"end"`
-	RenewedBasis string       `json:"renewed_basis"` // the basis on file for acting after the pack's end
-	OverrideRef  string       `json:"override_ref"`  // the record that allows a longer term
-	PurposeClass string       `json:"purpose_class"`
-	Sections     []string     `json:"sections"`   // the sections that are present and not empty
-	Signatures   []Signature  `json:"signatures"` // verified by the registry
-	Restriction  *Restriction `json:"restriction,omitempty"`
+	ID           string      `json:"id"`
+	Type         string      `json:"type"` // OPERATION | UTILISATION
+	Status       string      `json:"status"`
+	Zone         string      `json:"zone"`
+	Operator     string      `json:"operator"`
+	Start        string      `json:"start"`
+	End          string      `json:"end"`
+	RenewedBasis string      `json:"renewed_basis"` // the basis on file for acting after the pack's end
+	OverrideRef  string      `json:"override_ref"`  // the record that allows a longer term
+	PurposeClass string      `json:"purpose_class"`
+	Sections     []string    `json:"sections"`   // the sections that are present and not empty
+	Signatures   []Signature `json:"signatures"` // verified by the registry
 }
 
 // Signature says who signed a license, for which organization and in which
@@ -302,7 +308,8 @@ type Recipe struct {
 type History struct {
 	Queries24h int64 `json:"queries_24h"`
 	Explains1h int64 `json:"explains_1h"`
-	Denials1h  int64 `json:"denials_1h"` // refusals of questions and of explains
+	Denials1h  int64 `json:"denials_1h"`  // refusals of questions and of explains
+	Operator1h int64 `json:"operator_1h"` // questions of the operator's people, of the last hour
 }
 
 // Output holds what the release checks found in a held output.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"zonebox/keys"
 	"zonebox/registry"
@@ -89,21 +90,23 @@ func (e *Engine) apply(ctx context.Context, by string, docs []registry.Document)
 	if err := e.ready(ctx); err != nil {
 		return nil, asError(err)
 	}
-	done, err := e.applyDocuments(ctx, by, docs)
+	began := time.Now()
+	done, reports, err := e.applyDocuments(ctx, by, docs)
 	if err != nil {
 		return nil, documentError(err)
 	}
-	return e.appliedNow(ctx, done, docs)
+	return e.appliedNow(ctx, done, docs, began, reports)
 }
 
 // appliedNow has the engine act on what the registry took, and tells of it.
-func (e *Engine) appliedNow(ctx context.Context, done []registry.Applied, docs []registry.Document) ([]Applied, error) {
-	if err := e.inForce(ctx, done, docs); err != nil {
+func (e *Engine) appliedNow(ctx context.Context, done []registry.Applied, docs []registry.Document, began time.Time, reports map[registry.Ref]*Ended) ([]Applied, error) {
+	if err := e.inForce(ctx, done, docs, began, reports); err != nil {
 		return nil, err
 	}
 	out := []Applied{}
 	for _, a := range done {
-		v := Applied{Kind: a.Kind, Name: a.Name, Version: a.Version, Changed: a.Changed}
+		v := Applied{Kind: a.Kind, Name: a.Name, Version: a.Version, Changed: a.Changed,
+			Stopped: reports[registry.Ref{Kind: a.Kind, Name: a.Name, Version: a.Version}]}
 		if !a.Effective.IsZero() {
 			v.Effective = &a.Effective
 		}
@@ -113,13 +116,18 @@ func (e *Engine) appliedNow(ctx context.Context, done []registry.Applied, docs [
 }
 
 // inForce has the engine act on documents that came into force: runs that stand on
-// what was overtaken end, what was kept of it is evicted, the log is told.
-func (e *Engine) inForce(ctx context.Context, done []registry.Applied, docs []registry.Document) error {
+// what was overtaken end, what was kept of it is evicted, the log is told. reports
+// are of what waited, by document, and are completed by what ran.
+func (e *Engine) inForce(ctx context.Context, done []registry.Applied, docs []registry.Document, began time.Time, reports map[registry.Ref]*Ended) error {
 	done = slices.DeleteFunc(slices.Clone(done), func(a registry.Applied) bool { return !a.Effective.IsZero() })
-	e.endOvertaken(done)
+	ended := e.endOvertaken(done, docs)
 	e.forget(done, docs)
 	e.readers.dismiss()
-	if err := e.flush(ctx); err != nil {
+	err := e.flush(ctx)
+	if len(reports) > 0 {
+		reap(began, ended, reports)
+	}
+	if err != nil {
 		return asError(err)
 	}
 	if len(done) == 0 {
@@ -223,29 +231,47 @@ func documentError(err error) error {
 }
 
 // endOvertaken kills the runs that stand on a document that was changed, those
-// that wait for their turn too. A run that reads its facts just now sees the
-// change, or meets it at its next step.
-func (e *Engine) endOvertaken(changed []registry.Applied) {
+// that wait for their turn too, and returns them. A run that reads its facts just
+// now sees the change, or meets it at its next step.
+func (e *Engine) endOvertaken(changed []registry.Applied, docs []registry.Document) (ended []cut) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, r := range e.runs {
 		if !r.known {
 			continue
 		}
-		for _, seen := range r.facts.Documents() {
-			for _, a := range changed {
-				if a.Kind == seen.Kind && a.Name == seen.Name && a.Version > seen.Version || a.Kind == registry.KindNegativeList && a.Version == 1 {
-					r.cancel(&revoked{registry.Ref{Kind: a.Kind, Name: a.Name, Version: a.Version}})
-				}
+		for _, a := range changed {
+			i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
+			if !a.Changed || !r.overtakenBy(a, docs[i]) {
+				continue
 			}
+			r.cancel(&revoked{registry.Ref{Kind: a.Kind, Name: a.Name, Version: a.Version}})
+			ended = append(ended, cut{r.gone, r.request.explain, r.intended})
+			break
 		}
 	}
+	return ended
+}
+
+// overtakenBy reports whether the run's facts are no longer those of now, now that
+// doc is in force. The caller holds engine.mu.
+func (r *run) overtakenBy(a registry.Applied, doc registry.Document) bool {
+	switch {
+	case a.Kind == registry.KindNegativeList && a.Version == 1:
+		return true
+	case a.Kind == registry.KindRestriction && a.Version == 1:
+		m, err := registry.SpecOf[registry.Restriction](doc)
+		return err != nil || m.Concerns(r.facts)
+	}
+	return slices.ContainsFunc(r.facts.Documents(), func(seen registry.Ref) bool {
+		return a.Kind == seen.Kind && a.Name == seen.Name && a.Version > seen.Version
+	})
 }
 
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindCall, registry.KindLicense,
 	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList, registry.KindSourceRuling,
-	registry.KindQualityRules, registry.KindRetention}
+	registry.KindQualityRules, registry.KindRetention, registry.KindRestriction}
 
 // Documents returns the newest documents of a kind that s may see, or the one
 // named. What s may not see does not exist.

@@ -177,7 +177,7 @@ func (e *Engine) approvals(ctx context.Context, id, stage string) ([]policy.Appr
 		return nil, err
 	}
 	var out []policy.Approval
-	for _, s := range in.History {
+	for _, s := range in.Standing() {
 		if s.Move != "approve" {
 			continue
 		}

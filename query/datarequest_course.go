@@ -14,13 +14,14 @@ import (
 
 // applyDocuments applies documents together with what they begin and end of data
 // requests: one that is filed has a course from then on, one whose grants are all
-// revoked ends; and with what licenses move of their courses.
-func (e *Engine) applyDocuments(ctx context.Context, by string, docs []registry.Document) ([]registry.Applied, error) {
+// revoked ends; with what licenses move of their courses; and with what they stop,
+// which is told by document.
+func (e *Engine) applyDocuments(ctx context.Context, by string, docs []registry.Document) (done []registry.Applied, ended map[registry.Ref]*Ended, err error) {
 	was, err := e.licensesBefore(ctx, docs)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return e.registry.ApplyWith(ctx, by, docs, func(tx *registry.Tx, applied []registry.Applied) error {
+	done, err = e.registry.ApplyWith(ctx, by, docs, func(tx *registry.Tx, applied []registry.Applied) error {
 		for _, a := range applied {
 			i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
 			if !a.Changed || !a.Effective.IsZero() || i < 0 {
@@ -37,8 +38,13 @@ func (e *Engine) applyDocuments(ctx context.Context, by string, docs []registry.
 				return err
 			}
 		}
+		var err error
+		if ended, err = e.endWaiting(tx, by, applied, docs); err != nil {
+			return err
+		}
 		return e.followLicenses(tx, by, docs, applied, was)
 	})
+	return done, ended, err
 }
 
 // fileRequest begins the course of a request that is filed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"zonebox/registry"
 )
@@ -47,14 +48,19 @@ func (e *Engine) takeEffect(ctx context.Context, batch []registry.PendingDocumen
 	if err != nil {
 		return err
 	}
-	done, err := e.registry.TakeEffect(ctx, batch[0].Batch, faults)
+	began := time.Now()
+	var reports map[registry.Ref]*Ended
+	done, err := e.registry.TakeEffect(ctx, batch[0].Batch, faults, func(tx *registry.Tx, done []registry.Applied) (err error) {
+		reports, err = e.endWaiting(tx, batch[0].By, done, docs)
+		return err
+	})
 	if err != nil {
 		return asError(err)
 	}
 	if len(done.Faults) > 0 {
 		e.log.WarnContext(ctx, "documents lapsed when their time came", "batch", done.Batch, "code", "DOCUMENT_LAPSED")
 	}
-	return e.inForce(ctx, done.Applied, done.Documents)
+	return e.inForce(ctx, done.Applied, done.Documents, began, reports)
 }
 
 // effectFaults judges documents again that the registry alone does not judge. The

@@ -37,6 +37,9 @@ type run struct {
 	consented *consented
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
+
+	intended bool          // its intent stands; guarded by engine.mu
+	gone     chan struct{} // closed when nothing of it runs any more
 }
 
 // stored is what the registry keeps of a run, encrypted: the question itself,
@@ -52,7 +55,7 @@ type stored struct {
 // enter registers the run and reads one consistent snapshot of facts. A resumed
 // run is the stored one: its question cannot be changed on the way.
 func (e *Engine) enter(ctx context.Context, req Request) (*run, error) {
-	r := &run{engine: e, request: req, id: req.Resume, began: e.cfg.Now()}
+	r := &run{engine: e, request: req, id: req.Resume, began: e.cfg.Now(), gone: make(chan struct{})}
 	r.took.mark = r.began
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if req.Resume != "" {
@@ -214,6 +217,7 @@ func (r *run) leave() {
 	}
 	r.engine.mu.Lock()
 	delete(r.engine.runs, r.id)
+	close(r.gone)
 	ended := r.known && r.engine.pastItsTerm(r.facts.License.Spec, r.pack)
 	r.engine.mu.Unlock()
 	if ended { // the question itself was refused for it

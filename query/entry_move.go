@@ -72,7 +72,7 @@ func (e *Engine) MoveEntry(ctx context.Context, s Subject, name string, o EntryO
 		return nil, m.refuse(err)
 	}
 	if len(m.applied) > 0 {
-		e.endOvertaken(m.applied)
+		e.endOvertaken(m.applied, m.documents)
 		e.forget(m.applied, m.documents)
 		e.readers.dismiss()
 	}
@@ -310,6 +310,9 @@ func (m *entryMove) retire(tx *registry.Tx, ed *edition) error {
 	m.documents = []registry.Document{doc}
 	if m.applied, err = tx.Apply(m.subject.user, m.documents); err != nil {
 		return documentError(err)
+	}
+	if _, err = m.engine.endWaiting(tx, m.subject.user, m.applied, m.documents); err != nil {
+		return err
 	}
 	if ed != nil && (ed.State == workflow.Published || ed.State == workflow.Changed) {
 		return m.do(tx, ed, "retire", entryNote{Basis: m.order.Basis}, "", "")

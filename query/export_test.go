@@ -21,7 +21,7 @@ func (e *Engine) Workers() *sandbox.Pool { return e.pool }
 
 // Asked returns how many questions of a person count against a rate now.
 func (e *Engine) Asked(ctx context.Context, user string) (int64, error) {
-	h, err := e.history(ctx, user)
+	h, err := e.history(ctx, user, "")
 	if err != nil {
 		return 0, err
 	}

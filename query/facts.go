@@ -50,6 +50,11 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 		Datasets: map[string]policy.Dataset{},
 		Columns:  map[string]policy.Column{},
 	}
+	in.Restrictions = []policy.Restriction{}
+	for _, r := range f.Restrictions {
+		in.Restrictions = append(in.Restrictions, policy.Restriction{ID: r.Name, Level: r.Spec.Level, Target: r.Spec.Target, Degree: r.Spec.Degree,
+			Rate: int64(r.Spec.Rate), MaxLevel: r.Spec.MaxLevel, AggregatesOnly: r.Spec.AggregatesOnly, Until: r.Spec.Until})
+	}
 	for _, p := range f.Recipients {
 		if p.Spec.Status == "active" { // who left receives nothing
 			in.Scenario.Recipients = append(in.Scenario.Recipients, p.Name)

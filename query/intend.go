@@ -127,6 +127,9 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 	if d.decision.Verdict == policy.Review {
 		return nil, inReview("QUERY_IN_REVIEW", d.decision).of(d.id)
 	}
+	e.mu.Lock()
+	d.intended = true
+	e.mu.Unlock()
 	return &intent{d}, nil
 }
 

@@ -354,7 +354,7 @@ func (e *Engine) ask(a *analyzed, tree [32]byte) *word {
 	in.Runtime = runtimeFacts(a.session.Attestation())
 	in.Template = a.templateFacts()
 	var err error
-	if in.History, err = e.history(a.ctx, a.request.Subject.user); err != nil {
+	if in.History, err = e.history(a.ctx, a.request.Subject.user, a.facts.Operator.Name); err != nil {
 		return &word{err: err}
 	}
 	if !a.request.explain { // nobody approves what leaves no run

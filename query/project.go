@@ -204,7 +204,7 @@ func seal(c zone.Column, as func(arrow.Array) (*sandbox.Sealed, error)) (*sandbo
 // ended by then, so that none of them fills the cache again.
 func (e *Engine) forget(changed []registry.Applied, docs []registry.Document) {
 	for _, a := range changed {
-		if !a.Changed || a.Version == 1 && a.Kind != registry.KindNegativeList {
+		if !a.Changed || a.Version == 1 && a.Kind != registry.KindNegativeList && a.Kind != registry.KindRestriction {
 			continue
 		}
 		if a.Kind == registry.KindTemplate || a.Kind == registry.KindRequest || a.Kind == registry.KindQualityRules || a.Kind == registry.KindRetention || a.Kind == registry.KindCall {

@@ -73,7 +73,7 @@ func (e *Engine) objections(r *run) ([]policy.Reason, error) {
 	_, keyErr := e.tokenKeys(r.facts.Zone)
 	in.Masking = &policy.Masking{Recipes: []policy.Recipe{}, KeysAvailable: keyErr == nil, Suite: suite}
 	var err error
-	if in.History, err = e.history(r.ctx, r.request.Subject.user); err != nil {
+	if in.History, err = e.history(r.ctx, r.request.Subject.user, r.facts.Operator.Name); err != nil {
 		return nil, err
 	}
 	return e.policy().Objections(r.ctx, in)

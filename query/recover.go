@@ -237,7 +237,7 @@ func (e *Engine) queue(ctx context.Context, m workflow.Machine, states ...workfl
 // artifact only if it was.
 func (e *Engine) sweepOutputs(ctx context.Context) error {
 	alive, err := e.queue(ctx, workflow.OutputRelease, workflow.Held, workflow.Checked, workflow.Reviewing, workflow.ReviewingFirst,
-		workflow.ReviewingSecond, workflow.Approved)
+		workflow.ReviewingSecond, workflow.Approved, workflow.Frozen)
 	if err != nil {
 		return err
 	}

@@ -82,6 +82,11 @@ func (e *Engine) outputOf(r *run) (*output, error) {
 	switch course.State {
 	case workflow.Released, workflow.Downloaded:
 		return out, nil
+	case workflow.Frozen:
+		if err := e.accessOpen(r, out.record); err != nil {
+			return nil, err
+		}
+		fallthrough
 	case workflow.Held, workflow.Approved:
 		key, err := e.keys.Hold(r.id)
 		if err == nil {
@@ -188,7 +193,7 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 	}
 	in.Runtime = hostFacts()
 	var err error
-	if in.History, err = e.history(o.ctx, o.request.Subject.user); err != nil {
+	if in.History, err = e.history(o.ctx, o.request.Subject.user, o.facts.Operator.Name); err != nil {
 		return nil, o.stopped(err)
 	}
 	if in.Approvals, err = e.approvals(o.ctx, o.id, stageOutput); err != nil {
@@ -208,23 +213,33 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 		c.label.Notes = []string{"少于最小分组的分组与单元格不予显示 / groups and cells below the minimum group are not shown"}
 	}
 	switch {
+	case o.state == workflow.Frozen && c.decision.Verdict == policy.Deny:
+		why := fail("WITHHELD", nil).because("已冻结", "it is frozen").of(o.id)
+		why.Details = details(c.decision.Reasons)
+		return nil, why
+	case o.state == workflow.Frozen: // whatever policy says, people look again first
+		return nil, e.queueOutput(c, "thaw")
 	case c.decision.Verdict == policy.Allow:
 		return c, nil
 	case c.decision.Verdict == policy.Review && o.state == workflow.Held:
-		return nil, e.queueOutput(c)
+		return nil, e.queueOutput(c, "check")
 	}
 	return nil, e.block(c)
 }
 
-// queueOutput sends an output to the people who must agree.
-func (e *Engine) queueOutput(c *cleared) error {
+// queueOutput sends an output to the people who must agree, by the move that leads
+// to their review.
+func (e *Engine) queueOutput(c *cleared, first string) error {
 	move := "review"
 	if c.decision.Obligations.SecondPerson {
 		move = "review_two"
 	}
 	err := e.keep(c.output, func(tx *registry.Tx) error {
 		note := workflow.Note{Input: c.decision.Binding, Until: tx.Now().Add(time.Duration(c.decision.Obligations.TTLSeconds) * time.Second)}
-		if err := c.move(tx, workflow.OutputRelease, note, "check"); err != nil {
+		if err := c.current(tx); err != nil {
+			return err // it would wait under facts that are no longer those of now
+		}
+		if err := c.move(tx, workflow.OutputRelease, note, first); err != nil {
 			return err
 		}
 		if err := c.move(tx, workflow.OutputRelease, workflow.Note{}, move); err != nil {
@@ -357,8 +372,8 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 
 // collect hands out a released artifact again, as it was sealed.
 func (e *Engine) collect(o *output) (*Answer, error) {
-	if o.facts.License.Spec.Status != registry.StatusActive || o.facts.Zone.Spec.Status != registry.StatusActive {
-		return nil, fail("WITHHELD", nil).because("协议或专区已中止", "the license or the zone is suspended").of(o.id)
+	if err := e.accessOpen(o.run, o.record); err != nil {
+		return nil, err
 	}
 	file, err := os.ReadFile(e.artifactFile(o.id))
 	if err != nil {

@@ -26,14 +26,27 @@ func (e *Engine) instance(ctx context.Context, m workflow.Machine, id string) (w
 	return in, err
 }
 
-// history counts what the person asked lately.
-func (e *Engine) history(ctx context.Context, user string) (*policy.History, error) {
+// askedBy counts the questions of an organization's people since a time.
+func (e *Engine) askedBy(ctx context.Context, organization string, since time.Time) (n int64, err error) {
+	err = e.registry.View(ctx, func(tx *sql.Tx) (err error) {
+		n, err = workflow.Started(ctx, tx, workflow.QueryApproval, organization, since)
+		return err
+	})
+	return n, err
+}
+
+// history counts what the person and the operator asked lately.
+func (e *Engine) history(ctx context.Context, user, operator string) (*policy.History, error) {
 	n, err := e.registry.CountRuns(ctx, user, e.cfg.Now().Add(-24*time.Hour))
 	if err != nil {
 		return nil, err
 	}
+	asked, err := e.askedBy(ctx, operator, e.cfg.Now().Add(-time.Hour))
+	if err != nil {
+		return nil, err
+	}
 	explains, denials := e.pace.lately(user, e.cfg.Now())
-	return &policy.History{Queries24h: n, Explains1h: explains, Denials1h: denials}, nil
+	return &policy.History{Queries24h: n, Explains1h: explains, Denials1h: denials, Operator1h: asked}, nil
 }
 
 func attestationDigest(a sandbox.Attestation) (string, error) {

@@ -82,6 +82,17 @@ type Applied struct {
 	Changed bool   `json:"changed"`
 	// Effective is when a pending document comes into force; absent if it is.
 	Effective *time.Time `json:"effective,omitempty"`
+	// Stopped tells what the document ended in the same act; nil if it ends nothing.
+	Stopped *Ended `json:"stopped,omitempty"`
+}
+
+// Ended counts what a document ended in the act in which it was applied.
+type Ended struct {
+	Killed  int     `json:"killed"`  // runs that had begun
+	Voided  int     `json:"voided"`  // that waited for their turn, a review, or their requester
+	Frozen  int     `json:"frozen"`  // held outputs
+	Ending  int     `json:"ending"`  // of the killed and voided, whose worker the host still clears away
+	Seconds float64 `json:"seconds"` // from the act to the end of the last worker
 }
 
 // DocumentView is a document as its reader may see it.

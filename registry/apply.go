@@ -173,6 +173,7 @@ var rules = map[string]func(*change){
 	KindQualityRules: (*change).qualityRules,
 	KindRetention:    (*change).retention,
 	KindSourceRuling: (*change).sourceRuling,
+	KindRestriction:  (*change).restriction,
 }
 
 // apply takes one document through its checks, in this order: may this role
@@ -200,6 +201,10 @@ func (tx *Tx) apply(by string, actor Person, d Document, pending *PendingDocumen
 	return tx.accept(c)
 }
 
+// takesAway reports whether a document of the kind takes something away when it is
+// new. Others do by a new version only.
+func takesAway(kind string) bool { return kind == KindNegativeList || kind == KindRestriction }
+
 func sameSignatures(a, b []Signature) bool {
 	return len(a) == 0 && len(b) == 0 || reflect.DeepEqual(a, b)
 }
@@ -216,7 +221,7 @@ func (tx *Tx) accept(c *change) (Applied, error) {
 	if c.old != nil {
 		a.Version = c.old.Meta.Version + 1
 	}
-	if c.old != nil || c.doc.Kind == KindNegativeList { // which takes away when it is new
+	if c.old != nil || takesAway(c.doc.Kind) {
 		if err := tx.BumpEpoch(); err != nil {
 			return Applied{}, err
 		}

@@ -26,10 +26,11 @@ const (
 	KindSourceRuling = "SourceRuling"
 	KindQualityRules = "QualityRules"
 	KindRetention    = "Retention"
+	KindRestriction  = "Restriction"
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindCall, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindCall, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention, KindRestriction}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

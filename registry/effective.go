@@ -35,7 +35,7 @@ func (r *Registry) NextDue(ctx context.Context) ([]PendingDocument, error) {
 // again. If they no longer stand up to them, or found has faults, nothing of them
 // comes into force, they lapse, and an event "document.lapsed" tells of it. A batch
 // that is not due, or not pending any more, is left alone.
-func (r *Registry) TakeEffect(ctx context.Context, batch string, found []Fault) (e Effected, err error) {
+func (r *Registry) TakeEffect(ctx context.Context, batch string, found []Fault, and func(*Tx, []Applied) error) (e Effected, err error) {
 	e.Batch = batch
 	err = r.Update(ctx, func(tx *Tx) error {
 		all, err := tx.r.pendingDocuments(ctx, tx.sql, `WHERE batch = ? AND state = 'PENDING' AND due <= ? ORDER BY position`, batch, tx.at.UnixNano())
@@ -60,6 +60,9 @@ func (r *Registry) TakeEffect(ctx context.Context, batch string, found []Fault) 
 		}
 		if len(e.Faults) > 0 {
 			return tx.lapse(all, e.Faults)
+		}
+		if err := and(tx, e.Applied); err != nil {
+			return err
 		}
 		return tx.settle(all, InForceState, "", Event{Kind: "document.effective", Actor: all[0].By, Fields: map[string]string{
 			"batch": batch, "effective": all[0].Effective.Format(time.RFC3339)}})

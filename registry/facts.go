@@ -47,8 +47,10 @@ type Facts struct {
 	Grants     []GrantFacts            // the scenario's, by name
 	Datasets   []DatasetFacts          // the zone's and the grants', by name
 	Negative   []Versioned[NegativeList]
-	Consents   ConsentState         // to the scenario
-	Template   *Versioned[Template] // nil if none was named, or the scenario has none of that name
+	Consents   ConsentState // to the scenario
+	// Restrictions are those not lifted that concern any of the above, by name.
+	Restrictions []Versioned[Restriction]
+	Template     *Versioned[Template] // nil if none was named, or the scenario has none of that name
 }
 
 // LicenseFacts is a license with the signatures under it.
@@ -144,6 +146,9 @@ func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, er
 		return f, err
 	}
 	if f.Negative, err = r.negativeLists(ctx, q); err != nil {
+		return f, err
+	}
+	if f.Restrictions, err = r.restrictions(ctx, q, f); err != nil {
 		return f, err
 	}
 	if _, f.Consents, err = r.consentScope(ctx, q, ConsentScope{query.Zone, query.Scenario}); err != nil {

@@ -41,6 +41,9 @@ func (f Facts) Documents() []Ref {
 	for _, l := range f.Negative {
 		all = append(all, Ref{KindNegativeList, l.Name, l.Version})
 	}
+	for _, r := range f.Restrictions {
+		all = append(all, Ref{KindRestriction, r.Name, r.Version})
+	}
 	if f.Template != nil {
 		all = append(all, Ref{KindTemplate, f.Template.Name, f.Template.Version})
 	}
@@ -48,9 +51,9 @@ func (f Facts) Documents() []Ref {
 }
 
 // Overtaken returns the newer version of a document that f was read from, one that
-// ought to be in force by now, a negative list that is new since, consents to its
-// scenario that were withdrawn, or what became of data that f names, nil if there is
-// none. Facts are a function of their documents, of the negative lists and
+// ought to be in force by now, a negative list or restriction that is new since,
+// consents to its scenario that were withdrawn, or what became of data that f names,
+// nil if there is none. Facts are a function of their documents, of the negative lists and
 // of what was loaded and granted new since, which takes nothing away: while no
 // document of theirs has a newer version, nothing was listed, and no consent and no
 // data of theirs were withdrawn, they stand, whatever else raised the epoch.
@@ -59,7 +62,7 @@ func (r *Registry) Overtaken(ctx context.Context, f Facts) (*Ref, error) {
 	err := r.View(ctx, func(tx *sql.Tx) error {
 		_, epoch, err := state(ctx, tx)
 		if err == nil {
-			by, err = overtaken(ctx, tx, epoch, r.cfg.Now(), f)
+			by, err = r.overtaken(ctx, tx, epoch, r.cfg.Now(), f)
 		}
 		return err
 	})
@@ -67,9 +70,11 @@ func (r *Registry) Overtaken(ctx context.Context, f Facts) (*Ref, error) {
 }
 
 // Overtaken is Registry.Overtaken as this transaction sees it.
-func (tx *Tx) Overtaken(f Facts) (*Ref, error) { return overtaken(tx.ctx, tx.sql, tx.epoch, tx.at, f) }
+func (tx *Tx) Overtaken(f Facts) (*Ref, error) {
+	return tx.r.overtaken(tx.ctx, tx.sql, tx.epoch, tx.at, f)
+}
 
-func overtaken(ctx context.Context, q querier, epoch int64, now time.Time, f Facts) (*Ref, error) {
+func (r *Registry) overtaken(ctx context.Context, q querier, epoch int64, now time.Time, f Facts) (*Ref, error) {
 	if by, err := dueOver(ctx, q, now, f); by != nil || err != nil {
 		return by, err
 	}
@@ -87,6 +92,9 @@ func overtaken(ctx context.Context, q querier, epoch int64, now time.Time, f Fac
 		}
 	}
 	if by, err := newlyListed(ctx, q, f); by != nil || err != nil {
+		return by, err
+	}
+	if by, err := r.newlyRestricted(ctx, q, f); by != nil || err != nil {
 		return by, err
 	}
 	if by, err := consentsWithdrawn(ctx, q, f); by != nil || err != nil {

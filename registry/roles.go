@@ -18,6 +18,7 @@ var appliers = map[string][]string{
 	KindNegativeList: {RoleCityAuthority},
 	KindQualityRules: {RoleProvider},
 	KindRetention:    {RoleCityAuthority, RoleDataCentre, RoleSecurity, RoleZoneRegulator},
+	KindRestriction:  {RoleCityAuthority, RoleZoneRegulator, RoleProvider, RoleDataCentre, RoleSecurity},
 	KindSourceRuling: {RoleCityAuthority},
 }
 

@@ -13,7 +13,8 @@ import (
 type Meta struct {
 	Kind, Name string
 	// Parent is the zone of a dataset or license, the license of a scenario,
-	// the scenario of a grant or template, the organization of a person.
+	// the scenario of a grant or template, the organization of a person, the level
+	// of a restriction that is not lifted.
 	Parent   string
 	Version  int64
 	Revision int64

@@ -131,3 +131,24 @@ func Queue(ctx context.Context, q Querier, m Machine, states ...State) ([]Instan
 	}
 	return all, nil
 }
+
+// Started counts the instances that people of an organization started since a time.
+func Started(ctx context.Context, q Querier, m Machine, org string, since time.Time) (n int64, err error) {
+	err = q.QueryRowContext(ctx, `SELECT count(*) FROM workflow_instances WHERE machine = ? AND requester_org = ? AND started_at > ?`,
+		m.Name, org, since.UnixNano()).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("workflow: count %s: %w", m.Name, err)
+	}
+	return n, nil
+}
+
+// Standing returns the moves since the instance was frozen last: no approval of
+// before counts.
+func (in Instance) Standing() []Step {
+	for i := len(in.History) - 1; i >= 0; i-- {
+		if in.History[i].To == Frozen {
+			return in.History[i+1:]
+		}
+	}
+	return in.History
+}

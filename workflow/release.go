@@ -22,7 +22,8 @@ const (
 //
 // The first review is the zone regulator's. The second, where the lineage
 // reaches level 3 or more, is the provider's: another person of another
-// organization (NJ24-14, NJ24-15). A frozen output is never taken up again.
+// organization (NJ24-14, NJ24-15). A frozen output goes nowhere by itself: when its
+// requester asks for it again and nothing stands against it, people review it anew.
 var OutputRelease = Machine{
 	Name:    "release",
 	Initial: Held,
@@ -30,6 +31,7 @@ var OutputRelease = Machine{
 		Blocked, Frozen, Recalled, Destroyed},
 	Starters: []string{"operator"},
 	Moves: []Move{
+		{Name: "thaw", From: []State{Frozen}, To: Checked, Roles: []string{Engine}, Binds: true, Anew: true, Article: "NJ24-23"},
 		{Name: "check", From: []State{Held}, To: Checked, Roles: []string{Engine}, Binds: true, Article: "NJ24-14"},
 		{Name: "review", From: []State{Checked}, To: Reviewing, Roles: []string{Engine}, Article: "NJ24-14"},
 		{Name: "review_two", From: []State{Checked}, To: ReviewingFirst, Roles: []string{Engine}, Article: "NJ24-14"},

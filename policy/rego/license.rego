@@ -128,31 +128,3 @@ warn contains ["EVIDENCE_EXPIRED", kind] if {
 	asking
 	some kind in expired
 }
-
-# YC22-35: two degrees, restrict and close.
-restrictions contains input.operator.restriction
-
-restrictions contains input.license.restriction
-
-deny contains ["ACCESS_CLOSED", input.license.id] if {
-	licensed
-	some r in restrictions
-	r.degree != "RESTRICT"
-}
-
-deny contains ["ACCESS_RATE", input.license.id] if {
-	input.action in {"query", "explain"}
-	some r in restrictions
-	r.rate > 0
-	not under_rate(r.rate)
-}
-
-under_rate(rate) if input.history.queries_24h < rate
-
-deny contains ["ACCESS_LEVEL", column] if {
-	asking
-	some r in restrictions
-	r.max_level > 0
-	some column in used
-	input.columns[column].level > r.max_level
-}

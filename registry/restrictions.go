@@ -1,0 +1,56 @@
+package registry
+
+import (
+	"context"
+	"slices"
+)
+
+// Concerns reports whether r is about what f stands on: its operator, license,
+// scenario, zone, or a dataset among those of f.
+func (r Restriction) Concerns(f Facts) bool {
+	switch r.Level {
+	case LevelOperator:
+		return r.Target == f.Operator.Name || r.Target == f.SubjectOrg.Name
+	case LevelLicense:
+		return r.Target == f.License.Name
+	case LevelScenario:
+		return r.Target == f.Scenario.Name
+	case LevelZone:
+		return r.Target == f.Zone.Name
+	}
+	return slices.ContainsFunc(f.Datasets, func(d DatasetFacts) bool { return d.Name == r.dataset() })
+}
+
+// restrictions returns those that concern f and are not lifted, by name.
+func (r *Registry) restrictions(ctx context.Context, q querier, f Facts) ([]Versioned[Restriction], error) {
+	rows, err := r.documents(ctx, q, `WHERE kind = ? AND parent <> '' AND `+newest+` ORDER BY name`, KindRestriction)
+	if err != nil {
+		return nil, err
+	}
+	var all []Versioned[Restriction]
+	for _, s := range rows {
+		v, err := decoded[Restriction](s)
+		if err != nil {
+			return nil, err
+		}
+		if v.Spec.Concerns(f) {
+			all = append(all, v)
+		}
+	}
+	return all, nil
+}
+
+// newlyRestricted returns a restriction that concerns f and that f was read before.
+// One that was lifted since is no reason: what it took away was not given.
+func (r *Registry) newlyRestricted(ctx context.Context, q querier, f Facts) (*Ref, error) {
+	all, err := r.restrictions(ctx, q, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range all {
+		if !slices.ContainsFunc(f.Restrictions, func(o Versioned[Restriction]) bool { return o.Name == v.Name }) {
+			return &Ref{KindRestriction, v.Name, v.Version}, nil
+		}
+	}
+	return nil, nil
+}
