@@ -174,6 +174,7 @@ RUNNING        kill    KILLED         engine data_centre zone_regulator city_aut
 const releaseMoves = `
 HELD             check      CHECKED          engine
 HELD             block      BLOCKED          engine
+FROZEN           thaw       CHECKED          engine
 HELD             freeze     FROZEN           engine data_centre zone_regulator city_authority
 HELD             destroy    DESTROYED        engine data_centre
 CHECKED          review     REVIEWING        engine
@@ -260,7 +261,7 @@ func TestEveryStateRoleAndMove(t *testing.T) {
 								t.Fatalf("the way to %s leads to %s: %v", from, in.State, err)
 							}
 							input := "d1"
-							if in.Input == "" && name != "allow" && name != "review" && name != "check" {
+							if in.Input == "" && name != "allow" && name != "review" && name != "check" && name != "thaw" {
 								input = ""
 							}
 							got, err := workflow.Do(ctx, tx, m, "x", name, by, at, workflow.Note{Input: input})

@@ -37,6 +37,7 @@ func (a *app) applyCmd() *cobra.Command {
 					state = fmt.Sprintf(a.say("第 %d 版", "version %d"), d.Version)
 				}
 				fmt.Fprintf(a.stderr, "%s %s: %s\n", d.Kind, d.Name, state)
+				a.printEnded(d.Stopped)
 			}
 			return nil
 		},
