@@ -31,6 +31,7 @@ var verbs = strings.Fields(`
 	quality/ticket quality/ticket/open quality/ticket/list quality/ticket/show quality/ticket/reply quality/ticket/correct quality/ticket/deny
 	quality/ticket/dispute quality/ticket/verify quality/ticket/return quality/ticket/uphold quality/ticket/dismiss
 	keys keys/list keys/rotate keys/rewrap keys/destroy
+	switch switch/suspend switch/restrict switch/close switch/sign switch/lift switch/list
 	shred shred/column shred/version shred/dataset shred/zone shred/workspace shred/confirm shred/list shred/verify
 	policy policy/build policy/sign policy/verify policy/publish policy/confirm policy/rollback policy/show what-if
 	backup backup/create backup/list backup/verify backup/restore backup/accept

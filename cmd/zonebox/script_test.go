@@ -65,6 +65,9 @@ func clockOf(ts *testscript.TestScript) *scriptClock { return ts.Value(scriptClo
 //	aligned             every line of its stdout is equally wide on a terminal
 //	rows FORMAT FILE    prints the rows of a file of -o arrow or parquet as CSV
 //	edit FILE PATH VAL  changes one field of a YAML file
+//	beside NAME zonebox …  starts a command line that goes on beside the script
+//	ended NAME REGEXP   waits for its end, and for a match in what it said
+//	until N KIND        waits until the audit log has N entries of a kind
 //	gate                gives the script a domain and a gate of its own
 //	clock TIME          sets the script's clock, by which its command lines and its own
 //	                    gate go from then on; RFC 3339
@@ -82,8 +85,10 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[lastCode{}] = new(int)
 			env.Values[scriptClock{}] = new(scriptClock)
+			env.Values[besides{}] = map[string]*beside{}
 			setHome(env.Setenv, shared)
 			env.Setenv("ZONEBOX_WORKER", workerBinary)
+			env.Setenv("HEAVY", heavy)
 			env.Setenv("TODAY", time.Now().Format(time.DateOnly)) // as deliveries of the city say
 			return nil
 		},
@@ -93,6 +98,9 @@ func TestScripts(t *testing.T) {
 				zoneboxCmd(ts, neg, ts.ReadFile(args[0]), args[1:])
 			},
 			"exits":   exitsCmd,
+			"beside":  besideCmd,
+			"ended":   endedCmd,
+			"until":   untilCmd,
 			"take":    takeCmd,
 			"aligned": alignedCmd,
 			"rows":    rowsCmd,
@@ -125,18 +133,9 @@ func setHome(setenv func(key, value string), h *home) {
 	setenv("ASK", "--as=li.op --scenario=outpatient-statistics --purpose=MED-STAT")
 }
 
-// zoneboxCmd adds the script's domain, keyring and language where the command
-// line names none.
+// zoneboxCmd runs a command line.
 func zoneboxCmd(ts *testscript.TestScript, neg bool, stdin string, args []string) {
-	if i := slices.Index(args, "ASK"); i >= 0 {
-		args = slices.Concat(args[:i], strings.Fields(ts.Getenv("ASK")), args[i+1:])
-	}
-	for _, f := range [][2]string{{"--domain", "DOMAIN"}, {"--keyring", "KEYRING"}, {"--lang", "LANGUAGE"}} {
-		given := slices.ContainsFunc(args, func(arg string) bool { return arg == f[0] || strings.HasPrefix(arg, f[0]+"=") })
-		if v := ts.Getenv(f[1]); v != "" && !given && args[0] != "__complete" {
-			args = append(slices.Clone(args), f[0]+"="+v)
-		}
-	}
+	args = completed(ts, args)
 	var code int
 	if ts.Getenv("PROCESS") != "" {
 		code = process(ts, stdin, args)
@@ -147,6 +146,21 @@ func zoneboxCmd(ts *testscript.TestScript, neg bool, stdin string, args []string
 	if (code != 0) != neg {
 		ts.Fatalf("zonebox %s exited %d", strings.Join(args, " "), code)
 	}
+}
+
+// completed adds the script's domain, keyring and language where the command line
+// names none.
+func completed(ts *testscript.TestScript, args []string) []string {
+	if i := slices.Index(args, "ASK"); i >= 0 {
+		args = slices.Concat(args[:i], strings.Fields(ts.Getenv("ASK")), args[i+1:])
+	}
+	for _, f := range [][2]string{{"--domain", "DOMAIN"}, {"--keyring", "KEYRING"}, {"--lang", "LANGUAGE"}} {
+		given := slices.ContainsFunc(args, func(arg string) bool { return arg == f[0] || strings.HasPrefix(arg, f[0]+"=") })
+		if v := ts.Getenv(f[1]); v != "" && !given && args[0] != "__complete" {
+			args = append(slices.Clone(args), f[0]+"="+v)
+		}
+	}
+	return args
 }
 
 // process runs a command line in a process of its own and returns its exit code.
