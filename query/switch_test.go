@@ -76,9 +76,9 @@ func closes(level, target string) registry.Restriction {
 	return registry.Restriction{Level: level, Target: target, Degree: registry.DegreeClose}
 }
 
-// settled fails the test unless every intent of the log was closed once, and
+// closedOnce fails the test unless every intent of the log was closed once, and
 // nothing of the runs was released.
-func settled(t *testing.T, d *querytest.Domain, runs ...string) {
+func closedOnce(t *testing.T, d *querytest.Domain, runs ...string) {
 	t.Helper()
 	ends := map[string]int{}
 	for _, e := range d.Audit("feng.audit") {
@@ -134,7 +134,7 @@ func TestASwitchStopsAQuestionAtEveryStep(t *testing.T) {
 					t.Fatalf("answered, %v", err)
 				}
 				run := querytest.RunOf(t, err)
-				settled(t, d, run)
+				closedOnce(t, d, run)
 				if _, err := d.Resume("li.op", run); err == nil {
 					t.Error("the run went on under the measure")
 				}
@@ -176,7 +176,7 @@ func TestASwitchFreezesAnApprovedOutputAtEveryStep(t *testing.T) {
 				if a != nil || err == nil {
 					t.Fatalf("released, %v", err)
 				}
-				settled(t, d, run)
+				closedOnce(t, d, run)
 				if _, err := d.Resume("li.op", run); querytest.Code(err) != "WITHHELD" {
 					t.Errorf("under the measure it gives %v, want WITHHELD", err)
 				}
@@ -184,7 +184,7 @@ func TestASwitchFreezesAnApprovedOutputAtEveryStep(t *testing.T) {
 				if _, err := d.Resume("li.op", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {
 					t.Errorf("after lifting it gives %s, want OUTPUT_IN_REVIEW", querytest.Text(err))
 				}
-				settled(t, d, run)
+				closedOnce(t, d, run)
 				leaves(t, d, run)
 			})
 		}
@@ -225,7 +225,7 @@ func TestASwitchStopsAllWithinASecond(t *testing.T) {
 		}
 		took = append(took, s.Seconds)
 		lifts(t, d, name, closes(l.level, l.target), l.by...)
-		settled(t, d, held...)
+		closedOnce(t, d, held...)
 		if _, err := d.Resume("li.op", inReview); querytest.Code(err) != "RUN_STATE" {
 			t.Errorf("%s: what was in review gives %v, want RUN_STATE", l.level, err)
 		}
@@ -291,7 +291,7 @@ func TestOneApprovalRunsOnceUnderFiftyResumes(t *testing.T) {
 			if want := map[bool]int{false: 1, true: 0}[closed]; intents != want {
 				t.Errorf("the approval ran %d times, want %d", intents, want)
 			}
-			settled(t, d)
+			closedOnce(t, d)
 		})
 	}
 }

@@ -34,7 +34,8 @@ func (r *Registry) NextDue(ctx context.Context) ([]PendingDocument, error) {
 // name of the person who handed them in, with every signature and every rule checked
 // again. If they no longer stand up to them, or found has faults, nothing of them
 // comes into force, they lapse, and an event "document.lapsed" tells of it. A batch
-// that is not due, or not pending any more, is left alone.
+// that is not due, or not pending any more, is left alone. What else changes in the
+// same transaction is and's; if that fails nothing happened.
 func (r *Registry) TakeEffect(ctx context.Context, batch string, found []Fault, and func(*Tx, []Applied) error) (e Effected, err error) {
 	e.Batch = batch
 	err = r.Update(ctx, func(tx *Tx) error {

@@ -28,7 +28,7 @@ func (w *world) comes(at time.Time) []registry.Effected {
 		if len(next) == 0 {
 			return all
 		}
-		e, err := w.TakeEffect(w.t.Context(), next[0].Batch, nil)
+		e, err := w.TakeEffect(w.t.Context(), next[0].Batch, nil, func(*registry.Tx, []registry.Applied) error { return nil })
 		if err != nil {
 			w.t.Fatal(err)
 		}
