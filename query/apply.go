@@ -241,8 +241,11 @@ func (e *Engine) endOvertaken(changed []registry.Applied, docs []registry.Docume
 			continue
 		}
 		for _, a := range changed {
-			i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
-			if !a.Changed || !r.overtakenBy(a, docs[i]) {
+			var doc registry.Document
+			if i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name }); i >= 0 {
+				doc = docs[i]
+			}
+			if !a.Changed || !r.overtakenBy(a, doc) {
 				continue
 			}
 			r.cancel(&revoked{registry.Ref{Kind: a.Kind, Name: a.Name, Version: a.Version}})

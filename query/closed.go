@@ -19,7 +19,7 @@ func (e *Engine) accessOpen(r *run, rec record) error {
 	if in.History, err = e.history(r.ctx, r.request.Subject.user, r.facts.Operator.Name); err != nil {
 		return r.stopped(err)
 	}
-	reasons, err := e.policy.Objections(r.ctx, in)
+	reasons, err := e.policy().Objections(r.ctx, in)
 	if err != nil {
 		return r.stopped(err)
 	}

@@ -52,7 +52,7 @@ func (e *Engine) MoveRequest(ctx context.Context, s Subject, name string, o Requ
 		return nil, m.refuse(err)
 	}
 	if len(m.applied) > 0 {
-		e.endOvertaken(m.applied)
+		e.endOvertaken(m.applied, m.documents)
 		e.forget(m.applied, m.documents)
 		e.readers.dismiss()
 	}

@@ -139,8 +139,11 @@ func (e *Engine) endWaiting(tx *registry.Tx, by string, done []registry.Applied,
 	ended := map[registry.Ref]*Ended{}
 	for _, a := range done {
 		i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
+		if i < 0 || !a.Changed || !a.Effective.IsZero() {
+			continue
+		}
 		m, ends := measureOf(a, docs[i])
-		if !a.Changed || !ends || !a.Effective.IsZero() {
+		if !ends {
 			continue
 		}
 		s := &Ended{}
