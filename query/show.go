@@ -254,5 +254,5 @@ func (e *Engine) RollBackDocument(ctx context.Context, s Subject, o RollbackOrde
 	if err != nil {
 		return nil, e.refusedDocuments(ctx, s, docs, asError(err))
 	}
-	return e.appliedNow(ctx, done, docs)
+	return e.appliedNow(ctx, done, docs, time.Now(), nil)
 }

@@ -112,6 +112,7 @@ var directions = map[string][]struct {
 	KindSourceRuling: {},
 	KindQualityRules: {{"gate/minimum_score", higher}, {"gate/errors", yes}, {"contract", doubt}},
 	KindRetention:    {{"months", higher}},
+	KindRestriction:  {{"status", doubt}, {"degree", doubt}, {"rate", doubt}, {"max_level", doubt}, {"aggregates_only", doubt}, {"until", doubt}, {"target", doubt}, {"level", doubt}},
 }
 
 // effectOf returns what it does that a field goes from before to now; nil is absent.

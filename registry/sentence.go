@@ -38,6 +38,7 @@ var sentences = map[string]func(Document, Titles) (text, error){
 	KindSourceRuling: rendered(rulingSentence),
 	KindQualityRules: rendered(qualitySentence),
 	KindRetention:    rendered(retentionSentence),
+	KindRestriction:  rendered(restrictionSentence),
 }
 
 func rendered[T any](f func(string, T, Titles) text) func(Document, Titles) (text, error) {
@@ -299,4 +300,30 @@ func qualitySentence(name string, q QualityRules, titles Titles) text {
 
 func retentionSentence(_ string, r Retention, _ Titles) text {
 	return text{fmt.Sprintf("Entries of the audit log are kept for %d months, because: %s.", r.Months, short(r.Reason)), fmt.Sprintf("审计日志留存 %d 个月,理由:%s。", r.Months, short(r.Reason))}
+}
+
+func restrictionSentence(_ string, r Restriction, _ Titles) text {
+	en, zh := "Access is closed", "关闭数据获取权限"
+	if r.Degree == DegreeRestrict {
+		en, zh = "Access is restricted", "限制数据获取权限"
+		if r.Rate > 0 {
+			en, zh = en+fmt.Sprintf(", to %d statements an hour", r.Rate), zh+fmt.Sprintf(",每小时不超过 %d 条语句", r.Rate)
+		}
+		if r.MaxLevel > 0 {
+			en, zh = en+fmt.Sprintf(", to level %d", r.MaxLevel), zh+fmt.Sprintf(",只读不高于 %d 级的列", r.MaxLevel)
+		}
+		if r.AggregatesOnly {
+			en, zh = en+", to aggregates", zh+",只准输出汇总"
+		}
+	}
+	until, day := ", until it is lifted", ",至解除为止"
+	if r.Until != "" {
+		until, day = ", through "+r.Until, ",至 "+r.Until+" 止"
+	}
+	en = fmt.Sprintf("%s for the %s %s%s, by %s, because: %s", en, r.Level, short(r.Target), until, r.Clause, short(r.Reason))
+	zh = fmt.Sprintf("%s:%s %s%s;依据 %s,理由:%s", zh, r.Level, short(r.Target), day, r.Clause, short(r.Reason))
+	if r.Status == StatusLifted {
+		en, zh = en+"; it is lifted, because: "+short(r.StatusReason), zh+";已解除,理由:"+short(r.StatusReason)
+	}
+	return text{en + ".", zh + "。"}
 }
