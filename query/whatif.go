@@ -228,7 +228,7 @@ func (d *drafts) put(e *Engine, in *policy.Input, columns []string) string {
 	if in.License != nil {
 		if l, ok := d.licenses[in.License.ID]; ok {
 			now := e.policyFacts(in.Action, registry.Facts{License: registry.LicenseFacts{Versioned: registry.Versioned[registry.License]{Name: in.License.ID, Spec: l}}}).License
-			now.Signatures, now.Restriction = in.License.Signatures, in.License.Restriction
+			now.Signatures = in.License.Signatures
 			in.License = now
 		}
 	}
