@@ -22,8 +22,9 @@ const (
 //
 // The first review is the zone regulator's. The second, where the lineage
 // reaches level 3 or more, is the provider's: another person of another
-// organization (NJ24-14, NJ24-15). A frozen output goes nowhere by itself: when its
-// requester asks for it again and nothing stands against it, people review it anew.
+// organization (NJ24-14, NJ24-15). What people froze stays frozen. What
+// the gate froze goes nowhere by itself: when its requester asks for it again and
+// nothing stands against it, people review it anew.
 var OutputRelease = Machine{
 	Name:    "release",
 	Initial: Held,
