@@ -72,7 +72,7 @@ func (e *Engine) expire(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	e.endOvertaken(ended)
+	e.endOvertaken(ended, []registry.Document{doc})
 	e.forget(ended, []registry.Document{doc})
 	e.readers.dismiss()
 	return nil
