@@ -15,8 +15,8 @@ var update = flag.Bool("update", false, "write docs/ACCESS.md anew")
 
 const accessHead = `# Who may ask what / 谁可以做什么
 
-The table that ` + "`TestAccess`" + ` (package api) asserts cell by cell against a running gate; this page is written by
-` + "`go test ./api -run TestAccessDocument -update`" + `. A route without a row fails the test; a path that is no route, a
+The table that a test asserts cell by cell against a running gate (api: TestAccess); this page is written by another with
+` + "`-update`" + ` (api: TestAccessDocument). A route without a row fails the test; a path that is no route, a
 person whom the registry does not know and a request without a signature are refused. What the command line asks goes
 through these routes, but for the verbs that open the domain folder themselves (init, serve, demo, audit verify,
 audit witness --log, backup restore, backup accept) and need its files or keys.

@@ -305,7 +305,9 @@ func TestSuspensionStopsWhatRuns(t *testing.T) {
 	if n := tally(auditKinds(d, approved), "query.intent"); n != 0 {
 		t.Errorf("an approved run made %d intents under a suspended license", n)
 	}
-	d.Approve("zheng.police", waiting)
+	if held, err := d.Engine.Review(t.Context(), d.Subject("zheng.police"), waiting); err != nil || held.State != "FROZEN" {
+		t.Errorf("what waited for its second reviewer is %v (%v), want FROZEN", held, err)
+	}
 	if a, err := d.Resume("li.op", waiting); err == nil || a != nil {
 		t.Error("a held output left under a suspended license")
 	}
