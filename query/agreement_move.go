@@ -153,7 +153,7 @@ func (e *Engine) MoveAgreement(ctx context.Context, s Subject, id string, o Agre
 		return nil, BadRequest("move 须为 "+strings.Join(orderedCourseMoves[1:], "、"), "move must be one of "+strings.Join(orderedCourseMoves[1:], ", "))
 	}
 	m := &courseMove{engine: e, ctx: ctx, subject: s, order: o}
-	if !s.any(courseMovers(o.Move)...) {
+	if !s.any(workflow.Agreement.Movers(o.Move)...) {
 		return nil, m.refuse(fail("ROLE_REQUIRED", nil))
 	}
 	before, err := e.AgreementCourse(ctx, s, id)
@@ -197,16 +197,6 @@ func (m *courseMove) before(at *AgreementDetail) (err error) {
 		m.shred, err = m.engine.newShred(m.ctx, m.subject, ShredOrder{Kind: registry.ShredWorkspace, Organization: at.Operator, Reason: "YC22-40 " + at.ID})
 	}
 	return err
-}
-
-func courseMovers(move string) []string {
-	var out []string
-	for _, m := range workflow.Agreement.Moves {
-		if m.Name == move {
-			out = append(out, m.Roles...)
-		}
-	}
-	return out
 }
 
 // make makes a move that no document makes.

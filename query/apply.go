@@ -120,9 +120,7 @@ func (e *Engine) appliedNow(ctx context.Context, done []registry.Applied, docs [
 // are of what waited, by document, and are completed by what ran.
 func (e *Engine) inForce(ctx context.Context, done []registry.Applied, docs []registry.Document, began time.Time, reports map[registry.Ref]*Ended) error {
 	done = slices.DeleteFunc(slices.Clone(done), func(a registry.Applied) bool { return !a.Effective.IsZero() })
-	ended := e.endOvertaken(done, docs)
-	e.forget(done, docs)
-	e.readers.dismiss()
+	ended := e.overtake(done, docs)
 	err := e.flush(ctx)
 	if len(reports) > 0 {
 		reap(began, ended, reports)
@@ -228,6 +226,16 @@ func documentError(err error) error {
 		out.because(out.Details[0].ZH, out.Details[0].EN)
 	}
 	return out
+}
+
+// overtake has the engine act on documents that came into force, whatever applied
+// them: what stands on those before ends, what was kept of it is evicted, no reader
+// goes on with them. It returns the runs that it ended.
+func (e *Engine) overtake(changed []registry.Applied, docs []registry.Document) []cut {
+	ended := e.endOvertaken(changed, docs)
+	e.forget(changed, docs)
+	e.readers.dismiss()
+	return ended
 }
 
 // endOvertaken kills the runs that stand on a document that was changed, those

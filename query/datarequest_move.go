@@ -42,7 +42,7 @@ func (e *Engine) MoveRequest(ctx context.Context, s Subject, name string, o Requ
 		}
 	}
 	m := &requestMove{engine: e, ctx: ctx, subject: s, name: name, order: o}
-	if !s.any(requestMovers(o.Move)...) { // before anything is looked up: it is told of whatever name
+	if !s.any(workflow.DataRequest.Movers(o.Move)...) { // before anything is looked up: it is told of whatever name
 		return nil, m.refuse(fail("ROLE_REQUIRED", nil))
 	}
 	if err := m.before(); err != nil {
@@ -52,21 +52,9 @@ func (e *Engine) MoveRequest(ctx context.Context, s Subject, name string, o Requ
 		return nil, m.refuse(err)
 	}
 	if len(m.applied) > 0 {
-		e.endOvertaken(m.applied, m.documents)
-		e.forget(m.applied, m.documents)
-		e.readers.dismiss()
+		e.overtake(m.applied, m.documents)
 	}
 	return e.DataRequest(ctx, s, name)
-}
-
-func requestMovers(move string) []string {
-	var out []string
-	for _, m := range workflow.DataRequest.Moves {
-		if m.Name == move {
-			out = append(out, m.Roles...)
-		}
-	}
-	return out
 }
 
 // requestMove is one move on its way.

@@ -62,7 +62,7 @@ func (e *Engine) MoveEntry(ctx context.Context, s Subject, name string, o EntryO
 		return nil, BadRequest("trigger 须为 "+strings.Join(triggers, "、"), "trigger must be one of "+strings.Join(triggers, ", "))
 	}
 	m := &entryMove{engine: e, ctx: ctx, subject: s, name: name, order: o}
-	if !s.any(movers(o.Move)...) { // before anything is looked up: it is told of whatever name
+	if !s.any(workflow.CatalogueEdition.Movers(o.Move)...) { // before anything is looked up: it is told of whatever name
 		return nil, m.refuse(fail("ROLE_REQUIRED", nil))
 	}
 	if err := m.before(); err != nil {
@@ -72,22 +72,9 @@ func (e *Engine) MoveEntry(ctx context.Context, s Subject, name string, o EntryO
 		return nil, m.refuse(err)
 	}
 	if len(m.applied) > 0 {
-		e.endOvertaken(m.applied, m.documents)
-		e.forget(m.applied, m.documents)
-		e.readers.dismiss()
+		e.overtake(m.applied, m.documents)
 	}
 	return e.Entry(ctx, s, name)
-}
-
-// movers returns the roles that may ask for a move.
-func movers(move string) []string {
-	var out []string
-	for _, m := range workflow.CatalogueEdition.Moves {
-		if m.Name == move {
-			out = append(out, m.Roles...)
-		}
-	}
-	return out
 }
 
 // entryMove is one move on its way.

@@ -72,8 +72,6 @@ func (e *Engine) expire(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	e.endOvertaken(ended, []registry.Document{doc})
-	e.forget(ended, []registry.Document{doc})
-	e.readers.dismiss()
+	e.overtake(ended, []registry.Document{doc})
 	return nil
 }

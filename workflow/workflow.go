@@ -145,6 +145,17 @@ type Note struct {
 	Text []byte
 }
 
+// Movers returns the roles that may make a move of that name from some state.
+func (m Machine) Movers(name string) []string {
+	var out []string
+	for _, mv := range m.Moves {
+		if mv.Name == name {
+			out = append(out, mv.Roles...)
+		}
+	}
+	return out
+}
+
 // move returns the row of that name that starts from state.
 func (m Machine) move(name string, from State) (Move, error) {
 	err := ErrMove
