@@ -76,6 +76,8 @@ func oneSelect(tree []byte) error {
 			f.offset = n
 		}
 		return f
+	case doc.Error && strings.EqualFold(doc.Type, "out of memory"): // the function tells of it as of any other
+		return faulted("memory")
 	case doc.Error:
 		return faulted("not_select")
 	case len(doc.Statements) == 0:
