@@ -217,9 +217,9 @@ func (r *run) leave() {
 	}
 	r.engine.mu.Lock()
 	delete(r.engine.runs, r.id)
-	close(r.gone)
 	ended := r.known && r.engine.pastItsTerm(r.facts.License.Spec, r.pack)
 	r.engine.mu.Unlock()
+	close(r.gone)
 	if ended { // the question itself was refused for it
 		_ = r.engine.ExpireDue(context.WithoutCancel(r.ctx)) // it logs, and the next look comes
 	}

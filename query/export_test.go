@@ -74,7 +74,7 @@ func Reads(e *Engine, what, zone string) (ended func() bool, leave func()) {
 		ctx, end := e.reading(context.Background(), zone)
 		return func() bool { return ctx.Err() != nil }, end
 	}
-	r := &run{engine: e, id: "run-of-a-test", known: what == "a statement"}
+	r := &run{engine: e, id: "run-of-a-test", known: what == "a statement", gone: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	r.facts.Datasets = []registry.DatasetFacts{{Versioned: registry.Versioned[registry.Dataset]{Spec: registry.Dataset{Zone: zone}}}}
 	if err := e.register(r); err != nil {
