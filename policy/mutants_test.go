@@ -42,10 +42,12 @@ func gunzip(t testing.TB, raw []byte) []byte {
 	return plain
 }
 
-func zip(t testing.TB, plain []byte) []byte {
+func zip(t testing.TB, plain []byte) []byte { return zipAt(t, gzip.BestCompression, plain) }
+
+func zipAt(t testing.TB, level int, plain []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	zw, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	zw, err := gzip.NewWriterLevel(&out, level)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,21 +277,7 @@ func many(n int) (all []member) {
 	return all
 }
 
-func stored(t testing.TB, plain []byte) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	zw, err := gzip.NewWriterLevel(&out, gzip.NoCompression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := zw.Write(plain); err != nil {
-		t.Fatal(err)
-	}
-	if err := zw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
+func stored(t testing.TB, plain []byte) []byte { return zipAt(t, gzip.NoCompression, plain) }
 
 func headed(t testing.TB, plain []byte) []byte {
 	t.Helper()

@@ -346,19 +346,9 @@ func (m *courseMove) do(tx *registry.Tx, note courseNote, input string) error {
 
 // refuse records that a move was refused and returns why.
 func (m *courseMove) refuse(cause error) error {
-	why := asError(cause)
-	if why.Class != ClassDenied {
-		return why
-	}
-	fields := map[string]string{"move": m.order.Move, "reasons": codesOf(why), "org": m.subject.organization}
+	id := ""
 	if m.course != nil {
-		fields["course"] = m.course.ID
+		id = m.course.ID
 	}
-	err := m.engine.update(m.ctx, func(tx *registry.Tx) error {
-		return tx.Emit(registry.Event{Kind: "agreement.refused", Actor: m.subject.user, Fields: fields})
-	})
-	if err != nil {
-		return asError(err)
-	}
-	return why
+	return m.engine.refuseMove(m.ctx, m.subject, "agreement.refused", m.order.Move, "course", id, cause)
 }

@@ -307,18 +307,7 @@ func (e *Engine) tellRequest(tx *registry.Tx, r *dataRequest, by, org, move stri
 
 // refuse records that a move was refused and returns why.
 func (m *requestMove) refuse(cause error) error {
-	why := asError(cause)
-	if why.Class != ClassDenied {
-		return why
-	}
-	err := m.engine.update(m.ctx, func(tx *registry.Tx) error {
-		return tx.Emit(registry.Event{Kind: "request.refused", Actor: m.subject.user, Fields: map[string]string{
-			"request": printName(m.name), "move": m.order.Move, "reasons": codesOf(why), "org": m.subject.organization}})
-	})
-	if err != nil {
-		return asError(err)
-	}
-	return why
+	return m.engine.refuseMove(m.ctx, m.subject, "request.refused", m.order.Move, "request", printName(m.name), cause)
 }
 
 // requestError maps a refusal of the workflow.

@@ -392,13 +392,23 @@ func (m *entryMove) tell(tx *registry.Tx, id, move, state string) error {
 
 // refuse records that a move was refused and returns why.
 func (m *entryMove) refuse(cause error) error {
+	return m.engine.refuseMove(m.ctx, m.subject, "catalogue.refused", m.order.Move, "dataset", m.name, cause)
+}
+
+// refuseMove returns why a move of a course was refused, which is logged first where
+// it is the person's doing. field names what was to be moved, id which; empty is left
+// out.
+func (e *Engine) refuseMove(ctx context.Context, s Subject, kind, move, field, id string, cause error) error {
 	why := asError(cause)
 	if why.Class != ClassDenied {
 		return why
 	}
-	err := m.engine.update(m.ctx, func(tx *registry.Tx) error {
-		return tx.Emit(registry.Event{Kind: "catalogue.refused", Actor: m.subject.user, Fields: map[string]string{
-			"dataset": m.name, "move": m.order.Move, "reasons": codesOf(why), "org": m.subject.organization}})
+	fields := map[string]string{"move": move, "reasons": codesOf(why), "org": s.organization}
+	if id != "" {
+		fields[field] = id
+	}
+	err := e.update(ctx, func(tx *registry.Tx) error {
+		return tx.Emit(registry.Event{Kind: kind, Actor: s.user, Fields: fields})
 	})
 	if err != nil {
 		return asError(err)
