@@ -44,6 +44,17 @@ var materialKinds = [][3]string{
 	{"CREDIT_REPORT", "企业信用报告", "credit report"},
 }
 
+// MaterialTitle returns what people call a kind of material, or the kind itself if
+// there is none of that name.
+func MaterialTitle(kind string) (zh, en string) {
+	for _, m := range materialKinds {
+		if m[0] == kind {
+			return m[1], m[2]
+		}
+	}
+	return kind, kind
+}
+
 // datedMaterials are the reports that must be of the pack's last years.
 var datedMaterials = []string{"AUDIT_REPORT", "FINANCIAL_REPORT"}
 

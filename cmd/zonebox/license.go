@@ -41,6 +41,14 @@ var courseStates = map[string][2]string{
 	"OFFBOARDING": {"退出中", "offboarding"}, "CLOSED": {"已办结", "closed"}, "REJECTED": {"已驳回", "rejected"}, "WITHDRAWN": {"已撤回", "withdrawn"},
 }
 
+// courseMoves are what people call the moves of a course.
+var courseMoves = map[string][2]string{
+	"apply": {"申报", "apply"}, "check": {"核对材料", "check"}, "assess": {"登记评审结果", "assess"}, "review": {"核同评审结果", "review"},
+	"consent": {"市政府同意", "consent"}, "publish": {"公开", "publish"}, "draft": {"起草", "draft"}, "sign": {"签署", "sign"}, "activate": {"生效", "activate"},
+	"suspend": {"暂停", "suspend"}, "resume": {"恢复", "resume"}, "terminate": {"终止", "terminate"}, "expire": {"期满", "expire"},
+	"offboard": {"办理退出", "offboard"}, "close": {"办结", "close"}, "reject": {"驳回", "reject"}, "withdraw": {"撤回", "withdraw"},
+}
+
 func (a *app) licenseListCmd() *cobra.Command {
 	var output string
 	c := &cobra.Command{
@@ -95,8 +103,12 @@ func (a *app) licenseShowCmd() *cobra.Command {
 func (a *app) printCourse(d *query.AgreementDetail) error {
 	fmt.Fprintf(a.stdout, "%s  %s  %s  %s\n", d.ID, printable(d.Title), d.Operator, a.called(courseStates, d.State))
 	fmt.Fprintf(a.stdout, "%s: %s\n", a.say("下一步", "next"), a.say(d.NextZH, d.NextEN))
-	for _, m := range d.Application.Materials {
-		fmt.Fprintf(a.stdout, "  %s  %s  %s\n", m.Kind, m.Date, m.SHA256)
+	if len(d.Application.Materials) > 0 {
+		t := newTable(a.say("材料", "material"), a.say("日期", "date"), "SHA-256")
+		for _, m := range d.Application.Materials {
+			t.AppendRow([]any{a.say(query.MaterialTitle(m.Kind)), m.Date, m.SHA256})
+		}
+		fmt.Fprintln(a.stdout, t.Render())
 	}
 	if d.Result != nil {
 		fmt.Fprintf(a.stdout, "%s: %s  %s  %s\n", a.say("专家评审", "experts"), strings.Join(d.Result.Experts, " "), d.Result.Date, printable(d.Result.Opinion))
@@ -114,11 +126,12 @@ func (a *app) printCourse(d *query.AgreementDetail) error {
 	if d.Shred != "" {
 		fmt.Fprintf(a.stdout, "%s: %s\n", a.say("销毁申请", "order to destroy"), d.Shred)
 	}
+	t := newTable(a.say("时间", "at"), a.say("动作", "move"), a.say("原状态", "from"), a.say("新状态", "to"), a.say("办理人", "by"), a.say("依据", "basis"), a.say("文号", "reference"), a.say("日期", "date"))
 	for _, m := range d.Moves {
-		fmt.Fprintf(a.stdout, "  %s  %s: %s → %s  %s %s %s %s\n", m.At.Format("2006-01-02 15:04:05"), m.Move, a.called(courseStates, m.From), a.called(courseStates, m.To),
-			m.By, printable(m.Basis), printable(m.Ref), m.Date)
+		t.AppendRow([]any{m.At.Local().Format("2006-01-02 15:04:05"), a.called(courseMoves, m.Move), a.called(courseStates, m.From), a.called(courseStates, m.To), m.By, printable(m.Basis), printable(m.Ref), m.Date})
 	}
-	return nil
+	_, err := fmt.Fprintln(a.stdout, t.Render())
+	return err
 }
 
 // coursed says on stderr where a course is now and what is next.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -91,6 +92,25 @@ func TestTheEndOfAFolderNamesItsFile(t *testing.T) {
 		err := a.summary(t.Context(), []*parcel{{file: "beds.csv", state: query.LoadRefused, err: c.err}})
 		if code := a.report(err); code != c.code || !strings.Contains(errout.String(), c.want) {
 			t.Errorf("%s: %d, want %d: %s", c.what, code, c.code, errout.String())
+		}
+	}
+}
+
+func TestEveryMoveOfACourseHasAName(t *testing.T) {
+	a := &app{lang: "zh"}
+	for file, titles := range map[string]map[string][2]string{"agreement.go": courseMoves, "request.go": requestMoveTitles} {
+		source, err := os.ReadFile(filepath.Join(root, "workflow", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		moves := regexp.MustCompile(`\{Name: "(\w+)"`).FindAllSubmatch(source, -1)
+		if len(moves) < 10 {
+			t.Fatalf("found %d moves in %s, want ten or more", len(moves), file)
+		}
+		for _, m := range moves {
+			if name := string(m[1]); a.called(titles, name) == name {
+				t.Errorf("%s: the move %s has no name", file, name)
+			}
 		}
 	}
 }
