@@ -1,46 +1,33 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"zonebox/api"
 	"zonebox/query"
 )
 
 func (a *app) reportRiskCmd() *cobra.Command {
-	var r reporting
-	c := &cobra.Command{
-		Use:   "risk",
-		Short: a.say("数据安全风险分析报告", "risk report: alerts, refusals, exceptions, overdue, releases"),
-		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			if err := r.check(a); err != nil {
-				return err
-			}
-			report, err := client.Risk(c.Context(), r.period)
-			if err != nil {
-				return err
-			}
-			counts := sheet{Numbers: []int{4, 5, 6, 7}, Head: []string{a.say("类别", "heading"), a.say("日志类别", "kind"), a.say("理由", "reason"), a.say("条数", "count"), a.say("人数", "persons"),
-				a.say("首条", "first"), a.say("末条", "last")}}
-			for _, h := range report.Headings {
-				counts.Rows = append(counts.Rows, []any{a.heading(h.Heading), h.Kind, h.Reason, h.Count, h.Persons, h.First, h.Last})
-			}
-			findings := sheet{Title: a.say("须查看的条目", "entries to look at"), Numbers: []int{1},
-				Head: []string{"#", a.say("时间", "at"), a.say("类别", "heading"), a.say("日志类别", "kind"), a.say("人员", "actor"), a.say("专区", "zone"), a.say("运行", "run")}}
-			for _, f := range report.Findings {
-				findings.Rows = append(findings.Rows, []any{f.Index, f.At.Format(time.DateTime), a.heading(f.Heading), f.Kind, f.Actor, f.Zone, f.Run})
-			}
-			return a.printReport(r, a.titled("数据安全风险分析报告", "risk report", r.period), report, counts, findings)
-		},
-	}
-	r.flags(a, c)
-	return c
+	return a.reportVerb("risk", a.say("数据安全风险分析报告", "risk report: alerts, refusals, exceptions, overdue, releases"), func(ctx context.Context, client *api.Client, r reporting) error {
+		report, err := client.Risk(ctx, r.period)
+		if err != nil {
+			return err
+		}
+		counts := sheet{Numbers: []int{4, 5, 6, 7}, Head: []string{a.say("类别", "heading"), a.say("日志类别", "kind"), a.say("理由", "reason"), a.say("条数", "count"), a.say("人数", "persons"),
+			a.say("首条", "first"), a.say("末条", "last")}}
+		for _, h := range report.Headings {
+			counts.Rows = append(counts.Rows, []any{a.heading(h.Heading), h.Kind, h.Reason, h.Count, h.Persons, h.First, h.Last})
+		}
+		findings := sheet{Title: a.say("须查看的条目", "entries to look at"), Numbers: []int{1},
+			Head: []string{"#", a.say("时间", "at"), a.say("类别", "heading"), a.say("日志类别", "kind"), a.say("人员", "actor"), a.say("专区", "zone"), a.say("运行", "run")}}
+		for _, f := range report.Findings {
+			findings.Rows = append(findings.Rows, []any{f.Index, f.At.Format(time.DateTime), a.heading(f.Heading), f.Kind, f.Actor, f.Zone, f.Run})
+		}
+		return a.printReport(r, a.titled("数据安全风险分析报告", "risk report", r.period), report, counts, findings)
+	})
 }
 
 var riskHeadings = map[string][2]string{

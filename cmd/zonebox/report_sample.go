@@ -1,38 +1,26 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"zonebox/api"
 	"zonebox/query"
 )
 
 func (a *app) reportSampleCmd() *cobra.Command {
-	var r reporting
 	var o query.SampleOrder
-	c := &cobra.Command{
-		Use:   "sample",
-		Short: a.say("随机抽取审批与放行供人工复查,同一种子与期间抽出同样的条目", "draw approvals and releases for a re-check; same seed and period, same sample"),
-		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			if err := r.check(a); err != nil {
-				return err
-			}
-			o.Period = r.period
-			s, err := client.DrawSample(c.Context(), o)
-			if err != nil {
-				return err
-			}
-			return a.printSample(r, s)
-		},
-	}
-	r.flags(a, c)
+	c := a.reportVerb("sample", a.say("随机抽取审批与放行供人工复查,同一种子与期间抽出同样的条目", "draw approvals and releases for a re-check; same seed and period, same sample"), func(ctx context.Context, client *api.Client, r reporting) error {
+		o.Period = r.period
+		s, err := client.DrawSample(ctx, o)
+		if err != nil {
+			return err
+		}
+		return a.printSample(r, s)
+	})
 	c.Flags().StringVar(&o.Seed, "seed", "", a.say("种子,缺省为随机并显示出来", "seed; random by default, and shown"))
 	c.Flags().IntVar(&o.Size, "size", 10, a.say("抽取条数", "how many entries"))
 	return c

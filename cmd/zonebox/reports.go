@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	html "html/template"
@@ -11,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/spf13/cobra"
 
+	"zonebox/api"
 	"zonebox/query"
 )
 
@@ -55,6 +57,28 @@ func (r *reporting) check(a *app) error {
 		return usageError{errors.New(a.say("缺少 --from 或 --to", "--from or --to is missing"))}
 	}
 	return nil
+}
+
+// reportVerb returns a verb that asks the gate for a report on a period and prints it.
+func (a *app) reportVerb(use, short string, show func(ctx context.Context, client *api.Client, r reporting) error) *cobra.Command {
+	var r reporting
+	c := &cobra.Command{
+		Use:   use,
+		Short: short,
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := a.client()
+			if err != nil {
+				return err
+			}
+			if err := r.check(a); err != nil {
+				return err
+			}
+			return show(c.Context(), client, r)
+		},
+	}
+	r.flags(a, c)
+	return c
 }
 
 // sheet is one table of a report.
