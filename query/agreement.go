@@ -7,10 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"zonebox/registry"
@@ -129,10 +126,6 @@ type course struct {
 	shred       string
 }
 
-func courseNoteID(id string, step int, move, user, org string) string {
-	return strings.Join([]string{id, strconv.Itoa(step), move, user, org}, "/")
-}
-
 // courseOf opens the stored course id.
 func (e *Engine) courseOf(ctx context.Context, q workflow.Querier, id string) (*course, error) {
 	in, err := workflow.Get(ctx, q, workflow.Agreement, id)
@@ -143,18 +136,10 @@ func (e *Engine) courseOf(ctx context.Context, q workflow.Querier, id string) (*
 		return nil, err
 	}
 	c := &course{Instance: in}
-	for i, s := range in.History {
-		var note courseNote
-		if len(s.Text) > 0 {
-			text, err := e.registry.Unseal("agreement", courseNoteID(id, i+1, s.Move, s.User, s.Org), s.Text)
-			if err != nil {
-				return nil, fail("DATA_DAMAGED", err).because("协议办理记录", "the record of the course of a license")
-			}
-			if err := json.Unmarshal(text, &note); err != nil {
-				return nil, fmt.Errorf("query: course %s: %w", id, registry.ErrCorrupt)
-			}
-		}
-		c.notes = append(c.notes, note)
+	if c.notes, err = notesOf[courseNote](e, agreementNotes, in); err != nil {
+		return nil, err
+	}
+	for _, note := range c.notes {
 		switch {
 		case note.Application != nil:
 			c.application, c.zone = *note.Application, note.Zone

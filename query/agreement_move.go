@@ -3,7 +3,6 @@ package query
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -318,12 +317,8 @@ func (m *courseMove) actor() workflow.Actor {
 
 // do makes the move of the workflow, keeps what was said and emits its event.
 func (m *courseMove) do(tx *registry.Tx, note courseNote, input string) error {
-	text, err := json.Marshal(note)
-	if err != nil {
-		return err
-	}
 	c := m.course
-	sealed, err := m.engine.registry.Seal("agreement", courseNoteID(c.ID, len(c.History)+1, m.order.Move, m.subject.user, m.subject.organization), text)
+	sealed, err := sealedNote(m.engine, agreementNotes, c.Instance, m.order.Move, m.subject, note)
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"zonebox/registry"
@@ -107,11 +104,6 @@ type requestNote struct {
 	Grants    []registry.Document `json:"grants,omitempty"`
 }
 
-// requestNoteID names what a move keeps: of which request, which step, by whom.
-func requestNoteID(id string, step int, move, user, org string) string {
-	return strings.Join([]string{id, strconv.Itoa(step), move, user, org}, "/")
-}
-
 // dataRequest returns the request of that name.
 func (e *Engine) dataRequest(ctx context.Context, name string) (*dataRequest, error) {
 	var r *dataRequest
@@ -151,25 +143,8 @@ func (e *Engine) dataRequestIn(ctx context.Context, q workflow.Querier, name str
 		return nil, err
 	}
 	r.begun = true
-	return r, e.openNotes(r)
-}
-
-// openNotes opens what the moves of a request keep.
-func (e *Engine) openNotes(r *dataRequest) error {
-	for i, s := range r.History {
-		var note requestNote
-		if len(s.Text) > 0 {
-			text, err := e.registry.Unseal("request", requestNoteID(r.ID, i+1, s.Move, s.User, s.Org), s.Text)
-			if err != nil {
-				return fail("DATA_DAMAGED", err).because("数据申请的办理记录", "the record of a data request")
-			}
-			if err := json.Unmarshal(text, &note); err != nil {
-				return fmt.Errorf("query: data request %s: %w", r.ID, err)
-			}
-		}
-		r.notes = append(r.notes, note)
-	}
-	return nil
+	r.notes, err = notesOf[requestNote](e, requestNotes, r.Instance)
+	return r, err
 }
 
 // bound returns the grants as they were last signed, none before the assessment.

@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-
 	"errors"
 	"slices"
 	"time"
@@ -233,8 +232,8 @@ func (e *Engine) lapseRequests(ctx context.Context) error {
 }
 
 // Look does what the time has brought, once in an hour of the gate's clock: it ends
-// what is over, and has the log say which terms have passed. It logs what it could not do, and tries that again when it is called
-// next. It is safe for concurrent use.
+// what is over, and has the log say which terms have passed. It logs what it could not
+// do, and tries that again when it is called next. It is safe for concurrent use.
 func (e *Engine) Look(ctx context.Context) error {
 	hour := e.cfg.Now().Truncate(time.Hour)
 	e.looking.Lock()
@@ -244,6 +243,10 @@ func (e *Engine) Look(ctx context.Context) error {
 	}
 	if err := e.lapseRequests(ctx); err != nil {
 		e.log.ErrorContext(ctx, "data requests that are over", "cause", err)
+		return asError(err)
+	}
+	if err := e.expireApprovals(ctx); err != nil {
+		e.log.ErrorContext(ctx, "approvals past their term", "cause", err)
 		return asError(err)
 	}
 	if err := e.tellOverdue(ctx); err != nil {

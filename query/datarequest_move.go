@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -276,12 +275,8 @@ func (m *requestMove) revoke(tx *registry.Tx) error {
 // do makes a move of the workflow, keeps what was said and emits its event.
 func (m *requestMove) do(tx *registry.Tx, move, input string) error {
 	note := requestNote{Basis: m.order.Basis, BasisKind: m.order.BasisKind, Grants: m.signed}
-	text, err := json.Marshal(note)
-	if err != nil {
-		return err
-	}
 	in, s := m.request.Instance, m.subject
-	sealed, err := m.engine.registry.Seal("request", requestNoteID(in.ID, len(in.History)+1, move, s.user, s.organization), text)
+	sealed, err := sealedNote(m.engine, requestNotes, in, move, s, note)
 	if err != nil {
 		return err
 	}

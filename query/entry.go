@@ -94,11 +94,6 @@ type entryNote struct {
 
 func editionID(name string, number int) string { return name + "." + strconv.Itoa(number) }
 
-// entryNoteID names what a move keeps: of which edition, which step, by whom.
-func entryNoteID(id string, step int, move, user, org string) string {
-	return strings.Join([]string{id, strconv.Itoa(step), move, user, org}, "/")
-}
-
 // editionOf opens the stored instance id.
 func (e *Engine) editionOf(ctx context.Context, q workflow.Querier, id string) (*edition, error) {
 	in, err := workflow.Get(ctx, q, workflow.CatalogueEdition, id)
@@ -110,17 +105,11 @@ func (e *Engine) editionOf(ctx context.Context, q workflow.Querier, id string) (
 	if ed.number, err = strconv.Atoi(number); err != nil {
 		return nil, fmt.Errorf("query: edition %s: %w", id, registry.ErrCorrupt)
 	}
-	for i, s := range in.History {
-		var note entryNote
-		if len(s.Text) > 0 {
-			text, err := e.registry.Unseal("catalogue", entryNoteID(id, i+1, s.Move, s.User, s.Org), s.Text)
-			if err != nil {
-				return nil, fail("DATA_DAMAGED", err).because("目录条目的办理记录", "the record of a catalogue entry")
-			}
-			if err := json.Unmarshal(text, &note); err != nil {
-				return nil, err
-			}
-		}
+	notes, err := notesOf[entryNote](e, catalogueNotes, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range notes {
 		ed.basis = append(ed.basis, note.Basis)
 		if note.Document != nil {
 			ed.document = *note.Document

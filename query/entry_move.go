@@ -361,11 +361,7 @@ func (m *entryMove) actor() workflow.Actor {
 
 // do makes a move of the workflow, keeps what was said and emits its event.
 func (m *entryMove) do(tx *registry.Tx, ed *edition, move string, note entryNote, code, input string) error {
-	text, err := json.Marshal(note)
-	if err != nil {
-		return err
-	}
-	sealed, err := m.engine.registry.Seal("catalogue", entryNoteID(ed.ID, len(ed.History)+1, move, m.subject.user, m.subject.organization), text)
+	sealed, err := sealedNote(m.engine, catalogueNotes, ed.Instance, move, m.subject, note)
 	if err != nil {
 		return err
 	}

@@ -99,6 +99,8 @@ var codes = map[string]code{
 		"请重新提交查询", "submit the query again", []string{"NJ24-13"}},
 	"APPROVAL_VOID": {ClassDenied, "审批后政策、目录、协议或语句已变化,原审批作废", "policy, catalogue, license or statement changed since the approval, which is void",
 		"请重新提交查询", "submit the query again", []string{"NJ24-14", "SY20-12"}},
+	"APPROVAL_EXPIRED": {ClassDenied, "审批已过有效期", "the approval, or the wait for it, is past its term",
+		"请重新提交查询", "submit the query again", []string{"SY20-12"}},
 	"WITHHELD": {ClassWithheld, "结果未予放行", "the output was withheld",
 		"向专区监管部门了解依据,或缩小查询范围", "ask the zone regulator for the basis, or narrow the query", []string{"NJ24-13"}},
 	"STATEMENT_FAILED": {ClassLimit, "语句未能完成", "the statement did not complete",

@@ -2,10 +2,13 @@ package query
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"zonebox/policy"
 	"zonebox/registry"
+	"zonebox/workflow"
 )
 
 // dayOf returns the civil day of an instant by the pack's clock.
@@ -74,4 +77,56 @@ func (e *Engine) expire(ctx context.Context, name string) error {
 	}
 	e.overtake(ended, []registry.Document{doc})
 	return nil
+}
+
+// awaited are the states in which an approval may run out: a person is to settle the
+// statement, or its requester to go on with it.
+var awaited = []workflow.State{workflow.DecidedReview, workflow.Approved}
+
+// expireApprovals ends the approvals whose term is over (SY20-12). None of them was
+// good for anything from its last moment on, whether or not this ran.
+func (e *Engine) expireApprovals(ctx context.Context) error {
+	open, err := e.queue(ctx, workflow.QueryApproval, awaited...)
+	for _, in := range open {
+		if err == nil && e.ranOut(in) {
+			err = e.expireApproval(ctx, in.ID)
+		}
+	}
+	return err
+}
+
+// ranOut reports whether an approval is past its term.
+func (e *Engine) ranOut(in workflow.Instance) bool {
+	return !in.Until.IsZero() && !e.cfg.Now().Before(in.Until)
+}
+
+// expireApproval ends one approval, unless it was consumed or ended meanwhile.
+func (e *Engine) expireApproval(ctx context.Context, run string) error {
+	r, err := e.registry.LoadRun(ctx, run)
+	if err != nil {
+		return err
+	}
+	return e.update(ctx, func(tx *registry.Tx) error {
+		_, err := workflow.Do(tx.Context(), tx.SQL(), workflow.QueryApproval, run, "expire", gate, tx.Now(), workflow.Note{Code: "APPROVAL_EXPIRED"})
+		if errors.Is(err, workflow.ErrState) {
+			return nil
+		}
+		if err != nil {
+			return courseError(err)
+		}
+		return tx.Emit(registry.Event{Kind: "query.expired", Actor: gate.User, Zone: r.Zone, Run: run, Fields: map[string]string{"scenario": r.Scenario}})
+	})
+}
+
+// approvalOf returns the course of a run's approval as it is now: one whose term is
+// over has ended.
+func (e *Engine) approvalOf(ctx context.Context, run string) (workflow.Instance, error) {
+	in, err := e.instance(ctx, workflow.QueryApproval, run)
+	if err != nil || !e.ranOut(in) || !slices.Contains(awaited, in.State) {
+		return in, err
+	}
+	if err := e.expireApproval(ctx, run); err != nil {
+		return in, err
+	}
+	return e.instance(ctx, workflow.QueryApproval, run)
 }

@@ -59,7 +59,7 @@ func (e *Engine) outputOf(r *run) (*output, error) {
 	if !r.resumed {
 		return nil, nil
 	}
-	course, err := e.instance(r.ctx, workflow.QueryApproval, r.id)
+	course, err := e.approvalOf(r.ctx, r.id)
 	if err != nil {
 		return nil, r.stopped(courseError(err))
 	}
@@ -68,6 +68,8 @@ func (e *Engine) outputOf(r *run) (*output, error) {
 		return nil, nil
 	case workflow.DecidedReview:
 		return nil, fail("QUERY_IN_REVIEW", nil).of(r.id)
+	case workflow.Expired:
+		return nil, fail("APPROVAL_EXPIRED", nil).of(r.id)
 	case workflow.Done:
 	default:
 		return nil, fail("RUN_STATE", nil).because(string(course.State), string(course.State)).of(r.id)

@@ -33,6 +33,9 @@ func reviewer(s workflow.State) string {
 // Reviews lists the runs that wait for the person's review, oldest first.
 func (e *Engine) Reviews(ctx context.Context, s Subject) ([]ReviewItem, error) {
 	out := []ReviewItem{}
+	if err := e.expireApprovals(ctx); err != nil {
+		return nil, asError(err)
+	}
 	for _, w := range waiting {
 		queue, err := e.queue(ctx, machineOf(w.stage), w.states...)
 		if err != nil {
@@ -78,7 +81,7 @@ func (e *Engine) present(ctx context.Context, run string) (string, workflow.Inst
 	if !errors.Is(err, workflow.ErrNotFound) {
 		return "", in, err
 	}
-	in, err = e.instance(ctx, workflow.QueryApproval, run)
+	in, err = e.approvalOf(ctx, run)
 	return stageQuery, in, err
 }
 
