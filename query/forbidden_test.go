@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -258,5 +259,48 @@ func quiet(t *testing.T, d *querytest.Domain) {
 		if err := d.TryApply("qian.hospital", text(t, back)); !slices.Contains(whyRefused(err), registry.CodeProtect) {
 			t.Errorf("taken out and put back as %s: %s", name, querytest.Text(err))
 		}
+	}
+}
+
+// Data that carry no personal information and touch no public safety, as their
+// provider says of both, leave by themselves; of any other a person looks at what
+// leaves, also where they are read beside such, and also where the provider says so
+// only after the statement was decided on (NJ24-16).
+func TestOnlyHarmlessDataLeaveByThemselves(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 2})
+	const rows, count, join = "SELECT hospital, beds FROM beds ORDER BY hospital", "SELECT count(*) AS n FROM beds",
+		"SELECT b.district, count(*) AS n FROM beds b JOIN persons p ON p.district = b.district GROUP BY b.district"
+	for _, sql := range []string{rows, count, join} {
+		if c := code(d, sql); c != "" {
+			t.Errorf("%s = %s, want it answered", sql, c)
+		}
+	}
+	touches := func(is bool) {
+		d.Apply("qian.hospital", text(t, edited(t, d, "beds", func(spec map[string]any) {
+			spec["public_safety"], spec["change_reason"] = is, fmt.Sprintf("复核后影响公共安全为 %v", is)
+		})), querytest.Founder, "sun.health")
+		d.Apply("sun.health", changed(t, d, registry.KindGrant, "beds-statistics", `"scenario":`, ` "scenario":`))
+	}
+	_, err := query.Walk(t.Context(), d.Engine, query.Request{Subject: d.Subject("li.op"), Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: rows},
+		func(step string) {
+			if step == "decide" {
+				touches(true)
+			}
+		})
+	if err == nil {
+		t.Error("decided on while it was harmless, it left after it was not")
+	}
+	for _, sql := range []string{rows, count, join} {
+		if c := code(d, sql); c != "OUTPUT_IN_REVIEW" {
+			t.Errorf("%s = %q, want somebody to look at it", sql, c)
+		}
+	}
+	if c := code(d, "SELECT count(*) AS n FROM persons"); c != "" {
+		t.Errorf("other data = %s, want them answered as before", c)
+	}
+	touches(false)
+	if c := code(d, rows); c != "" {
+		t.Errorf("harmless again = %s", c)
 	}
 }

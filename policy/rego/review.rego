@@ -3,11 +3,31 @@ package zonebox
 # Which people must agree follows from the highest level the statement reads and
 # from whether single records come out.
 
-highest := max({input.columns[column].level | some column in used})
+levels := {input.columns[column].level | some column in used}
 
-shape := "record" if input.query.record_level
+highest := max(levels)
 
-shape := "aggregate" if not input.query.record_level
+# What reads no column of data that people must look at is still looked at.
+highest := min({to_number(level) | some level in object.keys(pack.level_controls)}) if {
+	count(levels) == 0
+	touches_safety
+}
+
+# Records of people are looked at, and so is whatever is made of data that touch public
+# safety, rows or statistics. Other data, which carry no personal information, leave by
+# themselves (NJ24-16); where both kinds are read together they count as the former.
+shape := "record" if looked_at
+
+shape := "aggregate" if not looked_at
+
+looked_at if input.query.record_level
+
+looked_at if touches_safety
+
+touches_safety if {
+	some name in concerned
+	not input.datasets[name].public_safety == false
+}
 
 stage := "release_review" if input.action == "release"
 
