@@ -97,14 +97,18 @@ type Validity struct {
 	Until string `json:"until"`
 }
 
-// LevelControl says which roles review an answer that reads a column of a
-// level, in order, before it runs and before it leaves.
+// LevelControl says what protects a level: how large the groups of an answer that
+// reads a column of it are, by which masks it may be granted, and in which shapes
+// answers leave, each with who reviews it.
 type LevelControl struct {
-	Record    Control `json:"record"`
-	Aggregate Control `json:"aggregate"`
+	MinGroup  int       `json:"min_group"`           // entities; the pack's where it is larger
+	Masks     *[]string `json:"masks,omitempty"`     // kinds of recipes; nil is any, none is that it is used and not shown
+	Record    *Control  `json:"record,omitempty"`    // nil lets no single records leave
+	Aggregate *Control  `json:"aggregate,omitempty"` // nil lets nothing but those
 }
 
-// Control lists reviewing roles; empty means none.
+// Control lists the roles that review, in order, before a statement runs and before
+// its answer leaves; empty means none.
 type Control struct {
 	QueryReview   []string `json:"query_review"`
 	ReleaseReview []string `json:"release_review"`

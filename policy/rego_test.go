@@ -62,7 +62,9 @@ func TestRego(t *testing.T) {
 	for name := range modules {
 		setFile(modules[name], name)
 	}
-	b.data["packs"].(map[string]any)["draft"] = readJSON(t, "testdata/packs/draft.json")
+	for _, id := range []string{"draft", "levels"} {
+		b.data["packs"].(map[string]any)[id] = readJSON(t, "testdata/packs/"+id+".json")
+	}
 	b.data["fixtures"] = map[string]any{
 		"query": readJSON(t, "testdata/query.json"),
 		"cases": readJSON(t, "testdata/cases.json"),

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"zonebox/masking"
 	"zonebox/policy"
 	"zonebox/policy/calendar"
 )
@@ -141,6 +142,10 @@ func figuresOf(p policy.Pack) []PackFigure {
 	}
 	number("level_threshold", "脱敏起始级别", "masked from level", p.LevelThreshold)
 	number("min_group", "最小分组人数", "smallest group", p.MinGroup)
+	for _, level := range sortedKeys(p.LevelControls) {
+		zh, en := levelControl(p.LevelControls[level], p.MinGroup)
+		say("level_controls", level+" 级", "level "+level, zh, en)
+	}
 	number("row_cap", "结果行数上限", "rows at most", p.RowCap)
 	number("record_cap", "明细行数上限", "records at most", p.RecordCap)
 	number("ttl_seconds", "批准有效秒数", "approval holds for seconds", p.TTLSeconds)
@@ -200,6 +205,30 @@ func figuresOf(p policy.Pack) []PackFigure {
 		say("violations", "违规情形", "violations", fmt.Sprintf("%d 项", n), fmt.Sprintf("%d kinds", n))
 	}
 	return out
+}
+
+// levelControl tells what a pack asks of a level whose least group is least at any rate.
+func levelControl(c policy.LevelControl, least int) (zh, en string) {
+	k := max(least, c.MinGroup)
+	zhs, ens := []string{fmt.Sprintf("最小分组 %d", k)}, []string{fmt.Sprintf("groups of %d", k)}
+	if c.Masks != nil {
+		barred := slices.DeleteFunc(masking.Kinds(), func(kind string) bool { return slices.Contains(*c.Masks, kind) })
+		zhs, ens = append(zhs, "脱敏不得用 "+strings.Join(barred, "、")), append(ens, "no mask "+strings.Join(barred, ", "))
+	}
+	for _, shape := range []struct {
+		zh, en string
+		*policy.Control
+	}{{"明细", "records", c.Record}, {"汇总", "aggregates", c.Aggregate}} {
+		if shape.Control == nil {
+			zhs, ens = append(zhs, shape.zh+"不出域"), append(ens, "no "+shape.en)
+			continue
+		}
+		if n, m := len(shape.QueryReview), len(shape.ReleaseReview); n+m > 0 {
+			zhs = append(zhs, fmt.Sprintf("%s执行前 %d 人、出域前 %d 人审核", shape.zh, n, m))
+			ens = append(ens, fmt.Sprintf("%s reviewed by %d before they run and %d before they leave", shape.en, n, m))
+		}
+	}
+	return strings.Join(zhs, ";"), strings.Join(ens, "; ")
 }
 
 // What the codes of a pack are called.

@@ -37,7 +37,18 @@ deny contains ["COLUMN_UNKNOWN", column] if {
 
 deny contains ["COLUMN_LEVEL_UNSET", column] if {
 	some column in judged
-	not pack.level_controls[format_int(input.columns[column].level, 10)]
+	not controls(column)
+}
+
+# What the pack's scheme of levels asks of a column.
+controls(column) := pack.level_controls[format_int(input.columns[column].level, 10)]
+
+# YC22-38: a level that the scheme gives no single records of, or nothing at all,
+# leaves in no other shape.
+deny contains ["LEVEL_EGRESS", column] if {
+	some column in used
+	controls(column)
+	not controls(column)[shape]
 }
 
 column_shut := {

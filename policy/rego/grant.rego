@@ -171,6 +171,20 @@ deny contains ["LEVEL_CLEAR", key] if {
 	sensitive(key)
 }
 
+# YC22-38: where the scheme names the masks of a level, no other will do.
+deny contains ["LEVEL_MASK", key] if {
+	some grant in relevant
+	some column in grant.columns
+	column.mode == "MASKED"
+	key := concat(".", [grant.dataset, column.name])
+	key in judged
+	allowed := controls(key).masks
+	not technique(column.recipe) in allowed
+}
+
+# technique is the kind of a recipe as masking renders it: partial of partial(1,0).
+technique(recipe) := regex.find_n(`^[a-z0-9_]+`, recipe, 1)[0]
+
 deny contains ["OBLIGATION_UNSUPPORTED", condition] if {
 	some grant in live
 	some condition in grant.conditions

@@ -34,7 +34,14 @@ obligations := {
 
 default min_group := 0
 
-min_group := pack.min_group if input.query.protected
+# YC22-38: groups are as large as the pack wants them, and as the highest level that
+# is read wants them, or one below it.
+min_group := max({pack.min_group} | wanted_groups) if input.query.protected
+
+wanted_groups contains control.min_group if {
+	some level, control in pack.level_controls
+	to_number(level) <= highest
+}
 
 default record_cap := 0
 

@@ -27,7 +27,7 @@ deny contains ["RELEASE_MIN_GROUP", ""] if {
 	not groups_large
 }
 
-groups_large if input.output.min_group >= pack.min_group
+groups_large if input.output.min_group >= min_group
 
 deny contains ["RELEASE_ROW_CAP", ""] if {
 	releasing
