@@ -88,3 +88,14 @@ func Sealing(e *Engine) (letGo func()) {
 	e.sealing.RLock()
 	return e.sealing.RUnlock
 }
+
+// Emit has the log tell of something.
+func Emit(e *Engine, kind string, fields map[string]string) error {
+	return e.update(context.Background(), func(tx *registry.Tx) error {
+		return tx.Emit(registry.Event{Kind: kind, Actor: "gate", Zone: "medical", Fields: fields})
+	})
+}
+
+// Unfed has the registry forget how far alerts were handed over, as a gate does that is
+// killed between the receiver's word and its own.
+func Unfed(e *Engine, next uint64) error { return e.registry.SetFed(context.Background(), next) }

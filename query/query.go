@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"zonebox/audit"
+	"zonebox/feed"
 	"zonebox/keys"
 	"zonebox/policy/calendar"
 	"zonebox/registry"
@@ -54,6 +55,7 @@ type Config struct {
 	// BackupRoots are the folders that backups are written to and read from: each
 	// its owner's alone, and apart from the domain and the keys.
 	BackupRoots []string
+	AlertsTo    *feed.Receiver // of those who supervise; nil is nobody
 	Now         func() time.Time
 
 	segment int // rows of a segment; tests make it small
@@ -102,6 +104,8 @@ type Engine struct {
 	// keys are wrapped anew or destroyed.
 	sealing sync.RWMutex
 	copying atomic.Int64 // backups under way: no version is removed
+
+	feeding feeding // of alerts to those who supervise
 
 	looking sync.Mutex // guards looked: one goroutine at a time looks what is over
 	looked  time.Time  // the hour in which it did last
@@ -169,6 +173,9 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		if err := backupRoot(root, cfg.Domain, cfg.Keys); err != nil {
 			return nil, err
 		}
+	}
+	if err = feedApart(cfg, cfg.AlertsTo); err != nil {
+		return nil, err
 	}
 	if e.info, err = ReadDomain(cfg.Domain); err != nil {
 		return nil, err

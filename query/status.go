@@ -72,6 +72,10 @@ func (e *Engine) Status(ctx context.Context, s Subject) (*Status, error) {
 	if out.Epoch, err = e.registry.Epoch(ctx); err != nil {
 		return nil, asError(err)
 	}
+	if e.cfg.AlertsTo != nil {
+		fed := e.feeding.now()
+		fed.To, out.Alerts = e.cfg.AlertsTo.String(), &fed
+	}
 	out.Figures = Figures{Cache: e.cache.Stats(), Pruned: e.store.Pruned(), Misfits: e.store.Misfits()}
 	if e.pool == nil {
 		return out, nil

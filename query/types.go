@@ -317,6 +317,8 @@ type Status struct {
 	PolicyHash string `json:"policy_hash"`
 	Worker     any    `json:"worker"` // the isolation a fresh worker attests
 
+	Alerts *FeedStatus `json:"alerts,omitempty"` // to those who supervise, if the gate hands them over
+
 	Figures Figures `json:"figures"`
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -68,5 +69,16 @@ func (a *app) printGate(s *query.Status) {
 	t.AppendRow([]any{a.say("登记处版本 / 撤销世代", "registry revision / epoch"), fmt.Sprintf("%d / %d", s.Revision, s.Epoch)})
 	t.AppendRow([]any{a.say("审计条目", "audit entries"), s.Audit})
 	t.AppendRow([]any{a.say("政策包摘要", "policy bundle"), s.PolicyHash})
+	if s.Alerts != nil {
+		t.AppendRow([]any{a.say("告警外送", "alerts"), a.fed(*s.Alerts)})
+	}
 	fmt.Fprintln(a.stdout, t.Render())
+}
+
+// fed says how alerts get to those who supervise.
+func (a *app) fed(s query.FeedStatus) string {
+	if s.Failing != nil {
+		return printable(fmt.Sprintf(a.say("自 %s 起送不到 %s: %s", "since %s not to %s: %s"), s.Failing.Format(time.DateTime), s.To, s.Cause))
+	}
+	return printable(fmt.Sprintf(a.say("%s,已送 %d 条", "%s, %d handed over"), s.To, s.Delivered))
 }

@@ -15,12 +15,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"zonebox/api"
+	"zonebox/feed"
 	"zonebox/query"
 )
 
 func (a *app) serveCmd() *cobra.Command {
 	var s secrets
-	var worker, sources string
+	var worker, sources, alerts string
 	var memory, spill, attached, cache int64
 	var wall time.Duration
 	var limits query.Limits
@@ -30,9 +31,20 @@ func (a *app) serveCmd() *cobra.Command {
 		Short: a.say("运行网关,独占域目录并监听套接字", "run the gate: it owns the domain folder and listens on its socket"),
 		Long: a.say(`运行网关:独占域目录,在套接字上接受签名请求,直至被终止。
 
+--alerts-to 把告警(alert.*、逾期、失效的文档)按日志次序交给监管方系统:file: 与 unix: 为
+JSON 行,syslog: 为 RFC 5424 消息(RFC 6587 长度前缀)。至少一次:接收方按 id 去重。经套接字时
+每批一个连接,接收方读完后关闭连接即为确认。连接不加密,跨主机须走隧道。
+
 `,
 			`Runs the gate: it owns the domain folder and takes signed requests on its socket
 until it is ended.
+
+--alerts-to hands alerts (alert.*, terms overdue, documents lapsed) to the system of
+those who supervise, in the order of the log: file: and unix: as JSON lines, syslog:
+as RFC 5424 messages behind their length (RFC 6587). At least once: a receiver drops
+what it knows by id. On a socket each batch has a connection of its own, and the
+receiver's closing it once all is read is its word. Nothing is encrypted: between
+hosts use a tunnel.
 
 `) + a.vaultHelp(),
 		Example: "  zonebox serve --domain /srv/nanjing --passphrase-file /run/secrets/zonebox",
@@ -54,6 +66,12 @@ until it is ended.
 			if sources != "" {
 				if cfg.Sources, err = query.ReadSources(sources); err != nil {
 					return err
+				}
+			}
+			if alerts != "" {
+				if cfg.AlertsTo, err = feed.Parse(alerts); err != nil {
+					return usageError{errors.New(a.say("--alerts-to 须为 file:路径、unix:路径、syslog:unix:路径 或 syslog:主机:端口,路径为绝对路径",
+						"--alerts-to must be file:PATH, unix:PATH, syslog:unix:PATH or syslog:HOST:PORT, with absolute paths"))}
 				}
 			}
 			limits.ZoneMemory <<= 20
@@ -78,6 +96,7 @@ until it is ended.
 	c.Flags().Int64Var(&cache, "cache-memory", 0, a.say("网关保留的列数据 (MiB),0 为内存的八分之一且不超过 4096,-1 为不保留", "columns the gate keeps (MiB); 0 is an eighth of the memory and at most 4096, -1 none"))
 	c.Flags().DurationVar(&wall, "worker-time", time.Minute, a.say("每条语句的时限", "time limit of a statement"))
 	c.Flags().StringArrayVar(&roots, "backup-root", nil, a.say("可写入备份的目录,可重复;权限须为 0700,与域目录、密钥目录分开", "folder that backups may be written to, repeatable; mode 0700, apart from the domain and key folders"))
+	c.Flags().StringVar(&alerts, "alerts-to", "", a.say("告警外送至 file:路径、unix:路径、syslog:unix:路径 或 syslog:主机:端口", "hand alerts to file:PATH, unix:PATH, syslog:unix:PATH or syslog:HOST:PORT"))
 	limitFlags(a, c, &limits)
 	return c
 }
@@ -109,7 +128,7 @@ type gate struct {
 	engine *query.Engine
 	server *http.Server
 	done   chan error
-	clock  sync.WaitGroup // what keeps the time
+	clock  sync.WaitGroup // what keeps the time and hands alerts over
 	idle   context.CancelFunc
 }
 
@@ -143,6 +162,7 @@ func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, err
 	clock, idle := context.WithCancel(context.WithoutCancel(ctx))
 	g.idle = idle
 	g.clock.Go(func() { g.keepTime(clock, cfg.Log) })
+	g.clock.Go(func() { engine.Feed(clock) })
 	return g, nil
 }
 

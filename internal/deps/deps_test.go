@@ -47,15 +47,16 @@ var allowed = map[string][]string{
 	"query/ast":             {},
 	"query/ast/asttest":     {"query/ast"},
 	"query/analysis":        {"query/ast"},
-	"query":                 {"audit", "catalogue", "keys", "masking", "masking/detect", "masking/effect", "policy", "policy/calendar", "query/analysis", "query/ast", "quality", "registry", "release", "repeats", "sandbox", "workflow", "zone"},
+	"query":                 {"audit", "catalogue", "feed", "keys", "masking", "masking/detect", "masking/effect", "policy", "policy/calendar", "query/analysis", "query/ast", "quality", "registry", "release", "repeats", "sandbox", "workflow", "zone"},
 	"repeats":               {"masking/lanes", "masking/prf"},
 	"drop":                  {},
+	"feed":                  {},
 	"bench":                 {},
 	"bench/native":          {"bench/registers"},
 	"bench/registers":       {},
 	"query/querytest":       {"keys", "query", "registry", "release"},
 	"api":                   {"quality", "query"},
-	"cmd/zonebox":           {"api", "audit", "catalogue", "drop", "internal/city", "keys", "masking/maskbench", "policy", "quality", "query", "registry", "release", "sandbox"}, // bundles are built and signed where no gate is
+	"cmd/zonebox":           {"api", "audit", "catalogue", "drop", "feed", "internal/city", "keys", "masking/maskbench", "policy", "quality", "query", "registry", "release", "sandbox"}, // bundles are built and signed where no gate is
 	"cmd/zonebox-worker":    {"query/ast", "sandbox/worker"},
 }
 
