@@ -82,6 +82,7 @@ const (
 	yes       direction = "true protects more"              // declarations
 	no        direction = "true stands for a bar"           // incidents: true bars
 	doubt     direction = "any change may loosen"           // recipes, keys, who regulates
+	another   direction = "any but none may loosen"         // what there may be none of
 	byStatus  direction = "what is not in force gives nothing"
 	opens     direction = "the more widely, the more" // open and share types
 	otherLaws direction = "OTHER_LAW protects"        // cause codes
@@ -94,7 +95,7 @@ var directions = map[string][]struct {
 	is   direction
 }{
 	KindOrganization: {{"incident_3y", no}, {"dishonesty_3y", no}, {"incidents", doubt}, {"dishonesty", doubt}, {"org_form", doubt}, {"credit_code", doubt}, {"evidence", doubt}},
-	KindPerson:       {{"roles", gives}, {"permissions", gives}, {"status", byStatus}, {"signing_key", doubt}, {"recipient_key", doubt}},
+	KindPerson:       {{"roles", gives}, {"permissions", gives}, {"status", byStatus}, {"signing_key", doubt}, {"recipient_key", another}},
 	KindZone: {{"status", byStatus}, {"pack", doubt}, {"regulator", doubt}, {"signed_deliveries", yes}, {"token_algorithm", doubt},
 		{"storage_algorithm", doubt}, {"retention", doubt}},
 	KindDataset: {{"status", byStatus}, {"columns/*/level", higher}, {"columns/*/personal_info", yes}, {"columns/*/secret_flag", yes}, {"columns/*/public_codes", gives},
@@ -162,6 +163,8 @@ func effectOf(kind, path string, before, now *string) string {
 		return pick(active(was) && !active(is2), active(is2))
 	case doubt:
 		return Loosens
+	case another:
+		return pick(now == nil, now != nil)
 	}
 	return Neutral
 }

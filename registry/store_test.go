@@ -116,8 +116,8 @@ func TestDocumentsSurviveClosing(t *testing.T) {
 		t.Errorf("version 1 = %+v, %v, want ACTIVE", z, err)
 	}
 	all, err := w.List(t.Context(), "Person")
-	if err != nil || len(all) != 7 || all[0].Name != "carol" {
-		t.Errorf("List(Person) = %d, %v, want 7 from carol on", len(all), err)
+	if err != nil || len(all) != 8 || all[0].Name != "carol" {
+		t.Errorf("List(Person) = %d, %v, want 8 from carol on", len(all), err)
 	}
 }
 

@@ -64,7 +64,7 @@ func clockOf(ts *testscript.TestScript) *scriptClock { return ts.Value(scriptClo
 //	take NAME REGEXP    sets $NAME to the first match in its stdout or stderr
 //	aligned             every line of its stdout is equally wide on a terminal
 //	rows FORMAT FILE    prints the rows of a file of -o arrow or parquet as CSV
-//	edit FILE PATH VAL  changes one field of a YAML file
+//	edit FILE PATH VAL  changes one field of a YAML file; null removes it
 //	beside NAME zonebox …  starts a command line that goes on beside the script
 //	ended NAME REGEXP   waits for its end, and for a match in what it said
 //	until N KIND        waits until the audit log has N entries of a kind
@@ -337,7 +337,11 @@ func editCmd(ts *testscript.TestScript, _ bool, args []string) {
 	for _, p := range path[:len(path)-1] {
 		at = at[p].(map[string]any)
 	}
-	at[path[len(path)-1]] = value
+	if last := path[len(path)-1]; value == nil {
+		delete(at, last)
+	} else {
+		at[last] = value
+	}
 	text, err := yaml.Marshal(doc)
 	ts.Check(err)
 	ts.Check(os.WriteFile(name, text, 0o600))

@@ -125,6 +125,12 @@ func (d *Domain) Reopen() {
 	d.open()
 }
 
+// Reopened opens a domain that the test has closed.
+func (d *Domain) Reopened() {
+	d.t.Helper()
+	d.open()
+}
+
 // Now returns the time of the domain's clock, which moves with every look.
 func (d *Domain) Now() time.Time { return d.clock.now() }
 
