@@ -85,7 +85,8 @@ const (
 	another   direction = "any but none may loosen"         // what there may be none of
 	byStatus  direction = "what is not in force gives nothing"
 	opens     direction = "the more widely, the more" // open and share types
-	otherLaws direction = "OTHER_LAW protects"        // cause codes
+	otherLaws direction = "OTHER_LAW protects"        // cause codes, any more than none
+	consents  direction = "CONSENT protects"          // the right by which personal information is used
 )
 
 // directions says of each kind which fields give or protect, by the path with * for
@@ -95,18 +96,20 @@ var directions = map[string][]struct {
 	is   direction
 }{
 	KindOrganization: {{"incident_3y", no}, {"dishonesty_3y", no}, {"incidents", doubt}, {"dishonesty", doubt}, {"org_form", doubt}, {"credit_code", doubt}, {"evidence", doubt}},
-	KindPerson:       {{"roles", gives}, {"permissions", gives}, {"status", byStatus}, {"signing_key", doubt}, {"recipient_key", another}},
-	KindZone: {{"status", byStatus}, {"pack", doubt}, {"regulator", doubt}, {"signed_deliveries", yes}, {"token_algorithm", doubt},
+	KindPerson: {{"roles", gives}, {"permissions", gives}, {"status", byStatus}, {"signing_key", doubt}, {"recipient_key", another},
+		{"confidentiality_ref", another}},
+	KindZone: {{"status", byStatus}, {"pack", doubt}, {"regulator", doubt}, {"domain", doubt}, {"signed_deliveries", yes}, {"token_algorithm", doubt},
 		{"storage_algorithm", doubt}, {"retention", doubt}},
 	KindDataset: {{"status", byStatus}, {"columns/*/level", higher}, {"columns/*/personal_info", yes}, {"columns/*/secret_flag", yes}, {"columns/*/public_codes", gives},
 		{"columns/*/cause_code", otherLaws}, {"columns/*/class", doubt}, {"columns/*/element", doubt}, {"personal_info", yes}, {"public_safety", yes}, {"secret_flag", yes},
-		{"temporary", yes}, {"open_type", opens}, {"share_type", opens}, {"entity", doubt}, {"retention", doubt}},
+		{"temporary", yes}, {"open_type", opens}, {"share_type", opens}, {"entity", doubt}, {"retention", doubt}, {"columns/*/type", doubt}, {"columns/*/pi_kind", doubt},
+		{"regime", doubt}, {"provider_type", doubt}, {"format", doubt}, {"share_mode", doubt}, {"review_due", doubt}, {"use_requirements", doubt}},
 	KindCall: {},
 	KindLicense: {{"status", byStatus}, {"end", later}, {"start", sooner}, {"sections/scope/datasets", bounds}, {"sections/scope/purposes", bounds}, {"sections", doubt},
-		{"renewed_basis", doubt}, {"override_ref", doubt}},
+		{"renewed_basis", doubt}, {"override_ref", doubt}, {"type", doubt}, {"purpose_class", doubt}, {"operating_mode", doubt}, {"supply_mode", doubt}},
 	KindScenario: {{"recipients", gives}, {"output_forms", gives}, {"period/until", later}, {"period/from", sooner}},
 	KindGrant: {{"status", byStatus}, {"until", later}, {"from", sooner}, {"columns/*/recipe", doubt}, {"columns/*/mode", doubt}, {"columns/*/permissions", gives}, {"columns", gives},
-		{"scope", doubt}, {"signed_deliveries", yes}, {"repeats", gives}},
+		{"scope", doubt}, {"signed_deliveries", yes}, {"repeats", gives}, {"basis", consents}},
 	KindTemplate:     {{"status", byStatus}, {"until", later}, {"from", sooner}, {"sql", doubt}, {"parameters", doubt}},
 	KindRequest:      {},
 	KindNegativeList: {{"items/*/reason", Neutral}, {"items/*/basis", Neutral}, {"items", protects}},
@@ -116,15 +119,19 @@ var directions = map[string][]struct {
 	KindRestriction:  {{"status", doubt}, {"degree", doubt}, {"rate", doubt}, {"max_level", doubt}, {"aggregates_only", doubt}, {"until", doubt}, {"target", doubt}, {"level", doubt}},
 }
 
-// effectOf returns what it does that a field goes from before to now; nil is absent.
-func effectOf(kind, path string, before, now *string) string {
-	is := direction(Neutral)
+// directionOf returns which way a field loosens.
+func directionOf(kind, path string) direction {
 	for _, d := range directions[kind] {
 		if covers(d.path, path) {
-			is = d.is
-			break
+			return d.is
 		}
 	}
+	return Neutral
+}
+
+// effectOf returns what it does that a field goes from before to now; nil is absent.
+func effectOf(kind, path string, before, now *string) string {
+	is := directionOf(kind, path)
 	value := func(s *string) string {
 		if s == nil {
 			return ""
@@ -145,6 +152,9 @@ func effectOf(kind, path string, before, now *string) string {
 	case sooner:
 		return pick(is2 > was, is2 < was)
 	case higher:
+		if before == nil != (now == nil) && strings.HasPrefix(path, "columns/") {
+			return Neutral // the column came or went, which gives nobody anything
+		}
 		a, _ := strconv.ParseFloat(was, 64) // what is no number is 0
 		b, _ := strconv.ParseFloat(is2, 64)
 		return pick(b > a, b < a)
@@ -157,7 +167,9 @@ func effectOf(kind, path string, before, now *string) string {
 		a, b := slices.Index(order, was), slices.Index(order, is2)
 		return pick(before != nil && b < a && b >= 0, before == nil || b > a || b < 0)
 	case otherLaws:
-		return pick(is2 == causeOtherLaw, was == causeOtherLaw)
+		return pick(is2 == causeOtherLaw || was == "", was != "" && is2 != causeOtherLaw)
+	case consents:
+		return pick(is2 == BasisConsent, was == BasisConsent)
 	case byStatus:
 		active := func(s string) bool { return s == "" || s == StatusActive || s == StatusPublished || s == personActive }
 		return pick(active(was) && !active(is2), active(is2))

@@ -164,6 +164,19 @@ func TestADiffSaysWhatTightensAndWhatLoosens(t *testing.T) {
 		{"another pack", zone(), zone(set("pack", "shenyang-2020")), map[string]string{"pack": "LOOSENS"}},
 		{"a lower gate", document("QualityRules", "visits", `{"contract":{},"gate":{"minimum_score":90}}`), document("QualityRules", "visits", `{"contract":{},"gate":{"minimum_score":80}}`), map[string]string{"gate/minimum_score": "LOOSENS"}},
 		{"an incident of old", organization("x", "operator", set("incident_3y", true)), organization("x", "operator"), map[string]string{"incident_3y": "LOOSENS"}},
+		{"no consents any more", grant(set("basis", "CONSENT")), grant(), map[string]string{"basis": "LOOSENS"}},
+		{"only who consented", grant(), grant(set("basis", "CONSENT")), map[string]string{"basis": "TIGHTENS"}},
+		{"no cause any more", visits(set("columns.1.cause_code", "PRIVACY")), visits(), map[string]string{"columns/name=diagnosis/cause_code": "LOOSENS"}},
+		{"a first cause", visits(), visits(set("columns.1.cause_code", "PRIVACY")), map[string]string{"columns/name=diagnosis/cause_code": "TIGHTENS"}},
+		{"another cause", visits(set("columns.1.cause_code", "OTHER_LAW")), visits(set("columns.1.cause_code", "PRIVACY")), map[string]string{"columns/name=diagnosis/cause_code": "LOOSENS"}},
+		{"shared otherwise", visits(), visits(set("share_mode", "DOWNLOAD")), map[string]string{"share_mode": "LOOSENS"}},
+		{"looked at later", visits(), visits(set("review_due", "2028-06-30")), map[string]string{"review_due": "LOOSENS"}},
+		{"another use", license(), license(set("purpose_class", "commercial")), map[string]string{"purpose_class": "LOOSENS"}},
+		{"no recipient key", person("olga", "medco", "operator"), person("olga", "medco", "operator", set("recipient_key", nil)), map[string]string{"recipient_key": "TIGHTENS"}},
+		{"a confidentiality agreement", person("olga", "medco", "operator"), person("olga", "medco", "operator", set("confidentiality_ref", "x")), map[string]string{"confidentiality_ref": "LOOSENS"}},
+		{"one column less", visits(), visits(func(spec map[string]any) { spec["columns"] = spec["columns"].([]any)[:2] }), map[string]string{
+			"columns/name=cost/class": "LOOSENS", "columns/name=cost/level": "NEUTRAL", "columns/name=cost/name": "NEUTRAL", "columns/name=cost/nullable": "NEUTRAL",
+			"columns/name=cost/personal_info": "NEUTRAL", "columns/name=cost/secret_flag": "NEUTRAL", "columns/name=cost/type": "LOOSENS"}},
 		{"the order of columns", visits(), visits(func(spec map[string]any) { slices.Reverse(spec["columns"].([]any)) }), map[string]string{}},
 	} {
 		got, err := registry.Diff(c.before, c.after)
