@@ -13,27 +13,46 @@ func (in Input) concerned() Input {
 	if in.Query == nil {
 		return in
 	}
-	used, datasets := map[string]bool{}, map[string]bool{}
-	for _, list := range [][]string{in.Query.ColumnsRead, in.Query.FilterCols, in.Query.JoinCols, in.Query.GroupCols} {
-		for _, c := range list {
-			used[c] = true
-		}
-	}
-	for _, o := range in.Query.Outputs {
-		for _, c := range o.Lineage {
-			used[c] = true
-		}
-	}
-	for _, t := range in.Query.Tables {
-		datasets[t] = true
-	}
+	used, datasets := in.Query.columns(), in.Query.Datasets()
 	for c := range used {
-		name, _, _ := strings.Cut(c, ".") // of a column that the catalogue may lack
-		datasets[name], datasets[in.Columns[c].Dataset] = true, true
+		datasets[in.Columns[c].Dataset] = true
 	}
 	in.Datasets, in.Columns, in.Grants = those(in.Datasets, datasets), those(in.Columns, used), slices.Clone(in.Grants)
 	in.Grants = slices.DeleteFunc(in.Grants, func(g Grant) bool { return !datasets[g.Dataset] && len(g.Conditions) == 0 })
 	return in
+}
+
+// columns returns what the statement uses, wherever it stands.
+func (q *Query) columns() map[string]bool {
+	used := map[string]bool{}
+	for _, list := range [][]string{q.ColumnsRead, q.FilterCols, q.JoinCols, q.GroupCols} {
+		for _, c := range list {
+			used[c] = true
+		}
+	}
+	for _, o := range q.Outputs {
+		for _, c := range o.Lineage {
+			used[c] = true
+		}
+	}
+	return used
+}
+
+// Datasets returns the datasets that the statement has to do with, by its tables
+// and its columns: of no other need a caller give entries. A nil Query has none.
+func (q *Query) Datasets() map[string]bool {
+	datasets := map[string]bool{}
+	if q == nil {
+		return datasets
+	}
+	for _, t := range q.Tables {
+		datasets[t] = true
+	}
+	for c := range q.columns() {
+		name, _, _ := strings.Cut(c, ".") // of a column that the catalogue may lack
+		datasets[name] = true
+	}
+	return datasets
 }
 
 // those returns the entries of all whose names are wanted, nil if all is. It looks at

@@ -32,7 +32,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
@@ -133,16 +132,13 @@ type document struct {
 
 // decide evaluates the encoded document of in.
 func (e *Evaluator) decide(ctx context.Context, doc []byte, in Input) (Decision, error) {
-	input, err := decode(doc)
-	if err != nil {
+	var input any
+	if err := json.Unmarshal(doc, &input); err != nil {
 		return e.fail(doc, codeError, fmt.Errorf("policy: decode input: %w", err))
 	}
-	if faults := e.schema.check(input); len(faults) > 0 {
+	value, faults := e.schema.check(input)
+	if len(faults) > 0 {
 		return e.deny(doc, faults)
-	}
-	value, err := ast.InterfaceToValue(input)
-	if err != nil {
-		return e.fail(doc, codeError, fmt.Errorf("policy: convert input: %w", err))
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()

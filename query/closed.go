@@ -13,7 +13,7 @@ var closing = []string{"ACCESS_CLOSED", "LICENSE_INACTIVE", "ZONE_SUSPENDED", "D
 // accessOpen returns an error if policy says today that access to what a stored
 // output was made of is closed. It is asked before the output's key is touched.
 func (e *Engine) accessOpen(r *run, rec record) error {
-	in := e.policyFacts(policy.ActionQuery, r.facts)
+	in := e.policyFacts(policy.ActionQuery, about(r.facts, rec.Query.Datasets()))
 	in.Query, in.Masking, in.Runtime = rec.Query, rec.Masking, hostFacts()
 	var err error
 	if in.History, err = e.history(r.ctx, r.request.Subject.user, r.facts.Operator.Name); err != nil {

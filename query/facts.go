@@ -93,6 +93,13 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 	return in
 }
 
+// about returns f without the entries of datasets that are not named: a zone has
+// many, and no rule looks at one that a decision is not about.
+func about(f registry.Facts, datasets map[string]bool) registry.Facts {
+	f.Datasets = slices.DeleteFunc(slices.Clone(f.Datasets), func(d registry.DatasetFacts) bool { return !datasets[d.Name] })
+	return f
+}
+
 func grantFacts(g registry.GrantFacts) policy.Grant {
 	status := "APPROVED"
 	if g.Spec.Status != "" && g.Spec.Status != registry.StatusActive {

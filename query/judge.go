@@ -346,8 +346,9 @@ func (e *Engine) asking(a *analyzed, tree [32]byte) func() *word {
 
 // ask asks policy once, with everything known about the statement.
 func (e *Engine) ask(a *analyzed, tree [32]byte) *word {
-	in := e.policyFacts(policy.ActionQuery, a.facts)
-	in.Query = queryFacts(a.request, a.Statement, tree)
+	q := queryFacts(a.request, a.Statement, tree)
+	in := e.policyFacts(policy.ActionQuery, about(a.facts, q.Datasets()))
+	in.Query = q
 	_, keyErr := e.tokenKeys(a.facts.Zone)
 	in.Masking = a.catalog.maskingFacts(a.Statement, keyErr == nil)
 	in.Consent = e.consentFacts(a)

@@ -131,7 +131,7 @@ func refused(zh, en, article string) *Error {
 // of the file.
 func (l *loading) decide(found policy.Receipt) error {
 	e, m := l.engine, l.manifest
-	in := e.policyFacts(policy.ActionLoad, l.facts)
+	in := e.policyFacts(policy.ActionLoad, about(l.facts, map[string]bool{m.Dataset: true}))
 	in.Operator, in.License, in.Consent = nil, nil, nil
 	in.Grants = slices.DeleteFunc(in.Grants, func(g policy.Grant) bool { return g.ID != m.Grant })
 	stated := l.stated()

@@ -196,7 +196,7 @@ func (p *previewing) choose() error {
 // decide asks policy and returns the decision's id.
 func (p *previewing) decide() (string, error) {
 	e := p.engine
-	in := e.policyFacts(policy.ActionPreview, p.facts)
+	in := e.policyFacts(policy.ActionPreview, about(p.facts, map[string]bool{p.dataset.Name: true}))
 	in.Operator, in.Scenario, in.Consent = nil, nil, nil
 	in.Preview = &policy.Preview{Dataset: p.dataset.Name, Grant: p.name, Raw: &p.raw}
 	for _, c := range p.columns {

@@ -65,11 +65,12 @@ func more(all, others []Detail) []Detail {
 
 // objections asks policy about a statement of which a part is known.
 func (e *Engine) objections(r *run) ([]policy.Reason, error) {
-	in := e.policyFacts(policy.ActionQuery, r.facts)
-	in.Query, in.Runtime = r.found.query, r.found.runtime
-	if in.Query == nil {
-		in.Query = knownFacts(r.request, analysis.Facts{}, false)
+	q := r.found.query
+	if q == nil {
+		q = knownFacts(r.request, analysis.Facts{}, false)
 	}
+	in := e.policyFacts(policy.ActionQuery, about(r.facts, q.Datasets()))
+	in.Query, in.Runtime = q, r.found.runtime
 	_, keyErr := e.tokenKeys(r.facts.Zone)
 	in.Masking = &policy.Masking{Recipes: []policy.Recipe{}, KeysAvailable: keyErr == nil, Suite: suite}
 	var err error

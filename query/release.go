@@ -187,7 +187,7 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 		c.label.Effect = o.record.Facts.Effect
 	}
 	c.label.Template, c.label.Parameters = o.filled.shown(o.run)
-	in := e.policyFacts(policy.ActionRelease, o.facts)
+	in := e.policyFacts(policy.ActionRelease, about(o.facts, o.record.Query.Datasets()))
 	in.Template = o.templateFacts()
 	in.Query, in.Masking, in.Output = o.record.Query, o.record.Masking, o.record.Output
 	in.Consent = o.consentsOf()

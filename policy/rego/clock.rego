@@ -7,7 +7,9 @@ package zonebox
 
 now_ns := time.parse_rfc3339_ns(input.now)
 
-today := time.format([now_ns + (((pack.utc_offset_minutes * 60) * 1000) * 1000000), "UTC", "2006-01-02"])
+offset_ns := ((pack.utc_offset_minutes * 60) * 1000) * 1000000
+
+today := time.format([now_ns + offset_ns, "UTC", "2006-01-02"])
 
 is_day(s) if {
 	count(s) == 10
@@ -18,9 +20,7 @@ is_day(s) if {
 begun(s) if {
 	is_day(s)
 	s <= today
-}
-
-begun(s) if {
+} else if {
 	count(s) != 10
 	time.parse_rfc3339_ns(s) <= now_ns
 }
@@ -29,9 +29,7 @@ begun(s) if {
 lasting(s) if {
 	is_day(s)
 	today <= s
-}
-
-lasting(s) if {
+} else if {
 	count(s) != 10
 	now_ns < time.parse_rfc3339_ns(s)
 }
@@ -42,6 +40,8 @@ within(from, until) if {
 }
 
 # instant orders days and instants; a day stands for its first moment.
-instant(s) := time.parse_ns("2006-01-02", s) - (((pack.utc_offset_minutes * 60) * 1000) * 1000000) if is_day(s)
-
-instant(s) := time.parse_rfc3339_ns(s) if count(s) != 10
+instant(s) := time.parse_ns("2006-01-02", s) - offset_ns if {
+	is_day(s)
+} else := time.parse_rfc3339_ns(s) if {
+	count(s) != 10
+}

@@ -140,11 +140,11 @@ deny contains ["DATASET_NOT_GRANTED", name] if {
 # The faults of a grant are told where it would have made a difference.
 deny contains [code, id] if {
 	asking
+	some [id, code] in faults
 	some grant in relevant
+	id == grant.id
 	grant.dataset in concerned
 	wanted(grant)
-	some [id, code] in faults
-	id == grant.id
 }
 
 wanted(grant) if not grant.dataset in open_datasets

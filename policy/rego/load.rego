@@ -1,27 +1,25 @@
 package zonebox
 
-loading if input.action == "load"
-
 # NJ24-15: a delivery enters only under an approved grant for that dataset.
 deny contains ["LOAD_NO_GRANT", input.load.dataset] if {
-	loading
+	input.action == "load"
 	count(live) == 0
 }
 
 deny contains ["LOAD_NO_MANIFEST", input.load.dataset] if {
-	loading
+	input.action == "load"
 	some part in ["manifest", "found"]
 	not input.load[part]
 }
 
 # NJ24-13: what a delivery is for is a scenario in its time.
 deny contains ["SCENARIO_PERIOD", input.scenario.id] if {
-	loading
+	input.action == "load"
 	not within(input.scenario.from, input.scenario.until)
 }
 
 deny contains ["LOAD_OTHER_SCENARIO", input.scenario.id] if {
-	loading
+	input.action == "load"
 	some grant in relevant
 	grant.scenario != input.scenario.id
 }
@@ -29,7 +27,7 @@ deny contains ["LOAD_OTHER_SCENARIO", input.scenario.id] if {
 # NJ24-20: data of a day to come were not taken, and older ones than those in use
 # would put the dataset back without anyone having decided so.
 deny contains ["LOAD_FUTURE", input.load.dataset] if {
-	loading
+	input.action == "load"
 	not acquired
 }
 
@@ -39,7 +37,7 @@ acquired if {
 }
 
 deny contains ["LOAD_OLDER", input.load.dataset] if {
-	loading
+	input.action == "load"
 	acquired
 	input.load.standing != ""
 	input.load.acquired < input.load.standing
@@ -47,7 +45,7 @@ deny contains ["LOAD_OLDER", input.load.dataset] if {
 
 # Older than the declared frequency lets expect: told, not refused.
 warn contains ["LOAD_STALE", input.load.dataset] if {
-	loading
+	input.action == "load"
 	acquired
 	time.add_date(instant(input.load.acquired), 0, 0, pack.freshness_days[input.load.frequency]) < now_ns
 }
@@ -55,13 +53,13 @@ warn contains ["LOAD_STALE", input.load.dataset] if {
 # NJ24-15: a signature is a provider person's over this very manifest, or it counts
 # against the delivery.
 deny contains ["LOAD_SIGNATURE", input.load.dataset] if {
-	loading
+	input.action == "load"
 	input.load.signature
 	not vouched
 }
 
 deny contains ["LOAD_UNSIGNED", input.load.dataset] if {
-	loading
+	input.action == "load"
 	not input.load.signature
 	not input.load.signature_required == false
 }
@@ -76,7 +74,7 @@ vouched if {
 # NJ24-13: what was released to one scenario does not come in again under another,
 # unless the grant, which regulator and provider signed, says so.
 deny contains ["LOAD_REPEATS", scenario] if {
-	loading
+	input.action == "load"
 	some scenario in input.load.repeats
 }
 
@@ -87,7 +85,7 @@ differs := {
 }
 
 deny contains [code, input.load.dataset] if {
-	loading
+	input.action == "load"
 	some field, code in differs
 	input.load.manifest[field] != input.load.found[field]
 }

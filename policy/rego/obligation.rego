@@ -50,6 +50,6 @@ record_cap := pack.record_cap if input.query.record_level
 # An obligation the caller cannot carry out is not an obligation but a hole.
 deny contains ["OBLIGATION_UNSUPPORTED", name] if {
 	some name, value in obligations
-	not value in [[], false, 0]
+	value != no_obligations[name]
 	not name in input.capabilities
 }

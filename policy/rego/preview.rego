@@ -3,19 +3,17 @@ package zonebox
 # A preview shows some rows of a dataset by a grant: as they would be given, and
 # beside that, to the people whose rows they are, as they are.
 
-previewing if input.action == "preview"
-
 relevant contains grant if {
-	previewing
+	input.action == "preview"
 	some grant in input.grants
 	grant.id == input.preview.grant
 	grant.dataset == input.preview.dataset
 }
 
-concerned contains input.preview.dataset if previewing
+concerned contains input.preview.dataset if input.action == "preview"
 
 judged contains column if {
-	previewing
+	input.action == "preview"
 	some column in input.preview.columns
 }
 
@@ -30,13 +28,13 @@ own_zone if {
 }
 
 deny contains ["PREVIEW_NOT_YOURS", input.preview.dataset] if {
-	previewing
+	input.action == "preview"
 	not own_data
 	not own_zone
 }
 
 deny contains ["PREVIEW_RAW", input.preview.dataset] if {
-	previewing
+	input.action == "preview"
 	input.preview.raw
 	not own_data
 }
@@ -44,7 +42,7 @@ deny contains ["PREVIEW_RAW", input.preview.dataset] if {
 # By a recipe of one's own choice raw values can be read: the zone's regulator
 # sees what a grant in force gives, which its provider has signed.
 deny contains ["PREVIEW_NO_GRANT", input.preview.dataset] if {
-	previewing
+	input.action == "preview"
 	not own_data
 	count(live) == 0
 }

@@ -1,26 +1,24 @@
 package zonebox
 
-releasing if input.action == "release"
-
 deny contains ["RELEASE_UNMASKED", ""] if {
-	releasing
+	input.action == "release"
 	not input.output.unmasked_cells == 0
 }
 
 deny contains ["RELEASE_RAW_MATCH", ""] if {
-	releasing
+	input.action == "release"
 	not input.output.raw_matches == 0
 }
 
 # JM19-36: what leaves is looked through for identifiers of people.
 deny contains ["RELEASE_IDENTIFIER", sprintf("%s (%s)", [found.column, found.class])] if {
-	releasing
+	input.action == "release"
 	some found in input.output.identifiers
 }
 
 # The smallest group is unknown only when nothing leaves or nothing is protected.
 deny contains ["RELEASE_MIN_GROUP", ""] if {
-	releasing
+	input.action == "release"
 	input.query.protected
 	not input.query.record_level
 	not input.output.rows == 0
@@ -30,7 +28,7 @@ deny contains ["RELEASE_MIN_GROUP", ""] if {
 groups_large if input.output.min_group >= min_group
 
 deny contains ["RELEASE_ROW_CAP", ""] if {
-	releasing
+	input.action == "release"
 	not input.output.rows <= row_cap
 }
 
@@ -39,17 +37,17 @@ row_cap := pack.record_cap if input.query.record_level
 row_cap := pack.row_cap if not input.query.record_level
 
 deny contains ["RELEASE_RECIPIENT", input.output.recipient] if {
-	releasing
+	input.action == "release"
 	input.output.recipient != input.query.recipient
 }
 
 deny contains ["RELEASE_FORM", input.output.form] if {
-	releasing
+	input.action == "release"
 	not input.output.form in input.scenario.output_forms
 }
 
 deny contains ["RELEASE_LABEL", ""] if {
-	releasing
+	input.action == "release"
 	pack.label
 	not labelled
 }
@@ -61,7 +59,7 @@ labelled if {
 }
 
 deny contains ["RELEASE_LABEL_SOURCE", name] if {
-	releasing
+	input.action == "release"
 	pack.label
 	some name in concerned
 	not named_source(name)
@@ -75,12 +73,12 @@ named_source(name) if {
 }
 
 deny contains ["RELEASE_SIGNATURE", ""] if {
-	releasing
+	input.action == "release"
 	input.output.signature_key == ""
 }
 
 deny contains ["RELEASE_WATERMARK", ""] if {
-	releasing
+	input.action == "release"
 	pack.watermark
 	input.output.watermark_id == ""
 }
@@ -88,7 +86,7 @@ deny contains ["RELEASE_WATERMARK", ""] if {
 # NJ24-16: an output of before a withdrawal leaves when somebody has looked at it
 # since, and approved it all the same.
 review contains ["CONSENT_WITHDRAWN", input.consent.withdrawn_at] if {
-	releasing
+	input.action == "release"
 	not looked_at_since
 }
 

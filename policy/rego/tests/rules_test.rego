@@ -1,6 +1,5 @@
 # Every case of testdata/cases.json, on the rules alone: without the schema, the
-# strict builtins and the strictness about results that the evaluator adds. The
-# twins of the cases run in the Go tests.
+# strict builtins and the strictness about results that the evaluator adds.
 package zonebox_test
 
 import data.fixtures
@@ -28,6 +27,19 @@ denied(case) if {
 	got := {"decision": zonebox.decision, "deny": zonebox.deny} with input as facts(case.base, case.deny)
 	got.decision.verdict == "DENY"
 	[case.code, case.about] in got.deny
+}
+
+test_each_twin_passes if {
+	wrong := [[i, case.code] |
+		some i, case in fixtures.cases.denials
+		denied_twin(case)
+	]
+	wrong == []
+}
+
+denied_twin(case) if {
+	got := zonebox.decision with input as facts(case.base, case.twin)
+	got.verdict == "DENY"
 }
 
 test_verdicts if {
@@ -78,6 +90,19 @@ test_code_without_text_is_still_told if {
 test_obligation_the_caller_cannot_carry_out if {
 	given := object.union(facts("query", []), {"capabilities": []})
 	["OBLIGATION_UNSUPPORTED", "min_group"] in zonebox.deny with input as given
+}
+
+# NJ24-21: refusals of one person within an hour, as many as the pack says.
+test_probing_is_told_and_stops_nothing if {
+	warned(30)
+	not warned(29)
+}
+
+warned(denials) if {
+	given := facts("query", [{"op": "add", "path": "/history", "value": {"denials_1h": denials}}])
+	got := zonebox.decision with input as given
+	got.verdict == "ALLOW"
+	got.warnings[_].code == "PROBING_SUSPECTED"
 }
 
 test_warnings if {
