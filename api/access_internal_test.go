@@ -195,6 +195,9 @@ POST /v1/tickets          {"dataset":"persons","text":"x"} role role role ok ok 
 POST /v1/tickets          {"dataset":"nothing","text":"x"} role role role none none none role bad bad role
 POST /v1/tickets          RUN:{"dataset":"persons","text":"x"} role role role ok none ok role ok none role
 POST /v1/tickets          RUN:{"dataset":"taxes","text":"x"} role role role none none none role none none role
+# tasks to put data right: ordered by the regulator of the zone, the city authority, the data centre (YC22-16)
+POST /v1/tickets          TICKET:{"dataset":"persons","text":"x","task":true} ok ok none role role ok role role role role
+POST /v1/tickets          {"dataset":"persons","text":"x","task":true,"report":"nothing"} gone gone none role role gone role role role role
 POST /v1/tickets/:ticket  TICKET:{"move":"verify"} role role none role none role role state none role
 POST /v1/tickets/:ticket  DISPUTED:{"move":"uphold","text":"x"} - role none role none role role none none role
 POST /v1/tickets/:ticket  DISPUTED:{"move":"dismiss","text":"x"} - role none role none role role none none role

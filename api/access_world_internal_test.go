@@ -224,7 +224,11 @@ func (w *world) request(route, on string) (uri, body string) {
 		sum := sha256.Sum256([]byte(file))
 		return path + "?request=" + base64.RawURLEncoding.EncodeToString([]byte(`{"scenario":"`+rest+`","format":"csv","sha256":"`+hex.EncodeToString(sum[:])+`"}`)), file
 	case path == "/v1/tickets":
-		body = strings.Replace(rest, "{", `{"run":"`+w.names[name]+`",`, 1)
+		of := "run"
+		if name == "TICKET" {
+			of = "ticket"
+		}
+		body = strings.Replace(rest, "{", `{"`+of+`":"`+w.names[name]+`",`, 1)
 	case strings.HasPrefix(route, "POST") && !strings.Contains(path, ":"):
 		body = on
 		if w.bodies[on] != "" {

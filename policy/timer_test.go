@@ -43,6 +43,7 @@ func TestTheSameRequestIsDueAsItsCitySays(t *testing.T) {
 		{"jiangmen-2019-draft", "quality.correct", "2026-02-11", "2026-02-13"},
 		{"yancheng-2022", "quality.correct", "2026-04-30", "2026-05-11"},
 		{"yancheng-2022", "quality.rectification", "2026-09-18", "2026-10-09"},
+		{"nanjing-2024", "quality.rectification", "2026-09-18", "2026-10-09"},
 		{"yancheng-2022", "report_of_violation", "2026-09-18", "2026-10-09"},
 		{"yancheng-2022", "share.uncatalogued.reply", "2026-09-18", "2026-09-29"},
 		{"yancheng-2022", "share.uncatalogued.deliver", "2026-09-29", "2026-10-14"},

@@ -46,23 +46,29 @@ type timed struct {
 	open    []workflow.State
 	timers  []string
 	events  map[string][]string // of packs, by move
-	// again is the move after which all begins anew but the terms that began with
-	// first: those run on as if nothing had stopped them.
-	first, again string
+	// first is the move that sets it going. An instance that never made it is another
+	// row's. After each of again all begins anew but the terms that began with first:
+	// those run on as if nothing had stopped them.
+	first string
+	again []string
 }
 
 // timedMachines are the machines with terms. A state that is not open has none. A
 // dispute stops no term: none of them pauses.
 var timedMachines = []timed{
 	{machine: workflow.DataRequest, open: []workflow.State{workflow.ZregAssessing, workflow.ProvReviewing, workflow.Disputed},
-		timers: []string{"share.conditional.assess", "share.conditional.reply"}, first: "submit", again: "resume",
+		timers: []string{"share.conditional.assess", "share.conditional.reply"}, first: "submit", again: []string{"resume"},
 		events: map[string][]string{"submit": {"request_received"}, "assess": {"assessed"}, "approve": {"opinion_given", "replied"},
 			"reject": {"assessed", "opinion_given", "replied"}, "return": {"assessed", "opinion_given", "replied"}}},
 	{machine: workflow.QualityTicket, open: []workflow.State{workflow.Assigned, workflow.Replied, workflow.Conflict},
-		timers: []string{"quality.reply", "quality.correct"}, first: "assign", again: "uphold",
+		timers: []string{"quality.reply", "quality.correct"}, first: "assign", again: []string{"uphold"},
 		events: map[string][]string{"assign": {"feedback_received"}, "return": {"feedback_received"}, "reply": {"replied"},
 			"correct": {"corrected"}, "deny": {"corrected"}}},
-	{machine: workflow.CatalogueEdition, open: []workflow.State{workflow.Changed}, timers: []string{"catalogue.update"},
+	// A task: it is late from its receipt, however often it is sent back.
+	{machine: workflow.QualityTicket, open: []workflow.State{workflow.Assigned, workflow.Replied, workflow.Conflict},
+		timers: []string{"quality.rectification"}, first: "order", again: []string{"uphold", "return"},
+		events: map[string][]string{"order": {"task_received"}, "correct": {"corrected"}, "deny": {"corrected"}}},
+	{machine: workflow.CatalogueEdition, open: []workflow.State{workflow.Changed}, timers: []string{"catalogue.update"}, first: "change",
 		events: map[string][]string{"change": {"circumstance_arose"}}},
 }
 
@@ -79,7 +85,7 @@ func (m timed) running(in workflow.Instance, startOn, stopOn string) (time.Time,
 		if slices.Contains(events, stopOn) {
 			runs = false
 		}
-		if s.Move == m.again {
+		if slices.Contains(m.again, s.Move) {
 			runs = slices.Contains(m.events[m.first], startOn)
 		}
 	}
@@ -117,6 +123,9 @@ func (e *Engine) clocks(ctx context.Context) ([]ClockView, error) {
 
 // clocksOf returns the terms that run on one instance, by the pack of its zone.
 func (e *Engine) clocksOf(ctx context.Context, q workflow.Querier, m timed, in workflow.Instance) ([]ClockView, error) {
+	if !slices.ContainsFunc(in.History, func(s workflow.Step) bool { return s.Move == m.first }) {
+		return nil, nil
+	}
 	zone, err := e.zoneOfInstance(ctx, q, in)
 	if err != nil {
 		return nil, err

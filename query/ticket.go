@@ -114,12 +114,25 @@ func (e *Engine) links(ctx context.Context, dataset, version string) ([]TraceSou
 }
 
 // TicketRequest is a doubt about the data of a dataset: of a run that read them, or
-// of what is in use now.
+// of what is in use now. Or it is a task to put them right (YC22-16), which comes of a
+// ticket or of the quality report of a version.
 type TicketRequest struct {
 	Dataset string   `json:"dataset"`
 	Run     string   `json:"run,omitempty"`
 	Columns []string `json:"columns,omitempty"`
 	Text    string   `json:"text"`
+	Task    bool     `json:"task,omitempty"`
+	Ticket  string   `json:"ticket,omitempty"`
+	Report  string   `json:"report,omitempty"` // the version that was measured
+}
+
+// openers are the roles that open a ticket: doubts are theirs who use or hold the
+// data, tasks theirs who answer for the zone.
+func (r TicketRequest) openers() []string {
+	if r.Task {
+		return []string{registry.RoleZoneRegulator, registry.RoleCityAuthority, registry.RoleDataCentre}
+	}
+	return []string{registry.RoleOperator, registry.RoleDataCentre, registry.RoleProvider}
 }
 
 // Ticket is a quality ticket. What was said is sealed in the registry.
@@ -132,11 +145,16 @@ type Ticket struct {
 	Run      string        `json:"run,omitempty"`
 	Columns  []string      `json:"columns,omitempty"`
 	Text     string        `json:"text"`
+	Task     bool          `json:"task,omitempty"`
+	Ticket   string        `json:"ticket,omitempty"` // that a task comes of
+	Report   string        `json:"report,omitempty"`
 	By       string        `json:"by"`
 	Org      string        `json:"org"`
 	At       time.Time     `json:"at"`
 	Links    []TraceSource `json:"links,omitempty"` // the newest first
 	Moves    []MoveView    `json:"moves"`
+
+	final bool // a task that the city authority ordered, who decides on disputes
 }
 
 // openStates are those of a ticket that is not settled.
@@ -145,6 +163,7 @@ var openStates = []workflow.State{workflow.Opened, workflow.Traced, workflow.Ass
 // ticketBody is what the trace of a ticket keeps, sealed.
 type ticketBody struct {
 	Request  TicketRequest `json:"request"`
+	Final    bool          `json:"final,omitempty"`
 	Zone     string        `json:"zone"`
 	Provider string        `json:"provider"`
 	Links    []TraceSource `json:"links"`
@@ -152,9 +171,14 @@ type ticketBody struct {
 
 // OpenTicket opens a ticket, traces it and assigns it to the provider of the data
 // it is about. The data stay in use (YC22-23). An operator names a run of its own.
+// A task is ordered by the regulator of the data's zone, the city authority or the
+// data centre, and never of their own organization.
 func (e *Engine) OpenTicket(ctx context.Context, s Subject, req TicketRequest) (*Ticket, error) {
-	if !s.any(workflow.QualityTicket.Starters...) {
+	if !s.any(req.openers()...) {
 		return nil, fail("ROLE_REQUIRED", nil)
+	}
+	if req.Task != (req.Ticket != "" || req.Report != "") || req.Ticket != "" && req.Report != "" || req.Task && req.Run != "" {
+		return nil, BadRequest("整改任务 (task) 须写明且只写一项来源:ticket 或 report;疑问不写", "a task names what it comes of, a ticket or a report, and a doubt neither")
 	}
 	if req.Dataset == "" || req.Text == "" || len(req.Text) > 2000 || len(req.Columns) > 100 {
 		return nil, BadRequest("须写明数据集与疑问(不超过 2000 字节)", "name the dataset, and the doubt in at most 2000 bytes")
@@ -169,6 +193,11 @@ func (e *Engine) OpenTicket(ctx context.Context, s Subject, req TicketRequest) (
 	if err != nil {
 		return nil, asError(err)
 	}
+	if req.Task {
+		if err := e.mayOrder(ctx, s, req, entry); err != nil {
+			return nil, asError(err)
+		}
+	}
 	version, err := e.doubted(ctx, s, req, entry)
 	if err != nil {
 		return nil, asError(err)
@@ -178,7 +207,7 @@ func (e *Engine) OpenTicket(ctx context.Context, s Subject, req TicketRequest) (
 		return nil, asError(err)
 	}
 	id := newID("qt", e.cfg.Now())
-	body, err := json.Marshal(ticketBody{req, entry.Zone, entry.Provider, links})
+	body, err := json.Marshal(ticketBody{req, req.Task && s.any(registry.RoleCityAuthority), entry.Zone, entry.Provider, links})
 	if err != nil {
 		return nil, asError(err)
 	}
@@ -195,6 +224,10 @@ func (e *Engine) OpenTicket(ctx context.Context, s Subject, req TicketRequest) (
 	if s.any(registry.RoleProvider) && s.organization != entry.Provider {
 		parties = append(parties, workflow.Party{Role: registry.RoleProvider, Org: s.organization})
 	}
+	assign, kind := "assign", "doubt"
+	if req.Task {
+		assign, kind = "order", "task"
+	}
 	err = e.update(ctx, func(tx *registry.Tx) error {
 		if err := workflow.Start(tx.Context(), tx.SQL(), workflow.QualityTicket, id, by, tx.Now(), parties...); err != nil {
 			return courseError(err)
@@ -202,13 +235,13 @@ func (e *Engine) OpenTicket(ctx context.Context, s Subject, req TicketRequest) (
 		for _, step := range []struct {
 			move string
 			text []byte
-		}{{"trace", sealed}, {"assign", nil}} {
+		}{{"trace", sealed}, {assign, nil}} {
 			if _, err := workflow.Do(tx.Context(), tx.SQL(), workflow.QualityTicket, id, step.move, gate, tx.Now(), workflow.Note{Text: step.text}); err != nil {
 				return courseError(err)
 			}
 		}
 		return tx.Emit(registry.Event{Kind: "quality.ticket", Actor: s.user, Zone: entry.Zone, Run: req.Run, Fields: map[string]string{
-			"ticket": id, "dataset": req.Dataset, "version": version, "provider": entry.Provider, "state": string(workflow.Assigned), "org": s.organization}})
+			"ticket": id, "kind": kind, "dataset": req.Dataset, "version": version, "provider": entry.Provider, "state": string(workflow.Assigned), "org": s.organization}})
 	})
 	if err != nil {
 		return nil, asError(err)
@@ -216,8 +249,34 @@ func (e *Engine) OpenTicket(ctx context.Context, s Subject, req TicketRequest) (
 	return e.Ticket(ctx, s, id)
 }
 
+// mayOrder refuses a task of whoever does not answer for the dataset's zone, or on
+// something that is not there or about other data.
+func (e *Engine) mayOrder(ctx context.Context, s Subject, req TicketRequest, entry registry.Dataset) error {
+	if !s.any(registry.RoleDataCentre) && !e.competent(ctx, s, entry.Zone) {
+		return fail("NOT_FOUND", nil)
+	}
+	if s.organization == entry.Provider {
+		return fail("OWN_DECISION", nil)
+	}
+	if req.Report != "" {
+		found, err := e.registry.QualityReports(ctx, entry.Zone, req.Dataset, req.Report, 1)
+		if err == nil && len(found) == 0 {
+			err = fail("NOT_FOUND", nil).because("该版本没有质量报告", "the version has no quality report")
+		}
+		return err
+	}
+	of, err := e.Ticket(ctx, s, req.Ticket)
+	if err == nil && of.Dataset != req.Dataset {
+		err = fail("NOT_FOUND", nil).because("该工单不是此数据集的", "the ticket is of another dataset")
+	}
+	return err
+}
+
 // doubted returns the version that a ticket is about.
 func (e *Engine) doubted(ctx context.Context, s Subject, req TicketRequest, entry registry.Dataset) (string, error) {
+	if req.Report != "" {
+		return req.Report, nil
+	}
 	if req.Run == "" {
 		v, err := e.registry.CurrentVersion(ctx, entry.Zone, req.Dataset)
 		if errors.Is(err, registry.ErrNotFound) {
@@ -307,7 +366,9 @@ func (e *Engine) ticketOf(in workflow.Instance, s Subject) (*Ticket, error) {
 			if err := json.Unmarshal(plain, &body); err != nil {
 				return nil, fmt.Errorf("query: ticket %s: %w", in.ID, err)
 			}
-			t.Dataset, t.Zone, t.Provider, t.Run, t.Columns, t.Text = body.Request.Dataset, body.Zone, body.Provider, body.Request.Run, body.Request.Columns, body.Request.Text
+			req := body.Request
+			t.Dataset, t.Zone, t.Provider, t.Run, t.Columns, t.Text = req.Dataset, body.Zone, body.Provider, req.Run, req.Columns, req.Text
+			t.Task, t.Ticket, t.Report, t.final = req.Task, req.Ticket, req.Report, body.Final
 			// Who loaded what, when, is no operator's business, and no other provider's.
 			if !s.any(registry.RoleOperator) && (!s.any(registry.RoleProvider) || s.organization == body.Provider) {
 				t.Links = body.Links
@@ -350,7 +411,10 @@ func (e *Engine) MoveTicket(ctx context.Context, s Subject, id string, m TicketM
 		if s.organization != t.Org {
 			return nil, fail("ROLE_REQUIRED", nil)
 		}
-	case "dispute", "uphold", "dismiss":
+	case "dispute", "uphold", "dismiss": // but not a task by whoever ordered it, nor one on which nobody else is left to decide
+		if t.Task && (t.final || s.organization == t.Org) {
+			return nil, fail("OWN_DECISION", nil)
+		}
 	default:
 		return nil, BadRequest("动作须为 reply、correct、deny、dispute、verify、return、uphold 或 dismiss", "the move must be reply, correct, deny, dispute, verify, return, uphold or dismiss")
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"zonebox/query"
 	"zonebox/query/querytest"
@@ -106,4 +107,117 @@ func TestTickets(t *testing.T) {
 			t.Errorf("%s holds what was said", where)
 		}
 	}
+}
+
+// An authority or the data centre gives a provider a task, of a ticket or a quality
+// report; it has ten working days from its receipt, in one course with every return,
+// and whoever ordered it closes it (YC22-16).
+func TestARectificationTask(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	on(t, d, "2027-01-13") // of which no calendar was announced: Monday to Friday, for now
+	doubt, err := d.Engine.OpenTicket(t.Context(), d.Subject("wu.dc"), query.TicketRequest{Dataset: "visits", Text: "x"})
+	if err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	version := doubt.Links[0].Version
+	task := func(change func(*query.TicketRequest)) query.TicketRequest {
+		r := query.TicketRequest{Dataset: "visits", Text: "缺三月数据", Task: true, Report: version}
+		change(&r)
+		return r
+	}
+	same := func(*query.TicketRequest) {}
+	for what, c := range map[string]struct {
+		who  string
+		r    query.TicketRequest
+		want string
+	}{
+		"an operator's":     {"li.op", task(same), "ROLE_REQUIRED"},
+		"the provider's":    {"qian.hospital", task(same), "ROLE_REQUIRED"},
+		"an auditor's":      {"feng.audit", task(same), "ROLE_REQUIRED"},
+		"of nothing":        {"sun.health", task(func(r *query.TicketRequest) { r.Report = "" }), "BAD_REQUEST"},
+		"of two":            {"sun.health", task(func(r *query.TicketRequest) { r.Ticket = doubt.ID }), "BAD_REQUEST"},
+		"a doubt of one":    {"wu.dc", task(func(r *query.TicketRequest) { r.Task = false }), "BAD_REQUEST"},
+		"of no report":      {"sun.health", task(func(r *query.TicketRequest) { r.Report = "vnone" }), "NOT_FOUND"},
+		"of other data":     {"sun.health", task(func(r *query.TicketRequest) { r.Dataset, r.Report, r.Ticket = "persons", "", doubt.ID }), "NOT_FOUND"},
+		"of no ticket":      {"sun.health", task(func(r *query.TicketRequest) { r.Report, r.Ticket = "", "qt-none" }), "NOT_FOUND"},
+		"a regulator's own": {"sun.health", query.TicketRequest{Dataset: "visits", Text: "x"}, "ROLE_REQUIRED"},
+	} {
+		if _, err := d.Engine.OpenTicket(t.Context(), d.Subject(c.who), c.r); querytest.Code(err) != c.want {
+			t.Errorf("%s: %v, want %s", what, err, c.want)
+		}
+	}
+	order := func(who string, r query.TicketRequest) string {
+		x, err := d.Engine.OpenTicket(t.Context(), d.Subject(who), r)
+		if err != nil || x.State != "ASSIGNED" || !x.Task || x.Provider != "hospital-group" {
+			t.Fatalf("%s orders %+v: %v", who, x, err)
+		}
+		return x.ID
+	}
+	move := func(who, id, name, want string) {
+		t.Helper()
+		if _, err := d.Engine.MoveTicket(t.Context(), d.Subject(who), id, query.TicketMove{Move: name, Text: "x"}); querytest.Code(err) != want {
+			t.Errorf("%s: %s = %v, want %q", who, name, err, want)
+		}
+	}
+	due := func(id string) (all []string) {
+		for _, c := range clocksOf(t, d, "qian.hospital") {
+			if c.On == id {
+				all = append(all, c.Timer+" "+c.Started+" "+c.Due)
+			}
+		}
+		return all
+	}
+	id := order("sun.health", task(same))
+	const runs = "quality.rectification 2027-01-13 2027-01-27"
+	if got := due(id); len(got) != 1 || got[0] != runs {
+		t.Errorf("terms of the task %v, want %s", got, runs)
+	}
+	if got := due(doubt.ID); len(got) != 1 || got[0] != "quality.reply 2027-01-13 2027-01-20" {
+		t.Errorf("terms of the doubt %v", got)
+	}
+	move("qian.hospital", id, "reply", "")
+	if got := due(id); len(got) != 1 || got[0] != runs {
+		t.Errorf("once it was looked into %v, want %s", got, runs)
+	}
+	move("qian.hospital", id, "correct", "")
+	if got := due(id); got != nil {
+		t.Errorf("once it was corrected %v, want none", got)
+	}
+	d.Advance(24 * time.Hour)
+	for _, who := range []string{"wu.dc", querytest.Founder, "qian.hospital"} {
+		move(who, id, "verify", "ROLE_REQUIRED")
+	}
+	move("sun.health", id, "return", "")
+	if got := due(id); len(got) != 1 || got[0] != runs {
+		t.Errorf("sent back %v, want %s: no new term", got, runs)
+	}
+	on(t, d, "2027-01-28")
+	if err := d.Engine.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]int{}
+	for _, x := range d.Audit(querytest.Founder) {
+		if x.Fields["on"] == "ticket "+id {
+			told[x.Kind+" "+x.Fields["to"]]++
+		}
+	}
+	if told["clock.overdue "] != 1 || told["clock.escalated city_authority"] != 1 {
+		t.Errorf("the log says %v, want an alert and an escalation", told)
+	}
+	move("qian.hospital", id, "reply", "")
+	move("qian.hospital", id, "correct", "")
+	move("sun.health", id, "verify", "")
+	if x, err := d.Engine.Ticket(t.Context(), d.Subject("sun.health"), id); err != nil || x.State != "CLOSED" || x.Report != version {
+		t.Errorf("the task is %+v, %v, want it closed", x, err)
+	}
+	// Nobody decides on a dispute over what they ordered; whose ticket the data centre
+	// ordered, the city authority does.
+	city := order(querytest.Founder, task(func(r *query.TicketRequest) { r.Report, r.Ticket = "", doubt.ID }))
+	move("qian.hospital", city, "dispute", "OWN_DECISION")
+	dc := order("wu.dc", task(same))
+	move("wu.dc", dc, "dispute", "OWN_DECISION")
+	move("qian.hospital", dc, "dispute", "")
+	move(querytest.Founder, dc, "dismiss", "")
+	move("wu.dc", dc, "verify", "")
 }

@@ -32,15 +32,16 @@ var ticketWays = map[workflow.State][]step{
 var ticketMoves = map[[2]string]led{
 	{"OPENED", "trace"}:        {"TRACED", []string{"engine"}},
 	{"TRACED", "assign"}:       {"ASSIGNED", []string{"engine"}},
+	{"TRACED", "order"}:        {"ASSIGNED", []string{"engine"}},
 	{"ASSIGNED", "reply"}:      {"REPLIED", []string{"provider"}},
 	{"ASSIGNED", "dispute"}:    {"CONFLICT", []string{"provider", "data_centre"}},
 	{"REPLIED", "correct"}:     {"CORRECTED", []string{"provider"}},
 	{"REPLIED", "deny"}:        {"NOT_AN_ERROR", []string{"provider"}},
 	{"REPLIED", "dispute"}:     {"CONFLICT", []string{"provider", "data_centre"}},
-	{"CORRECTED", "verify"}:    {"VERIFIED", []string{"operator", "data_centre", "provider"}},
-	{"CORRECTED", "return"}:    {"ASSIGNED", []string{"operator", "data_centre", "provider"}},
-	{"NOT_AN_ERROR", "verify"}: {"VERIFIED", []string{"operator", "data_centre", "provider"}},
-	{"NOT_AN_ERROR", "return"}: {"ASSIGNED", []string{"operator", "data_centre", "provider"}},
+	{"CORRECTED", "verify"}:    {"VERIFIED", []string{"operator", "data_centre", "provider", "zone_regulator", "city_authority"}},
+	{"CORRECTED", "return"}:    {"ASSIGNED", []string{"operator", "data_centre", "provider", "zone_regulator", "city_authority"}},
+	{"NOT_AN_ERROR", "verify"}: {"VERIFIED", []string{"operator", "data_centre", "provider", "zone_regulator", "city_authority"}},
+	{"NOT_AN_ERROR", "return"}: {"ASSIGNED", []string{"operator", "data_centre", "provider", "zone_regulator", "city_authority"}},
 	{"VERIFIED", "close"}:      {"CLOSED", []string{"engine"}},
 	{"CONFLICT", "uphold"}:     {"ASSIGNED", []string{"city_authority"}},
 	{"CONFLICT", "dismiss"}:    {"NOT_AN_ERROR", []string{"city_authority"}},
@@ -49,7 +50,7 @@ var ticketMoves = map[[2]string]led{
 func TestEveryStateMoveAndRoleOfATicket(t *testing.T) {
 	r := store(t)
 	from := func(way []step, f func(*sql.Tx)) { ticket(t, r, way, f) }
-	everyMove(t, workflow.QualityTicket, "qt-1", ticketWays, ticketMoves, 24, from, func(string) string { return "" })
+	everyMove(t, workflow.QualityTicket, "qt-1", ticketWays, ticketMoves, 33, from, func(string) string { return "" })
 }
 
 // A provider or an operator of another organization has no part in a ticket.

@@ -43,10 +43,20 @@ func (a *app) ticketCmd() *cobra.Command {
 func (a *app) ticketOpenCmd() *cobra.Command {
 	var r query.TicketRequest
 	c := &cobra.Command{
-		Use:     "open DATASET --text TEXT",
-		Short:   a.say("就一个数据集提出疑问; 运营单位须写明本单位的运行", "open a ticket about a dataset; an operator names a run of its own"),
-		Example: "  zonebox quality ticket open visits --as li.op --run run-06f4… --text \"三月的费用偏低\"",
-		Args:    nArgs(1, 1),
+		Use:   "open DATASET --text TEXT",
+		Short: a.say("就一个数据集提出疑问, 或下达整改任务", "open a ticket about a dataset, or order a task to put it right"),
+		Long: a.say(`就一个数据集提出疑问; 运营单位须写明本单位的运行。
+专区监管部门、市数据主管部门、数据中心可以下达整改任务 (--task), 须写明来源: 一张工单 (--ticket) 或一个版本的质量报告 (--report)。
+提供单位在期限内核实 (reply)、更正 (correct); 由下达单位核实 (verify) 后办结, 退回不重新计时。
+`, `Opens a ticket about a dataset; an operator names a run of its own.
+The zone's regulator, the city authority and the data centre may order a task (--task), which
+names what it comes of: a ticket (--ticket) or the quality report of a version (--report).
+The provider looks into it (reply) and corrects it (correct) within the term; whoever ordered
+it verifies, which closes it, or sends it back, which starts no new term.
+`),
+		Example: "  zonebox quality ticket open visits --as li.op --run run-06f4… --text \"三月的费用偏低\"\n" +
+			"  zonebox quality ticket open visits --as sun.health --task --report vp55bkq3m6ihznfm5 --text \"缺三月数据, 限期更正\"",
+		Args: nArgs(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client()
 			if err != nil {
@@ -62,7 +72,10 @@ func (a *app) ticketOpenCmd() *cobra.Command {
 	}
 	c.Flags().StringVar(&r.Run, "run", "", a.say("所疑结果的运行", "the run whose result is in doubt"))
 	c.Flags().StringSliceVar(&r.Columns, "column", nil, a.say("所疑的列", "columns in doubt"))
-	c.Flags().StringVar(&r.Text, "text", "", a.say("疑问; 加密保存", "the doubt; it is kept encrypted"))
+	c.Flags().StringVar(&r.Text, "text", "", a.say("疑问或任务; 加密保存", "the doubt or the task; it is kept encrypted"))
+	c.Flags().BoolVar(&r.Task, "task", false, a.say("整改任务", "a task to put the data right"))
+	c.Flags().StringVar(&r.Ticket, "ticket", "", a.say("任务所由来的工单", "the ticket that the task comes of"))
+	c.Flags().StringVar(&r.Report, "report", "", a.say("任务所由来的质量报告: 数据版本", "the version whose quality report the task comes of"))
 	if err := c.MarkFlagRequired("text"); err != nil {
 		panic("zonebox: " + err.Error())
 	}
@@ -148,7 +161,11 @@ func (a *app) ticketMoveCmd(move, short string) *cobra.Command {
 
 func (a *app) printTicket(t *query.Ticket) error {
 	fmt.Fprintf(a.stdout, "%s  %s  %s  %s → %s\n", t.ID, a.called(ticketStates, t.State), printable(t.Dataset), t.Org, t.Provider)
-	fmt.Fprintf(a.stdout, "%s: %s\n", a.say("疑问", "doubt"), printableText(t.Text))
+	what := a.say("疑问", "doubt")
+	if t.Task {
+		what = a.say("整改任务 (来源 ", "task (of ") + t.Ticket + t.Report + ")"
+	}
+	fmt.Fprintf(a.stdout, "%s: %s\n", what, printableText(t.Text))
 	if t.Run != "" || len(t.Columns) > 0 {
 		fmt.Fprintf(a.stdout, "%s  %s\n", printable(t.Run), printable(strings.Join(t.Columns, ", ")))
 	}
