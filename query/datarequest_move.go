@@ -189,18 +189,23 @@ func (m *requestMove) lasting() error {
 
 // make makes the move.
 func (m *requestMove) make(tx *registry.Tx) error {
-	in, err := workflow.Get(m.ctx, tx.SQL(), workflow.DataRequest, m.name)
-	if errors.Is(err, workflow.ErrNotFound) { // filed before requests had a course
-		if err = m.engine.beginRequest(tx, m.request.document, nil, m.request.meta.By); err == nil {
-			in, err = workflow.Get(m.ctx, tx.SQL(), workflow.DataRequest, m.name)
+	now, err := m.engine.dataRequestIn(m.ctx, tx.SQL(), m.name)
+	if err == nil && !now.begun { // filed before requests had a course
+		if err = m.engine.beginRequest(tx, now.document, nil, now.meta.By); err == nil {
+			now, err = m.engine.dataRequestIn(m.ctx, tx.SQL(), m.name)
 		}
-	} else if err == nil && len(in.History) != len(m.request.History) {
+	} else if err == nil && len(now.History) != len(m.request.History) {
 		return fail("REQUEST_STATE", nil).because("其间他人已办理", "somebody else moved it meanwhile")
 	}
 	if err != nil {
 		return requestError(err)
 	}
-	m.request.Instance = in
+	m.request = now
+	if m.order.Move == "assess" || m.order.Move == "approve" {
+		if err := m.lasting(); err != nil { // the license may have been suspended meanwhile
+			return err
+		}
+	}
 	switch m.order.Move {
 	case "assess":
 		var names []string

@@ -298,3 +298,127 @@ func TestWhatIsNotFiledAsADataRequest(t *testing.T) {
 		}
 	}
 }
+
+// What the regulator signed stands on the grant as it was then: one that was narrowed,
+// widened or revoked since is not brought back by a signature of before. The request
+// is returned, and another is decided on what is in force.
+func TestAGrantChangedSinceItsAssessmentIsNotBroughtBack(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 2})
+	const income = "SELECT avg(income) AS a FROM persons"
+	first, other := askFor(t, d, "want-address", wantAddress), askFor(t, d, "want-address-too", wantAddress)
+	for _, a := range []*filedRequest{first, other} {
+		a.must("sun.health", "assess", "PROV_REVIEWING")
+	}
+	d.Apply("sun.health", changed(t, d, registry.KindGrant, "persons-statistics",
+		`{"mode":"COMPUTE_ONLY","name":"income","permissions":["agg:avg","agg:count"]},`, ``))
+	if code(d, income) == "" {
+		t.Fatal("a narrowed grant gives what it gave")
+	}
+	first.refused("zheng.police", "approve", "DOCUMENT_REFUSED")
+	if code(d, income) == "" || code(d, askAddress) == "" {
+		t.Error("a signature of before the change brought the wider grant back")
+	}
+	first.must("zheng.police", "return", "RETURNED")
+	again, beside := askFor(t, d, "want-address-again", wantAddress), askFor(t, d, "want-address-beside", wantAddress)
+	again.must("sun.health", "assess", "PROV_REVIEWING")
+	beside.must("sun.health", "assess", "PROV_REVIEWING")
+	again.must("zheng.police", "approve", "APPROVED")
+	if c := code(d, askAddress); c != "" || code(d, income) == "" {
+		t.Errorf("what was asked for anew = %q, and what was taken away is given", c)
+	}
+	beside.refused("zheng.police", "approve", "DOCUMENT_REFUSED") // the grant is not the one it was to widen
+	again.must("zheng.police", "revoke", "REVOKED")
+	for _, a := range []*filedRequest{other, beside} {
+		a.refused("zheng.police", "approve", "DOCUMENT_REFUSED")
+	}
+	if code(d, askAddress) == "" {
+		t.Error("a revoked grant is in force again")
+	}
+}
+
+// Nobody comes back to a request under another hat: a person stays in the organization
+// they were registered in.
+func TestNobodyMovesToTheOtherSideOfADataRequest(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	a := askFor(t, d, "want-address", wantAddress)
+	a.must("sun.health", "assess", "PROV_REVIEWING")
+	spec, err := json.Marshal(registry.Person{RealName: "孙卫健", Organization: "public-security", Roles: []string{registry.RoleProvider}, Status: "active",
+		SigningKey: d.Key("sun.health").SigningKey(), RecipientKey: d.Key("sun.health").RecipientKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.TryApply(querytest.Founder, `{"kind":"Person","name":"sun.health","spec":`+string(spec)+`}`); querytest.Code(err) != "DOCUMENT_REFUSED" {
+		t.Errorf("moved to the provider: %v", err)
+	}
+	a.refused("sun.health", "approve", "ROLE_REQUIRED")
+	a.must("zheng.police", "approve", "APPROVED")
+}
+
+// A request waits while its license is suspended, and ends with its own days or with
+// its license, whether or not anybody looked.
+func TestADataRequestStandsOnItsLicenseAndItsDays(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	on(t, d, "2027-01-13")
+	status := func(from, to string) {
+		d.Apply(querytest.Founder, changed(t, d, registry.KindLicense, "medical-2026", `"status":"`+from, `"status":"`+to), querytest.Founder, "sun.health", "li.op")
+	}
+	a, short := askFor(t, d, "want-address", wantAddress), &filedRequest{d, t, "want-short"}
+	if err := short.file(wantAddress, func(r *registry.DataRequest) { r.Until = "2027-01-14" }); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	short.must("sun.health", "assess", "PROV_REVIEWING")
+	status(`ACTIVE"`, `SUSPENDED","status_reason":"第十条"`)
+	a.refused("sun.health", "assess", "REQUEST_STATE")
+	short.refused("zheng.police", "approve", "REQUEST_STATE")
+	status(`SUSPENDED"`, `ACTIVE"`)
+	a.must("sun.health", "assess", "PROV_REVIEWING")
+	on(t, d, "2027-01-15")
+	short.refused("zheng.police", "approve", "REQUEST_STATE") // before anybody looked
+	ended := func() map[string]string {
+		if err := d.Engine.Look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]string{}
+		for _, x := range d.Audit(querytest.Founder) {
+			if x.Kind == "request.moved" && x.Fields["move"] == "lapse" {
+				out[x.Fields["request"]] += x.Fields["code"]
+			}
+		}
+		return out
+	}
+	if got := ended(); len(got) != 1 || got["want-short"] != "GRANT_PERIOD" {
+		t.Errorf("past its days ended %v, want want-short alone", got)
+	}
+	status(`ACTIVE","status_reason":"第十条"`, `TERMINATED","status_reason":"第九条"`)
+	a.refused("zheng.police", "approve", "REQUEST_STATE")
+	d.Advance(time.Hour)
+	if got := ended(); len(got) != 2 || got["want-address"] != "LICENSE_TERMINATED" {
+		t.Errorf("with the license ended %v, want want-address too", got)
+	}
+}
+
+// The day of a filing is that of the city: a minute before midnight in Shanghai, four
+// in the afternoon by Greenwich, is the day before (Asia/Shanghai has no summer time).
+func TestATermBeginsOnTheCitysDay(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	for _, c := range []struct{ at, started, due string }{
+		{"2027-01-13T23:59:00+08:00", "2027-01-13", "2027-01-20"}, {"2027-01-14T00:01:00+08:00", "2027-01-14", "2027-01-21"},
+		{"2027-07-15T23:59:00+08:00", "2027-07-15", "2027-07-22"}, {"2027-07-16T00:01:00+08:00", "2027-07-16", "2027-07-23"},
+	} {
+		at, err := time.Parse(time.RFC3339, c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Advance(at.Sub(d.Now()))
+		a := askFor(t, d, "want-"+strings.ToLower(c.at[:10]+c.at[11:13]), wantAddress)
+		for _, open := range clocksOf(t, d, "sun.health") {
+			if open.On == a.name && (open.Started != c.started || open.Due != c.due || open.Overdue) {
+				t.Errorf("filed at %s: %+v, want it begun on %s and due on %s", c.at, open, c.started, c.due)
+			}
+		}
+	}
+}
