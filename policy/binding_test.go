@@ -33,6 +33,11 @@ func TestBindingFollowsWhatAnApprovalStandsFor(t *testing.T) {
 		{"/datasets/visits/version", "v8", false},
 		{"/columns/visits.cost/level", 1, false},
 		{"/grants/1/status", "REVOKED", false},
+		{"/restrictions", measured("dataset", "persons"), true},
+		{"/restrictions", measured("column", "persons.phone"), true},
+		{"/restrictions", measured("operator", "medco"), true},
+		{"/restrictions", measured("dataset", "visits"), false},
+		{"/restrictions", measured("column", "visits.cost"), false},
 	}
 	for _, tt := range tests {
 		patch := []any{map[string]any{"op": "add", "path": tt.path, "value": tt.value}}
@@ -40,6 +45,11 @@ func TestBindingFollowsWhatAnApprovalStandsFor(t *testing.T) {
 			t.Errorf("%s → %v: binding moved = %v, want %v", tt.path, tt.value, got != first, tt.moves)
 		}
 	}
+}
+
+// measured are the facts of a measure that restricts one thing.
+func measured(level, target string) []any {
+	return []any{map[string]any{"id": "m-1", "level": level, "target": target, "degree": "RESTRICT", "rate": 100, "max_level": 0, "aggregates_only": false, "until": ""}}
 }
 
 func TestBindingFollowsTheTemplate(t *testing.T) {

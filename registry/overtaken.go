@@ -104,7 +104,8 @@ func (r *Registry) overtaken(ctx context.Context, q querier, epoch int64, now ti
 }
 
 // dueOver returns a document whose time has come, that is not in force yet and that
-// overtakes f when it is: a version of one f was read from, or a negative list.
+// overtakes f when it is: a version of one f was read from, a negative list, or a
+// measure, of whatever it is.
 func dueOver(ctx context.Context, q querier, now time.Time, f Facts) (*Ref, error) {
 	if by, err := due(ctx, q, now, ""); by == nil || err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func dueOver(ctx context.Context, q querier, now time.Time, f Facts) (*Ref, erro
 			return by, err
 		}
 	}
-	return due(ctx, q, now, `AND kind = ?`, KindNegativeList)
+	return due(ctx, q, now, `AND kind IN (?, ?)`, KindNegativeList, KindRestriction)
 }
 
 // newlyListed returns a negative list that f was read before.

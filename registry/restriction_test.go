@@ -3,6 +3,7 @@ package registry_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"zonebox/registry"
 )
@@ -153,5 +154,114 @@ func TestAMeasureSaysSomething(t *testing.T) {
 		"until no day at all": {registry.CodeSchema, restriction("m", "operator", "medco", set("until", "tomorrow"))},
 	} {
 		t.Run(name, func(t *testing.T) { w.refused(c.code, "carol", w.signed(c.d, "zoe", "carol")) })
+	}
+}
+
+// A measure at one target leaves the others there in force, and each new one overtakes
+// what was decided under those before.
+func TestEachMeasureCountsByItself(t *testing.T) {
+	w := guarded(t)
+	enter := func() registry.Facts {
+		t.Helper()
+		f, err := w.Enter(t.Context(), registry.Query{User: "olga", Zone: "medical", Scenario: "flu"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	w.must("carol", w.signed(restriction("first", "scenario", "flu"), "carol"))
+	one := enter()
+	w.must("zoe", w.signed(restriction("second", "scenario", "flu"), "zoe"))
+	if by, err := w.Overtaken(t.Context(), one); err != nil || by == nil || by.Name != "second" {
+		t.Errorf("under the first alone: overtaken by %v, %v", by, err)
+	}
+	if two := enter(); len(two.Restrictions) != 2 {
+		t.Errorf("under both the facts have %v", two.Restrictions)
+	}
+	lift := []edit{set("status", "LIFTED"), set("status_reason", "整改完成")}
+	w.must("carol", w.signed(restriction("first", "scenario", "flu", lift...), "carol"))
+	left := enter()
+	if len(left.Restrictions) != 1 || left.Restrictions[0].Name != "second" {
+		t.Errorf("with the first lifted the facts have %v", left.Restrictions)
+	}
+	// One is lifted and another set in the same act.
+	w.must("zoe", w.signed(restriction("second", "scenario", "flu", lift...), "zoe"), w.signed(restriction("third", "zone", "medical"), "zoe"))
+	if by, err := w.Overtaken(t.Context(), left); err != nil || by == nil {
+		t.Errorf("a lift and a new measure at once overtake nothing: %v", err)
+	}
+	if now := enter(); len(now.Restrictions) != 1 || now.Restrictions[0].Name != "third" {
+		t.Errorf("then the facts have %v", now.Restrictions)
+	}
+}
+
+// A measure is about its operator's people wherever they work, and about whoever works
+// under a license of the operator.
+func TestAMeasureOfAnOperatorIsAboutItsPeopleAndItsLicenses(t *testing.T) {
+	m := registry.Restriction{Level: registry.LevelOperator, Target: "medco"}
+	for _, c := range []struct {
+		operator, subject string
+		want              bool
+	}{{"medco", "medco", true}, {"medco", "partner", true}, {"other", "medco", true}, {"other", "partner", false}} {
+		var f registry.Facts
+		f.Operator.Name, f.SubjectOrg.Name = c.operator, c.subject
+		if got := m.Concerns(f); got != c.want {
+			t.Errorf("a license of %s, a person of %s: concerned %v, want %v", c.operator, c.subject, got, c.want)
+		}
+	}
+}
+
+// From the moment at which a measure is due nothing decided before stands, whether or
+// not it has been brought into force.
+func TestAMeasureThatIsDueOvertakesAtOnce(t *testing.T) {
+	w := guarded(t)
+	at := w.clock.t.Add(24 * time.Hour)
+	w.must("carol", w.signed(effective(restriction("later", "scenario", "flu"), at.Format(time.RFC3339)), "carol"))
+	f, err := w.Enter(t.Context(), registry.Query{User: "olga", Zone: "medical", Scenario: "flu"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if by, err := w.Overtaken(t.Context(), f); by != nil || err != nil {
+		t.Errorf("before its time it overtakes: %v, %v", by, err)
+	}
+	w.clock.t = at.Add(time.Second)
+	if by, err := w.Overtaken(t.Context(), f); err != nil || by == nil || by.Name != "later" {
+		t.Errorf("at its time it overtakes nothing: %v, %v", by, err)
+	}
+}
+
+// A provider sets what lasts at its own datasets, and watches over nobody. In a
+// comprehensive zone the city authority is the regulator, and signs once.
+func TestWhoRestrictsWhereTheCityRegulates(t *testing.T) {
+	w := guarded(t)
+	on := []edit{set("degree", "RESTRICT"), set("rate", 5), set("alert", "al-1")}
+	w.refused(registry.CodeSignature, "paul", w.signed(restriction("m", "operator", "medco", on...), "paul"))
+	all := zone(set("kind", "COMPREHENSIVE"), set("regulator", "city"))
+	all.Name = "all"
+	w.must("dave", all)
+	w.refused(registry.CodeSignature, "zoe", w.signed(restriction("m", "zone", "all"), "zoe"))
+	w.must("carol", w.signed(restriction("m", "zone", "all"), "carol"))
+	w.refused(registry.CodeReference, "carol", w.signed(restriction("x", "operator", "health"), "carol"))
+}
+
+// What the gate sets by itself restricts for a time, on an alert, and closes nothing.
+func TestTheGateItselfClosesNothing(t *testing.T) {
+	w := guarded(t)
+	mild := []edit{set("degree", "RESTRICT"), set("rate", 5), set("alert", "al-1")}
+	for name, c := range map[string]struct {
+		d    registry.Document
+		want bool
+	}{
+		"restricts on an alert": {restriction("m-1", "operator", "medco", mild...), true},
+		"closes":                {restriction("m-2", "operator", "medco", set("alert", "al-1")), false},
+		"names no alert":        {restriction("m-3", "operator", "medco", mild[:2]...), false},
+		"lifts":                 {restriction("m-4", "operator", "medco", append(mild[:3:3], set("status", "LIFTED"), set("status_reason", "x"))...), false},
+		"another kind":          {organization("corp", "operator"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := w.Update(t.Context(), func(tx *registry.Tx) error { _, err := tx.Restrict("gate", c.d); return err })
+			if (err == nil) != c.want {
+				t.Errorf("%v, want it taken %v", err, c.want)
+			}
+		})
 	}
 }
