@@ -236,6 +236,7 @@ func (s *server) problem(c *gin.Context, err error) {
 	if e.Code == "AUTH_FAILED" {
 		claimed := c.GetHeader(headerUser)
 		claimed = claimed[:min(len(claimed), 64)]
+		s.engine.Unrecognised(c, claimed)
 		s.log.WarnContext(c, "request not authenticated", "path", c.FullPath(), "claimed", claimed, "cause", errors.Unwrap(e))
 	} else if cause := errors.Unwrap(e); cause != nil {
 		s.log.WarnContext(c, "request failed", "code", e.Code, "path", c.FullPath(), "query_id", e.Run, "cause", cause)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // HoldKey encrypts one held result. It asks the Folder at every use, so it
-// stops working the moment its key is destroyed, wherever it is kept.
+// stops working the moment its key is blocked or destroyed, wherever it is kept.
 type HoldKey struct {
 	folder *Folder
 	id     string
@@ -92,7 +93,8 @@ func (h *HoldKey) Save() error {
 	return nil
 }
 
-// Hold returns the key of the hold id; ErrNoKey if it has none.
+// Hold returns the key of the hold id; ErrNoKey if it has none, ErrBlocked if it is
+// blocked.
 func (f *Folder) Hold(id string) (*HoldKey, error) {
 	if _, err := f.hold(id); err != nil {
 		return nil, fmt.Errorf("keys: open hold key: %w", err)
@@ -103,7 +105,7 @@ func (f *Folder) Hold(id string) (*HoldKey, error) {
 // DestroyHold destroys the key of the hold id for good: no copy of the held
 // result can be read again. ErrNoKey if there is none; a key that an interrupted
 // DestroyHold left behind overwritten is removed by the next call.
-func (f *Folder) DestroyHold(id string) error {
+func (f *Folder) DestroyHold(id string) (err error) {
 	if err := checkName(id); err != nil {
 		return fmt.Errorf("keys: destroy hold key: %w", err)
 	}
@@ -113,7 +115,12 @@ func (f *Folder) DestroyHold(id string) error {
 	delete(f.holds, id)
 	delete(f.unsaved, id)
 	f.ended++
-	err := destroyFile(filepath.Join(f.dir, member(holdFolder, id)))
+	if _, ok := f.blocked[id]; ok { // what stays written of it blocks nothing
+		blocked := maps.Clone(f.blocked)
+		delete(blocked, id)
+		defer func() { err = errors.Join(err, f.setBlocked(blocked)) }()
+	}
+	err = destroyFile(filepath.Join(f.dir, member(holdFolder, id)))
 	if unsaved && errors.Is(err, ErrNoKey) {
 		return nil // but for a Save that failed late, it never was on disk
 	}
@@ -153,7 +160,11 @@ func (f *Folder) hold(id string) (tink.AEAD, error) {
 	f.mu.Lock()
 	a, ok := f.holds[id]
 	ended := f.ended
+	_, blocked := f.blocked[id]
 	f.mu.Unlock()
+	if blocked {
+		return nil, ErrBlocked
+	}
 	if ok {
 		return a, nil
 	}

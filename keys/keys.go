@@ -96,6 +96,7 @@ type Folder struct {
 	ended   int                     // how often something in zones ended
 	holds   map[string]tink.AEAD
 	unsaved map[string][]byte // files of hold keys that no Save has written
+	blocked map[string]time.Time
 }
 
 // Create makes a key folder at dir whose keys p wraps, and opens it. The folder
@@ -250,6 +251,9 @@ func open(dir string, p KeyProvider) (_ *Folder, err error) {
 	}
 	if _, ok := p.(passphrase); ok {
 		f.provider = passphrase{} // it has told all there is to know
+	}
+	if f.blocked, err = f.readBlocked(); err != nil {
+		return nil, err
 	}
 	if f.registry, err = f.readAEAD(registryFile); err != nil {
 		return nil, err

@@ -120,7 +120,7 @@ func (e *Engine) appliedNow(ctx context.Context, done []registry.Applied, docs [
 // are of what waited, by document, and are completed by what ran.
 func (e *Engine) inForce(ctx context.Context, done []registry.Applied, docs []registry.Document, began time.Time, reports map[registry.Ref]*Ended) error {
 	done = slices.DeleteFunc(slices.Clone(done), func(a registry.Applied) bool { return !a.Effective.IsZero() })
-	ended := e.overtake(done, docs)
+	ended := e.overtake(ctx, done, docs)
 	err := e.flush(ctx)
 	if len(reports) > 0 {
 		reap(began, ended, reports)
@@ -229,10 +229,12 @@ func documentError(err error) error {
 }
 
 // overtake has the engine act on documents that came into force, whatever applied
-// them: what stands on those before ends, what was kept of it is evicted, no reader
-// goes on with them. It returns the runs that it ended.
-func (e *Engine) overtake(changed []registry.Applied, docs []registry.Document) []cut {
+// them: what stands on those before ends, the keys of what they froze are blocked, what
+// was kept of it is evicted, no reader goes on with them. It returns the runs that it
+// ended.
+func (e *Engine) overtake(ctx context.Context, changed []registry.Applied, docs []registry.Document) []cut {
 	ended := e.endOvertaken(changed, docs)
+	e.blockNow(ctx)
 	e.forget(changed, docs)
 	e.readers.dismiss()
 	return ended

@@ -51,7 +51,7 @@ func (e *Engine) MoveRequest(ctx context.Context, s Subject, name string, o Requ
 		return nil, m.refuse(err)
 	}
 	if len(m.applied) > 0 {
-		e.overtake(m.applied, m.documents)
+		e.overtake(ctx, m.applied, m.documents)
 	}
 	return e.DataRequest(ctx, s, name)
 }

@@ -72,7 +72,7 @@ func (e *Engine) MoveEntry(ctx context.Context, s Subject, name string, o EntryO
 		return nil, m.refuse(err)
 	}
 	if len(m.applied) > 0 {
-		e.overtake(m.applied, m.documents)
+		e.overtake(ctx, m.applied, m.documents)
 	}
 	return e.Entry(ctx, s, name)
 }

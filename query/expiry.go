@@ -70,12 +70,17 @@ func (e *Engine) expire(ctx context.Context, name string) error {
 		if ended, err = tx.ExpireLicense(gate.User, name); err != nil || len(ended) == 0 {
 			return err
 		}
+		m := measure{by: registry.Ref{Kind: registry.KindLicense, Name: name, Version: ended[0].Version}}
+		m.Level, m.Target, m.Degree = registry.LevelLicense, name, registry.DegreeClose
+		if _, _, err := e.stopWaiting(tx, gate.User, m); err != nil {
+			return err
+		}
 		return e.courseExpired(tx, was[name])
 	})
 	if err != nil {
 		return err
 	}
-	e.overtake(ended, []registry.Document{doc})
+	e.overtake(ctx, ended, []registry.Document{doc})
 	return nil
 }
 

@@ -99,3 +99,46 @@ func Emit(e *Engine, kind string, fields map[string]string) error {
 // Unfed has the registry forget how far alerts were handed over, as a gate does that is
 // killed between the receiver's word and its own.
 func Unfed(e *Engine, next uint64) error { return e.registry.SetFed(context.Background(), next) }
+
+// HoldOpens returns an error unless the key folder lets the key of a held output be
+// used.
+func HoldOpens(e *Engine, run string) error {
+	_, err := e.keys.Hold(run)
+	return err
+}
+
+// Unblock has the key folder forget that a key is blocked.
+func Unblock(e *Engine, run string) error {
+	return e.keys.UnblockHold(run, e.cfg.Now().Add(24*time.Hour))
+}
+
+// Unfrozen has the registry say that an output was never frozen, as an older state of it
+// does.
+func Unfrozen(e *Engine, run string) error {
+	return e.update(context.Background(), func(tx *registry.Tx) error {
+		for _, statement := range []string{`DELETE FROM workflow_moves WHERE machine = 'release' AND id = ? AND move = 'freeze'`,
+			`UPDATE workflow_instances SET state = 'APPROVED', moves = moves - 1 WHERE machine = 'release' AND id = ?`} {
+			if _, err := tx.SQL().Exec(statement, run); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// CollectLate is a download that was let in before what between does, and that nobody
+// ends for it: whatever ends it comes too late.
+func CollectLate(ctx context.Context, e *Engine, s Subject, run string, between func()) (*Answer, error) {
+	r, err := e.enter(ctx, Request{Subject: s, Resume: run})
+	if err != nil {
+		return nil, err
+	}
+	defer r.leave()
+	r.ctx = context.WithoutCancel(r.ctx)
+	out, err := e.outputOf(r)
+	if err != nil {
+		return nil, err
+	}
+	between()
+	return e.release(out)
+}

@@ -66,6 +66,9 @@ func (e *Engine) MoveOutput(ctx context.Context, s Subject, run, move, basis str
 	if err != nil {
 		return nil, asError(err).of(run)
 	}
+	if move == "freeze" {
+		e.blockNow(ctx)
+	}
 	if move == "recall" {
 		if err := os.Remove(e.artifactFile(run)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, asError(err).of(run)

@@ -107,6 +107,8 @@ type Engine struct {
 
 	feeding feeding // of alerts to those who supervise
 
+	strangers strangers // who were not recognised
+
 	looking sync.Mutex // guards looked: one goroutine at a time looks what is over
 	looked  time.Time  // the hour in which it did last
 
@@ -249,6 +251,9 @@ func (e *Engine) Close() error {
 	}
 	errs = append(errs, e.cache.Evict(sandbox.Tag{}))
 	if e.whole {
+		if err := e.tellRefused(context.Background(), 0); err != nil {
+			e.log.ErrorContext(context.Background(), "requests not authenticated", "cause", err)
+		}
 		errs = append(errs, e.remember(context.Background()))
 	}
 	if e.registry != nil {

@@ -74,6 +74,9 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sweepOutputs(ctx); err != nil {
 		return err
 	}
+	if err := e.blockFrozen(ctx); err != nil {
+		return err
+	}
 	if err := e.retainAll(ctx); err != nil {
 		return err
 	}

@@ -21,7 +21,8 @@ import (
 // one is in memory only and its intent is open: settle ends both at once.
 type output struct {
 	*run
-	held   *release.Held // nil once released
+	held   *release.Held // nil once released, and while it is frozen
+	digest string        // of what is held
 	key    *keys.HoldKey
 	record record
 	state  workflow.State
@@ -91,18 +92,27 @@ func (e *Engine) outputOf(r *run) (*output, error) {
 		if err := e.accessOpen(r, out.record); err != nil {
 			return nil, err
 		}
-		fallthrough
+		if out.digest, err = release.HeldDigest(e.holds(), r.id); err != nil {
+			return nil, fail("DATA_DAMAGED", err).because("留存结果", "held output").of(r.id)
+		}
+		return out, nil
 	case workflow.Held, workflow.Approved:
+		if err := e.unblock(out, course); err != nil {
+			return nil, err
+		}
 		key, err := e.keys.Hold(r.id)
 		if err == nil {
 			out.held, err = release.LoadHeld(e.holds(), r.id, key)
 		}
-		if errors.Is(err, keys.ErrNoKey) {
+		switch {
+		case errors.Is(err, keys.ErrNoKey):
 			return nil, fail("DATA_SHREDDED", err).because("留存结果", "held output").of(r.id)
-		}
-		if err != nil {
+		case errors.Is(err, keys.ErrBlocked):
+			return nil, fail("WITHHELD", err).because("密钥已停用,须重新审核", "its key is blocked until it is reviewed anew").of(r.id)
+		case err != nil:
 			return nil, fail("DATA_DAMAGED", err).because("留存结果", "held output").of(r.id)
 		}
+		out.digest = out.held.Digest()
 		return out, nil
 	case workflow.Reviewing, workflow.ReviewingFirst, workflow.ReviewingSecond:
 		return nil, fail("OUTPUT_IN_REVIEW", nil).of(r.id)
@@ -253,7 +263,7 @@ func (e *Engine) queueOutput(c *cleared, first string) error {
 		if err := c.keepDecision(tx, policy.ActionRelease, c.word); err != nil {
 			return err
 		}
-		return tx.Emit(c.event("output.review", map[string]string{"decision": c.decision.ID, "output": c.held.Digest(), "reasons": reasonCodes(c.decision.Reasons)}))
+		return tx.Emit(c.event("output.review", map[string]string{"decision": c.decision.ID, "output": c.digest, "reasons": reasonCodes(c.decision.Reasons)}))
 	})
 	if err != nil {
 		return asError(err).of(c.id)
@@ -271,7 +281,7 @@ func (e *Engine) block(c *cleared) error {
 		if err := c.keepDecision(tx, policy.ActionRelease, c.word); err != nil {
 			return err
 		}
-		blocked := c.event("output.blocked", map[string]string{"decision": c.decision.ID, "output": c.held.Digest(), "reasons": reasonCodes(c.decision.Reasons)})
+		blocked := c.event("output.blocked", map[string]string{"decision": c.decision.ID, "output": c.digest, "reasons": reasonCodes(c.decision.Reasons)})
 		return tx.Emit(identified(blocked, c.record.Facts))
 	})
 	if err := errors.Join(err, e.destroyHold(c.id)); err != nil {
@@ -316,7 +326,7 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 		return nil, fail("DATA_DAMAGED", errors.New("query: a held output without its proof")).of(s.id)
 	}
 	released, err := s.record.Proof.proven(s.run, "output.released", map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
-		"output": s.held.Digest(), "recipient": s.request.Recipient})
+		"output": s.digest, "recipient": s.request.Recipient})
 	if err != nil {
 		return nil, asError(err).of(s.id)
 	}
@@ -394,6 +404,9 @@ func (e *Engine) collect(o *output) (*Answer, error) {
 		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
 	}
 	err = e.update(o.ctx, func(tx *registry.Tx) error {
+		if err := o.current(tx); err != nil {
+			return err // access may have been closed since
+		}
 		if _, err := workflow.Do(tx.Context(), tx.SQL(), workflow.OutputRelease, o.id, "download", o.actor(), tx.Now(), workflow.Note{}); err != nil {
 			return courseError(err)
 		}

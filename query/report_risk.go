@@ -67,7 +67,7 @@ var riskOrder = []string{RiskAlert, RiskDamage, RiskDenied, RiskWithheld, RiskFa
 var risks = []struct{ pattern, heading string }{
 	{"alert.*", RiskAlert}, {"*.overdue", RiskOverdue}, {"*.escalated", RiskOverdue}, {"*.expired", RiskOverdue},
 	{"zone.damaged", RiskDamage}, {"backup.restored", RiskDamage}, {"backup.failed", RiskDamage}, {"key.failed", RiskDamage},
-	{"permission.denied", RiskPermission}, {"query.denied", RiskDenied}, {"documents.refused", RiskDenied}, {"mask.refused", RiskDenied}, {"catalogue.refused", RiskDenied},
+	{"permission.denied", RiskPermission}, {"query.denied", RiskDenied}, {kindRefused, RiskDenied}, {"documents.refused", RiskDenied}, {"mask.refused", RiskDenied}, {"catalogue.refused", RiskDenied},
 	{"output.blocked", RiskWithheld}, {"output.withdrawn", RiskWithheld}, {"review.rejected", RiskWithheld},
 	{"query.failed", RiskFailed}, {"query.killed", RiskFailed}, {"query.abandoned", RiskFailed},
 	{"switch.*", RiskRestriction}, {"restriction.*", RiskRestriction}, {"suspension.*", RiskRestriction}, {"offboarding.*", RiskRestriction},

@@ -169,3 +169,20 @@ func syncDir(dir string) error {
 	defer d.Close()
 	return d.Sync()
 }
+
+// HeldDigest returns the digest of a held result as it lies in dir, without its key.
+// ErrNoHold if the file is missing.
+func HeldDigest(dir, id string) (string, error) {
+	path, err := holdPath(id, dir)
+	if err != nil {
+		return "", fmt.Errorf("release: digest of held result: %w", err)
+	}
+	sealed, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = ErrNoHold
+	}
+	if err != nil {
+		return "", fmt.Errorf("release: digest of held result: %w", err)
+	}
+	return hexSHA256(sealed), nil
+}

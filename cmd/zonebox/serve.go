@@ -176,6 +176,9 @@ func (g *gate) keepTime(ctx context.Context, log *slog.Logger) {
 			log.ErrorContext(ctx, "bring documents into force", "cause", errors.Unwrap(err))
 		}
 		_ = g.engine.Look(ctx) // which logs what it could not do
+		if err := g.engine.TellRefused(ctx); err != nil {
+			log.ErrorContext(ctx, "requests not authenticated", "cause", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
