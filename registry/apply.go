@@ -165,6 +165,7 @@ var rules = map[string]func(*change){
 	KindDataset:      (*change).dataset,
 	KindCall:         (*change).call,
 	KindLicense:      (*change).license,
+	KindSupply:       (*change).supply,
 	KindScenario:     (*change).scenario,
 	KindGrant:        (*change).grant,
 	KindTemplate:     (*change).template,

@@ -18,6 +18,7 @@ var neutral = map[string]string{
 		source/acquired source/update_frequency status_reason change_reason key columns columns/*/name columns/*/title columns/*/nullable columns/*/item columns/*/authoritative columns/*/standard`,
 	KindCall:         "title zone status scenarios conditions window/from window/until",
 	KindLicense:      "zone operator status_reason course award_method award_ref fee",
+	KindSupply:       "from_zone to_zone dataset basis status_reason from_zreg/by from_zreg/org from_zreg/at to_zreg/by to_zreg/org to_zreg/at prov/by prov/org prov/at",
 	KindScenario:     "license title purpose_code purpose_class",
 	KindGrant:        "scenario dataset status_reason zreg/by zreg/org zreg/at prov/by prov/org prov/at",
 	KindTemplate:     "scenario title title_en status_reason",

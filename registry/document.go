@@ -18,6 +18,7 @@ const (
 	KindZone         = "Zone"
 	KindDataset      = "Dataset"
 	KindLicense      = "License"
+	KindSupply       = "Supply"
 	KindScenario     = "Scenario"
 	KindGrant        = "Grant"
 	KindTemplate     = "Template"
@@ -30,7 +31,7 @@ const (
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindCall, KindLicense, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention, KindRestriction}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindCall, KindLicense, KindSupply, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention, KindRestriction}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

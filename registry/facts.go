@@ -47,7 +47,8 @@ type Facts struct {
 	Grants     []GrantFacts            // the scenario's, by name
 	Datasets   []DatasetFacts          // the zone's and the grants', by name
 	Negative   []Versioned[NegativeList]
-	Consents   ConsentState // to the scenario
+	Consents   ConsentState  // to the scenario
+	Supplies   []SupplyFacts // of datasets of other zones that the grants name, by dataset
 	// Restrictions are those not lifted that concern any of the above, by name.
 	Restrictions []Versioned[Restriction]
 	Template     *Versioned[Template] // nil if none was named, or the scenario has none of that name
@@ -143,6 +144,9 @@ func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, er
 		return f, err
 	}
 	if f.Datasets, err = r.datasetFacts(ctx, q, query.Zone, f.Grants); err != nil {
+		return f, err
+	}
+	if f.Supplies, err = r.supplyFacts(ctx, q, f); err != nil {
 		return f, err
 	}
 	if f.Negative, err = r.negativeLists(ctx, q); err != nil {

@@ -38,6 +38,9 @@ func (f Facts) Documents() []Ref {
 	for _, d := range f.Datasets {
 		all = append(all, Ref{KindDataset, d.Name, d.Version})
 	}
+	for _, s := range f.Supplies {
+		all = append(all, Ref{KindSupply, s.Name, s.Version}, Ref{KindZone, s.Zone.Name, s.Zone.Version})
+	}
 	for _, l := range f.Negative {
 		all = append(all, Ref{KindNegativeList, l.Name, l.Version})
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // Concerns reports whether r is about what f stands on: its operator, license,
-// scenario, zone, or a dataset among those of f.
+// scenario, zone, a zone that supplies it, or a dataset among those of f.
 func (r Restriction) Concerns(f Facts) bool {
 	switch r.Level {
 	case LevelOperator:
@@ -16,7 +16,7 @@ func (r Restriction) Concerns(f Facts) bool {
 	case LevelScenario:
 		return r.Target == f.Scenario.Name
 	case LevelZone:
-		return r.Target == f.Zone.Name
+		return r.Target == f.Zone.Name || slices.ContainsFunc(f.Supplies, func(s SupplyFacts) bool { return s.Zone.Name == r.Target })
 	}
 	return slices.ContainsFunc(f.Datasets, func(d DatasetFacts) bool { return d.Name == r.dataset() })
 }

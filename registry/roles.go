@@ -11,6 +11,7 @@ var appliers = map[string][]string{
 	KindDataset:      {RoleProvider, RoleCityAuthority},
 	KindCall:         {RoleCityAuthority, RoleZoneRegulator},
 	KindLicense:      {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
+	KindSupply:       {RoleCityAuthority, RoleZoneRegulator, RoleProvider},
 	KindScenario:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindGrant:        {RoleCityAuthority, RoleZoneRegulator, RoleProvider, RoleOperator},
 	KindTemplate:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
@@ -61,6 +62,15 @@ type party struct{ role, org string }
 
 func (p party) admits(person Person) bool {
 	return slices.Contains(person.Roles, p.role) && (p.org == "" || p.org == person.Organization)
+}
+
+// regulatorOf returns who speaks for a zone as its regulator. Of a comprehensive zone
+// that is the city authority (NJ24-06).
+func regulatorOf(z Zone) party {
+	if z.Kind == zoneIndustry {
+		return party{RoleZoneRegulator, z.Regulator}
+	}
+	return party{RoleCityAuthority, z.Regulator}
 }
 
 // licenseParties returns who signs an agreement: the city authority and the

@@ -37,7 +37,7 @@ func (c *change) grant() {
 	c.grantScope(now, scenario, lic, data)
 	c.grantColumns(now, data)
 	c.unlisted(now, data)
-	c.bridges(now, lic.Zone)
+	c.bridges(now, data.Zone)
 	c.basis(now, data)
 	c.grantAlone(now)
 	c.consents(now, lic, zone, data)
@@ -69,20 +69,26 @@ func (c *change) grantMover(lic License, zone Zone, data Dataset) {
 }
 
 func (c *change) grantScope(g Grant, s Scenario, lic License, d Dataset) {
-	switch {
-	case d.Zone != lic.Zone:
-		c.fault(CodeScope, "/spec/dataset", "NJ24-05", say("dataset %s does not belong to zone %s", "数据集 %s 不属于专区 %s", g.Dataset, lic.Zone))
-	case d.OpenType == openProhibited:
-		c.fault(CodeForbidden, "/spec/dataset", "NJ24-02", say("dataset %s must not be opened, so it may not be operated", "数据集 %s 依法不能开放,不得开展授权运营", g.Dataset))
-	case d.Status != StatusPublished:
-		c.fault(CodeForbidden, "/spec/dataset", "NJ24-15", say("dataset %s is not published", "数据集 %s 未发布", g.Dataset))
-	case d.Temporary:
-		c.fault(CodeForbidden, "/spec/dataset", "NJ19-19", say("dataset %s was collected for the time being: have its provider catalogue it first", "数据集 %s 为临时采集,须先由提供单位编入目录", g.Dataset))
-	case d.Format != FormatTable:
-		c.fault(CodeForbidden, "/spec/dataset", "JM19-41", say("dataset %s is not a table: such items are catalogued, and not operated in a zone yet", "数据集 %s 为非结构化资源:可以编目,尚不能在专区内使用", g.Dataset))
+	if d.Zone != lic.Zone {
+		c.fromElsewhere(g, lic, d)
 	}
+	c.operable(g.Dataset, d)
 	if scope, err := scopeOf(lic); err != nil || len(scope.Datasets) > 0 && !slices.Contains(scope.Datasets, g.Dataset) {
 		c.fault(CodeScope, "/spec/dataset", "NJ24-11", say("is not among the datasets of license %s", "不在协议 %s 约定的数据范围之内", s.License))
+	}
+}
+
+// operable refuses datasets that no zone may operate.
+func (c *change) operable(name string, d Dataset) {
+	switch {
+	case d.OpenType == openProhibited:
+		c.fault(CodeForbidden, "/spec/dataset", "NJ24-02", say("dataset %s must not be opened, so it may not be operated", "数据集 %s 依法不能开放,不得开展授权运营", name))
+	case d.Status != StatusPublished:
+		c.fault(CodeForbidden, "/spec/dataset", "NJ24-15", say("dataset %s is not published", "数据集 %s 未发布", name))
+	case d.Temporary:
+		c.fault(CodeForbidden, "/spec/dataset", "NJ19-19", say("dataset %s was collected for the time being: have its provider catalogue it first", "数据集 %s 为临时采集,须先由提供单位编入目录", name))
+	case d.Format != FormatTable:
+		c.fault(CodeForbidden, "/spec/dataset", "JM19-41", say("dataset %s is not a table: such items are catalogued, and not operated in a zone yet", "数据集 %s 为非结构化资源:可以编目,尚不能在专区内使用", name))
 	}
 }
 
@@ -164,8 +170,16 @@ func (c *change) grantAlone(g Grant) {
 // consents checks that two people of two organizations, neither of them the
 // operator's, signed in the right order for the right authority.
 func (c *change) consents(g Grant, lic License, zone Zone, d Dataset) {
-	zreg, okZ := c.consent("/spec/zreg", g.ZReg, party{RoleZoneRegulator, zone.Regulator}, lic)
-	prov, okP := c.consent("/spec/prov", g.Prov, party{RoleProvider, d.Provider}, lic)
+	for _, own := range []struct {
+		path  string
+		given Consent
+	}{{"/spec/zreg/org", g.ZReg}, {"/spec/prov/org", g.Prov}} {
+		if own.given.Org == lic.Operator {
+			c.fault(CodeExclusion, own.path, "NJ24-15", say("the operator cannot consent to its own grant", "运营单位不得为自身授权作出同意"))
+		}
+	}
+	zreg, okZ := c.consent("/spec/zreg", g.ZReg, party{RoleZoneRegulator, zone.Regulator}, "NJ24-15")
+	prov, okP := c.consent("/spec/prov", g.Prov, party{RoleProvider, d.Provider}, "NJ24-15")
 	if g.ZReg.By == g.Prov.By || okZ && okP && zreg.name == prov.name {
 		c.fault(CodeExclusion, "/spec/prov/by", "NJ24-15", say("assessment and review must be by different people", "评估与审核须由不同人员作出"))
 	}
@@ -190,9 +204,9 @@ func (c *change) consents(g Grant, lic License, zone Zone, d Dataset) {
 }
 
 // agreedToday refuses consents to an entry that is not the one of today.
-func (c *change) agreedToday(g Grant, zreg, prov signer) {
+func (c *change) agreedToday(g Grant, signers ...signer) {
 	since := c.tx.at
-	for _, s := range []signer{zreg, prov} {
+	for _, s := range signers {
 		if s.at.Before(since) {
 			since = s.at
 		}
@@ -208,30 +222,27 @@ func (c *change) agreedToday(g Grant, zreg, prov signer) {
 	}
 }
 
-// consent returns the signature behind one of the two consents.
-func (c *change) consent(path string, given Consent, want party, lic License) (signer, bool) {
-	if given.Org == lic.Operator {
-		c.fault(CodeExclusion, path+"/org", "NJ24-15", say("the operator cannot consent to its own grant", "运营单位不得为自身授权作出同意"))
-	}
+// consent returns the signature behind a consent that an article asks for.
+func (c *change) consent(path string, given Consent, want party, article string) (signer, bool) {
 	i := slices.IndexFunc(c.signers, func(s signer) bool {
 		return s.name == given.By || given.By == "" && want.admits(s.person)
 	})
 	if i < 0 && given.By == "" {
-		c.fault(CodeSignature, path+"/by", "NJ24-15", say("the signature of a person with role %s of %s is missing", "缺少 %[2]s 中角色为 %[1]s 的人员签名", want.role, want.org))
+		c.fault(CodeSignature, path+"/by", article, say("the signature of a person with role %s of %s is missing", "缺少 %[2]s 中角色为 %[1]s 的人员签名", want.role, want.org))
 		return signer{}, false
 	}
 	if i < 0 {
-		c.fault(CodeSignature, path+"/by", "NJ24-15", say("the signature of %s is missing", "缺少 %s 的签名", given.By))
+		c.fault(CodeSignature, path+"/by", article, say("the signature of %s is missing", "缺少 %s 的签名", given.By))
 		return signer{}, false
 	}
 	s := c.signers[i]
 	if !want.admits(s.person) || s.person.Organization != given.Org {
-		c.fault(CodeRole, path+"/by", "NJ24-15", say("%s does not have the role %s in %s", "%s 不具有 %[3]s 的 %[2]s 角色", s.name, want.role, want.org))
+		c.fault(CodeRole, path+"/by", article, say("%s does not have the role %s in %s", "%s 不具有 %[3]s 的 %[2]s 角色", s.name, want.role, want.org))
 		return signer{}, false
 	}
 	if given.At != "" {
 		if at, err := time.Parse(time.RFC3339Nano, given.At); err != nil || !at.Equal(s.at) {
-			c.fault(CodeSignature, path+"/at", "NJ24-15", say("is not the time at which %s signed; leave it out", "与 %s 的签名时间不符,可省略", s.name))
+			c.fault(CodeSignature, path+"/at", article, say("is not the time at which %s signed; leave it out", "与 %s 的签名时间不符,可省略", s.name))
 			return signer{}, false
 		}
 	}

@@ -60,13 +60,21 @@ func (c *change) requested(request DataRequest, s Scenario, lic License, r Reque
 		c.err = err
 		return
 	}
-	if err != nil || data.Spec.Zone != lic.Zone || data.Spec.Status != StatusPublished {
+	supplied := false
+	if err == nil && data.Spec.Zone != lic.Zone {
+		all, err := c.suppliesTo(lic.Zone, r.Dataset)
+		if err != nil {
+			return
+		}
+		supplied = len(all) > 0
+	}
+	if err != nil || data.Spec.Zone != lic.Zone && !supplied || data.Spec.Status != StatusPublished {
 		c.fault(CodeReference, path+"/dataset", "NJ24-15", say("zone %s has published no dataset %s", "专区 %s 未发布名为 %s 的数据集", lic.Zone, r.Dataset))
 		return
 	}
 	c.columnsOf(r.Dataset, r.Columns, data.Spec, path+"/columns")
 	if request.Status == StatusSubmitted {
-		c.grantable(Grant{Scenario: request.Scenario, Dataset: r.Dataset, Columns: r.Columns}, s, lic, data.Spec, path)
+		c.grantable(Grant{Scenario: request.Scenario, Dataset: r.Dataset, Columns: r.Columns, From: request.From, Until: request.Until}, s, lic, data.Spec, path)
 	}
 	if r.Grant == "" {
 		return

@@ -116,18 +116,14 @@ func (c *change) allSigned(ps []party) bool {
 	return !slices.ContainsFunc(ps, func(p party) bool { return !c.signedBy(p) })
 }
 
-// parties are the roles as parties. In a comprehensive zone the city authority is
-// the regulator (NJ24-06), so that it signs once.
+// parties are the roles as parties. Where the city authority is the regulator it
+// signs once.
 func parties(roles []string, d Dataset, z Zone) []party {
 	var all []party
 	for _, r := range roles {
 		switch r {
 		case RoleZoneRegulator:
-			if z.Kind == zoneIndustry {
-				all = append(all, party{r, z.Regulator})
-			} else {
-				all = append(all, party{RoleCityAuthority, ""})
-			}
+			all = append(all, regulatorOf(z))
 		case RoleProvider:
 			all = append(all, party{r, d.Provider})
 		default:

@@ -222,6 +222,7 @@ var articles = map[string]map[string]string{
 		"/termination": "NJ24-11", "/start": "NJ24-12", "/end": "NJ24-12", "/status_reason": "NJ24-12", "/signatures": "NJ24-10",
 	},
 	KindRestriction:  {"/reason": "YC22-35", "/clause": "NJ24-12", "/degree": "YC22-35", "/status_reason": "NJ24-12", "/target": "NJ24-23", "/level": "NJ24-23"},
+	KindSupply:       {"/from_zone": "NJ24-05", "/to_zone": "NJ24-05", "/columns": "NJ24-05", "/basis": "NJ24-05", "/from_zreg": "NJ24-05", "/to_zreg": "NJ24-05", "/prov": "NJ24-05"},
 	KindScenario:     {"/purpose_code": "NJ24-13", "/purpose_class": "NJ24-13", "/recipients": "SY20-23"},
 	KindRequest:      {"/purpose_code": "NJ24-13", "/columns": "NJ24-15", "/mode": "NJ24-14", "/recipe": "NJ24-14", "/recipe/kind": "NJ24-14", "/recipe/length": "NJ24-14", "/access": "NJ19-22", "/commitments": "YC22-19"},
 	KindQualityRules: {"/contract": "JM19-14", "/gate": "JM19-14"},

@@ -30,6 +30,7 @@ var sentences = map[string]func(Document, Titles) (text, error){
 	KindDataset:      rendered(datasetSentence),
 	KindCall:         rendered(callSentence),
 	KindLicense:      rendered(licenseSentence),
+	KindSupply:       rendered(supplySentence),
 	KindScenario:     rendered(scenarioSentence),
 	KindGrant:        rendered(grantSentence),
 	KindTemplate:     rendered(templateSentence),
@@ -220,6 +221,14 @@ func grantSentence(_ string, g Grant, titles Titles) text {
 	return text{
 		t.en + fmt.Sprintf("; %s assessed and %s reviewed it; it is %s%s.", zreg, prov, state.en, why.en),
 		t.zh + fmt.Sprintf(";由%s评估、%s审核,现%s%s。", zreg, prov, state.zh, why.zh),
+	}
+}
+
+func supplySentence(_ string, s Supply, titles Titles) text {
+	from, to, data, state, why := titles(KindZone, s.FromZone), titles(KindZone, s.ToZone), titles(KindDataset, s.Dataset), word(s.Status), because(s.StatusReason)
+	return text{
+		fmt.Sprintf("From %s to %s the zone %s supplies the zone %s with columns of %s: %s; the data stay where they are, and the supply is %s%s.", s.From, s.Until, from, to, data, listEN(s.Columns), state.en, why.en),
+		fmt.Sprintf("自 %s 至 %s,%s向%s提供“%s”的列:%s;数据仍存于原专区,现%s%s。", s.From, s.Until, from, to, data, listZH(s.Columns), state.zh, why.zh),
 	}
 }
 
