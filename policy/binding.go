@@ -32,8 +32,10 @@ func (in Input) binding() string {
 		in.Grants = slices.DeleteFunc(in.Grants, func(g Grant) bool { return elsewhere(g.Dataset) })
 		in.Restrictions = slices.DeleteFunc(slices.Clone(in.Restrictions), func(r Restriction) bool {
 			name, _, _ := strings.Cut(r.Target, ".")
-			return r.Level == "dataset" && elsewhere(r.Target) || r.Level == "column" && elsewhere(name)
+			away := in.Zone != nil && r.Target != in.Zone.ID && !slices.ContainsFunc(in.Supply, func(s Supply) bool { return s.FromZone == r.Target && !elsewhere(s.Dataset) })
+			return r.Level == "dataset" && elsewhere(r.Target) || r.Level == "column" && elsewhere(name) || r.Level == "zone" && away
 		})
+		in.Supply = slices.DeleteFunc(slices.Clone(in.Supply), func(s Supply) bool { return elsewhere(s.Dataset) })
 	}
 	if in.Consent != nil { // whose rows they are differs by the day: that they are cut is what is approved
 		c := *in.Consent

@@ -124,14 +124,25 @@ type Responsible struct {
 	Person string `json:"person"`
 }
 
-// Supply is a record that lets one zone read a dataset of another.
+// Supply is a record that lets one zone read columns of a dataset of another, with
+// what that zone is now and who agreed. Their signatures the registry verified.
 type Supply struct {
-	FromZone string `json:"from_zone"`
-	FromKind string `json:"from_kind"`
-	ToZone   string `json:"to_zone"`
-	Dataset  string `json:"dataset"`
-	From     string `json:"from"`
-	Until    string `json:"until"`
+	ID            string   `json:"id"`
+	FromZone      string   `json:"from_zone"`
+	FromKind      string   `json:"from_kind"`
+	FromStatus    string   `json:"from_status"`
+	FromPack      string   `json:"from_pack"`
+	FromRegulator string   `json:"from_regulator"`
+	ToZone        string   `json:"to_zone"`
+	Dataset       string   `json:"dataset"`
+	Columns       []string `json:"columns"`
+	From          string   `json:"from"`
+	Until         string   `json:"until"`
+	FromZReg      *Step    `json:"from_zreg,omitempty"`
+	ToZReg        *Step    `json:"to_zreg,omitempty"`
+	Provider      *Step    `json:"prov,omitempty"`
+	// EntryChanged is as a grant's.
+	EntryChanged []string `json:"entry_changed"`
 }
 
 // License is the operation or utilization agreement.

@@ -33,6 +33,11 @@ about(r) if {
 }
 
 about(r) if {
+	r.level == "zone"
+	r.target in {input.datasets[name].zone | some name in elsewhere}
+}
+
+about(r) if {
 	r.level == "dataset"
 	r.target in concerned
 }

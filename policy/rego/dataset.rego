@@ -81,23 +81,6 @@ deny contains ["DATASET_INTEGRITY", name] if {
 	not input.datasets[name].digest_ok
 }
 
-# NJ24-05: another zone's data only through a live supply record, which only a
-# comprehensive zone gives.
-deny contains ["ZONE_NO_SUPPLY", name] if {
-	some name in concerned
-	input.datasets[name].zone != input.zone.id
-	not supplied(name)
-}
-
-supplied(name) if {
-	some s in input.supply
-	s.dataset == name
-	s.from_zone == input.datasets[name].zone
-	s.from_kind == "COMPREHENSIVE"
-	s.to_zone == input.zone.id
-	within(s.from, s.until)
-}
-
 warn contains ["DATASET_DISPUTED", name] if {
 	some name in concerned
 	input.datasets[name].disputed
