@@ -183,7 +183,7 @@ func (e *Engine) recipesOf(ctx context.Context, s Subject, doc registry.Document
 		return asError(err)
 	}
 	if s.any(registry.RoleOperator) { // it learns no types of a catalogue that it does not see
-		if r, err := e.reach(ctx, s.organization); err != nil || !r.zones[data.Zone] || data.Status != registry.StatusPublished {
+		if r, err := e.reach(ctx, s.organization); err != nil || !r.catalogued(g.Dataset, data) {
 			return err
 		}
 	}
@@ -282,7 +282,7 @@ func (r *run) overtakenBy(a registry.Applied, doc registry.Document) bool {
 }
 
 // kinds are what Documents lists.
-var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindCall, registry.KindLicense,
+var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindCall, registry.KindLicense, registry.KindSupply,
 	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList, registry.KindSourceRuling,
 	registry.KindQualityRules, registry.KindRetention, registry.KindRestriction}
 
@@ -358,8 +358,8 @@ func titleOf(doc registry.Document) string {
 
 // visible reports whether s may see a document. Supervisors, providers and the
 // data centre see all; an operator sees what concerns its own organization:
-// its licenses, their scenarios, grants, templates and data requests, the zones and
-// catalogue entries of those zones, itself. Contact data of others is nobody's but their own. r is
+// its licenses, their scenarios, grants, templates and data requests, the zones,
+// catalogue entries of those zones and what is supplied to them, itself. Contact data of others is nobody's but their own. r is
 // the operator's reach; others have no use for one.
 func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 	if doc.Kind == registry.KindPerson {
@@ -378,7 +378,10 @@ func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 		return r.zones[doc.Name], nil
 	case registry.KindDataset:
 		d, err := registry.SpecOf[registry.Dataset](doc)
-		return r.zones[d.Zone] && d.Status == registry.StatusPublished, err
+		return r.catalogued(doc.Name, d), err
+	case registry.KindSupply:
+		s, err := registry.SpecOf[registry.Supply](doc)
+		return r.zones[s.ToZone], err
 	case registry.KindLicense:
 		return r.licenses[doc.Name], nil
 	case registry.KindScenario:
@@ -397,10 +400,16 @@ func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 }
 
 // reach is what an operator's licenses cover, by name.
-type reach struct{ zones, licenses, scenarios map[string]bool }
+type reach struct{ zones, licenses, scenarios, supplied map[string]bool }
+
+// catalogued reports whether a catalogue entry is one of the reach: published in one of
+// its zones, or supplied to one.
+func (r reach) catalogued(name string, d registry.Dataset) bool {
+	return d.Status == registry.StatusPublished && (r.zones[d.Zone] || r.supplied[name])
+}
 
 func (e *Engine) reach(ctx context.Context, operator string) (reach, error) {
-	r := reach{map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	r := reach{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
 	err := e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
 		l, err := registry.SpecOf[registry.License](doc)
 		if l.Operator == operator {
@@ -415,6 +424,16 @@ func (e *Engine) reach(ctx context.Context, operator string) (reach, error) {
 		sc, err := registry.SpecOf[registry.Scenario](doc)
 		if r.licenses[sc.License] {
 			r.scenarios[doc.Name] = true
+		}
+		return err
+	})
+	if err != nil {
+		return reach{}, err
+	}
+	err = e.each(ctx, registry.KindSupply, func(doc registry.Document) error {
+		s, err := registry.SpecOf[registry.Supply](doc)
+		if r.zones[s.ToZone] && s.Status != registry.StatusRevoked {
+			r.supplied[s.Dataset] = true
 		}
 		return err
 	})

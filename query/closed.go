@@ -8,7 +8,7 @@ import (
 
 // closing are policy's reasons that say access as a whole was taken away: the
 // switch, at whatever level.
-var closing = []string{"ACCESS_CLOSED", "LICENSE_INACTIVE", "ZONE_SUSPENDED", "DATASET_SUSPENDED"}
+var closing = []string{"ACCESS_CLOSED", "LICENSE_INACTIVE", "ZONE_SUSPENDED", "ZONE_NO_SUPPLY", "DATASET_SUSPENDED"}
 
 // accessOpen returns an error if policy says today that access to what a stored
 // output was made of is closed. It is asked before the output's key is touched.

@@ -55,6 +55,9 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 		in.Restrictions = append(in.Restrictions, policy.Restriction{ID: r.Name, Level: r.Spec.Level, Target: r.Spec.Target, Degree: r.Spec.Degree,
 			Rate: int64(r.Spec.Rate), MaxLevel: r.Spec.MaxLevel, AggregatesOnly: r.Spec.AggregatesOnly, Until: r.Spec.Until})
 	}
+	for _, s := range f.Supplies {
+		in.Supply = append(in.Supply, supplyFacts(s))
+	}
 	for _, p := range f.Recipients {
 		if p.Spec.Status == "active" { // who left receives nothing
 			in.Scenario.Recipients = append(in.Scenario.Recipients, p.Name)
@@ -98,6 +101,19 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 func about(f registry.Facts, datasets map[string]bool) registry.Facts {
 	f.Datasets = slices.DeleteFunc(slices.Clone(f.Datasets), func(d registry.DatasetFacts) bool { return !datasets[d.Name] })
 	return f
+}
+
+func supplyFacts(s registry.SupplyFacts) policy.Supply {
+	step := func(c registry.Consent) *policy.Step { return &policy.Step{By: c.By, Org: c.Org, At: c.At} }
+	out := policy.Supply{
+		ID: s.Name, FromZone: s.Zone.Name, FromKind: s.Zone.Spec.Kind, FromStatus: s.Zone.Spec.Status, FromPack: s.Zone.Spec.Pack, FromRegulator: s.Zone.Spec.Regulator,
+		ToZone: s.Spec.ToZone, Dataset: s.Spec.Dataset, Columns: list(s.Spec.Columns), From: s.Spec.From, Until: s.Spec.Until,
+		FromZReg: step(s.Spec.FromZReg), ToZReg: step(s.Spec.ToZReg), Provider: step(s.Spec.Prov), EntryChanged: []string{},
+	}
+	for _, m := range s.Moves {
+		out.EntryChanged = append(out.EntryChanged, m.String(s.Spec.Dataset))
+	}
+	return out
 }
 
 func grantFacts(g registry.GrantFacts) policy.Grant {

@@ -349,8 +349,7 @@ func (e *Engine) ask(a *analyzed, tree [32]byte) *word {
 	q := queryFacts(a.request, a.Statement, tree)
 	in := e.policyFacts(policy.ActionQuery, about(a.facts, q.Datasets()))
 	in.Query = q
-	_, keyErr := e.tokenKeys(a.facts.Zone)
-	in.Masking = a.catalog.maskingFacts(a.Statement, keyErr == nil)
+	in.Masking = a.catalog.maskingFacts(a.Statement, a.keysFor(a.Statement))
 	in.Consent = e.consentFacts(a)
 	in.Runtime = runtimeFacts(a.session.Attestation())
 	in.Template = a.templateFacts()

@@ -250,10 +250,23 @@ func (e *Engine) mayDestroyZone(ctx context.Context, s Subject, z zoneState) err
 	if err != nil {
 		return asError(err)
 	}
-	if e.turns.busy(z.name) || e.loads.busy(z.name) {
+	if e.turns.busy(z.name) || e.loads.busy(z.name) || e.readBeside(z.name) {
 		return fail("KEY_IN_USE", nil).because("专区内仍有语句或装载在执行", "statements or loads of the zone are under way")
 	}
 	return nil
+}
+
+// readBeside reports whether a statement of another zone is under way that may read
+// what the zone supplies.
+func (e *Engine) readBeside(zone string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.runs {
+		if r.known && slices.ContainsFunc(r.facts.Supplies, func(s registry.SupplyFacts) bool { return s.Zone.Name == zone }) {
+			return true
+		}
+	}
+	return false
 }
 
 // suspendedBy returns who suspended a zone that is suspended: whoever applied the

@@ -74,10 +74,11 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 	if d.Data == nil {
 		return zone.Projection{}, fail("DATA_DAMAGED", fmt.Errorf("query: dataset %s has no data", t.Name))
 	}
-	if d.Spec.Zone != w.facts.Zone.Name {
-		return zone.Projection{}, fmt.Errorf("query: dataset %s is not of the zone", t.Name)
+	owner, ok := w.facts.Owner(d)
+	if !ok {
+		return zone.Projection{}, fmt.Errorf("query: dataset %s is not of the zone, and no supply gives it", t.Name)
 	}
-	keys, err := e.tokenKeys(w.facts.Zone)
+	keys, err := e.tokenKeys(owner)
 	if err != nil {
 		return zone.Projection{}, err
 	}
@@ -197,7 +198,7 @@ func seal(c zone.Column, as func(arrow.Array) (*sandbox.Sealed, error)) (*sandbo
 	return as(arr)
 }
 
-// forget evicts what a change of documents concerns: a dataset or a grant its
+// forget evicts what a change of documents concerns: a dataset, a grant or a supply its
 // dataset, a license its zone, a template or a data request nothing, anything else
 // everything: a zone too, whose tokens others may hold. A first version takes
 // nothing away. Runs that stand on the old documents have been
@@ -218,6 +219,10 @@ func (e *Engine) forget(changed []registry.Applied, docs []registry.Document) {
 		case registry.KindGrant:
 			if g, err := registry.SpecOf[registry.Grant](docs[i]); err == nil {
 				tag.Dataset = g.Dataset
+			}
+		case registry.KindSupply:
+			if s, err := registry.SpecOf[registry.Supply](docs[i]); err == nil {
+				tag.Dataset = s.Dataset
 			}
 		case registry.KindLicense:
 			if l, err := registry.SpecOf[registry.License](docs[i]); err == nil {

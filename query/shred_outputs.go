@@ -118,8 +118,10 @@ func (m *madeOf) reach(ctx context.Context, run string) (reached, known bool, er
 	if err != nil {
 		return false, false, err
 	}
-	if old.Zone != m.shred.Zone { // no statement reads another zone's rows
-		return false, true, nil
+	if old.Zone != m.shred.Zone {
+		if reads, err := m.engine.readsZone(ctx, m.shred.Zone, old); err != nil || !reads {
+			return false, true, err
+		}
 	}
 	if old.Shredded {
 		return true, false, nil
@@ -134,7 +136,7 @@ func (m *madeOf) reach(ctx context.Context, run string) (reached, known bool, er
 	for _, read := range rec.Proof.Data {
 		name, version, _ := strings.Cut(read, " ")
 		switch m.shred.Kind {
-		case registry.ShredZone:
+		case registry.ShredZone: // of its own zone, or readsZone has said so
 			return true, true, nil
 		case registry.ShredDataset:
 			reached = name == m.shred.Dataset

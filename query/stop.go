@@ -19,7 +19,8 @@ const stopWait = time.Second
 // measure is what a document ends when it is applied.
 type measure struct {
 	registry.Restriction
-	by registry.Ref
+	by   registry.Ref
+	zone string // of a dataset: it ends what is of that zone alone; "" for all
 }
 
 // measureOf returns what a changed document ends, and false if it ends nothing but
@@ -45,6 +46,10 @@ func measureOf(a registry.Applied, doc registry.Document) (measure, bool) {
 		if err == nil {
 			return closes(registry.LevelZone, z.Status, registry.StatusActive)
 		}
+	case registry.KindSupply:
+		s, err := registry.SpecOf[registry.Supply](doc)
+		m.Level, m.Target, m.Degree, m.zone = registry.LevelDataset, s.Dataset, registry.DegreeClose, s.ToZone
+		return m, err == nil && a.Version > 1
 	case registry.KindDataset:
 		d, err := registry.SpecOf[registry.Dataset](doc)
 		if err == nil {
@@ -101,7 +106,10 @@ func (e *Engine) stopCourses(tx *registry.Tx, by string, m measure, of workflow.
 func (e *Engine) concernsRun(ctx context.Context, m measure, in workflow.Instance, r registry.Run) (bool, error) {
 	switch m.Level {
 	case registry.LevelZone:
-		return r.Zone == m.Target, nil
+		if r.Zone == m.Target {
+			return true, nil
+		}
+		return e.readsZone(ctx, m.Target, r)
 	case registry.LevelScenario:
 		return r.Scenario == m.Target, nil
 	case registry.LevelOperator, registry.LevelLicense:
@@ -119,11 +127,30 @@ func (e *Engine) concernsRun(ctx context.Context, m measure, in workflow.Instanc
 		l, err := e.licenseOf(ctx, r.Scenario)
 		return l.Operator == m.Target, err
 	}
+	tables, known := tablesOf(r)
+	return (m.zone == "" || m.zone == r.Zone) && (!known || slices.ContainsFunc(tables, m.Reads)), nil
+}
+
+// tablesOf returns the datasets that a stored run reads, and whether that is known.
+func tablesOf(r registry.Run) ([]string, bool) {
 	var rec record
 	if r.Shredded || json.Unmarshal(r.Decision, &rec) != nil || rec.Query == nil {
-		return true, nil
+		return nil, false
 	}
-	return slices.ContainsFunc(rec.Query.Tables, m.Reads), nil
+	return rec.Query.Tables, true
+}
+
+// readsZone reports whether a stored run of another zone reads what a zone supplies. One
+// of which that is not known does if the zone ever supplied its own.
+func (e *Engine) readsZone(ctx context.Context, zone string, r registry.Run) (bool, error) {
+	tables, known := tablesOf(r)
+	reads := false
+	err := e.each(ctx, registry.KindSupply, func(doc registry.Document) error {
+		s, err := registry.SpecOf[registry.Supply](doc)
+		reads = reads || s.FromZone == zone && s.ToZone == r.Zone && (!known || slices.Contains(tables, s.Dataset))
+		return err
+	})
+	return reads, err
 }
 
 func ignoreMissing(err error) error {

@@ -21,6 +21,19 @@ func (e *Engine) tokenKeys(z registry.Versioned[registry.Zone]) (masking.Keys, e
 	return k, err
 }
 
+// keysFor reports whether there are keys for the tokens of every zone that the tables
+// of a statement are of. They stay those of the zone that a table lies in: what another
+// zone supplies has other tokens than the zone's own.
+func (r *run) keysFor(s *analysis.Statement) bool {
+	_, err := r.engine.tokenKeys(r.facts.Zone)
+	for _, scan := range s.Scans {
+		if owner, ok := r.facts.Owner(r.catalog.datasets[scan.Table]); ok && err == nil {
+			_, err = r.engine.tokenKeys(owner)
+		}
+	}
+	return err == nil
+}
+
 // releaseKeys are what the tokens of a run leave under.
 func (r *run) releaseKeys() (masking.Keys, error) {
 	key, err := r.engine.keys.ReleaseKey(r.facts.License.Name, r.id)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -21,7 +22,7 @@ const maxReplayed = 5000
 type WhatIf struct {
 	From      time.Time `json:"from"`
 	Until     time.Time `json:"until"`               // not included
-	Documents string    `json:"documents,omitempty"` // License, Scenario, Grant or NegativeList, as apply reads them
+	Documents string    `json:"documents,omitempty"` // License, Supply, Scenario, Grant or NegativeList, as apply reads them
 	Bundle    []byte    `json:"bundle,omitempty"`    // signed or not
 }
 
@@ -158,6 +159,7 @@ type drafts struct {
 	licenses  map[string]registry.License
 	scenarios map[string]registry.Scenario
 	grants    map[string]registry.Grant
+	supplies  map[string]registry.Supply
 	negative  []registry.Versioned[registry.NegativeList] // all lists with the drafts; nil if none is drafted
 	datasets  map[string]registry.Dataset                 // as they are now, for the lists
 	people    map[string]bool                             // recipients of the scenarios that may receive
@@ -166,6 +168,7 @@ type drafts struct {
 // drafts reads the drafts of a what-if.
 func (e *Engine) drafts(ctx context.Context, in WhatIf) (*drafts, error) {
 	d := &drafts{licenses: map[string]registry.License{}, scenarios: map[string]registry.Scenario{}, grants: map[string]registry.Grant{},
+		supplies: map[string]registry.Supply{},
 		datasets: map[string]registry.Dataset{}, people: map[string]bool{}}
 	if in.Documents == "" {
 		return d, nil
@@ -187,10 +190,12 @@ func (e *Engine) drafts(ctx context.Context, in WhatIf) (*drafts, error) {
 			}
 		case registry.KindGrant:
 			d.grants[doc.Name], err = registry.SpecOf[registry.Grant](doc)
+		case registry.KindSupply:
+			d.supplies[doc.Name], err = registry.SpecOf[registry.Supply](doc)
 		case registry.KindNegativeList:
 			lists[doc.Name], err = registry.SpecOf[registry.NegativeList](doc)
 		default:
-			return nil, BadRequest("草案须为 License、Scenario、Grant 或 NegativeList", "a draft is a License, Scenario, Grant or NegativeList")
+			return nil, BadRequest("草案须为 License、Supply、Scenario、Grant 或 NegativeList", "a draft is a License, Supply, Scenario, Grant or NegativeList")
 		}
 		if err != nil {
 			return nil, asError(err)
@@ -249,7 +254,34 @@ func (d *drafts) put(e *Engine, in *policy.Input, columns []string) string {
 	if why := d.putGrants(in, columns); why != "" {
 		return why
 	}
+	if why := d.putSupplies(in); why != "" {
+		return why
+	}
 	return d.putLists(in)
+}
+
+// putSupplies replaces the supplies that are drafted. Their zones are as they were, and
+// who agreed counts as having agreed.
+func (d *drafts) putSupplies(in *policy.Input) string {
+	var supplies []policy.Supply
+	left := maps.Clone(d.supplies)
+	for _, old := range in.Supply {
+		if s, ok := left[old.ID]; ok {
+			delete(left, old.ID)
+			if s.Status == registry.StatusRevoked {
+				continue
+			}
+			old.Columns, old.From, old.Until = list(s.Columns), s.From, s.Until
+		}
+		supplies = append(supplies, old)
+	}
+	in.Supply = supplies
+	for _, s := range left {
+		if in.Zone != nil && s.ToZone == in.Zone.ID && in.Query != nil && slices.Contains(in.Query.Tables, s.Dataset) {
+			return "FACTS"
+		}
+	}
+	return ""
 }
 
 // putGrants replaces the grants that are drafted. Another mode, recipe or permission
