@@ -127,7 +127,9 @@ func (r *run) read() error {
 	err := r.learn()
 	switch {
 	case errors.Is(err, registry.ErrNotFound), errors.Is(err, errOtherOperator):
-		return fail("NOT_FOUND", err).because("场景 "+printName(r.request.Scenario), "scenario "+printName(r.request.Scenario)).of(r.id)
+		why := fail("NOT_FOUND", err).because("场景 "+printName(r.request.Scenario), "scenario "+printName(r.request.Scenario)).of(r.id)
+		why.Articles = []string{"NJ24-13"}
+		return why
 	case errors.Is(err, registry.ErrInactive):
 		return fail("AUTH_FAILED", err).of(r.id)
 	case err != nil:
