@@ -195,3 +195,25 @@ func TestAClosedColumnIsReadNowhere(t *testing.T) {
 		t.Errorf("after lifting %s", querytest.Text(err))
 	}
 }
+
+// A measure that restricts voids what waits for a review, under rules of before, and
+// freezes nothing: what it lets out leaves as its reviewers agreed.
+func TestARestrictionFreezesNothing(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	run := approvedOutput(t, d)
+	waits := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 2", "QUERY_IN_REVIEW")
+	_, s := sets(t, d, registry.Restriction{Level: registry.LevelDataset, Target: "beds", Degree: registry.DegreeRestrict, MaxLevel: 1}, querytest.Founder)
+	if s.Frozen != 0 || s.Voided != 0 {
+		t.Errorf("a measure about another dataset stopped %+v", *s)
+	}
+	_, s = sets(t, d, registry.Restriction{Level: registry.LevelOperator, Target: "huiyi", Degree: registry.DegreeRestrict, Rate: 1000}, querytest.Founder)
+	if s.Frozen != 0 || s.Voided != 1 {
+		t.Errorf("the measure stopped %+v, want the one that waits and no output", *s)
+	}
+	if err := query.HoldOpens(d.Engine, run); err != nil {
+		t.Errorf("the key of a held output: %v", err)
+	}
+	if _, err := d.Resume("li.op", waits); querytest.Code(err) != "RUN_STATE" {
+		t.Errorf("what waited gives %s", querytest.Text(err))
+	}
+}
