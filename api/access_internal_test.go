@@ -187,6 +187,17 @@ POST /v1/quality/:dataset/run persons:             role   role   none   ok     n
 POST /v1/quality/:dataset/run nothing:             none   none   none   none   none   none   none   none   none   none
 POST /v1/quality/:dataset/settle persons:{"version":"x","release":true,"reason":"x"} role role none gone none role role none none role
 POST /v1/quality/:dataset/settle nothing:{"version":"x","release":true,"reason":"x"} none none none none none none none none none none
+# contacts: masked where the person document is seen; said and shown whole to the person and the city authority (NJ19-34)
+GET  /v1/contacts         .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/contacts         {"phone":"13812345678"}  ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/contacts         {"phone":"1381234567"}   bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/contacts         {"person":"li.op","phone":"13812345678"} ok none none none none none none ok none role
+POST /v1/contacts         {"person":"nothing","phone":"13812345678"} none none none none none none none none none none
+POST /v1/contacts/shows   {}                       ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/contacts/shows   {"person":"li.op"}       bad    none   none   none   none   none   none   ok     none   role
+POST /v1/contacts/shows   {"person":"li.op","reason":"x"} ok none none none none none none ok none role
+POST /v1/contacts/shows   {"person":"nothing","reason":"x"} none none none none none none none none none none
+
 # tickets: opened by operator, provider and data centre; seen by who opened, the provider, who supervises (4.6)
 GET  /v1/tickets          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/tickets/:ticket  TICKET                   ok     ok     none   ok     none   ok     ok     ok     none   ok

@@ -35,10 +35,7 @@ const displayFields = "name id phone card address plate email passport uscc ip"
 // its check is still about somebody. Stars tell the length of a name, which
 // partial does not.
 func display(field string) func(w *work, v span, out *text) {
-	show := map[string]func(dst, v []byte) ([]byte, bool){
-		"name": showName, "id": showIdentity, "phone": showPhone, "card": showCard, "address": showAddress,
-		"plate": showPlate, "email": showEmail, "passport": showPassport, "uscc": showCredit, "ip": showIP,
-	}[field]
+	show := displays(field)
 	return func(_ *work, v span, out *text) {
 		dst := out.room(v.size() + v.len()*displayGrowth)
 		for i := range v.len() {
@@ -51,6 +48,26 @@ func display(field string) func(w *work, v span, out *text) {
 		}
 		out.took(dst)
 	}
+}
+
+func displays(field string) func(dst, v []byte) ([]byte, bool) {
+	return map[string]func(dst, v []byte) ([]byte, bool){
+		"name": showName, "id": showIdentity, "phone": showPhone, "card": showCard, "address": showAddress,
+		"plate": showPlate, "email": showEmail, "passport": showPassport, "uscc": showCredit, "ip": showIP,
+	}[field]
+}
+
+// Display returns one value as the recipe display shows the field, which must be one
+// that it knows.
+func Display(field, value string) string {
+	show := displays(field)
+	if show == nil {
+		panic("masking: display knows no " + field)
+	}
+	if shown, ok := show(nil, []byte(value)); ok {
+		return string(shown)
+	}
+	return Redacted
 }
 
 // displayGrowth is how many bytes a form may be longer than the value: 2001::
