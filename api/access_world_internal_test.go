@@ -120,6 +120,10 @@ func w(t *testing.T, d *querytest.Domain, city func(string, ...string) string) *
 			t.Fatal(querytest.Text(err))
 		}
 	}
+	for _, person := range persons {
+		_, err := d.Engine.SetContact(t.Context(), as(person), query.ContactOrder{Phone: "13812345678"})
+		must(err)
+	}
 	drafts, err := registry.DecodeDrafts(strings.NewReader(city("beds", "name: beds\n", "name: wards\n", "医院床位", "住院病区")))
 	must(err)
 	_, err = d.Engine.MoveEntry(t.Context(), as("qian.hospital"), "wards", query.EntryOrder{Move: "draft", Document: &drafts[0]})
