@@ -25,7 +25,7 @@ func (a *app) contactSetCmd() *cobra.Command {
 		Short: a.say("登记本人(市数据主管部门可为任何人)的联系方式,取代原有的", "say how you are reached, or as the city authority how anybody is, in place of what was said before"),
 		Long: a.say("文件含 phone(加引号)与 email,两者均空则删除;号码不在命令行中书写。",
 			"The file holds phone (in quotes) and email; with neither, what was kept is removed. Numbers are not written on the command line."),
-		Example: "  printf 'phone: \"13800000000\"\\nemail: li@example.com\\n' | zonebox contact set --as li.op -f -",
+		Example: "  zonebox contact set --as li.op -f contact.yaml",
 		Args:    nArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client()

@@ -36,6 +36,7 @@ var verbs = strings.Fields(`
 	policy policy/build policy/sign policy/verify policy/publish policy/confirm policy/rollback policy/show what-if
 	backup backup/create backup/list backup/verify backup/restore backup/accept
 	consent consent/import consent/withdraw consent/list
+	contact contact/set contact/list contact/show
 	propose loads loads/ls loads/show loads/stop drop drop/run drop/verify
 	manifest manifest/schema manifest/sign
 	show diff rollback
