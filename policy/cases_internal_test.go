@@ -29,12 +29,11 @@ func judgedCases(t *testing.T) (all []judged) {
 			Deny, Twin              []any
 		}
 		Verdicts []struct {
-			Rule, Base  string
-			Patch       []any
-			Verdict     Verdict
-			Waiting     []string
-			Warnings    [][2]string
-			Obligations map[string]any
+			Rule, Base string
+			Patch      []any
+			Verdict    Verdict
+			Waiting    []string
+			Warnings   [][2]string
 		}
 	}
 	raw, err := os.ReadFile("testdata/cases.json")
@@ -73,7 +72,11 @@ func judgedCases(t *testing.T) (all []judged) {
 	}
 	for i, c := range s.Verdicts {
 		add(fmt.Sprintf("verdict %d %s %s", i, c.Rule, c.Base), "", c.Base, c.Patch, func(d Decision) bool {
-			return d.Verdict == c.Verdict && slices.Equal(d.Reviewers, c.Waiting)
+			var told [][2]string
+			for _, w := range d.Warnings {
+				told = append(told, [2]string{w.Code, w.About})
+			}
+			return d.Verdict == c.Verdict && slices.Equal(d.Reviewers, c.Waiting) && (c.Warnings == nil || slices.Equal(told, c.Warnings))
 		})
 	}
 	return all

@@ -21,12 +21,13 @@ import (
 const expertPrefix = "EXPERT_"
 
 // expertBuiltins are the functions that expert rules may call: of values alone,
-// without clock, chance, network, host, or a text that is code.
+// without clock, chance, network, host, or a text that is code; and none whose
+// result is longer than what it is given, so that no chain of calls doubles a value.
 var expertBuiltins = []string{
-	"abs", "and", "array.concat", "array.reverse", "array.slice", "assign", "ceil", "concat", "contains", "count", "div", "endswith",
-	"eq", "equal", "floor", "format_int", "gt", "gte", "indexof", "internal.member_2", "internal.member_3", "intersection",
-	"is_array", "is_boolean", "is_null", "is_number", "is_object", "is_set", "is_string", "lower", "lt", "lte", "max", "min", "minus", "mul",
-	"neq", "object.get", "object.keys", "or", "plus", "regex.match", "rem", "replace", "round", "sort", "split", "sprintf", "startswith", "substring",
+	"abs", "and", "array.reverse", "array.slice", "assign", "contains", "count", "div", "endswith",
+	"eq", "equal", "gt", "gte", "indexof", "internal.member_2", "internal.member_3", "intersection",
+	"is_array", "is_boolean", "is_null", "is_number", "is_object", "is_set", "is_string", "lower", "lt", "lte", "max", "min", "minus",
+	"neq", "object.get", "object.keys", "or", "plus", "regex.match", "sort", "split", "startswith", "substring",
 	"sum", "to_number", "trim", "trim_prefix", "trim_space", "trim_suffix", "union", "upper",
 }
 
@@ -138,7 +139,7 @@ func newExpert(ctx context.Context, files map[string]string) (*expert, error) {
 	if err != nil || c == nil {
 		return nil, err
 	}
-	q, err := rego.New(rego.Query(expertPackage.String()), rego.Compiler(c), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
+	q, err := rego.New(rego.Query(expertPackage.String()), rego.Compiler(c), rego.StrictBuiltinErrors(true), rego.GenerateJSON(short)).PrepareForEval(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +196,9 @@ var errExpert = errors.New("expert rules gave no usable result")
 // ask returns the opinions of every module on an input. An error is a reason to
 // deny, whatever it is.
 func (x *expert) ask(ctx context.Context, input ast.Value) ([]opinion, error) {
-	results, err := x.query.Eval(ctx, rego.EvalParsedInput(input))
+	m := newMeter()
+	defer context.AfterFunc(ctx, m.cancel.Cancel)()
+	results, err := x.query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalQueryTracer(m), rego.EvalExternalCancel(m.cancel))
 	if err != nil {
 		return nil, err
 	}

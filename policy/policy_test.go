@@ -32,6 +32,9 @@ type suite struct {
 		Patch   []any          `json:"patch"`
 		Verdict policy.Verdict `json:"verdict"`
 		Waiting []string       `json:"waiting"`
+		// Warnings are codes and what they are about; nil where the case says nothing of
+		// them.
+		Warnings [][2]string `json:"warnings"`
 	} `json:"verdicts"`
 }
 

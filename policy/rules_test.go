@@ -36,12 +36,24 @@ func TestVerdictsAndReviewers(t *testing.T) {
 	for _, c := range s.Verdicts {
 		t.Run(c.Rule+"/"+c.Base, func(t *testing.T) {
 			d := decide(t, e, facts(t, s.Bases[c.Base], c.Patch))
+			if told := pairs(d.Warnings); c.Warnings != nil && !cmp.Equal(told, c.Warnings) {
+				t.Errorf("%s: warnings %q, want %q", c.Patch, told, c.Warnings)
+			}
 			if d.Verdict != c.Verdict || !cmp.Equal(d.Reviewers, c.Waiting) {
 				t.Errorf("%s = %v waiting for %q, want %v waiting for %q; reasons %q",
 					c.Patch, d.Verdict, d.Reviewers, c.Verdict, c.Waiting, codes(d.Reasons))
 			}
 		})
 	}
+}
+
+// pairs returns code and about of each reason.
+func pairs(reasons []policy.Reason) [][2]string {
+	all := [][2]string{}
+	for _, r := range reasons {
+		all = append(all, [2]string{r.Code, r.About})
+	}
+	return all
 }
 
 // The rows of the requirements this package must hold, each by at least one

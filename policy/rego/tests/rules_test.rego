@@ -54,6 +54,49 @@ as_stated(case) if {
 	got := zonebox.decision with input as facts(case.base, case.patch)
 	got.verdict == case.verdict
 	got.reviewers == case.waiting
+	got.binding == "BINDING"
+	told := [[w.code, w.about] | some w in got.warnings]
+	told == object.get(case, "warnings", told)
+}
+
+# What the schema of the input refuses before the rules see it: they hold alone.
+test_level_that_no_rule_knows_is_about_everything if {
+	given := facts("query", [{"op": "replace", "path": "/restrictions", "value": [{
+		"id": "m-1", "level": "planet", "target": "x", "degree": "CLOSE", "rate": 0,
+		"max_level": 0, "aggregates_only": false, "until": "",
+	}]}])
+	["ACCESS_CLOSED", "m-1"] in zonebox.deny with input as given
+}
+
+test_day_that_is_none_never_comes_and_never_lasts if {
+	every path in ["/scenario/from", "/scenario/until"] {
+		given := facts("query", [{"op": "replace", "path": path, "value": "9999-99-99"}])
+		["SCENARIO_PERIOD", "sc-1"] in zonebox.deny with input as given
+	}
+}
+
+test_each_group_of_each_action_is_needed if {
+	wrong := [[base, group] |
+		some base in ["query", "release", "load", "level", "preview_own"]
+		some group in groups[base]
+		not missed(base, group)
+	]
+	wrong == []
+}
+
+groups := {
+	"query": ["now", "binding", "capabilities", "subject", "zone", "runtime", "operator", "license", "scenario", "restrictions", "query", "consent", "masking"],
+	"release": ["now", "binding", "capabilities", "subject", "zone", "runtime", "operator", "license", "scenario", "restrictions", "query", "consent", "masking", "output"],
+	"load": ["now", "binding", "capabilities", "subject", "zone", "runtime", "scenario", "grants", "datasets", "columns", "load"],
+	"level": ["now", "binding", "capabilities", "subject", "zone", "runtime", "change"],
+	"preview_own": ["now", "binding", "capabilities", "subject", "zone", "runtime", "grants", "datasets", "columns", "preview"],
+}
+
+missed(base, group) if {
+	given := object.remove(facts(base, []), [group])
+	got := {"verdict": zonebox.verdict, "deny": zonebox.deny} with input as given
+	got.verdict == "DENY"
+	["FACT_MISSING", group] in got.deny
 }
 
 test_nothing_is_a_denial if {
