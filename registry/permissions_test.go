@@ -34,6 +34,7 @@ func TestMasksAreChangedByThePermissionOnly(t *testing.T) {
 	for what, e := range map[string]edit{
 		"a weaker mask":  set("columns.0.recipe.kind", "nullify"),
 		"another form":   func(s map[string]any) { set("columns.0.mode", "CLEAR")(s); set("columns.0.recipe", nil)(s) },
+		"in the clear":   func(s map[string]any) { set("columns.2.mode", "CLEAR")(s); set("columns.2.permissions", nil)(s) },
 		"another column": set("columns.1.name", "district"),
 	} {
 		w.clock.tick()
@@ -111,6 +112,10 @@ func TestTheRetentionOfTheLogIsNotShortenedByTheDataCentre(t *testing.T) {
 	w.must("dave", keep(48))
 	w.refused(registry.CodeRole, "sam", keep(60))
 	refusedShort(36) // the longer one binds now
+	// One person with both roles is one person.
+	w.must("carol", person("cora", "city", "city_authority", set("roles", []any{"city_authority", "zone_regulator"})))
+	w.clock.tick()
+	w.refused(registry.CodeSignature, "carol", w.signed(keep(6), "cora"))
 	w.clock.tick()
 	w.must("carol", w.signed(keep(6), "carol", "zoe"))
 }

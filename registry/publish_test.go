@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -260,5 +261,56 @@ func TestASecondIsNeededWhenTheTimeComes(t *testing.T) {
 	done, err := w.TakeEffect(t.Context(), next[0].Batch, nil, func(*registry.Tx, []registry.Applied) error { return nil })
 	if err != nil || len(done.Faults) != 1 || done.Faults[0].Code != registry.CodeSignature {
 		t.Errorf("%+v, %v, want it lapsed for the signature", done.Faults, err)
+	}
+}
+
+// Who signed a version is who signed what it says: one that changes nothing but its
+// status keeps them, one that says something else does not.
+func TestSignersAreThoseOfTheContent(t *testing.T) {
+	w := peopled(t)
+	signers := func() []string {
+		t.Helper()
+		all, err := w.Versions(t.Context(), "Person", "dave")
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := []string{}
+		for _, s := range all[len(all)-1].Signers {
+			names = append(names, s.By)
+		}
+		return names
+	}
+	dave := func(edits ...edit) registry.Document { return person("dave", "centre", "data_centre", edits...) }
+	apply := func(d registry.Document) {
+		t.Helper()
+		w.clock.tick()
+		if _, err := w.Apply(t.Context(), "carol", []registry.Document{d}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	export := set("permissions", []any{"export"})
+	w.clock.tick()
+	apply(w.signed(dave(export), "sam"))
+	apply(dave(export, set("status", "disabled")))
+	if got := signers(); !slices.Equal(got, []string{"sam"}) {
+		t.Errorf("disabled: signed by %q, want sam still", got)
+	}
+	apply(dave(export, set("status", "disabled"), set("real_name", "x")))
+	if got := signers(); len(got) > 0 {
+		t.Errorf("another name: signed by %q, want nobody", got)
+	}
+}
+
+// The first documents come into force at once: nothing waits in a registry that knows
+// nobody who could take it back.
+func TestTheFirstDocumentsDoNotWait(t *testing.T) {
+	w := newWorld(t)
+	first := []registry.Document{organization("city", "city_authority"), person("carol", "city", "city_authority")}
+	for i := range first {
+		first[i].Effective = "2026-05-01"
+		first[i] = w.signed(first[i], "carol")
+	}
+	if f := w.refused(registry.CodeSyntax, "carol", first...); !strings.Contains(f.EN, "at once") {
+		t.Errorf("%q, want that they come into force at once", f.EN)
 	}
 }
