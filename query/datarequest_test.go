@@ -422,3 +422,84 @@ func TestATermBeginsOnTheCitysDay(t *testing.T) {
 		}
 	}
 }
+
+const wantBoth = `[{"dataset":"persons","grant":"persons-statistics","columns":[{"name":"address","mode":"COMPUTE_ONLY","permissions":["agg:count"]}]},
+	{"dataset":"visits","grant":"visits-statistics","columns":[{"name":"cost","mode":"COMPUTE_ONLY","permissions":["agg:avg","agg:sum","agg:count","cmp_lit:<"]}]}]`
+
+// What a provider agreed to before a dispute counts no more once all is assessed anew;
+// and a request whose grants are revoked by documents ends with the last of them.
+func TestWhatWasAgreedBeforeADisputeCountsNoMore(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	a := askFor(t, d, "want-both", wantBoth)
+	a.must("sun.health", "assess", "PROV_REVIEWING")
+	a.must("qian.hospital", "approve", "PROV_REVIEWING")
+	a.must("li.op", "dispute", "DISPUTED")
+	a.must(querytest.Founder, "resume", "ZREG_ASSESSING")
+	a.must("sun.health", "assess", "PROV_REVIEWING")
+	a.must("zheng.police", "approve", "PROV_REVIEWING")
+	a.must("qian.hospital", "approve", "APPROVED")
+	state := func() string {
+		x, err := d.Engine.DataRequest(t.Context(), d.Subject("li.op"), a.name)
+		if err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+		return x.State
+	}
+	for _, g := range []struct{ name, by, after string }{{"persons-statistics", "zheng.police", "APPROVED"}, {"visits-statistics", "qian.hospital", "REVOKED"}} {
+		text := changed(t, d, registry.KindGrant, g.name, `"scenario":`, `"status":"REVOKED","status_reason":"停用","scenario":`)
+		if _, err := d.Engine.Apply(t.Context(), d.Subject(g.by), strings.NewReader(text)); err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+		if got := state(); got != g.after {
+			t.Errorf("%s revoked: %s, want %s", g.name, got, g.after)
+		}
+	}
+}
+
+// Nobody but its operator knows of a draft, and no move of it files it; every word
+// against a request says why; grants come into force now; and a grant that is asked
+// for besides keeps its own days where they are the longer.
+func TestWhatAMoveOfADataRequestMustBe(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	draft := &filedRequest{d, t, "want-draft"}
+	if err := draft.file(wantAddress, func(r *registry.DataRequest) {
+		r.Status, r.Commitments = registry.StatusDraft, registry.Commitments{}
+	}); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	draft.refused("li.op", "dispute", "REQUEST_STATE")
+	draft.refused("sun.health", "assess", "NOT_FOUND")
+	if x, err := d.Engine.DataRequest(t.Context(), d.Subject("li.op"), draft.name); err != nil || x.State != "DRAFT" || len(x.History) != 0 {
+		t.Errorf("a draft after it was disputed: %+v, %v", x, err)
+	}
+	a := &filedRequest{d, t, "want-address"}
+	if err := a.file(wantAddress, func(r *registry.DataRequest) { r.From, r.Until = "2026-12-01", "2027-01-31" }); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	for _, basis := range []string{" ", strings.Repeat("依", 667)} {
+		if _, err := a.move("sun.health", "return", query.RequestOrder{Basis: basis}); querytest.Code(err) != "BAD_REQUEST" {
+			t.Errorf("returned with a reason of %d bytes: %v", len(basis), err)
+		}
+	}
+	shown, err := d.Engine.DataRequest(t.Context(), d.Subject("sun.health"), a.name)
+	if err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	later := shown.Grants[0]
+	later.Effective = "2027-01-01T00:00:00+08:00"
+	later.Sign("sun.health", d.Key("sun.health").Private(), d.Now())
+	if _, err := a.move("sun.health", "assess", query.RequestOrder{Grants: []registry.Document{later}}); querytest.Code(err) != "BAD_REQUEST" {
+		t.Errorf("assessed for a later day: %v", err)
+	}
+	a.must("sun.health", "assess", "PROV_REVIEWING")
+	a.must("zheng.police", "approve", "APPROVED")
+	docs, err := d.Engine.Documents(t.Context(), d.Subject("li.op"), registry.KindGrant, "persons-statistics")
+	if err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	if text := string(docs[0].Document); !strings.Contains(text, `"2026-01-01"`) || !strings.Contains(text, `"2030-12-31"`) || strings.Contains(text, "2027-01-31") {
+		t.Errorf("the grant it widened is of other days now: %s", text)
+	}
+}

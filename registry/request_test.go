@@ -65,6 +65,10 @@ func TestADataRequestLiesInsideItsScenario(t *testing.T) {
 		{"no such column", registry.CodeScope, "/spec/datasets/0/columns/0/name", set("datasets.0.columns.0.name", "salary")},
 		{"no such grant", registry.CodeReference, "/spec/datasets/0/grant", set("datasets.0.grant", "none")},
 		{"a dataset twice", registry.CodeSchema, "/spec/datasets/1/dataset", func(spec map[string]any) { spec["datasets"] = append(spec["datasets"].([]any), twice) }},
+		{"a column twice", registry.CodeSchema, "/spec/datasets/0/columns/1/name", func(spec map[string]any) {
+			d := spec["datasets"].([]any)[0].(map[string]any)
+			d["columns"] = append(d["columns"].([]any)[:1:1], d["columns"].([]any)[0])
+		}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			if f := w.refused(c.code, "olga", request(c.change)); f.Path != c.path {
@@ -73,14 +77,27 @@ func TestADataRequestLiesInsideItsScenario(t *testing.T) {
 		})
 	}
 
+	// A grant of other data is none of these.
+	births := visits()
+	births.Name = "births"
+	w.must("paul", births)
+	if f := w.refused(registry.CodeReference, "olga", request(set("datasets.0.dataset", "births"))); f.Path != "/spec/datasets/0/grant" {
+		t.Errorf("a grant of other data: fault at %s", f.Path)
+	}
+	w.must("olga", request(set("datasets.0.dataset", "births"), set("datasets.0.grant", nil)))
+
 	// A grant of another scenario is none of this one's.
 	other := scenario()
 	other.Name = "other"
 	w.must("zoe", other)
 	w.clock.tick()
 	w.refused(registry.CodeReference, "olga", request(set("scenario", "other")))
-	w.must("olga", request(set("scenario", "other"), set("datasets.0.grant", nil)))
-	w.refused(registry.CodeImmutable, "olga", request())
+	elsewhere := request(set("scenario", "other"), set("datasets.0.grant", nil))
+	elsewhere.Name = "elsewhere"
+	w.must("olga", elsewhere)
+	back := request()
+	back.Name = "elsewhere"
+	w.refused(registry.CodeImmutable, "olga", back)
 }
 
 // What a zone has not published answers as what is not there does.
