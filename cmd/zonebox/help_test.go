@@ -21,7 +21,7 @@ var verbs = strings.Fields(`
 	init serve user sign apply get load query explain open doctor city demo
 	bench bench/masking
 	template template/list template/show
-	clocks request request/list request/show request/move
+	clocks request request/list request/reply request/show request/move
 	review review/list review/show review/approve review/reject review/recall review/freeze
 	audit audit/list audit/show audit/verify audit/witness
 	report report/use report/unused report/risk report/sample report/show report/verdict

@@ -45,7 +45,7 @@ Moves:
 `),
 		Example: "  zonebox request list --as sun.health\n  zonebox request move --as sun.health outpatient-statistics-1a2b3c assess",
 	}
-	c.AddCommand(a.requestListCmd(), a.requestShowCmd(), a.requestMoveCmd())
+	c.AddCommand(a.requestListCmd(), a.requestShowCmd(), a.requestMoveCmd(), a.requestReplyCmd())
 	return c
 }
 
