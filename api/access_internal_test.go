@@ -26,7 +26,7 @@ var persons = []string{"zhao.city", "sun.health", "gu.finance", "zheng.police", 
 var words = map[string]string{
 	"": "ok", "ROLE_REQUIRED": "role", "NOT_FOUND": "none", "BAD_REQUEST": "bad", "PERMISSION_REQUIRED": "perm", "DOCUMENT_REFUSED": "doc", "KEY_IN_USE": "use",
 	"ENTRY_STATE": "state", "AGREEMENT_STATE": "state", "RUN_STATE": "state", "LOAD_REFUSED": "refused", "DATA_STATE": "state", "ROLE_NOT_ALLOWED": "policy", "POLICY_BUNDLE_REFUSED": "bundle",
-	"REQUEST_STATE": "state",
+	"REQUEST_STATE": "state", "ALERT_STATE": "state",
 }
 
 // access is what requirements.md §§1 and 4 say of each route, by person, on what
@@ -165,6 +165,13 @@ POST /v1/requests/:name   want-address:{"move":"dispute","basis":"x"} - - - - - 
 POST /v1/requests/:name   want-address:{"move":"return"} bad bad    bad    bad    bad    bad    bad    bad    bad    bad
 POST /v1/requests/:name   want-address:{"move":"seize"} bad  bad    bad    bad    bad    bad    bad    bad    bad    bad
 POST /v1/requests/:name   nothing:{"move":"assess"} role none  none   role   role   role   role   role   role   role
+# alerts: sent to the roles of their rule, that zone's regulator, that operator's security officer; security reads (NJ24-21, NJ24-06, NJ24-08)
+GET  /v1/alerts           .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/alerts/:id       ALERT                    ok     ok     none   none   none   none   ok     none   none   none
+GET  /v1/alerts/:id       nothing                  none   none   none   none   none   none   none   none   none   none
+POST /v1/alerts/:id       ALERT:{"reason":""}      bad    bad    none   none   none   none   role   none   none   none
+POST /v1/alerts/:id       nothing:{"reason":"x"}   none   none   none   none   none   none   none   none   none   none
+POST /v1/alerts/:id       ALERT:{"reason":"x"}     ok     state  none   none   none   none   role   none   none   none
 # terms: of what concerns each (4.2)
 GET  /v1/clocks           .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 # reviews: the parties of a run, and its requester (NJ24-15, 4.3)

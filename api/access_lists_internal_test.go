@@ -31,6 +31,7 @@ var seen = []struct {
 	{"GET", "/v1/quality", "", "dataset", map[string]string{"*": "beds ledgers persons taxes visits", "sun.health": "beds ledgers persons visits", "gu.finance": "taxes",
 		"zheng.police": "persons", "qian.hospital": "beds ledgers visits", "li.op": "", "jin.op": ""}},
 	{"POST", "/v1/versions", "{}", "dataset", map[string]string{"*": "beds persons visits", "gu.finance": "", "zheng.police": "persons", "qian.hospital": "beds visits", "li.op": "role", "jin.op": "role"}},
+	{"GET", "/v1/alerts", "", "rule", map[string]string{"*": "", "zhao.city": "probing", "sun.health": "probing", "he.sec": "probing"}},
 	{"GET", "/v1/tickets", "", "dataset", map[string]string{"*": "persons", "gu.finance": "", "qian.hospital": "", "jin.op": ""}},
 	{"GET", "/v1/contacts", "", "person", map[string]string{"zhao.city": "feng.audit gu.finance he.sec jin.op li.op qian.hospital sun.health wu.dc zhao.city zheng.police",
 		"feng.audit": "feng.audit gu.finance he.sec jin.op li.op qian.hospital sun.health wu.dc zhao.city zheng.police", "sun.health": "sun.health", "gu.finance": "gu.finance",

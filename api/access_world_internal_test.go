@@ -164,6 +164,15 @@ func w(t *testing.T, d *querytest.Domain, city func(string, ...string) string) *
 		must(err)
 		return string(text)
 	}
+	for range 30 { // names of scenarios that are not there: the alert of probing
+		_, _ = d.Engine.Answer(t.Context(), query.Request{Subject: as("li.op"), Scenario: "nothing", Purpose: querytest.Purpose, SQL: "SELECT 1"})
+	}
+	alerts, err := d.Engine.Alerts(t.Context(), as("he.sec"))
+	must(err)
+	if len(alerts) != 1 {
+		t.Fatalf("there are %d alerts, want that of probing", len(alerts))
+	}
+	out.names["ALERT"] = alerts[0].ID
 	out.bodies = map[string]string{
 		"QUERY": question(querytest.Scenario), "QUERY-UNKNOWN": question("nothing"), "ENTRY": string(entry),
 		"ORGANIZATION":    "kind: Organization\nname: new-org\nspec: {title: 新单位, kind: third_party, org_form: legal_person}\n",

@@ -125,6 +125,9 @@ func (b *bundle) readPacks(files map[string][]byte) (map[string]any, error) {
 		if name != "pack/"+p.ID+".json" {
 			return nil, fmt.Errorf("read %s: pack calls itself %q", name, p.ID)
 		}
+		if err := p.alertsHold(); err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
 		b.packs[p.ID], packs[p.ID] = p, value
 	}
 	if len(packs) == 0 {

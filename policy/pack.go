@@ -19,8 +19,9 @@ type Pack struct {
 	RowCap           int                     `json:"row_cap"`
 	RecordCap        int                     `json:"record_cap"` // rows of a record-level answer
 	TTLSeconds       int                     `json:"ttl_seconds"`
-	ProbingDenials   int                     `json:"probing_denials_1h"` // refusals of one person within an hour that look like probing
-	FreshnessDays    map[string]int          `json:"freshness_days"`     // how old a delivery of that update frequency may be before it is told
+	WorkingHours     WorkingHours            `json:"working_hours"`
+	Alerts           []AlertRule             `json:"alerts"`
+	FreshnessDays    map[string]int          `json:"freshness_days"` // how old a delivery of that update frequency may be before it is told
 	Label            bool                    `json:"label"`
 	Watermark        bool                    `json:"watermark"`
 	MaxTermYears     int                     `json:"max_term_years"`
@@ -121,16 +122,4 @@ func (e *Evaluator) Pack(name string) (Pack, error) {
 		return Pack{}, fmt.Errorf("policy: no pack %q", name)
 	}
 	return p, nil
-}
-
-// LeastProbingDenials returns the smallest ProbingDenials of all packs, 0 if none
-// has one: the figure for whoever asks where no zone tells the pack.
-func (e *Evaluator) LeastProbingDenials() int {
-	least := 0
-	for _, p := range e.packs {
-		if p.ProbingDenials > 0 && (least == 0 || p.ProbingDenials < least) {
-			least = p.ProbingDenials
-		}
-	}
-	return least
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"zonebox/policy"
 	"zonebox/policy/calendar"
 	"zonebox/registry"
 	"zonebox/workflow"
@@ -21,7 +22,7 @@ type ClockView struct {
 	Timer   string `json:"timer"`
 	TitleZH string `json:"title_zh"`
 	TitleEN string `json:"title_en"`
-	Kind    string `json:"kind"` // request, ticket or catalogue
+	Kind    string `json:"kind"` // request, ticket, catalogue or alert
 	On      string `json:"on"`   // name of what it runs on
 	State   string `json:"state"`
 	Zone    string `json:"zone"`
@@ -70,6 +71,8 @@ var timedMachines = []timed{
 		events: map[string][]string{"order": {"task_received"}, "correct": {"corrected"}, "deny": {"corrected"}}},
 	{machine: workflow.CatalogueEdition, open: []workflow.State{workflow.Changed}, timers: []string{"catalogue.update"}, first: "change",
 		events: map[string][]string{"change": {"circumstance_arose"}}},
+	{machine: workflow.Alert, open: []workflow.State{workflow.Restricted}, timers: []string{policy.AlertDecide}, first: "restrict",
+		events: map[string][]string{"restrict": {"alert_raised"}, "confirm": {"alert_decided"}, "lift": {"alert_decided"}}},
 }
 
 // running returns when a term that starts and stops on those events began, false if
@@ -164,7 +167,7 @@ func (e *Engine) clocksOf(ctx context.Context, q workflow.Querier, m timed, in w
 	return out, nil
 }
 
-// zoneOfInstance returns the zone that a request, a ticket or an edition is of.
+// zoneOfInstance returns the zone that a request, a ticket, an edition or an alert is of.
 func (e *Engine) zoneOfInstance(ctx context.Context, q workflow.Querier, in workflow.Instance) (string, error) {
 	switch in.Machine {
 	case workflow.DataRequest.Name:
@@ -179,6 +182,9 @@ func (e *Engine) zoneOfInstance(ctx context.Context, q workflow.Querier, in work
 			return "", err
 		}
 		return ed.spec.Zone, nil
+	case workflow.Alert.Name:
+		a, err := e.registry.Alert(ctx, in.ID)
+		return a.Zone, err
 	}
 	i := slices.IndexFunc(in.History, func(s workflow.Step) bool { return s.Move == "trace" })
 	if i < 0 {

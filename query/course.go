@@ -113,16 +113,35 @@ var errUnlogged = errors.New("query: committed, not logged yet")
 
 // flush moves the events of the outbox into the audit log, in the order of
 // their commits.
-func (e *Engine) flush(ctx context.Context) (err error) {
+func (e *Engine) flush(ctx context.Context) error {
+	logged, err := e.empty(ctx)
+	e.observe(ctx, logged)
+	return err
+}
+
+// note appends entries to the audit log that no change of the registry goes with.
+func (e *Engine) note(ctx context.Context, entries ...audit.Entry) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := e.ready(ctx); err != nil {
+		return asError(err)
+	}
+	if _, err := e.audit.Append(ctx, entries...); err != nil {
+		return fail("AUDIT_UNAVAILABLE", err)
+	}
+	e.observe(ctx, entries)
+	return nil
+}
+
+// empty is flush, and returns the entries that the log took.
+func (e *Engine) empty(ctx context.Context) (entries []audit.Entry, err error) {
 	e.outbox.Lock()
 	defer e.outbox.Unlock()
 	defer func() { e.behind.Store(err != nil) }()
 	pending, err := e.registry.Pending(ctx)
 	if err != nil {
-		return fail("AUDIT_UNAVAILABLE", err)
+		return nil, fail("AUDIT_UNAVAILABLE", err)
 	}
 	var marks []registry.Mark
-	var entries []audit.Entry
 	for _, p := range pending {
 		if index, logged := e.audit.Find(p.ID); logged {
 			marks = append(marks, registry.Mark{ID: p.ID, Index: index})
@@ -133,7 +152,7 @@ func (e *Engine) flush(ctx context.Context) (err error) {
 	if len(entries) > 0 {
 		first, err := e.audit.Append(ctx, entries...)
 		if err != nil {
-			return fail("AUDIT_UNAVAILABLE", err)
+			return nil, fail("AUDIT_UNAVAILABLE", err)
 		}
 		for i, entry := range entries {
 			marks = append(marks, registry.Mark{ID: entry.ID, Index: first + uint64(i)})
@@ -141,10 +160,10 @@ func (e *Engine) flush(ctx context.Context) (err error) {
 	}
 	if len(marks) > 0 {
 		if err := e.registry.MarkLogged(ctx, marks...); err != nil {
-			return fail("AUDIT_UNAVAILABLE", err)
+			return entries, fail("AUDIT_UNAVAILABLE", err)
 		}
 	}
-	return nil
+	return entries, nil
 }
 
 func entryOf(p registry.Pending) audit.Entry {

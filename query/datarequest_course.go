@@ -41,6 +41,9 @@ func (e *Engine) applyDocuments(ctx context.Context, by string, docs []registry.
 		if ended, err = e.endWaiting(tx, by, applied, docs); err != nil {
 			return err
 		}
+		if err := e.followAlerts(tx, applied, docs); err != nil {
+			return err
+		}
 		return e.followLicenses(tx, by, docs, applied, was)
 	})
 	return done, ended, err
@@ -233,8 +236,10 @@ func (e *Engine) lapseRequests(ctx context.Context) error {
 
 // Look does what the time has brought, once in an hour of the gate's clock: it ends
 // what is over, and has the log say which terms have passed. It logs what it could not
-// do, and tries that again when it is called next. It is safe for concurrent use.
+// do, and tries that again when it is called next; alerts that could not be raised it
+// tries again each time. It is safe for concurrent use.
 func (e *Engine) Look(ctx context.Context) error {
+	e.raiseCalled(ctx)
 	hour := e.cfg.Now().Truncate(time.Hour)
 	e.looking.Lock()
 	defer e.looking.Unlock()

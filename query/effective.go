@@ -51,8 +51,10 @@ func (e *Engine) takeEffect(ctx context.Context, batch []registry.PendingDocumen
 	began := time.Now()
 	var reports map[registry.Ref]*Ended
 	done, err := e.registry.TakeEffect(ctx, batch[0].Batch, faults, func(tx *registry.Tx, done []registry.Applied) (err error) {
-		reports, err = e.endWaiting(tx, batch[0].By, done, docs)
-		return err
+		if reports, err = e.endWaiting(tx, batch[0].By, done, docs); err != nil {
+			return err
+		}
+		return e.followAlerts(tx, done, docs)
 	})
 	if err != nil {
 		return asError(err)

@@ -134,6 +134,8 @@ var codes = map[string]code{
 		"用 catalogue show 查看其状态与经过", "see its state and course with catalogue show", []string{"NJ19-16"}},
 	"ENTRY_MOVED": {ClassDenied, "条目内容或现行版本与所批准的不同,未作任何更改", "the entry, or the version in force, is not the one that was approved; nothing changed",
 		"请提供单位核对后重新报送:catalogue submit", "have its provider compare and submit it again: catalogue submit", []string{"SY20-12"}},
+	"ALERT_STATE": {ClassDenied, "告警已办结,或其限制尚待确认或解除", "the alert is closed, or what it restricts is to be decided first",
+		"先以 alert confirm 确认或以 alert lift 解除", "confirm it with alert confirm, or lift it with alert lift", []string{"NJ24-23"}},
 	"REQUEST_STATE": {ClassDenied, "数据申请不在可作此操作的状态", "the data request is not in a state from which this can be done",
 		"用 request show 查看其状态、经过与下一步", "see its state, course and next step with request show", []string{"NJ24-15"}},
 	"REQUEST_MOVED": {ClassDenied, "所签的授权与评估确认的不同,未作任何更改", "the grants that were signed are not those that were assessed; nothing changed",

@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"zonebox/audit"
-	"zonebox/policy"
 	"zonebox/registry"
 )
 
@@ -14,10 +13,6 @@ import (
 // says nothing of a registry change, so it goes to the log directly, durable
 // before the explanation leaves.
 const kindExplained = "query.explained"
-
-// kindProbing is the audit entry that raises the alert of probing: when a
-// person's refusals of an hour reach the figure of the zone's pack.
-const kindProbing = "alert.probing"
 
 // Explain returns what Answer would decide and run, and where it would refuse,
 // every reason and what would pass instead. It touches no data and leaves no run.
@@ -108,7 +103,6 @@ func (e *Engine) unentered(req Request) *run {
 // to answer with, nil if x may leave.
 func (e *Engine) explained(ctx context.Context, r *run, nth int, x *Explanation, err error) error {
 	fields := map[string]string{"nth": strconv.Itoa(nth)}
-	denied := false
 	if err != nil {
 		why := asError(err)
 		if why.Class == ClassBusy && why.Code != "EXPLAIN_RATE" {
@@ -117,26 +111,15 @@ func (e *Engine) explained(ctx context.Context, r *run, nth int, x *Explanation,
 		if fields["refused"] = why.Code; why.Class == ClassFailure {
 			r.ended(fields, err)
 		}
-		err, denied = why, why.Class != ClassFailure && why.Class != ClassBusy
+		err = why
 	} else {
 		fields["verdict"] = x.Verdict
 		if len(x.Reasons) > 0 {
 			fields["reasons"] = codesOfViews(x.Reasons)
 		}
-		denied = x.Verdict == string(policy.Deny)
 	}
-	entries := []audit.Entry{e.entryFor(r, kindExplained, fields)}
-	if denied {
-		if alert := e.probing(r); alert != nil {
-			entries = append(entries, e.entryFor(r, kindProbing, alert))
-		}
-	}
-	ctx = context.WithoutCancel(ctx)
-	if err := e.ready(ctx); err != nil {
-		return asError(err)
-	}
-	if _, logErr := e.audit.Append(ctx, entries...); logErr != nil {
-		return fail("AUDIT_UNAVAILABLE", logErr)
+	if logErr := e.note(ctx, e.entryFor(r, kindExplained, fields)); logErr != nil {
+		return logErr
 	}
 	return err
 }
@@ -147,18 +130,4 @@ func (e *Engine) entryFor(r *run, kind string, fields map[string]string) audit.E
 	event := r.event(kind, fields)
 	event.ID, event.At, event.Run = newID("x", now), now, ""
 	return entryOf(registry.Pending{Event: event, Revision: r.facts.Revision})
-}
-
-// probing counts a refusal and returns the fields of the alert that it raises,
-// nil if it raises none.
-func (e *Engine) probing(r *run) map[string]string {
-	limit := r.pack.ProbingDenials
-	if r.pack.ID == "" { // turned away before there was a zone
-		limit = e.policy().LeastProbingDenials()
-	}
-	explains, refused, alert := e.pace.refused(r.request.Subject.user, e.cfg.Now(), limit)
-	if !alert {
-		return nil
-	}
-	return map[string]string{"denials_1h": strconv.FormatInt(refused, 10), "explains_1h": strconv.FormatInt(explains, 10)}
 }

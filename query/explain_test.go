@@ -183,7 +183,7 @@ func TestRefusalsOfAnHourRaiseTheAlert(t *testing.T) {
 	}
 	alerts := func() (out []query.AuditEntry) {
 		for _, e := range d.Audit("feng.audit") {
-			if e.Kind == "alert.probing" {
+			if e.Kind == "alert.raised" && e.Fields["rule"] == "probing" {
 				out = append(out, e)
 			}
 		}
@@ -206,7 +206,7 @@ func TestRefusalsOfAnHourRaiseTheAlert(t *testing.T) {
 		}
 	}
 	raised := alerts()
-	if len(raised) != 1 || raised[0].Actor != "li.op" || raised[0].Zone != "medical" || raised[0].Fields["denials_1h"] != "30" {
+	if len(raised) != 1 || raised[0].Fields["subject"] != "li.op" || raised[0].Zone != "medical" || raised[0].Fields["count"] != "30" {
 		t.Errorf("after 32 refusals, with a restart between, the alerts are %+v, want one of 30 refusals", raised)
 	}
 	if !warned() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"zonebox/audit"
 	"zonebox/masking"
 	"zonebox/registry"
 	"zonebox/sandbox"
@@ -141,4 +142,20 @@ func CollectLate(ctx context.Context, e *Engine, s Subject, run string, between 
 	}
 	between()
 	return e.release(out)
+}
+
+// Observe counts entries as if the log had just taken them.
+func Observe(e *Engine, entries ...audit.Entry) { e.observe(context.Background(), entries) }
+
+// HoldAlerts has no alert raised until the function it returns is called.
+func HoldAlerts(e *Engine) (release func()) {
+	e.raising.Lock()
+	return e.raising.Unlock
+}
+
+// Tallied is for how many something is counted, and how many alerts wait.
+func Tallied(e *Engine) (tallies, calls int) {
+	e.pace.mu.Lock()
+	defer e.pace.mu.Unlock()
+	return len(e.pace.tallies), len(e.pace.calls)
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"zonebox/audit"
 	"zonebox/policy"
 	"zonebox/registry"
 	"zonebox/release"
@@ -140,10 +139,6 @@ func (e *Engine) refuse(r *run, cause error) error {
 	if why.Class == ClassBusy {
 		return why // it was not looked at, and a flood must not fill the log
 	}
-	var alert map[string]string
-	if why.Class != ClassFailure {
-		alert = e.probing(r)
-	}
 	err := e.update(r.ctx, func(tx *registry.Tx) error {
 		fields := map[string]string{"reasons": codesOf(why)}
 		if why.Class == ClassFailure {
@@ -152,11 +147,6 @@ func (e *Engine) refuse(r *run, cause error) error {
 		event := r.ruled.entry(r.event("query.denied", fields))
 		if why.Class != ClassFailure {
 			if err := r.keepDecision(tx, policy.ActionQuery, r.ruled, why.Code); err != nil {
-				return err
-			}
-		}
-		if alert != nil {
-			if err := tx.Emit(r.event(kindProbing, alert)); err != nil {
 				return err
 			}
 		}
@@ -195,16 +185,8 @@ func (e *Engine) turnAway(ctx context.Context, req Request, cause error) error {
 		return why
 	}
 	r := e.unentered(req)
-	entries := []audit.Entry{e.entryFor(r, "query.denied", map[string]string{"reasons": why.Code})}
-	if alert := e.probing(r); alert != nil {
-		entries = append(entries, e.entryFor(r, kindProbing, alert))
-	}
-	ctx = context.WithoutCancel(ctx)
-	if err := e.ready(ctx); err != nil {
-		return asError(err)
-	}
-	if _, err := e.audit.Append(ctx, entries...); err != nil {
-		return fail("AUDIT_UNAVAILABLE", err)
+	if err := e.note(ctx, e.entryFor(r, "query.denied", map[string]string{"reasons": why.Code})); err != nil {
+		return err
 	}
 	return why
 }

@@ -1,59 +1,162 @@
 package query
 
 import (
-	"slices"
 	"sync"
 	"time"
 
-	"zonebox/audit"
 	"zonebox/policy"
 )
 
-// pace counts what each person explained and was refused in the last hour, by
-// minutes of the gate's clock. Counts of an hour feed policy and the probing
-// alert, those of a minute the limit of explains. They are rebuilt from the audit
-// log when a domain is opened, so that a restart forgets nothing. It is safe for
-// concurrent use.
+// pace counts what people, operators, licenses and zones did lately: by minutes of
+// the gate's clock for an hour, by hours for a day. Its counts feed policy, the limit
+// of explains, and the rules of alerts. They are rebuilt from the audit log when a
+// domain is opened, so that a restart forgets nothing. What is counted for is in the
+// registry, so that it has a bound; what did nothing for a day is forgotten. It is
+// safe for concurrent use.
 type pace struct {
 	perMinute int // explains of one person
 
-	mu     sync.Mutex
-	people map[string]*[60]minute
+	mu      sync.Mutex
+	tallies map[counted]*tally
+	room    int                   // of tallies, before idle ones are forgotten
+	calls   map[called]call       // alerts that are to be raised
+	raised  map[called]raisedOnce // and those that were
 }
 
-// minute is what one person did in one minute.
-type minute struct {
-	at       int64 // minutes since 1970
-	explains int   // looked at
-	turned   int   // turned away for the limit
-	refused  int   // explains and questions
-	alerted  bool  // of probing
+// counted is whom something is counted for: one of the pers of policy, and a name.
+type counted struct{ per, name string }
+
+// called is what raises one alert in a window: a rule and its subject.
+type called struct{ rule, subject string }
+
+// raisedOnce is when an alert was raised, and for how long it is the only one.
+type raisedOnce struct {
+	at     time.Time
+	window time.Duration
 }
 
-// ofHour reports whether m is of the hour that ends now.
-func (m minute) ofHour(now time.Time) bool {
-	age := now.Unix()/60 - m.at
-	return age >= 0 && age < 60
+// tallied is one of the things that are counted.
+type tallied int
+
+const (
+	ofRefusals tallied = iota
+	ofExplains
+	ofTurned // explains turned away for the limit; of no rule
+	ofFailures
+	ofBlocked
+	ofQuestions
+	ofRows
+	ofOffHours // questions outside working hours
+	ofBreaches
+	counters
+)
+
+// counterNames are the counters as rules of packs call them.
+var counterNames = map[string]tallied{
+	policy.CountRefusals: ofRefusals, policy.CountExplains: ofExplains, policy.CountFailures: ofFailures, policy.CountBlocked: ofBlocked,
+	policy.CountQuestions: ofQuestions, policy.CountRows: ofRows, policy.CountOffHours: ofOffHours, policy.CountBreaches: ofBreaches,
 }
+
+// tally is what was counted for one subject.
+type tally struct {
+	minutes [60]span
+	hours   [24]span
+}
+
+// span is what was counted in one minute or hour, since 1970.
+type span struct {
+	at int64
+	n  [counters]int64
+}
+
+const minuteSeconds, hourSeconds = 60, 3600
 
 func newPace(perMinute int) *pace {
-	return &pace{perMinute: perMinute, people: map[string]*[60]minute{}}
+	return &pace{perMinute: perMinute, tallies: map[counted]*tally{}, room: 1024, calls: map[called]call{}, raised: map[called]raisedOnce{}}
 }
 
-// of returns the minute of a person, empty if nothing happened in it yet. The
-// caller holds p.mu.
-func (p *pace) of(user string, now time.Time) *minute {
-	hour := p.people[user]
-	if hour == nil {
-		hour = new([60]minute)
-		p.people[user] = hour
+// spanOf returns the span of an instant in a ring of spans of so many seconds, empty
+// if nothing happened in it yet.
+func spanOf(ring []span, seconds int64, at time.Time) *span {
+	n := at.Unix() / seconds
+	s := &ring[int(n%int64(len(ring)))]
+	if s.at != n {
+		*s = span{at: n}
 	}
-	at := now.Unix() / 60
-	m := &hour[at%60]
-	if m.at != at {
-		*m = minute{at: at}
+	return s
+}
+
+// sum adds a ring up, as seen at an instant. What lies ahead by less than the ring is
+// long counts too: a clock that was set back forgets nothing.
+func sum(ring []span, seconds int64, c tallied, now time.Time) (n int64) {
+	for _, s := range ring {
+		if age := now.Unix()/seconds - s.at; age > -int64(len(ring)) && age < int64(len(ring)) {
+			n += s.n[c]
+		}
 	}
-	return m
+	return n
+}
+
+// of returns the tally of a subject. The caller holds p.mu.
+func (p *pace) of(who counted, now time.Time) *tally {
+	t := p.tallies[who]
+	if t == nil {
+		if len(p.tallies) >= p.room {
+			p.forget(now)
+			p.room = max(1024, 2*len(p.tallies))
+		}
+		t = new(tally)
+		p.tallies[who] = t
+	}
+	return t
+}
+
+// forget drops what did nothing for a day, and alerts of which the window is over.
+// The caller holds p.mu.
+func (p *pace) forget(now time.Time) {
+	for who, t := range p.tallies {
+		idle := true
+		for c := range counters {
+			idle = idle && sum(t.hours[:], hourSeconds, c, now) == 0
+		}
+		if idle {
+			delete(p.tallies, who)
+		}
+	}
+	for key, r := range p.raised {
+		if !apartLess(r.at, now, r.window) {
+			delete(p.raised, key)
+		}
+	}
+}
+
+// apartLess reports whether two instants are less than a window apart.
+func apartLess(a, b time.Time, window time.Duration) bool { return a.Sub(b).Abs() < window }
+
+// add counts for a subject.
+func (p *pace) add(who counted, c tallied, n int64, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count(p.of(who, at), c, n, at)
+}
+
+func (p *pace) count(t *tally, c tallied, n int64, at time.Time) {
+	spanOf(t.minutes[:], minuteSeconds, at).n[c] += n
+	spanOf(t.hours[:], hourSeconds, at).n[c] += n
+}
+
+// total returns what a subject's window has of a counter.
+func (p *pace) total(who counted, c tallied, window time.Duration, now time.Time) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.tallies[who]
+	switch {
+	case t == nil:
+		return 0
+	case window <= time.Hour:
+		return sum(t.minutes[:], minuteSeconds, c, now)
+	}
+	return sum(t.hours[:], hourSeconds, c, now)
 }
 
 // explain counts an explain and returns which one of its minute it is. It returns
@@ -62,72 +165,49 @@ func (p *pace) of(user string, now time.Time) *minute {
 func (p *pace) explain(user string, now time.Time) (nth int, first, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m := p.of(user, now)
-	if m.explains >= p.perMinute {
-		m.turned++
-		return 0, m.turned == 1, false
+	t := p.of(counted{policy.PerPerson, user}, now)
+	m := spanOf(t.minutes[:], minuteSeconds, now)
+	if m.n[ofExplains] >= int64(p.perMinute) {
+		p.count(t, ofTurned, 1, now)
+		return 0, m.n[ofTurned] == 1, false
 	}
-	m.explains++
-	return m.explains, false, true
+	p.count(t, ofExplains, 1, now)
+	return int(m.n[ofExplains]), false, true
 }
 
-// refused counts a refusal and returns what the hour has of explains and
-// refusals, and whether that calls for the alert: there are as many refusals as
-// limit, which is not 0, and the hour has had none.
-func (p *pace) refused(user string, now time.Time, limit int) (explains, refused int64, alert bool) {
+// lately returns a person's explains and refusals of the hour that ends now.
+func (p *pace) lately(user string, now time.Time) (explains, refusals int64) {
+	who := counted{policy.PerPerson, user}
+	return p.total(who, ofExplains, time.Hour, now), p.total(who, ofRefusals, time.Hour, now)
+}
+
+// call notes that an alert is to be raised, unless it was within its window.
+func (p *pace) call(c call) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m := p.of(user, now)
-	m.refused++
-	explains, refused = p.hour(user, now)
-	alert = limit > 0 && refused >= int64(limit) && !slices.ContainsFunc(p.people[user][:], func(m minute) bool { return m.alerted && m.ofHour(now) })
-	m.alerted = m.alerted || alert
-	return explains, refused, alert
-}
-
-// lately returns the counts of the hour that ends now.
-func (p *pace) lately(user string, now time.Time) (explains, refused int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.hour(user, now)
-}
-
-func (p *pace) hour(user string, now time.Time) (explains, refused int64) {
-	hour := p.people[user]
-	if hour == nil {
-		return 0, 0
-	}
-	for _, m := range hour {
-		if m.ofHour(now) {
-			explains, refused = explains+int64(m.explains), refused+int64(m.refused)
-		}
-	}
-	return explains, refused
-}
-
-// remember counts an entry of the audit log, in the order of the log.
-func (p *pace) remember(e audit.Entry, now time.Time) {
-	if now.Sub(e.At) > time.Hour {
+	key := c.key()
+	if r, was := p.raised[key]; was && apartLess(r.at, c.at, r.window) {
 		return
 	}
+	if _, waits := p.calls[key]; !waits {
+		p.calls[key] = c
+	}
+}
+
+// called returns an alert that is to be raised, false if there is none.
+func (p *pace) called() (call, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch e.Kind {
-	case kindExplained:
-		m := p.of(e.Actor, e.At)
-		if e.Fields["refused"] == "EXPLAIN_RATE" {
-			m.turned++
-			return
-		}
-		m.explains++
-		if e.Fields["verdict"] == string(policy.Deny) || e.Fields["refused"] != "" && e.Fields[fieldCause] == "" {
-			m.refused++
-		}
-	case kindProbing:
-		p.of(e.Actor, e.At).alerted = true
-	case "query.denied":
-		if e.Fields[fieldCause] == "" {
-			p.of(e.Actor, e.At).refused++
-		}
+	for _, c := range p.calls {
+		return c, true
 	}
+	return call{}, false
+}
+
+// answered notes that an alert was raised.
+func (p *pace) answered(key called, at time.Time, window time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.calls, key)
+	p.raised[key] = raisedOnce{at, window}
 }

@@ -149,7 +149,16 @@ func figuresOf(p policy.Pack) []PackFigure {
 	number("row_cap", "结果行数上限", "rows at most", p.RowCap)
 	number("record_cap", "明细行数上限", "records at most", p.RecordCap)
 	number("ttl_seconds", "批准有效秒数", "approval holds for seconds", p.TTLSeconds)
-	number("probing_denials_1h", "每小时试探阈值", "refusals in an hour that look like probing", p.ProbingDenials)
+	say("working_hours", "工作时间", "working hours", p.WorkingHours.From+"–"+p.WorkingHours.Until, p.WorkingHours.From+"–"+p.WorkingHours.Until)
+	var alertsZH, alertsEN []string
+	for _, r := range p.Alerts {
+		figure := ""
+		if r.Per != policy.PerCase {
+			figure = fmt.Sprintf(" %d/%s", r.AtLeast, r.Window)
+		}
+		alertsZH, alertsEN = append(alertsZH, r.Title.ZH+figure), append(alertsEN, r.ID+figure)
+	}
+	say("alerts", "告警规则", "alert rules", strings.Join(alertsZH, "、"), strings.Join(alertsEN, ", "))
 	number("max_term_years", "协议最长年限", "longest term in years", p.MaxTermYears)
 	if x := p.Eligibility; x != nil {
 		say("eligibility", "申报条件回溯年限", "years looked back on an application",

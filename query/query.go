@@ -62,6 +62,10 @@ type Config struct {
 	// Calendar tells working days; nil is what was announced.
 	Calendar *calendar.Table
 
+	// Unrestrained lets alerts restrict nothing by themselves. Tests set it, since their
+	// clock stands nearly still and they ask more in its hour than any operator does.
+	Unrestrained bool
+
 	unpruned bool // tests compare with what pruning gives
 
 	patience time.Duration // of a shred with those that read; 0 is shredPatience
@@ -94,7 +98,7 @@ type Engine struct {
 	loads *loadTurns // of deliveries
 	book  *loadBook
 
-	pace    *pace    // what people explained and were refused
+	pace    *pace    // what people, operators, licenses and zones did lately
 	readers *readers // workers that read explains
 	recall  *recall  // what explains read
 
@@ -111,6 +115,8 @@ type Engine struct {
 
 	looking sync.Mutex // guards looked: one goroutine at a time looks what is over
 	looked  time.Time  // the hour in which it did last
+
+	raising sync.Mutex // one goroutine at a time raises alerts
 
 	effecting sync.Mutex // one goroutine at a time brings documents into force
 
@@ -218,6 +224,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if err = e.TakeEffect(ctx); err != nil { // what came due while no gate was there
 		return nil, err
 	}
+	e.raiseCalled(ctx) // what the last process counted and did not raise
 	return e, nil
 }
 

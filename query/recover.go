@@ -98,7 +98,9 @@ func (e *Engine) recover(ctx context.Context) error {
 // does: it has an entry for every version of every document and for everything
 // that happened to data.
 func (e *Engine) compare(ctx context.Context) error {
-	now := e.cfg.Now()
+	now, watch := e.cfg.Now(), e.watch()
+	watch.again = true
+	alerts := map[string]bool{}
 	documents, data, epoch := map[string]string{}, map[dataEvent]int{}, int64(0)
 	pending := map[string]bool{}
 	rules := map[string]string{}
@@ -106,7 +108,9 @@ func (e *Engine) compare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		e.pace.remember(entry, now)
+		if err := watch.recount(ctx, entry, now); err != nil {
+			return err
+		}
 		switch entry.Kind {
 		case "apply":
 			documents[entry.Fields["kind"]+" "+entry.Fields["name"]] = entry.Fields["version"]
@@ -115,6 +119,8 @@ func (e *Engine) compare(ctx context.Context) error {
 				return fmt.Errorf("query: open domain: audit entry %d has no epoch", entry.Seq)
 			}
 			epoch = max(epoch, n)
+		case kindRaised:
+			alerts[entry.Fields["alert"]] = true
 		case "document.pending":
 			pending[entry.Fields["batch"]] = true
 		case "document.effective", "document.withdrawn", "document.lapsed":
@@ -171,6 +177,20 @@ func (e *Engine) compare(ctx context.Context) error {
 	for batch := range pending {
 		if !waits[batch] {
 			return differs("pending documents", batch, "")
+		}
+	}
+	found, err := e.registry.AlertIDs(ctx)
+	if err != nil {
+		return err
+	}
+	for id := range alerts {
+		if !found[id] {
+			return differs("alerts", id, "")
+		}
+	}
+	for id := range found {
+		if !alerts[id] {
+			return differs("alerts", "", id)
 		}
 	}
 	if err := e.compareRules(rules); err != nil {

@@ -104,7 +104,7 @@ func (e *Engine) Cosign(ctx context.Context, s Subject, checkpoint []byte) (*Wit
 	}
 	if err := e.continues(next); isBroken(err) {
 		if err := e.update(ctx, func(tx *registry.Tx) error {
-			return tx.Emit(registry.Event{Kind: "alert.witness", Actor: s.user, Fields: map[string]string{"entries": fmt.Sprint(next.Size), "root": next.Root}})
+			return tx.Emit(registry.Event{Kind: kindConflict, Actor: s.user, Fields: map[string]string{"entries": fmt.Sprint(next.Size), "root": next.Root}})
 		}); err != nil {
 			return nil, asError(err)
 		}

@@ -62,6 +62,8 @@ func TestWhoMayCloseAtWhichLevel(t *testing.T) {
 func TestWatchersRestrictForATimeOnly(t *testing.T) {
 	w := guarded(t)
 	w.refused(registry.CodeSignature, "carol", restriction("m", "operator", "medco"))
+	w.refused(registry.CodeReference, "sven", w.signed(restriction("m", "operator", "medco", set("degree", "RESTRICT"), set("rate", 5), set("alert", "al-1")), "sven"))
+	raise(t, w, registry.Alert{ID: "al-1", Rule: "probing", Pack: "nanjing-2024", Subject: "olga"})
 	mild := []edit{set("degree", "RESTRICT"), set("rate", 5)}
 	on := append(mild[:2:2], set("alert", "al-1"))
 	for _, by := range []string{"sven", "dave"} {
@@ -241,27 +243,4 @@ func TestWhoRestrictsWhereTheCityRegulates(t *testing.T) {
 	w.refused(registry.CodeSignature, "zoe", w.signed(restriction("m", "zone", "all"), "zoe"))
 	w.must("carol", w.signed(restriction("m", "zone", "all"), "carol"))
 	w.refused(registry.CodeReference, "carol", w.signed(restriction("x", "operator", "health"), "carol"))
-}
-
-// What the gate sets by itself restricts for a time, on an alert, and closes nothing.
-func TestTheGateItselfClosesNothing(t *testing.T) {
-	w := guarded(t)
-	mild := []edit{set("degree", "RESTRICT"), set("rate", 5), set("alert", "al-1")}
-	for name, c := range map[string]struct {
-		d    registry.Document
-		want bool
-	}{
-		"restricts on an alert": {restriction("m-1", "operator", "medco", mild...), true},
-		"closes":                {restriction("m-2", "operator", "medco", set("alert", "al-1")), false},
-		"names no alert":        {restriction("m-3", "operator", "medco", mild[:2]...), false},
-		"lifts":                 {restriction("m-4", "operator", "medco", append(mild[:3:3], set("status", "LIFTED"), set("status_reason", "x"))...), false},
-		"another kind":          {organization("corp", "operator"), false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			err := w.Update(t.Context(), func(tx *registry.Tx) error { _, err := tx.Restrict("gate", c.d); return err })
-			if (err == nil) != c.want {
-				t.Errorf("%v, want it taken %v", err, c.want)
-			}
-		})
-	}
 }

@@ -1,7 +1,7 @@
 package registry
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -65,6 +65,15 @@ func (c *change) restriction() {
 func (c *change) restricts(now Restriction, d Dataset, z Zone) {
 	if now.Status != StatusActive {
 		c.fault(CodeSchema, "/spec/status", "NJ24-23", say("must be ACTIVE: nothing is in force yet", "须为 ACTIVE:尚无措施可解除"))
+	}
+	if now.Alert != "" {
+		switch _, err := c.tx.Alert(now.Alert); {
+		case errors.Is(err, ErrNotFound):
+			c.fault(CodeReference, "/spec/alert", "NJ24-23", say("no alert is named %s", "没有名为 %s 的告警", now.Alert))
+		case err != nil:
+			c.err = err
+			return
+		}
 	}
 	for _, roles := range switchers[now.Level] {
 		if c.allSigned(parties(roles, d, z)) {
@@ -179,22 +188,4 @@ func (c *change) restricted(r Restriction) (d Dataset, z Zone, ok bool) {
 	z, ok = ref[Zone](c, KindZone, zone, path)
 	d.Zone = zone
 	return d, z, ok
-}
-
-// Restrict applies a restriction in the gate's own name, as an alert's rule says:
-// it restricts for a time and never closes. People confirm it, or lift it.
-func (tx *Tx) Restrict(by string, d Document) (Applied, error) {
-	if faults := checkShape(d); len(faults) > 0 || d.Kind != KindRestriction {
-		return Applied{}, fmt.Errorf("registry: restrict: %w", &Refusal{faults})
-	}
-	c := &change{tx: tx, by: by, doc: d}
-	now, _ := specs[Restriction](c)
-	c.parent = now.Level
-	if entry, _, ok := c.restricted(now); ok {
-		c.zone = entry.Zone
-	}
-	if now.Degree != DegreeRestrict || now.Alert == "" || now.Status != StatusActive {
-		c.fault(CodeRole, "", "NJ24-23", say("%s restricts for a time only", "%s 仅可临时限制", by))
-	}
-	return tx.accept(c)
 }

@@ -32,6 +32,7 @@ var verbs = strings.Fields(`
 	quality/ticket/dispute quality/ticket/verify quality/ticket/return quality/ticket/uphold quality/ticket/dismiss
 	keys keys/list keys/rotate keys/rewrap keys/destroy
 	switch switch/suspend switch/restrict switch/close switch/sign switch/lift switch/list
+	alert alert/list alert/show alert/confirm alert/lift alert/close
 	shred shred/column shred/version shred/dataset shred/zone shred/workspace shred/confirm shred/list shred/verify
 	policy policy/build policy/sign policy/verify policy/publish policy/confirm policy/rollback policy/show what-if
 	backup backup/create backup/list backup/verify backup/restore backup/accept
@@ -115,7 +116,7 @@ func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "EXPLAIN_RATE": 7, "SYNTAX": 2, "BIND": 2, "RESULT_TYPE": 2,
 		"TEMPLATE_NOT_IN_FORCE": 3, "PARAMETER_VALUE": 3, "PARAMETER_EXTRA": 2, "PARAMETER_MISSING": 2,
 		"POLICY_BUNDLE_REFUSED": 3, "ENTRY_STATE": 3, "ENTRY_MOVED": 3, "ENTRY_DUPLICATE": 3,
-		"REQUEST_STATE": 3, "REQUEST_MOVED": 3, "REFUSAL_BASIS": 3,
+		"REQUEST_STATE": 3, "ALERT_STATE": 3, "REQUEST_MOVED": 3, "REFUSAL_BASIS": 3,
 		"LOAD_MODE": 3, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "DATA_SHREDDED": 3, "BACKUP_ROOT": 3, "FOLDER_NOT_EMPTY": 3, "BACKUP_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "OWN_DECISION": 3, "WITNESS_REFUSED": 3, "WITNESS_CONFLICT": 3, "KEY_IN_USE": 3, "KEY_ROTATE": 3, "SECRET_FILE": 3, "KEYS_UNAVAILABLE": 1, "STOPPED": 1, "LOAD_STALLED": 1, "INTERNAL": 1,
 		"AGREEMENT_STATE": 3, "AGREEMENT_MOVED": 3, "APPLICATION_REFUSED": 3, "OFFBOARDING_OPEN": 3,
 	}

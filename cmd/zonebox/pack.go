@@ -35,7 +35,7 @@ var courseEvents = map[string][2]string{
 	"transfer_received": {"收到转交材料", "transfer received"}, "feedback_received": {"收到反馈", "feedback received"}, "corrected": {"更正", "corrected"},
 	"task_received": {"收到整改任务", "task received"}, "report_received": {"收到举报", "report received"}, "handled": {"处理", "handled"},
 	"evaluation_concluded": {"评估结束", "evaluation concluded"}, "reminded": {"提醒或约谈", "reminded or interviewed"},
-	"product_formed": {"形成产品或服务", "product formed"}, "product_notified": {"告知", "notified"},
+	"product_formed": {"形成产品或服务", "product formed"}, "product_notified": {"告知", "notified"}, "alert_raised": {"发出告警", "alert raised"}, "alert_decided": {"确认或解除", "confirmed or lifted"},
 }
 
 func (a *app) packListCmd() *cobra.Command {

@@ -59,6 +59,7 @@ func clockOf(ts *testscript.TestScript) *scriptClock { return ts.Value(scriptClo
 // command line, in this process:
 //
 //	zonebox …           runs a command line that must succeed; ! if it must fail
+//	times N zonebox …   runs it N times; times N ! zonebox … if each must fail
 //	typed FILE …        the same with FILE as standard input
 //	exits N             the last command line exited N
 //	take NAME REGEXP    sets $NAME to the first match in its stdout or stderr
@@ -96,6 +97,17 @@ func TestScripts(t *testing.T) {
 			"zonebox": func(ts *testscript.TestScript, neg bool, args []string) { zoneboxCmd(ts, neg, "", args) },
 			"typed": func(ts *testscript.TestScript, neg bool, args []string) {
 				zoneboxCmd(ts, neg, ts.ReadFile(args[0]), args[1:])
+			},
+			"times": func(ts *testscript.TestScript, _ bool, args []string) {
+				n, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				neg := args[1] == "!"
+				if args = args[1:]; neg {
+					args = args[1:]
+				}
+				for range n {
+					zoneboxCmd(ts, neg, "", args[1:])
+				}
 			},
 			"exits":   exitsCmd,
 			"beside":  besideCmd,

@@ -63,8 +63,7 @@ func (a *app) switchSetCmd(verb, short string) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("zonebox: write measure: %w", err)
 			}
-			own := strings.ToLower(strings.ReplaceAll(r.Level+"-"+r.Target, "_", "-")) + a.now().UTC().Format("-20060102t150405")
-			return a.signSwitch(c.Context(), registry.Document{Kind: registry.KindRestriction, Name: cmp.Or(name, own), Spec: spec}, draft)
+			return a.signSwitch(c.Context(), registry.Document{Kind: registry.KindRestriction, Name: cmp.Or(name, a.switchName(r.Level, r.Target)), Spec: spec}, draft)
 		},
 	}
 	f := c.Flags()
@@ -116,33 +115,41 @@ func (a *app) switchLiftCmd() *cobra.Command {
 		Short:   a.say("解除一项措施,须由设定方签名并说明理由;不恢复任何运行", "lift a measure, by those who set it, for a reason; it resumes nothing"),
 		Example: "  zonebox switch lift --as zhao.city operator-huiyi-20260211t010000 --reason 整改完成",
 		Args:    nArgs(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			views, err := client.Documents(c.Context(), registry.KindRestriction, args[0])
-			if err != nil {
-				return err
-			}
-			var doc registry.Document
-			if err := json.Unmarshal(views[0].Document, &doc); err != nil {
-				return fmt.Errorf("zonebox: read measure %s: %w", args[0], err)
-			}
-			r, err := registry.SpecOf[registry.Restriction](doc)
-			if err != nil {
-				return err
-			}
-			r.Status, r.StatusReason, doc.Signatures = registry.StatusLifted, reason, nil
-			if doc.Spec, err = json.Marshal(r); err != nil {
-				return fmt.Errorf("zonebox: write measure: %w", err)
-			}
-			return a.signSwitch(c.Context(), doc, draft)
-		},
+		RunE:    func(c *cobra.Command, args []string) error { return a.liftMeasure(c.Context(), args[0], reason, draft) },
 	}
 	c.Flags().StringVar(&reason, "reason", "", a.say("解除的理由", "why it is lifted"))
 	c.Flags().BoolVar(&draft, "draft", false, a.say("只签署,文本写到标准输出,由另一方 switch sign", "sign only and print it, for another party to switch sign"))
 	return c
+}
+
+// switchName is what a measure is called unless somebody says otherwise.
+func (a *app) switchName(level, target string) string {
+	return strings.ToLower(strings.ReplaceAll(level+"-"+target, "_", "-")) + a.now().UTC().Format("-20060102t150405")
+}
+
+// liftMeasure signs that a measure is lifted, and why.
+func (a *app) liftMeasure(ctx context.Context, name, reason string, draft bool) error {
+	client, err := a.client()
+	if err != nil {
+		return err
+	}
+	views, err := client.Documents(ctx, registry.KindRestriction, name)
+	if err != nil {
+		return err
+	}
+	var doc registry.Document
+	if err := json.Unmarshal(views[0].Document, &doc); err != nil {
+		return fmt.Errorf("zonebox: read measure %s: %w", name, err)
+	}
+	r, err := registry.SpecOf[registry.Restriction](doc)
+	if err != nil {
+		return err
+	}
+	r.Status, r.StatusReason, doc.Signatures = registry.StatusLifted, reason, nil
+	if doc.Spec, err = json.Marshal(r); err != nil {
+		return fmt.Errorf("zonebox: write measure: %w", err)
+	}
+	return a.signSwitch(ctx, doc, draft)
 }
 
 // signSwitch signs a measure and prints it, or puts it in force and says what it

@@ -43,6 +43,7 @@ type Options struct {
 	Wall   time.Duration // time a statement may take
 	Timed  bool          // the clock runs as fast as the machine's
 	Limits query.Limits  // what runs at once
+	Alerts bool          // alerts restrict by themselves, as they do in a gate
 
 	Provider keys.KeyProvider // nil: a passphrase
 }
@@ -83,7 +84,7 @@ func New(t testing.TB, o Options) *Domain {
 	d := &Domain{t: t, Log: log, clock: c, ring: &ring{keys: map[string]*keys.User{}}, last: new(*query.Engine)}
 	d.Config = query.Config{
 		Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"),
-		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Limits: o.Limits, Now: d.clock.now,
+		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Limits: o.Limits, Now: d.clock.now, Unrestrained: !o.Alerts,
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if o.Provider != nil {

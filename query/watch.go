@@ -1,0 +1,286 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"zonebox/audit"
+	"zonebox/policy"
+	"zonebox/registry"
+)
+
+// watch counts entries of the audit log by the alert rules of the pack of their zone:
+// as they are logged, and again when a domain is opened. It reads each zone once.
+type watch struct {
+	engine *Engine
+	again  bool // at the start: explains, which count when they begin, count here
+	packs  map[string]policy.Pack
+}
+
+func (e *Engine) watch() *watch { return &watch{engine: e, packs: map[string]policy.Pack{}} }
+
+// call is an alert that is to be raised.
+type call struct {
+	rule     policy.AlertRule
+	pack     string
+	subject  string
+	zone     string // "" for none
+	operator string // "" if it is about none
+	count    int64
+	at       time.Time
+}
+
+func (c call) key() called { return called{c.rule.ID, c.subject} }
+
+// observe counts entries that the log has taken and raises the alerts they call for.
+// What goes wrong here is logged and tried again: it is no fault of what was logged.
+func (e *Engine) observe(ctx context.Context, entries []audit.Entry) {
+	if !e.whole {
+		return // what recover logs is counted when it reads the log
+	}
+	w := e.watch()
+	for _, entry := range entries {
+		if err := w.count(ctx, entry); err != nil {
+			e.log.ErrorContext(ctx, "an entry was not counted for alerts", "kind", entry.Kind, "cause", err)
+		}
+	}
+	e.raiseCalled(ctx)
+}
+
+// amount is how much an entry counts of a counter.
+type amount struct {
+	counter tallied
+	n       int64
+}
+
+// amounts returns what an entry counts as. A refusal by the host, or for want of a
+// turn, is none.
+func amounts(entry audit.Entry) []amount {
+	one := func(c tallied) []amount { return []amount{{c, 1}} }
+	switch entry.Kind {
+	case "query.denied":
+		if entry.Fields[fieldCause] == "" {
+			return one(ofRefusals)
+		}
+	case kindExplained:
+		if entry.Fields["refused"] == "EXPLAIN_RATE" {
+			return one(ofTurned)
+		}
+		if entry.Fields["verdict"] == string(policy.Deny) || entry.Fields["refused"] != "" && entry.Fields[fieldCause] == "" {
+			return append(one(ofExplains), amount{ofRefusals, 1})
+		}
+		return one(ofExplains)
+	case "query.intent":
+		return one(ofQuestions)
+	case "query.failed":
+		switch cause := entry.Fields[fieldCause]; {
+		case slices.Contains([]string{"ISOLATION", "PROTOCOL", "TREE"}, cause), cause == "DATA" && entry.Fields["reasons"] != "DATA_WITHOUT_ENTITY":
+			return one(ofBreaches)
+		case cause == "RAW_MATCH":
+			return one(ofBlocked)
+		case slices.Contains([]string{"TIME", "MEMORY", "OUTPUT", "ROWS", "ENGINE", "KILLED"}, cause):
+			return one(ofFailures)
+		}
+	case "output.blocked":
+		return one(ofBlocked)
+	case "output.released":
+		if n, err := strconv.ParseInt(entry.Fields["rows"], 10, 64); err == nil {
+			return []amount{{ofRows, n}}
+		}
+	case "zone.damaged":
+		return one(ofBreaches)
+	}
+	return nil
+}
+
+// caseOf returns the counter of an entry that is an alert by itself, and what it is
+// about; "" if it is none.
+func caseOf(entry audit.Entry) (counter, about string) {
+	switch entry.Kind {
+	case "clock.overdue":
+		return policy.CountOverdue, entry.Fields["on"] + " " + entry.Fields["timer"]
+	case "document.lapsed":
+		return policy.CountLapsed, entry.Fields["batch"]
+	case kindConflict:
+		return policy.CountConflict, entry.Fields["root"]
+	}
+	return "", ""
+}
+
+// count counts one entry and calls for the alerts whose figures it reaches.
+func (w *watch) count(ctx context.Context, entry audit.Entry) error {
+	if entry.Kind == kindRaised {
+		w.engine.pace.answered(called{entry.Fields["rule"], entry.Fields["subject"]}, entry.At, policy.AlertRule{Window: entry.Fields["window"]}.For())
+		return nil
+	}
+	all := amounts(entry)
+	kind, about := caseOf(entry)
+	if all == nil && kind == "" {
+		return nil
+	}
+	zone, pack, err := w.place(ctx, entry)
+	if err != nil {
+		return err
+	}
+	if kind != "" {
+		for _, r := range pack.Alerts {
+			if r.Counter == kind {
+				w.engine.pace.call(call{r, pack.ID, about, zone, "", 1, entry.At})
+			}
+		}
+		return nil
+	}
+	if all[0].counter == ofQuestions && pack.ID != "" {
+		off, err := pack.OffHours(entry.At, w.engine.cfg.Calendar)
+		if err != nil {
+			return err
+		}
+		if off {
+			all = append(all, amount{ofOffHours, 1})
+		}
+	}
+	operator, err := w.operator(ctx, entry)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if err := w.add(ctx, entry, a, zone, operator, pack); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add counts an amount for the person, and for whom else rules count it.
+func (w *watch) add(ctx context.Context, entry audit.Entry, a amount, zone, operator string, pack policy.Pack) error {
+	begun := !w.again && (a.counter == ofExplains || a.counter == ofTurned) // of the person they counted when they began
+	done := []counted{{policy.PerPerson, entry.Actor}}
+	if !begun {
+		w.engine.pace.add(done[0], a.counter, a.n, entry.At)
+	}
+	for _, r := range pack.Alerts {
+		if c, known := counterNames[r.Counter]; !known || c != a.counter {
+			continue
+		}
+		who, err := w.subject(ctx, r.Per, entry, zone, operator)
+		if err != nil {
+			return err
+		}
+		if who.name == "" {
+			continue
+		}
+		if !slices.Contains(done, who) {
+			w.engine.pace.add(who, a.counter, a.n, entry.At)
+			done = append(done, who)
+		}
+		if n := w.engine.pace.total(who, a.counter, r.For(), entry.At); n >= r.AtLeast {
+			w.engine.pace.call(call{r, pack.ID, who.name, zone, operator, n, entry.At})
+		}
+	}
+	return nil
+}
+
+// subject returns whom a rule counts an entry for, no name if nobody. A license is
+// its own operator's doing alone: whoever else tries its scenarios counts against
+// themselves.
+func (w *watch) subject(ctx context.Context, per string, entry audit.Entry, zone, operator string) (counted, error) {
+	switch per {
+	case policy.PerPerson:
+		return counted{per, entry.Actor}, nil
+	case policy.PerOperator:
+		return counted{per, operator}, nil
+	case policy.PerZone:
+		return counted{per, entry.Zone}, nil
+	case policy.PerLicense:
+		if entry.Zone == "" || operator == "" {
+			return counted{}, nil // turned away before it had a license
+		}
+		doc, _, err := w.engine.registry.Get(ctx, registry.KindScenario, entry.Scenario)
+		if err != nil {
+			return counted{}, ignoreMissing(err)
+		}
+		s, err := registry.SpecOf[registry.Scenario](doc)
+		if err != nil {
+			return counted{}, err
+		}
+		l, err := find[registry.License](ctx, lookup{w.engine, nil}, registry.KindLicense, s.License)
+		if err != nil || l.Operator != operator {
+			return counted{}, ignoreMissing(err)
+		}
+		return counted{per, s.License}, nil
+	}
+	return counted{}, fmt.Errorf("query: alert rule counts per %q", per)
+}
+
+// operator returns the organization of an entry if it is an operator, "" if not.
+func (w *watch) operator(ctx context.Context, entry audit.Entry) (string, error) {
+	if entry.Org == "" {
+		return "", nil
+	}
+	org, err := find[registry.Organization](ctx, lookup{w.engine, nil}, registry.KindOrganization, entry.Org)
+	if err != nil || org.Kind != registry.RoleOperator {
+		return "", ignoreMissing(err)
+	}
+	return entry.Org, nil
+}
+
+// place returns the zone of an entry and its pack. Where it names none, that is the
+// first zone of its organization's licenses; then there is no zone, and the pack is
+// that of the first there is.
+func (w *watch) place(ctx context.Context, entry audit.Entry) (string, policy.Pack, error) {
+	if entry.Zone != "" {
+		pack, err := w.pack(ctx, entry.Zone)
+		return entry.Zone, pack, err
+	}
+	if entry.Org != "" {
+		r, err := w.engine.reach(ctx, entry.Org)
+		if err != nil {
+			return "", policy.Pack{}, err
+		}
+		for _, zone := range sortedKeys(r.zones) {
+			if pack, err := w.pack(ctx, zone); err != nil || pack.ID != "" {
+				return zone, pack, err
+			}
+		}
+	}
+	zones, err := w.engine.registry.List(ctx, registry.KindZone)
+	if err != nil {
+		return "", policy.Pack{}, err
+	}
+	for _, z := range zones {
+		if pack, err := w.pack(ctx, z.Name); err != nil || pack.ID != "" {
+			return "", pack, err
+		}
+	}
+	return "", policy.Pack{}, nil
+}
+
+// pack returns the pack of a zone, one without rules if there is no such zone or
+// pack: everything is denied there.
+func (w *watch) pack(ctx context.Context, zone string) (policy.Pack, error) {
+	if p, known := w.packs[zone]; known {
+		return p, nil
+	}
+	z, err := find[registry.Zone](ctx, lookup{w.engine, nil}, registry.KindZone, zone)
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		return policy.Pack{}, err
+	}
+	p, err := w.engine.policy().Pack(z.Pack)
+	if err != nil {
+		p = policy.Pack{}
+	}
+	w.packs[zone] = p
+	return p, nil
+}
+
+// recount counts an entry of before the start, if it is of the last day.
+func (w *watch) recount(ctx context.Context, entry audit.Entry, now time.Time) error {
+	if !apartLess(entry.At, now, 25*time.Hour) {
+		return nil
+	}
+	return w.count(ctx, entry)
+}
