@@ -19,21 +19,23 @@ import (
 
 // consented is who consented to a scenario, of one moment.
 type consented struct {
-	state registry.ConsentState
-	set   *zone.Consented
+	read *registry.ConsentReading
+	set  *zone.Consented
 
 	from, until time.Time // it is the same between; until is zero if for good
 }
 
 // consents keeps who consented, so that one question after the other need not read
-// and check every row again. It is safe for concurrent use.
+// and check every row again, and after a change what was changed alone. It is safe
+// for concurrent use.
 type consents struct {
 	mu   sync.Mutex // held while rows are read: others wait for the same
 	held map[registry.ConsentScope]*consented
 }
 
-// consentsMost bounds how many scopes are kept; beyond it all are forgotten.
-const consentsMost = 32
+// consentsMost bounds how many consents are kept, of 40 bytes each; beyond it those
+// to other scenarios are forgotten.
+const consentsMost = 4_000_000
 
 func newConsents() *consents { return &consents{held: map[registry.ConsentScope]*consented{}} }
 
@@ -43,8 +45,11 @@ func (e *Engine) consentedTo(ctx context.Context, f registry.Facts) (*consented,
 	scope, at := registry.ConsentScope{Zone: f.Zone.Name, Scenario: f.Scenario.Name}, e.cfg.Now()
 	e.consents.mu.Lock()
 	defer e.consents.mu.Unlock()
-	if c := e.consents.held[scope]; c != nil && c.state == f.Consents && !at.Before(c.from) && (c.until.IsZero() || at.Before(c.until)) {
-		return c, nil
+	var known *registry.ConsentReading
+	if c := e.consents.held[scope]; c != nil {
+		if known = c.read; known.State() == f.Consents && !at.Before(c.from) && (c.until.IsZero() || at.Before(c.until)) {
+			return c, nil
+		}
 	}
 	subjects, err := e.subjects(f.Zone)
 	if err != nil {
@@ -52,12 +57,18 @@ func (e *Engine) consentedTo(ctx context.Context, f registry.Facts) (*consented,
 	}
 	c := &consented{from: at}
 	var tags []masking.SubjectTag
-	c.state, c.until, err = e.registry.ValidConsents(ctx, scope, at, func(s [16]byte) { tags = append(tags, s) })
-	if err != nil {
+	if c.read, err = e.registry.ReadConsents(ctx, scope, known); err != nil {
+		delete(e.consents.held, scope)
 		return nil, err
 	}
+	c.until = c.read.Valid(at, func(s [16]byte) { tags = append(tags, s) })
 	c.set = zone.NewConsented(subjects, tags)
-	if len(e.consents.held) >= consentsMost {
+	delete(e.consents.held, scope)
+	held := c.read.Len()
+	for _, other := range e.consents.held {
+		held += other.read.Len()
+	}
+	if held > consentsMost {
 		clear(e.consents.held)
 	}
 	e.consents.held[scope] = c
@@ -102,7 +113,7 @@ func (e *Engine) consentFacts(a *analyzed) *policy.Consent {
 		return out
 	}
 	a.run.consented = c
-	out.RegistryVersion, out.FilterBound = strconv.FormatInt(c.state.Version, 10), true
+	out.RegistryVersion, out.FilterBound = strconv.FormatInt(c.read.State().Version, 10), true
 	return out
 }
 
@@ -131,7 +142,7 @@ func (c *checked) consentRecord() *consentRecord {
 		return nil
 	}
 	set := c.consented.set.Digest()
-	return &consentRecord{Version: c.consented.state.Version, Withdrawals: c.consented.state.Withdrawals, Set: hex.EncodeToString(set[:]), Tables: c.cut}
+	return &consentRecord{Version: c.consented.read.State().Version, Withdrawals: c.consented.read.State().Withdrawals, Set: hex.EncodeToString(set[:]), Tables: c.cut}
 }
 
 // consentsOf tells policy of an output whether what it was made of was cut as the
@@ -167,9 +178,6 @@ func (e *Engine) endConsents(scope registry.ConsentScope, datasets []string, by 
 		}
 	}
 	e.mu.Unlock()
-	e.consents.mu.Lock()
-	delete(e.consents.held, scope)
-	e.consents.mu.Unlock()
 	var err error
 	for _, name := range datasets {
 		err = errors.Join(err, e.cache.Evict(sandbox.Tag{Zone: scope.Zone, Dataset: name}))

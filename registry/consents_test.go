@@ -62,12 +62,30 @@ func (w *world) unconsent(subjects ...int) int64 {
 	return had
 }
 
-// valid returns who consents now.
+// valid returns who consents now. Who reads all of it anew and who reads what came
+// since the last time find the same.
 func (w *world) valid() ([]int, time.Time, error) {
-	var got []int
-	_, until, err := w.ValidConsents(w.t.Context(), flu, w.clock.now(), func(s [16]byte) { got = append(got, int(s[0])|int(s[1])<<8) })
-	slices.Sort(got)
-	return slices.Compact(got), until, err
+	w.t.Helper()
+	read := func(known *registry.ConsentReading) (r *registry.ConsentReading, got []int, until time.Time, err error) {
+		if r, err = w.ReadConsents(w.t.Context(), flu, known); err != nil {
+			return nil, nil, until, err
+		}
+		until = r.Valid(w.clock.now(), func(s [16]byte) { got = append(got, int(s[0])|int(s[1])<<8) })
+		slices.Sort(got)
+		return r, slices.Compact(got), until, nil
+	}
+	_, got, until, err := read(nil)
+	if err != nil {
+		return nil, until, err
+	}
+	next, again, untilAgain, err := read(w.consents)
+	if err != nil || !slices.Equal(got, again) || !until.Equal(untilAgain) {
+		w.t.Errorf("read anew %v until %v; what came since alone %v until %v, %v", got, until, again, untilAgain, err)
+	}
+	if w.consents == nil || len(got)%3 == 0 { // at times many changes come between two readings
+		w.consents = next
+	}
+	return got, until, nil
 }
 
 // Consents count all at once when their batch is activated: of one broken off none
@@ -236,5 +254,55 @@ func TestAGrantByConsentIsOfRowsOfPeople(t *testing.T) {
 		w.must("carol", w.signed(license(), "zoe", "carol", "olga"))
 		w.must("zoe", scenario())
 		w.refused(registry.CodeScope, "zoe", w.signed(grant(set("basis", "CONSENT")), "zoe", "paul"))
+	}
+}
+
+// What was read and checked once is not read again: after a withdrawal the
+// withdrawals are, after an import its batch. What is added is checked all the same.
+func TestAChangeOfConsentsReadsWhatChangedAlone(t *testing.T) {
+	w := granted(t)
+	w.bring("first", []registry.SubjectConsent{w.consentFrom(1, -1, -1, 9), w.consentFrom(2, -1, -1, 9), w.consentFrom(3, -1, -1, 9)}, true)
+	known, err := w.ReadConsents(t.Context(), flu, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := raw(t, w.path).Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`UPDATE consents SET evidence = x'00'`) // of the first batch, which nobody reads again
+	w.unconsent(2)
+	w.bring("second", []registry.SubjectConsent{w.consentFrom(4, -1, -1, 9)}, true)
+	if _, err := w.ReadConsents(t.Context(), flu, nil); !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("read anew: %v, want ErrCorrupt", err)
+	}
+	r, err := w.ReadConsents(t.Context(), flu, known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	r.Valid(w.clock.now(), func(s [16]byte) { got = append(got, s[0]) })
+	if string(got) != "\x01\x03\x04" {
+		t.Errorf("who consents is %v, want 1, 3 and 4", got)
+	}
+	w.bring("third", []registry.SubjectConsent{w.consentFrom(5, -1, -1, 9)}, true)
+	exec(`UPDATE consents SET valid_until = valid_until + 1 WHERE batch = (SELECT max(batch) FROM consents)`)
+	if _, err := w.ReadConsents(t.Context(), flu, r); !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("a batch that was changed before it was read: %v, want ErrCorrupt", err)
+	}
+	exec(`DELETE FROM consents WHERE batch = (SELECT max(batch) FROM consents)`)
+	if _, err := w.ReadConsents(t.Context(), flu, r); !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("a batch that is not there: %v, want ErrCorrupt", err)
+	}
+	w.unconsent(3)
+	exec(`UPDATE consent_withdrawals SET body = x'00'`)
+	if _, err := w.ReadConsents(t.Context(), flu, known); !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("withdrawals that were changed before they were read: %v, want ErrCorrupt", err)
+	}
+	exec(`UPDATE consent_batches SET state = 'STAGED' WHERE name = 'first'`)
+	if _, err := w.ReadConsents(t.Context(), flu, r); !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("a batch that no longer counts: %v, want ErrCorrupt", err)
 	}
 }

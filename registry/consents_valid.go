@@ -1,90 +1,156 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
 
-// ValidConsents calls give with the subjects of a scope whose consent is valid at
-// a time, perhaps more than once each, and returns how the scope stands and until
-// when, at the latest, the answer is the same if nothing is changed; zero is for
-// good.
+// ConsentReading is what was read of the consents to a scope, each row checked to be
+// one that was written and none missing. It is immutable; of a consent it holds 40
+// bytes.
+type ConsentReading struct {
+	scope     ConsentScope
+	state     ConsentState
+	rows      []consentRow       // by subject
+	batches   map[int64]bool     // whose rows are here
+	withdrawn map[[16]byte]int64 // last withdrawal of a subject, in seconds
+	gone      int64              // withdrawals
+}
+
+type consentRow struct {
+	subject            [16]byte
+	given, from, until int64 // seconds
+}
+
+// State returns how the scope stood when it was read.
+func (c *ConsentReading) State() ConsentState { return c.state }
+
+// Len returns how many consents were read.
+func (c *ConsentReading) Len() int { return len(c.rows) }
+
+// Valid calls give with the subjects whose consent is valid at a time, in order,
+// perhaps more than once each, and returns until when, at the latest, the answer is
+// the same; zero is for good.
 //
 // A consent is valid from the first moment of its time until before the last,
 // after it was given, unless it was withdrawn after it was given or in the same
-// second. Every row is checked to be one that was written, and that none is
-// missing, a withdrawal least of all: the error wraps ErrCorrupt if not, and then
-// nothing of what was given counts.
-func (r *Registry) ValidConsents(ctx context.Context, scope ConsentScope, at time.Time, give func([16]byte)) (state ConsentState, until time.Time, err error) {
+// second.
+func (c *ConsentReading) Valid(at time.Time, give func([16]byte)) time.Time {
+	now, next := at.Unix(), int64(0)
+	changes := func(at int64) { // the next moment at which the answer is another one
+		if next == 0 || at < next {
+			next = at
+		}
+	}
+	for i := range c.rows {
+		r := &c.rows[i]
+		if at, gone := c.withdrawn[r.subject]; gone && at >= r.given {
+			continue
+		}
+		switch from := max(r.from, r.given); {
+		case now >= r.until:
+		case now < from:
+			changes(from)
+		default:
+			changes(r.until)
+			give(r.subject)
+		}
+	}
+	if next == 0 {
+		return time.Time{}
+	}
+	return time.Unix(next, 0)
+}
+
+// ReadConsents reads the consents to a scope. Of known, an earlier reading of it or
+// nil, nothing is read again: batches that came since are, and all withdrawals if
+// there is another one. Every row is checked to be one that was written, and that
+// none is missing, a withdrawal least of all: the error wraps ErrCorrupt if not.
+func (r *Registry) ReadConsents(ctx context.Context, scope ConsentScope, known *ConsentReading) (out *ConsentReading, err error) {
 	err = r.View(ctx, func(tx *sql.Tx) error {
-		id, s, err := r.consentScope(ctx, tx, scope)
-		if err != nil || id == 0 {
+		v := consentReader{r: r, tx: tx, c: &ConsentReading{scope: scope}}
+		if v.id, v.c.state, err = r.consentScope(ctx, tx, scope); err != nil {
 			return err
 		}
-		v := validity{r: r, tx: tx, scope: scope, id: id, at: at.Unix()}
-		if err = v.withdrawals(ctx); err == nil {
-			err = v.batches(ctx)
+		if out = v.c; v.id == 0 {
+			return nil
 		}
-		if err == nil {
-			err = v.consents(ctx, give)
+		if known == nil || known.scope != scope {
+			known = &ConsentReading{}
+		}
+		if err = v.withdrawals(ctx, known); err == nil {
+			err = v.consents(ctx, known)
 		}
 		switch {
 		case err != nil:
 			return fmt.Errorf("registry: read consents to %s: %w", scope.Scenario, err)
-		case v.gone != s.Withdrawals || v.count != s.Consents:
-			return fmt.Errorf("registry: read consents to %s: %d and %d withdrawn, of %d and %d: %w", scope.Scenario, v.count, v.gone, s.Consents, s.Withdrawals, ErrCorrupt)
-		}
-		if state = s; v.until != 0 {
-			until = time.Unix(v.until, 0)
+		case v.c.gone != v.c.state.Withdrawals || int64(len(v.c.rows)) != v.c.state.Consents:
+			return fmt.Errorf("registry: read consents to %s: %d and %d withdrawn, of %d and %d: %w", scope.Scenario,
+				len(v.c.rows), v.c.gone, v.c.state.Consents, v.c.state.Withdrawals, ErrCorrupt)
 		}
 		return nil
 	})
-	return state, until, err
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
-// validity is one reading of the consents of a scope. Times are in seconds.
-type validity struct {
-	r     *Registry
-	tx    *sql.Tx
-	scope ConsentScope
-	id    int64
-	at    int64
-
-	last        map[[16]byte]int64 // withdrawal of a subject
-	active      map[int64]bool     // batches
-	count, gone int64
-	until       int64
+// consentReader is one reading under way.
+type consentReader struct {
+	r  *Registry
+	tx *sql.Tx
+	id int64 // of the scope
+	c  *ConsentReading
 }
 
-func (v *validity) withdrawals(ctx context.Context) error {
-	v.last = map[[16]byte]int64{}
-	return v.each(ctx, `SELECT subject, at, body FROM consent_withdrawals WHERE scope = ? ORDER BY subject, at`, func(rows *sql.Rows) error {
-		var subject, body []byte
+func (v *consentReader) withdrawals(ctx context.Context, known *ConsentReading) error {
+	v.c.withdrawn, v.c.gone = known.withdrawn, known.gone
+	if known.gone == v.c.state.Withdrawals {
+		return nil
+	}
+	v.c.withdrawn, v.c.gone = maps.Clone(known.withdrawn), 0
+	if v.c.withdrawn == nil {
+		v.c.withdrawn = map[[16]byte]int64{}
+	}
+	return v.each(ctx, v.id, `SELECT subject, at, body FROM consent_withdrawals WHERE scope = ?`, func(rows *sql.Rows) error {
+		var subject, body sql.RawBytes
 		var at int64
 		if err := rows.Scan(&subject, &at, &body); err != nil {
 			return err
 		}
-		if len(subject) != 16 || v.forged(body, withdrawalParts(v.scope, subject, at)) {
+		if len(subject) != 16 {
 			return errors.New("a withdrawal is not what was written")
 		}
+		v.c.gone++
 		key := [16]byte(subject)
-		v.last[key] = max(v.last[key], at)
-		v.gone++
+		if last, ok := v.c.withdrawn[key]; ok && at <= last {
+			return nil // it changes nothing
+		}
+		if v.forged(body, withdrawalParts(v.c.scope, subject, at)) {
+			return errors.New("a withdrawal is not what was written")
+		}
+		v.c.withdrawn[key] = at
 		return nil
 	})
 }
 
-func (v *validity) batches(ctx context.Context) error {
-	v.active = map[int64]bool{}
-	return v.each(ctx, `SELECT id, name, digest, state, at, body FROM consent_batches WHERE scope = ?`, func(rows *sql.Rows) error {
+// consents reads the rows of the batches that count and are not known.
+func (v *consentReader) consents(ctx context.Context, known *ConsentReading) error {
+	v.c.batches = map[int64]bool{}
+	var fresh []int64
+	err := v.each(ctx, v.id, `SELECT id, name, digest, state, at, body FROM consent_batches WHERE scope = ?`, func(rows *sql.Rows) error {
 		var id, at int64
 		var state string
 		var body []byte
-		b := ConsentBatch{Scope: v.scope}
+		b := ConsentBatch{Scope: v.c.scope}
 		if err := rows.Scan(&id, &b.Name, &b.Digest, &state, &at, &body); err != nil {
 			return err
 		}
@@ -96,57 +162,61 @@ func (v *validity) batches(ctx context.Context) error {
 		if sealed.State != state {
 			return errors.New("the state of a batch is not what was written")
 		}
-		v.active[id] = state == consentsActive
+		if state == consentsActive {
+			v.c.batches[id] = true
+			if !known.batches[id] {
+				fresh = append(fresh, id)
+			}
+		}
 		return nil
 	})
-}
-
-func (v *validity) consents(ctx context.Context, give func([16]byte)) error {
-	return v.each(ctx, `SELECT subject, given, valid_from, valid_until, batch, evidence FROM consents WHERE scope = ?`, func(rows *sql.Rows) error {
-		var subject, evidence sql.RawBytes
-		var given, from, until, batch int64
-		if err := rows.Scan(&subject, &given, &from, &until, &batch, &evidence); err != nil {
+	if err != nil {
+		return err
+	}
+	for id := range known.batches {
+		if !v.c.batches[id] {
+			return fmt.Errorf("a batch that counted is gone: %w", ErrCorrupt)
+		}
+	}
+	if v.c.rows = known.rows; len(fresh) == 0 {
+		return nil
+	}
+	v.c.rows = slices.Clone(known.rows)
+	for _, id := range fresh {
+		if err := v.batch(ctx, id); err != nil {
 			return err
 		}
-		if active, known := v.active[batch]; !known || !active {
-			return nil // of a batch under way
+	}
+	slices.SortFunc(v.c.rows, func(a, b consentRow) int { return bytes.Compare(a.subject[:], b.subject[:]) })
+	return nil
+}
+
+func (v *consentReader) batch(ctx context.Context, id int64) error {
+	return v.each(ctx, id, `SELECT scope, subject, given, valid_from, valid_until, evidence FROM consents WHERE batch = ?`, func(rows *sql.Rows) error {
+		var subject, evidence sql.RawBytes
+		var scope int64
+		var c consentRow
+		if err := rows.Scan(&scope, &subject, &c.given, &c.from, &c.until, &evidence); err != nil {
+			return err
 		}
-		if len(subject) != 16 || v.forged(evidence, consentParts(v.scope, subject, given, from, until, batch)) {
+		if scope != v.id || len(subject) != 16 || v.forged(evidence, consentParts(v.c.scope, subject, c.given, c.from, c.until, id)) {
 			return errors.New("a consent is not what was written")
 		}
-		v.count++
-		key := [16]byte(subject)
-		if at, gone := v.last[key]; gone && at >= given {
-			return nil
-		}
-		switch from = max(from, given); {
-		case v.at >= until:
-		case v.at < from:
-			v.changes(from)
-		default:
-			v.changes(until)
-			give(key)
-		}
+		c.subject = [16]byte(subject)
+		v.c.rows = append(v.c.rows, c)
 		return nil
 	})
 }
 
-// changes takes note of the next moment at which the answer is another one.
-func (v *validity) changes(at int64) {
-	if v.until == 0 || at < v.until {
-		v.until = at
-	}
-}
-
-func (v *validity) forged(sealed []byte, parts []string) bool {
+func (v *consentReader) forged(sealed []byte, parts []string) bool {
 	_, err := v.r.cfg.AEAD.Decrypt(sealed, aad(parts...))
 	return err != nil
 }
 
-// each calls f with the rows of a query of the scope. What f finds wrong with one
+// each calls f with the rows of a query about one thing. What f finds wrong with one
 // wraps ErrCorrupt.
-func (v *validity) each(ctx context.Context, query string, f func(*sql.Rows) error) error {
-	rows, err := v.tx.QueryContext(ctx, query, v.id)
+func (v *consentReader) each(ctx context.Context, about int64, query string, f func(*sql.Rows) error) error {
+	rows, err := v.tx.QueryContext(ctx, query, about)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (g gcm) Decrypt(ciphertext, aad []byte) ([]byte, error) {
 	return g.Open(nil, nil, ciphertext, aad)
 }
 
-func newAEAD(t *testing.T) registry.AEAD {
+func newAEAD(t testing.TB) registry.AEAD {
 	t.Helper()
 	block, err := aes.NewCipher([]byte("0123456789abcdef0123456789abcdef"))
 	if err != nil {
@@ -59,6 +59,8 @@ type world struct {
 	t     *testing.T
 	clock *clock
 	path  string
+
+	consents *registry.ConsentReading // the last one; see valid
 }
 
 func newWorld(t *testing.T) *world {
