@@ -73,6 +73,20 @@ type Subject struct {
 	AccountStatus      string   `json:"account_status"` // active | disabled
 	ConfidentialityRef string   `json:"confidentiality_ref"`
 	PartnerOf          string   `json:"partner_of"` // the operator this organization works under, if any
+	// Partner is what it works by under the license; nil if by none.
+	Partner *Partner `json:"partner"`
+}
+
+// Partner gives an organization a part of an operator's license: some scenarios and,
+// if Grants names any, some grants of these.
+type Partner struct {
+	ID        string   `json:"id"`
+	License   string   `json:"license"`
+	Scenarios []string `json:"scenarios"`
+	Grants    []string `json:"grants"`
+	Status    string   `json:"status"` // ACTIVE is the only one in force
+	From      string   `json:"from"`
+	Until     string   `json:"until"`
 }
 
 // Operator is the organization that holds the license.

@@ -249,11 +249,12 @@ func (a *admission) close() {
 // admitted is a run whose turn it is.
 type admitted struct{ *run }
 
-// admit waits for the run's turn. The run is registered, so that a suspension
+// admit waits for the run's turn, which is the operator's if a partner of it asks. The
+// run is registered, so that a suspension
 // finds it in the queue; what it had to wait for may have changed the facts,
 // which it then reads again.
 func (e *Engine) admit(r *run) (*admitted, error) {
-	t, waited, err := e.turns.join(r.ctx, r.facts.Subject.Spec.Organization, r.facts.Zone.Name)
+	t, waited, err := e.turns.join(r.ctx, r.facts.License.Spec.Operator, r.facts.Zone.Name)
 	if errors.Is(err, errQueueFull) {
 		return nil, fail("BUSY", err).of(r.id)
 	}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"errors"
 	"slices"
 
@@ -20,7 +21,7 @@ func (m *courseMove) offboard(tx *registry.Tx) error {
 }
 
 // allDone refuses to close a course while anything of the operator is left: the
-// workspace and its keys, a held output, an account; and without the certificate that
+// workspace and its keys, a held output, an account of its or of a partner's; and without the certificate that
 // the gate's key signed.
 func (m *courseMove) allDone() error {
 	e, operator := m.engine, m.course.RequesterOrg
@@ -48,12 +49,23 @@ func (m *courseMove) allDone() error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(outputs, func(in workflow.Instance) bool { return in.RequesterOrg == operator }) {
-		left("OFFBOARDING_OUTPUTS", "尚有留存的结果", "held outputs are left")
+	for _, in := range outputs {
+		run, err := e.registry.LoadRun(m.ctx, in.ID)
+		if err != nil {
+			return err
+		}
+		if run.Organization == operator { // of a partner's questions too
+			left("OFFBOARDING_OUTPUTS", "尚有留存的结果", "held outputs are left")
+			break
+		}
+	}
+	ended, err := e.endedWith(m.ctx, operator)
+	if err != nil {
+		return err
 	}
 	err = e.each(m.ctx, registry.KindPerson, func(doc registry.Document) error {
 		p, err := registry.SpecOf[registry.Person](doc)
-		if err == nil && p.Organization == operator && slices.Contains(p.Roles, registry.RoleOperator) && p.Status == "active" {
+		if err == nil && slices.Contains(ended, p.Organization) && slices.Contains(p.Roles, registry.RoleOperator) && p.Status == "active" {
 			left("OFFBOARDING_ACCOUNT", "账号 "+doc.Name+" 未停用", "the account "+doc.Name+" is not disabled")
 		}
 		return err
@@ -67,6 +79,26 @@ func (m *courseMove) allDone() error {
 	why := fail("OFFBOARDING_OPEN", nil).because(open[0].ZH, open[0].EN)
 	why.Details = open
 	return why
+}
+
+// endedWith returns the organizations whose accounts die with an operator's last
+// license: its own and its partners', but for those that something else keeps.
+func (e *Engine) endedWith(ctx context.Context, operator string) ([]string, error) {
+	partners, err := e.registry.Partners(ctx, operator)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, org := range append([]string{operator}, partners...) {
+		live, err := e.registry.Works(ctx, org)
+		if err != nil {
+			return nil, err
+		}
+		if !live {
+			out = append(out, org)
+		}
+	}
+	return out, nil
 }
 
 // certified checks the certificate of a destruction as whoever receives it would.

@@ -283,7 +283,7 @@ func (r *run) overtakenBy(a registry.Applied, doc registry.Document) bool {
 
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindCall, registry.KindLicense, registry.KindSupply,
-	registry.KindScenario, registry.KindGrant, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList, registry.KindSourceRuling,
+	registry.KindScenario, registry.KindGrant, registry.KindPartner, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList, registry.KindSourceRuling,
 	registry.KindQualityRules, registry.KindRetention, registry.KindRestriction}
 
 // Documents returns the newest documents of a kind that s may see, or the one
@@ -358,8 +358,9 @@ func titleOf(doc registry.Document) string {
 
 // visible reports whether s may see a document. Supervisors, providers and the
 // data centre see all; an operator sees what concerns its own organization:
-// its licenses, their scenarios, grants, templates and data requests, the zones,
-// catalogue entries of those zones and what is supplied to them, itself. Contact data of others is nobody's but their own. r is
+// its licenses, their partners, scenarios, grants, templates and data requests, the zones,
+// catalogue entries of those zones and what is supplied to them, itself; a partner the
+// scenarios it has, with their grants and templates, and not the license. Contact data of others is nobody's but their own. r is
 // the operator's reach; others have no use for one.
 func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 	if doc.Kind == registry.KindPerson {
@@ -392,15 +393,18 @@ func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 	case registry.KindTemplate:
 		t, err := registry.SpecOf[registry.Template](doc)
 		return r.scenarios[t.Scenario], err
+	case registry.KindPartner:
+		p, err := registry.SpecOf[registry.Partner](doc)
+		return r.licenses[p.License] || p.Organization == s.organization, err
 	case registry.KindRequest:
 		d, err := registry.SpecOf[registry.DataRequest](doc)
-		return r.scenarios[d.Scenario], err
+		return r.scenarios[d.Scenario] && !r.partners[d.Scenario], err
 	}
 	return false, nil
 }
 
-// reach is what an operator's licenses cover, by name.
-type reach struct{ zones, licenses, scenarios, supplied map[string]bool }
+// reach is what an operator's licenses cover, by name, and what it has as a partner.
+type reach struct{ zones, licenses, scenarios, supplied, partners map[string]bool }
 
 // catalogued reports whether a catalogue entry is one of the reach: published in one of
 // its zones, or supplied to one.
@@ -409,11 +413,25 @@ func (r reach) catalogued(name string, d registry.Dataset) bool {
 }
 
 func (e *Engine) reach(ctx context.Context, operator string) (reach, error) {
-	r := reach{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	r := reach{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
+	zones := map[string]string{}
 	err := e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
 		l, err := registry.SpecOf[registry.License](doc)
-		if l.Operator == operator {
+		if zones[doc.Name] = l.Zone; l.Operator == operator {
 			r.licenses[doc.Name], r.zones[l.Zone] = true, true
+		}
+		return err
+	})
+	if err != nil {
+		return reach{}, err
+	}
+	err = e.each(ctx, registry.KindPartner, func(doc registry.Document) error {
+		p, err := registry.SpecOf[registry.Partner](doc)
+		if p.Organization == operator && !p.Ended() {
+			r.zones[zones[p.License]] = true
+			for _, name := range p.Scenarios {
+				r.scenarios[name], r.partners[name] = true, true
+			}
 		}
 		return err
 	})

@@ -58,9 +58,25 @@ func courseError(err error) error {
 	return err
 }
 
+// fieldPartnerOf is the field of an audit event that names the operator under which a
+// partner asked.
+const fieldPartnerOf = "partner_of"
+
+// operator returns the operator that the run counts for: that of a partner, or the
+// organization of whoever asks.
+func (r *run) operator() string {
+	if r.facts.Partner != nil {
+		return r.facts.License.Spec.Operator
+	}
+	return r.facts.Subject.Spec.Organization
+}
+
 // event returns an audit event of the run.
 func (r *run) event(kind string, fields map[string]string) registry.Event {
 	all := map[string]string{"scenario": r.request.Scenario, "org": r.facts.Subject.Spec.Organization, "role": registry.RoleOperator}
+	if r.facts.Partner != nil {
+		all[fieldPartnerOf] = r.operator()
+	}
 	for k, v := range fields {
 		all[k] = v
 	}

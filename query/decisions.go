@@ -24,7 +24,7 @@ const maxInput = 16 << 20
 // keepDecision records in the transaction of its effect what was decided of the run,
 // or, if a is nil, that it was refused before anything was.
 func (r *run) keepDecision(tx *registry.Tx, action string, a *ruled, codes ...string) error {
-	d := registry.RecordedDecision{Run: r.id, Action: action, Zone: r.facts.Zone.Name, Operator: r.facts.Subject.Spec.Organization,
+	d := registry.RecordedDecision{Run: r.id, Action: action, Zone: r.facts.Zone.Name, Operator: r.operator(),
 		Scenario: r.facts.Scenario.Name, Codes: codes}
 	if a != nil {
 		raw, err := json.Marshal(a.input)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,9 +145,9 @@ func (r *run) read() error {
 	return nil
 }
 
-// errOtherOperator is why another operator than the license's is told of a scenario
-// what is told of one that is not there: not a word about its catalogue and grants,
-// nor that it is anybody's.
+// errOtherOperator is why another operator than the license's, or a partner without the
+// scenario, is told of a scenario what is told of one that is not there: not a word
+// about its catalogue and grants, nor that it is anybody's.
 var errOtherOperator = errors.New("query: a scenario of another operator's license")
 
 // learn makes the registry's facts the run's.
@@ -175,11 +176,13 @@ func (e *Engine) factsOf(ctx context.Context, s Subject, q registry.Query) (f re
 	if err != nil {
 		return f, err
 	}
-	if s.any(registry.RoleOperator) && s.organization != l.Operator {
-		return f, errOtherOperator
-	}
 	q.Zone = l.Zone
-	return e.registry.Enter(ctx, q)
+	f, err = e.registry.Enter(ctx, q)
+	if err == nil && s.any(registry.RoleOperator) && s.organization != f.License.Spec.Operator &&
+		(f.Partner == nil || !slices.Contains(f.Partner.Spec.Scenarios, q.Scenario)) {
+		return registry.Facts{}, errOtherOperator
+	}
+	return f, err
 }
 
 func (e *Engine) licenseOf(ctx context.Context, scenario string) (l registry.License, err error) {
@@ -219,7 +222,7 @@ func (r *run) leave() {
 	}
 	r.engine.mu.Lock()
 	delete(r.engine.runs, r.id)
-	ended := r.known && r.engine.pastItsTerm(r.facts.License.Spec, r.pack)
+	ended := r.known && r.pastItsTerm()
 	r.engine.mu.Unlock()
 	close(r.gone)
 	if ended { // the question itself was refused for it

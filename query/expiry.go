@@ -22,13 +22,24 @@ func (e *Engine) pastItsTerm(l registry.License, pack policy.Pack) bool {
 	return pack.ID != "" && l.End != "" && !l.Ended() && l.End < dayOf(e.cfg.Now(), pack)
 }
 
-// ExpireDue ends every license whose last day is over (NJ24-12), and with it the
+// pastItsTerm reports whether the facts of a run are of a license or a partner whose
+// last day is over, and that nothing has ended yet.
+func (r *run) pastItsTerm() bool {
+	if r.pack.ID == "" {
+		return false
+	}
+	p := r.facts.Partner
+	return r.engine.pastItsTerm(r.facts.License.Spec, r.pack) || p != nil && !p.Spec.Ended() && p.Spec.Until < dayOf(r.engine.cfg.Now(), r.pack)
+}
+
+// ExpireDue ends every license and partner whose last day is over (NJ24-12), and with it the
 // accounts that nothing else keeps alive (YC22-40), the runs under way and what waits.
 // It is called as often as one likes: at start, every hour, and after a question that
 // met such a license. A license whose zone has no pack waits: everything is denied
 // there.
 func (e *Engine) ExpireDue(ctx context.Context) error {
-	var due []string
+	var due []registry.Document
+	today := map[string]string{} // of each license, by its pack's clock
 	err := e.each(ctx, registry.KindLicense, func(doc registry.Document) error {
 		l, err := registry.SpecOf[registry.License](doc)
 		if err != nil {
@@ -38,44 +49,62 @@ func (e *Engine) ExpireDue(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if pack, err := e.policy().Pack(z.Pack); err == nil && e.pastItsTerm(l, pack) {
-			due = append(due, doc.Name)
+		pack, err := e.policy().Pack(z.Pack)
+		if err != nil {
+			return nil
+		}
+		today[doc.Name] = dayOf(e.cfg.Now(), pack)
+		if e.pastItsTerm(l, pack) {
+			due = append(due, doc)
 		}
 		return nil
 	})
-	for _, name := range due {
+	if err == nil {
+		err = e.each(ctx, registry.KindPartner, func(doc registry.Document) error {
+			p, err := registry.SpecOf[registry.Partner](doc)
+			if day, ok := today[p.License]; err == nil && ok && !p.Ended() && p.Until < day {
+				due = append(due, doc)
+			}
+			return err
+		})
+	}
+	for _, doc := range due {
 		if err == nil {
-			err = e.expire(ctx, name)
+			err = e.expire(ctx, doc)
 		}
 	}
 	if err != nil {
-		e.log.ErrorContext(ctx, "licenses past their term", "cause", err)
+		e.log.ErrorContext(ctx, "licenses and partners past their term", "cause", err)
 		return asError(err)
 	}
 	return nil
 }
 
-// expire ends one license in one transaction.
-func (e *Engine) expire(ctx context.Context, name string) error {
-	doc, _, err := e.registry.Get(ctx, registry.KindLicense, name)
-	if err != nil {
-		return err
-	}
+// expire ends one license or partner in one transaction, with what waits under it.
+func (e *Engine) expire(ctx context.Context, doc registry.Document) error {
 	was, err := e.licensesBefore(ctx, []registry.Document{doc})
 	if err != nil {
 		return err
 	}
-	var ended []registry.Applied
-	err = e.update(ctx, func(tx *registry.Tx) (err error) {
-		if ended, err = tx.ExpireLicense(gate.User, name); err != nil || len(ended) == 0 {
+	m := measure{Restriction: registry.Restriction{Level: registry.LevelLicense, Target: doc.Name, Degree: registry.DegreeClose}}
+	end := (*registry.Tx).ExpireLicense
+	if doc.Kind == registry.KindPartner {
+		p, err := registry.SpecOf[registry.Partner](doc)
+		if err != nil {
 			return err
 		}
-		m := measure{by: registry.Ref{Kind: registry.KindLicense, Name: name, Version: ended[0].Version}}
-		m.Level, m.Target, m.Degree = registry.LevelLicense, name, registry.DegreeClose
+		m.Target, m.asker, end = p.License, p.Organization, (*registry.Tx).ExpirePartner
+	}
+	var ended []registry.Applied
+	err = e.update(ctx, func(tx *registry.Tx) (err error) {
+		if ended, err = end(tx, gate.User, doc.Name); err != nil || len(ended) == 0 {
+			return err
+		}
+		m.by = registry.Ref{Kind: doc.Kind, Name: doc.Name, Version: ended[0].Version}
 		if _, _, err := e.stopWaiting(tx, gate.User, m); err != nil {
 			return err
 		}
-		return e.courseExpired(tx, was[name])
+		return e.courseExpired(tx, was[doc.Name])
 	})
 	if err != nil {
 		return err

@@ -58,8 +58,12 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 	for _, s := range f.Supplies {
 		in.Supply = append(in.Supply, supplyFacts(s))
 	}
+	if f.Partner != nil {
+		in.Subject.PartnerOf, in.Subject.Partner = f.License.Spec.Operator, partnerFacts(*f.Partner)
+	}
 	for _, p := range f.Recipients {
-		if p.Spec.Status == "active" { // who left receives nothing
+		// Who left receives nothing, and a partner nothing but what it asked itself.
+		if p.Spec.Status == "active" && slices.Contains([]string{f.Operator.Name, f.SubjectOrg.Name}, p.Spec.Organization) {
 			in.Scenario.Recipients = append(in.Scenario.Recipients, p.Name)
 		}
 	}
@@ -114,6 +118,11 @@ func supplyFacts(s registry.SupplyFacts) policy.Supply {
 		out.EntryChanged = append(out.EntryChanged, m.String(s.Spec.Dataset))
 	}
 	return out
+}
+
+func partnerFacts(p registry.Versioned[registry.Partner]) *policy.Partner {
+	return &policy.Partner{ID: p.Name, License: p.Spec.License, Scenarios: list(p.Spec.Scenarios), Grants: list(p.Spec.Grants),
+		Status: p.Spec.Status, From: p.Spec.From, Until: p.Spec.Until}
 }
 
 func grantFacts(g registry.GrantFacts) policy.Grant {

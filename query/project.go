@@ -208,8 +208,9 @@ func (e *Engine) forget(changed []registry.Applied, docs []registry.Document) {
 		if !a.Changed || a.Version == 1 && a.Kind != registry.KindNegativeList && a.Kind != registry.KindRestriction {
 			continue
 		}
-		if a.Kind == registry.KindTemplate || a.Kind == registry.KindRequest || a.Kind == registry.KindQualityRules || a.Kind == registry.KindRetention || a.Kind == registry.KindCall {
-			continue // it says what is asked or measured, not what is given
+		if a.Kind == registry.KindTemplate || a.Kind == registry.KindRequest || a.Kind == registry.KindQualityRules || a.Kind == registry.KindRetention || a.Kind == registry.KindCall ||
+			a.Kind == registry.KindPartner {
+			continue // it says what is asked or measured, or who asks, not what is given
 		}
 		i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
 		tag := sandbox.Tag{}

@@ -24,7 +24,7 @@ type report struct {
 	period   Period
 	all      bool            // entries of every zone and of none
 	zones    map[string]bool // those that a regulator regulates
-	own      string          // the operator that sees its own use, empty for others
+	own      string          // the operator that sees its own use and its partners', empty for others
 	offsets  map[string]time.Duration
 	elsewhen time.Duration // the offset of what is of no zone
 }
@@ -82,7 +82,7 @@ func (r *report) covers(e audit.Entry) bool {
 		return false
 	}
 	if r.own != "" {
-		return e.Org == r.own
+		return e.Org == r.own || e.Fields[fieldPartnerOf] == r.own
 	}
 	return r.all || r.zones[e.Zone]
 }
@@ -124,6 +124,7 @@ type UseRow struct {
 	License  string `json:"license"` // of the scenario as it is now; empty if there is none
 	Scenario string `json:"scenario"`
 	Operator string `json:"operator"`
+	Partner  string `json:"partner,omitempty"` // whose person it is, if it is not the operator's
 	Person   string `json:"person"`
 	// Runs is how many statements got rows, Denied how many were refused before, Failed
 	// how many of the runs gave no output.
@@ -151,16 +152,19 @@ func (e *Engine) Use(ctx context.Context, s Subject, p Period) (*UseReport, erro
 	if err != nil {
 		return nil, asError(err)
 	}
-	rows, out := map[[3]string]*UseRow{}, &UseReport{Period: p, Rows: []UseRow{}}
+	rows, out := map[[4]string]*UseRow{}, &UseReport{Period: p, Rows: []UseRow{}}
 	books := e.newBooks()
 	err = e.entries(ctx, r, func(entry audit.Entry) error {
 		if !slices.Contains(useKinds, entry.Kind) {
 			return nil
 		}
-		key := [3]string{entry.Scenario, entry.Org, entry.Actor}
+		key := [4]string{entry.Scenario, entry.Org, entry.Fields[fieldPartnerOf], entry.Actor}
 		row := rows[key]
 		if row == nil {
 			row = &UseRow{License: licenses[entry.Scenario], Scenario: entry.Scenario, Operator: entry.Org, Person: entry.Actor}
+			if operator := entry.Fields[fieldPartnerOf]; operator != "" {
+				row.Operator, row.Partner = operator, entry.Org
+			}
 			rows[key] = row
 		}
 		switch entry.Kind {
@@ -199,7 +203,7 @@ func (e *Engine) Use(ctx context.Context, s Subject, p Period) (*UseReport, erro
 		out.Rows = append(out.Rows, *row)
 	}
 	slices.SortFunc(out.Rows, func(a, b UseRow) int {
-		return slices.Compare([]string{a.License, a.Scenario, a.Operator, a.Person}, []string{b.License, b.Scenario, b.Operator, b.Person})
+		return slices.Compare([]string{a.License, a.Scenario, a.Operator, a.Partner, a.Person}, []string{b.License, b.Scenario, b.Operator, b.Partner, b.Person})
 	})
 	return out, nil
 }

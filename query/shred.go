@@ -201,7 +201,7 @@ func (e *Engine) workspaceEnded(ctx context.Context, organization string) error 
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, r := range e.runs {
-		if r.request.Subject.organization == organization {
+		if !r.known && r.request.Subject.organization == organization || r.known && r.facts.License.Spec.Operator == organization {
 			return fail("KEY_IN_USE", nil).because("该单位仍有语句在执行", "statements of the operator are under way")
 		}
 	}

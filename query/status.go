@@ -26,13 +26,18 @@ func (e *Engine) instance(ctx context.Context, m workflow.Machine, id string) (w
 	return in, err
 }
 
-// askedBy counts the questions of an organization's people since a time.
-func (e *Engine) askedBy(ctx context.Context, organization string, since time.Time) (n int64, err error) {
+// askedBy counts the questions of an operator's people, and of its partners' under its
+// licenses, since a time.
+func (e *Engine) askedBy(ctx context.Context, operator string, since time.Time) (n int64, err error) {
 	err = e.registry.View(ctx, func(tx *sql.Tx) (err error) {
-		n, err = workflow.Started(ctx, tx, workflow.QueryApproval, organization, since)
+		n, err = workflow.Started(ctx, tx, workflow.QueryApproval, operator, since)
 		return err
 	})
-	return n, err
+	if err != nil {
+		return 0, err
+	}
+	partners, err := e.registry.PartnersAsked(ctx, operator, since)
+	return n + partners, err
 }
 
 // history counts what the person and the operator asked lately.

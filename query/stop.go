@@ -21,6 +21,8 @@ type measure struct {
 	registry.Restriction
 	by   registry.Ref
 	zone string // of a dataset: it ends what is of that zone alone; "" for all
+	// asker is the organization whose questions alone end; empty for everybody's.
+	asker string
 }
 
 // measureOf returns what a changed document ends, and false if it ends nothing but
@@ -40,6 +42,13 @@ func measureOf(a registry.Applied, doc registry.Document) (measure, bool) {
 		l, err := registry.SpecOf[registry.License](doc)
 		if err == nil {
 			return closes(registry.LevelLicense, l.Status, registry.StatusActive)
+		}
+	case registry.KindPartner:
+		p, err := registry.SpecOf[registry.Partner](doc)
+		if err == nil {
+			m, ends := closes(registry.LevelLicense, p.Status, registry.StatusActive)
+			m.Target, m.asker = p.License, p.Organization
+			return m, ends
 		}
 	case registry.KindZone:
 		z, err := registry.SpecOf[registry.Zone](doc)
@@ -104,6 +113,9 @@ func (e *Engine) stopCourses(tx *registry.Tx, by string, m measure, of workflow.
 // concernsRun reports whether a stored run is under what a measure is about. One of
 // which that is not known is.
 func (e *Engine) concernsRun(ctx context.Context, m measure, in workflow.Instance, r registry.Run) (bool, error) {
+	if m.asker != "" && in.RequesterOrg != m.asker {
+		return false, nil
+	}
 	switch m.Level {
 	case registry.LevelZone:
 		if r.Zone == m.Target {

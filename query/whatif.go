@@ -22,7 +22,7 @@ const maxReplayed = 5000
 type WhatIf struct {
 	From      time.Time `json:"from"`
 	Until     time.Time `json:"until"`               // not included
-	Documents string    `json:"documents,omitempty"` // License, Supply, Scenario, Grant or NegativeList, as apply reads them
+	Documents string    `json:"documents,omitempty"` // License, Supply, Scenario, Grant, Partner or NegativeList, as apply reads them
 	Bundle    []byte    `json:"bundle,omitempty"`    // signed or not
 }
 
@@ -160,16 +160,16 @@ type drafts struct {
 	scenarios map[string]registry.Scenario
 	grants    map[string]registry.Grant
 	supplies  map[string]registry.Supply
+	partners  map[string]registry.Partner
 	negative  []registry.Versioned[registry.NegativeList] // all lists with the drafts; nil if none is drafted
 	datasets  map[string]registry.Dataset                 // as they are now, for the lists
-	people    map[string]bool                             // recipients of the scenarios that may receive
+	people    map[string]string                           // recipients of the scenarios that may receive, with their organizations
 }
 
 // drafts reads the drafts of a what-if.
 func (e *Engine) drafts(ctx context.Context, in WhatIf) (*drafts, error) {
 	d := &drafts{licenses: map[string]registry.License{}, scenarios: map[string]registry.Scenario{}, grants: map[string]registry.Grant{},
-		supplies: map[string]registry.Supply{},
-		datasets: map[string]registry.Dataset{}, people: map[string]bool{}}
+		supplies: map[string]registry.Supply{}, partners: map[string]registry.Partner{}, datasets: map[string]registry.Dataset{}, people: map[string]string{}}
 	if in.Documents == "" {
 		return d, nil
 	}
@@ -185,17 +185,20 @@ func (e *Engine) drafts(ctx context.Context, in WhatIf) (*drafts, error) {
 		case registry.KindScenario:
 			d.scenarios[doc.Name], err = registry.SpecOf[registry.Scenario](doc)
 			for _, name := range d.scenarios[doc.Name].Recipients {
-				_, gone := e.registry.Person(ctx, name)
-				d.people[name] = gone == nil
+				if p, gone := e.registry.Person(ctx, name); gone == nil {
+					d.people[name] = p.Organization
+				}
 			}
 		case registry.KindGrant:
 			d.grants[doc.Name], err = registry.SpecOf[registry.Grant](doc)
+		case registry.KindPartner:
+			d.partners[doc.Name], err = registry.SpecOf[registry.Partner](doc)
 		case registry.KindSupply:
 			d.supplies[doc.Name], err = registry.SpecOf[registry.Supply](doc)
 		case registry.KindNegativeList:
 			lists[doc.Name], err = registry.SpecOf[registry.NegativeList](doc)
 		default:
-			return nil, BadRequest("草案须为 License、Supply、Scenario、Grant 或 NegativeList", "a draft is a License, Supply, Scenario, Grant or NegativeList")
+			return nil, BadRequest("草案须为 License、Supply、Scenario、Grant、Partner 或 NegativeList", "a draft is a License, Supply, Scenario, Grant, Partner or NegativeList")
 		}
 		if err != nil {
 			return nil, asError(err)
@@ -237,6 +240,13 @@ func (d *drafts) put(e *Engine, in *policy.Input, columns []string) string {
 			in.License = now
 		}
 	}
+	if in.Subject != nil && in.Subject.Partner != nil {
+		if p, ok := d.partners[in.Subject.Partner.ID]; ok {
+			subject := *in.Subject
+			subject.Partner = partnerFacts(registry.Versioned[registry.Partner]{Name: subject.Partner.ID, Spec: p})
+			in.Subject = &subject
+		}
+	}
 	if in.Scenario != nil {
 		if s, ok := d.scenarios[in.Scenario.ID]; ok {
 			if in.License == nil || s.License != in.License.ID {
@@ -244,7 +254,7 @@ func (d *drafts) put(e *Engine, in *policy.Input, columns []string) string {
 			}
 			now := e.policyFacts(in.Action, registry.Facts{Scenario: registry.Versioned[registry.Scenario]{Name: in.Scenario.ID, Spec: s}}).Scenario
 			for _, name := range s.Recipients {
-				if d.people[name] {
+				if org, ok := d.people[name]; ok && (org == in.License.Operator || org == in.Subject.Org) {
 					now.Recipients = append(now.Recipients, name)
 				}
 			}

@@ -168,6 +168,7 @@ var rules = map[string]func(*change){
 	KindSupply:       (*change).supply,
 	KindScenario:     (*change).scenario,
 	KindGrant:        (*change).grant,
+	KindPartner:      (*change).partner,
 	KindTemplate:     (*change).template,
 	KindRequest:      (*change).request,
 	KindNegativeList: (*change).negativeList,

@@ -21,6 +21,7 @@ var neutral = map[string]string{
 	KindSupply:       "from_zone to_zone dataset basis status_reason from_zreg/by from_zreg/org from_zreg/at to_zreg/by to_zreg/org to_zreg/at prov/by prov/org prov/at",
 	KindScenario:     "license title purpose_code purpose_class",
 	KindGrant:        "scenario dataset status_reason zreg/by zreg/org zreg/at prov/by prov/org prov/at",
+	KindPartner:      "organization license status_reason",
 	KindTemplate:     "scenario title title_en status_reason",
 	KindNegativeList: "title change_reason items/*/reason items/*/basis",
 	KindSourceRuling: "datasets element authoritative collector basis",

@@ -31,7 +31,7 @@ const (
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindCall, KindLicense, KindSupply, KindScenario, KindGrant, KindTemplate, KindRequest, KindQualityRules, KindRetention, KindRestriction}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindCall, KindLicense, KindSupply, KindScenario, KindGrant, KindPartner, KindTemplate, KindRequest, KindQualityRules, KindRetention, KindRestriction}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

@@ -9,26 +9,25 @@ import (
 
 const personDisabled = "disabled"
 
-// endAccounts disables the people of every operator whom a license of applied leaves
-// without one that is live, and of the partners that work under it alone, in the act
-// that ended the license (YC22-40): from then on no signature of theirs counts. Only
-// a new version of the person, by the city authority, takes anybody up again.
+// endAccounts ends what dies with the licenses and partners of applied that are over,
+// in the act that ended them (YC22-40): the partners under a license, and the accounts
+// of the operator and of those partners, unless something else that is live keeps
+// them. From then on no signature of theirs counts. Only a new version of the person,
+// by the city authority, takes anybody up again.
 func (tx *Tx) endAccounts(by string, applied []Applied) ([]Applied, error) {
 	var out []Applied
-	var done []string
 	for _, a := range applied {
-		if a.Kind != KindLicense || !a.Changed {
+		if !a.Changed {
 			continue
 		}
-		l, err := load[License](tx.ctx, tx.r, tx.sql, KindLicense, a.Name)
-		if err != nil {
-			return nil, err
+		var ended []Applied
+		var err error
+		switch a.Kind {
+		case KindLicense:
+			ended, err = tx.endLicense(by, a.Name)
+		case KindPartner:
+			ended, err = tx.endPartner(by, a.Name)
 		}
-		if !l.Spec.Ended() || slices.Contains(done, l.Spec.Operator) {
-			continue
-		}
-		done = append(done, l.Spec.Operator)
-		ended, err := tx.endOperator(by, l)
 		if err != nil {
 			return nil, err
 		}
@@ -37,14 +36,76 @@ func (tx *Tx) endAccounts(by string, applied []Applied) ([]Applied, error) {
 	return out, nil
 }
 
-// endOperator disables the people of the operator of l, unless another of its
-// licenses is live.
-func (tx *Tx) endOperator(by string, l Versioned[License]) ([]Applied, error) {
-	live, err := tx.licensed(l.Spec.Operator)
+// endLicense ends what dies with a license, if that is over.
+func (tx *Tx) endLicense(by, name string) ([]Applied, error) {
+	l, err := load[License](tx.ctx, tx.r, tx.sql, KindLicense, name)
+	if err != nil || !l.Spec.Ended() {
+		return nil, err
+	}
+	partners, err := tx.r.partners(tx.ctx, tx.sql, name)
+	if err != nil {
+		return nil, err
+	}
+	var out []Applied
+	orgs := []string{l.Spec.Operator}
+	for _, p := range partners {
+		if !slices.Contains(orgs, p.Spec.Organization) {
+			orgs = append(orgs, p.Spec.Organization)
+		}
+		if p.Spec.Ended() {
+			continue
+		}
+		a, err := tx.closePartner(by, p, l.Spec.Zone, StatusTerminated, "协议 "+name+" 已终止或期满")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	for _, org := range orgs {
+		ended, err := tx.endPeople(by, org, name, l.Spec.Zone)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ended...)
+	}
+	return out, nil
+}
+
+// endPartner ends the accounts that die with a partner, if that is over.
+func (tx *Tx) endPartner(by, name string) ([]Applied, error) {
+	p, err := load[Partner](tx.ctx, tx.r, tx.sql, KindPartner, name)
+	if err != nil || !p.Spec.Ended() {
+		return nil, err
+	}
+	l, err := load[License](tx.ctx, tx.r, tx.sql, KindLicense, p.Spec.License)
+	if err != nil {
+		return nil, err
+	}
+	return tx.endPeople(by, p.Spec.Organization, p.Spec.License, l.Spec.Zone)
+}
+
+// closePartner ends a partner by the law's word, with its event.
+func (tx *Tx) closePartner(by string, p Versioned[Partner], zone, status, reason string) (Applied, error) {
+	s, err := tx.r.get(tx.ctx, tx.sql, KindPartner, p.Name)
+	if err != nil {
+		return Applied{}, err
+	}
+	a, err := tx.restate(by, zone, s, map[string]string{"status": status, "status_reason": reason})
+	if err != nil {
+		return Applied{}, err
+	}
+	return a, tx.Emit(Event{Kind: "partner.ended", Actor: by, Zone: zone, Fields: map[string]string{
+		"partner": p.Name, "version": strconv.FormatInt(a.Version, 10), "org": p.Spec.Organization, "license": p.Spec.License}})
+}
+
+// endPeople disables the operator people of an organization, unless something that is
+// live keeps them.
+func (tx *Tx) endPeople(by, org, license, zone string) ([]Applied, error) {
+	live, err := tx.r.works(tx.ctx, tx.sql, org)
 	if live || err != nil {
 		return nil, err
 	}
-	people, err := tx.r.documents(tx.ctx, tx.sql, `WHERE kind = ? AND parent = ? AND `+newest+` ORDER BY name`, KindPerson, l.Spec.Operator)
+	people, err := tx.r.documents(tx.ctx, tx.sql, `WHERE kind = ? AND parent = ? AND `+newest+` ORDER BY name`, KindPerson, org)
 	if err != nil {
 		return nil, err
 	}
@@ -57,36 +118,18 @@ func (tx *Tx) endOperator(by string, l Versioned[License]) ([]Applied, error) {
 		if p.Status != personActive || !slices.Contains(p.Roles, RoleOperator) {
 			continue
 		}
-		a, err := tx.restate(by, l.Spec.Zone, s, map[string]string{"status": personDisabled})
+		a, err := tx.restate(by, zone, s, map[string]string{"status": personDisabled})
 		if err != nil {
 			return nil, err
 		}
-		err = tx.Emit(Event{Kind: "account.ended", Actor: by, Zone: l.Spec.Zone, Fields: map[string]string{
-			"person": a.Name, "version": strconv.FormatInt(a.Version, 10), "org": p.Organization, "license": l.Name}})
+		err = tx.Emit(Event{Kind: "account.ended", Actor: by, Zone: zone, Fields: map[string]string{
+			"person": a.Name, "version": strconv.FormatInt(a.Version, 10), "org": p.Organization, "license": license}})
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, a)
 	}
 	return out, nil
-}
-
-// licensed reports whether an operator has a license that has not ended.
-func (tx *Tx) licensed(operator string) (bool, error) {
-	all, err := tx.r.documents(tx.ctx, tx.sql, `WHERE kind = ? AND `+newest, KindLicense)
-	if err != nil {
-		return false, err
-	}
-	for _, s := range all {
-		l, err := SpecOf[License](s.Document)
-		if err != nil {
-			return false, err
-		}
-		if l.Operator == operator && !l.Ended() {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // ExpireLicense ends a license past its last day, and the accounts that die with it,
@@ -107,6 +150,25 @@ func (tx *Tx) ExpireLicense(by, name string) ([]Applied, error) {
 	}
 	err = tx.Emit(Event{Kind: "license.expired", Actor: by, Zone: l.Zone, Fields: map[string]string{
 		"license": name, "version": strconv.FormatInt(a.Version, 10), "org": l.Operator, "end": l.End}})
+	if err != nil {
+		return nil, err
+	}
+	ended, err := tx.endAccounts(by, []Applied{a})
+	return append([]Applied{a}, ended...), err
+}
+
+// ExpirePartner ends a partner past its last day, and the accounts that die with it, in
+// the name of by. It returns nothing for one that has ended before.
+func (tx *Tx) ExpirePartner(by, name string) ([]Applied, error) {
+	p, err := load[Partner](tx.ctx, tx.r, tx.sql, KindPartner, name)
+	if err != nil || p.Spec.Ended() {
+		return nil, err
+	}
+	l, err := load[License](tx.ctx, tx.r, tx.sql, KindLicense, p.Spec.License)
+	if err != nil {
+		return nil, err
+	}
+	a, err := tx.closePartner(by, p, l.Spec.Zone, StatusExpired, "期满 "+p.Spec.Until)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ type Facts struct {
 	Scenario   Versioned[Scenario]
 	License    LicenseFacts
 	Operator   Versioned[Organization] // the license's
+	Partner    *Versioned[Partner]     // by which the subject's organization works under the license, nil if by none
 	Recipients []Versioned[Person]     // the scenario's
 	Grants     []GrantFacts            // the scenario's, by name
 	Datasets   []DatasetFacts          // the zone's and the grants', by name
@@ -131,6 +132,9 @@ func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, er
 		return f, err
 	}
 	if f.Operator, err = load[Organization](ctx, r, q, KindOrganization, f.License.Spec.Operator); err != nil {
+		return f, err
+	}
+	if f.Partner, err = r.partnerFacts(ctx, q, f.License.Name, f.SubjectOrg.Name); err != nil {
 		return f, err
 	}
 	for _, name := range f.Scenario.Spec.Recipients {

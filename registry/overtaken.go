@@ -26,6 +26,9 @@ func (f Facts) Documents() []Ref {
 		{KindScenario, f.Scenario.Name, f.Scenario.Version}, {KindLicense, f.License.Name, f.License.Version},
 		{KindOrganization, f.Operator.Name, f.Operator.Version},
 	}
+	if f.Partner != nil {
+		all = append(all, Ref{KindPartner, f.Partner.Name, f.Partner.Version})
+	}
 	for _, p := range f.Recipients {
 		all = append(all, Ref{KindPerson, p.Name, p.Version})
 	}

@@ -111,7 +111,7 @@ var labels = map[string]string{
 	"region": "行政区划", "min": "下限", "max": "上限", "valid_until": "有效期至", "code": "代码", "lead": "牵头单位", "co_builders": "共建单位",
 	"effective": "生效时间", "incidents": "安全事件", "dishonesty": "失信记录", "on": "日期", "ref": "文号",
 	"target": "对象", "degree": "程度", "rate": "每小时次数", "max_level": "最高级别", "aggregates_only": "只准汇总", "clause": "依据条款", "alert": "所依据的告警",
-	"scenarios": "场景", "conditions": "条件", "window": "受理期间", "course": "办理事项", "award_method": "授权方式", "award_ref": "授权依据文号", "operating_mode": "运营方式",
+	"scenarios": "场景", "grants": "授权", "conditions": "条件", "window": "受理期间", "course": "办理事项", "award_method": "授权方式", "award_ref": "授权依据文号", "operating_mode": "运营方式",
 	"supply_mode": "供给方式", "fee": "收费", "expression": "表达式", "max_length": "最大长度", "keep_first": "保留前几位", "keep_last": "保留后几位", "part": "保留部分", "width": "区间宽度",
 	"digits": "保留位数", "text": "固定文本", "field": "字段种类", "values": "取值对照", "spread": "幅度", "length": "长度", "alphabet": "字母表",
 }

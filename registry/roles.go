@@ -15,6 +15,7 @@ var appliers = map[string][]string{
 	KindScenario:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindGrant:        {RoleCityAuthority, RoleZoneRegulator, RoleProvider, RoleOperator},
 	KindTemplate:     {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
+	KindPartner:      {RoleCityAuthority, RoleZoneRegulator, RoleOperator},
 	KindRequest:      {RoleOperator},
 	KindNegativeList: {RoleCityAuthority},
 	KindQualityRules: {RoleProvider},

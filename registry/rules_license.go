@@ -122,21 +122,33 @@ func (c *change) scenario() {
 	}
 	c.inside("/spec/period", now.Period.From, now.Period.Until, lic.Start, lic.End, "license "+now.License)
 	for i, name := range now.Recipients {
-		c.recipient(name, lic, fmt.Sprintf("/spec/recipients/%d", i))
+		c.recipient(name, now.License, lic, fmt.Sprintf("/spec/recipients/%d", i))
 	}
 	if zone, ok := ref[Zone](c, KindZone, lic.Zone, "/spec/license"); ok {
 		c.scenarioMover(lic, zone)
 	}
 }
 
-func (c *change) recipient(name string, lic License, path string) {
+// recipient checks that results may go to a person: of the operator, or of a partner
+// that has the scenario. To people of a partner go the partner's own results alone,
+// which the facts of each question see to.
+func (c *change) recipient(name, license string, lic License, path string) {
 	p, ok := ref[Person](c, KindPerson, name, path)
 	if !ok {
 		return
 	}
+	of := p.Organization == lic.Operator
+	if !of {
+		partner, err := c.tx.r.partnerFacts(c.tx.ctx, c.tx.sql, license, p.Organization)
+		if err != nil {
+			c.err = err
+			return
+		}
+		of = partner != nil && !partner.Spec.Ended() && slices.Contains(partner.Spec.Scenarios, c.doc.Name)
+	}
 	switch {
-	case p.Organization != lic.Operator || !slices.Contains(p.Roles, RoleOperator):
-		c.fault(CodeScope, path, "SY20-23", say("%s is no operator person of %s", "%s 不是 %s 的运营人员", name, lic.Operator))
+	case !of || !slices.Contains(p.Roles, RoleOperator):
+		c.fault(CodeScope, path, "SY20-23", say("%s is no operator person of %s, or of a partner with the scenario", "%s 不是 %s 或具有本场景的合作方的运营人员", name, lic.Operator))
 	case p.Status != personActive:
 		c.fault(CodeReference, path, "SY20-23", say("%s is disabled", "%s 已停用", name))
 	case p.RecipientKey == "":

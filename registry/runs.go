@@ -23,8 +23,8 @@ type Run struct {
 	// on it, both in the caller's own encoding and both encrypted at rest.
 	Request  []byte
 	Decision []byte
-	// Organization is the person's when the run is first saved: what it asked is
-	// sealed in the workspace of that one.
+	// Organization is the operator's whose license the run is under when it is first
+	// saved: what was asked is sealed in the workspace of that one.
 	Organization string
 	// Shredded says that the workspace was destroyed, and Request and Decision with it.
 	Shredded bool
@@ -99,7 +99,7 @@ func (r *Registry) openRun(run *Run, sealed []byte) error {
 	return nil
 }
 
-// ForgetRuns takes out what runs of an organization's people asked and what was
+// ForgetRuns takes out what was asked under an operator's licenses and what was
 // decided on it, those of before there were workspaces too, and returns the runs.
 // That they were is left.
 func (tx *Tx) ForgetRuns(organization string) ([]Run, error) {

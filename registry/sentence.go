@@ -33,6 +33,7 @@ var sentences = map[string]func(Document, Titles) (text, error){
 	KindSupply:       rendered(supplySentence),
 	KindScenario:     rendered(scenarioSentence),
 	KindGrant:        rendered(grantSentence),
+	KindPartner:      rendered(partnerSentence),
 	KindTemplate:     rendered(templateSentence),
 	KindRequest:      rendered(requestSentence),
 	KindNegativeList: rendered(negativeSentence),

@@ -102,6 +102,14 @@ faults contains [grant.id, "GRANT_ENTRY_CHANGED"] if {
 	count(grant.entry_changed) > 0
 }
 
+# NJ24-06: a partner may have some grants of a scenario alone.
+faults contains [grant.id, "GRANT_NOT_PARTNERS"] if {
+	asking
+	count(input.subject.partner.grants) > 0
+	some grant in relevant
+	not grant.id in input.subject.partner.grants
+}
+
 faulty contains id if some [id, _] in faults
 
 live contains grant if {

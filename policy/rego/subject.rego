@@ -28,7 +28,28 @@ deny contains ["SUBJECT_NOT_OPERATOR", input.subject.org] if {
 
 acts_for_operator if input.subject.org == input.license.operator
 
-acts_for_operator if input.subject.partner_of == input.license.operator
+acts_for_operator if {
+	input.subject.partner_of == input.license.operator
+	input.subject.partner.license == input.license.id
+}
+
+# NJ24-06: a partner has a part of the operator's license, while it lasts.
+deny contains ["PARTNER_INACTIVE", input.subject.partner.id] if {
+	asking
+	input.subject.partner.status != "ACTIVE"
+}
+
+deny contains ["PARTNER_PERIOD", input.subject.partner.id] if {
+	asking
+	input.subject.partner != null
+	not within(input.subject.partner.from, input.subject.partner.until)
+}
+
+deny contains ["PARTNER_SCENARIO", input.scenario.id] if {
+	asking
+	input.subject.partner != null
+	not input.scenario.id in input.subject.partner.scenarios
+}
 
 deny contains ["CONFIDENTIALITY_MISSING", input.subject.org] if {
 	input.subject.partner_of != ""
