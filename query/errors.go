@@ -158,6 +158,8 @@ var codes = map[string]code{
 		"mode 写 full(可省略)、append 或 upsert;增量须写 base", "mode is full (or left out), append or upsert; the latter two name their base", []string{"NJ24-15"}},
 	"LOAD_BASE": {ClassDenied, "增量交付所依据的版本不是现行版本", "the version that the delivery stands on is not the current one",
 		"以 zone versions 查看现行版本,据此重新制作增量,或交付完整数据", "see the current one with zone versions and make the delivery on it, or deliver the whole dataset", []string{"NJ24-15"}},
+	"LOAD_QUOTA": {ClassDenied, "超出专区存储配额,未装载,原版本不变", "the zone's quota of storage has no room for it; nothing was loaded and the dataset is as before",
+		"减少保留的版本(retention),或请市数据主管部门调整专区 quota_bytes", "keep fewer versions (retention), or have the city authority change quota_bytes of the zone", []string{"NJ24-05"}},
 	"LOAD_STALLED": {ClassFailure, "交付的发送中断,未装载,原版本不变", "the sender gave nothing more of the delivery; nothing was loaded and the dataset is as before",
 		"检查发送方与网络后重新装载;等候时限由 serve --load-stall 设定", "look at the sender and the way to it, then load again; serve --load-stall sets how long a load waits", []string{"NJ24-22"}},
 	"SECOND_PERSON": {ClassDenied, "须由第二人确认,未作更改", "a second person has to confirm; nothing changed",

@@ -113,6 +113,9 @@ func (l *loading) judge(data io.Reader) (*delivered, error) {
 		l.complete(read.found)
 		err = l.decide(read.found) // OPA again, on what was found
 	}
+	if err == nil {
+		err = l.withinQuota(read)
+	}
 	if err != nil {
 		read.abort()
 		return nil, err

@@ -45,6 +45,11 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 	if d.already {
 		return l.confirm()
 	}
+	e.filling.Lock()
+	defer e.filling.Unlock()
+	if err := l.withinQuota(d); err != nil { // another delivery may have come first
+		return nil, err
+	}
 	info, err := d.stored.Commit(l.ctx)
 	if err != nil {
 		return nil, err

@@ -107,6 +107,8 @@ type Engine struct {
 	// sealing is held for reading while data are loaded or copied, for writing while
 	// keys are wrapped anew or destroyed.
 	sealing sync.RWMutex
+	// filling is held from when a zone's quota is looked at until what is stored counts.
+	filling sync.Mutex
 	copying atomic.Int64 // backups under way: no version is removed
 
 	feeding feeding // of alerts to those who supervise

@@ -185,6 +185,21 @@ func TestZoneHasTheRegulatorOfItsKind(t *testing.T) {
 	w.refused(registry.CodeImmutable, "carol", zone(set("kind", "COMPREHENSIVE"), set("regulator", "city")))
 }
 
+// Industry zones are of the six domains that the regulation begins with, or another
+// that the city names; one without a domain is none (NJ24-05).
+func TestIndustryZonesAreOfADomain(t *testing.T) {
+	w := peopled(t)
+	for _, domain := range []string{"finance", "medical", "transport", "credit", "culture_tourism", "sports", "water"} {
+		d := zone(set("domain", domain))
+		d.Name = domain
+		w.must("carol", d)
+	}
+	f := w.refused(registry.CodeSchema, "carol", zone(set("domain", nil)))
+	if f.Path != "/spec/domain" || f.Article != "NJ24-05" {
+		t.Errorf("without a domain: %+v", f)
+	}
+}
+
 // What the tokens of a zone are made with is for the city authority to change.
 func TestTheTokenAlgorithmOfAZone(t *testing.T) {
 	w := peopled(t)

@@ -13,7 +13,7 @@ import (
 var neutral = map[string]string{
 	KindOrganization: "title kind provider_type security_officer security_department",
 	KindPerson:       "real_name organization",
-	KindZone:         "title kind responsible responsible/*/stage responsible/*/person",
+	KindZone:         "quota_bytes title kind responsible responsible/*/stage responsible/*/person",
 	KindDataset: `title zone provider collector auditor category category/kind category/code category/lead category/co_builders share_reason open_reason open_ground legal_basis
 		source/acquired source/update_frequency status_reason change_reason key columns columns/*/name columns/*/title columns/*/nullable columns/*/item columns/*/authoritative columns/*/standard`,
 	KindCall:         "title zone status scenarios conditions window/from window/until",

@@ -205,7 +205,7 @@ func nameAt(document any, location []string) string {
 var articles = map[string]map[string]string{
 	KindOrganization: {"/org_form": "NJ24-03", "/credit_code": "NJ24-03", "/security_officer": "NJ24-08", "/security_department": "NJ24-08"},
 	KindPerson:       {"/roles": "NJ24-04", "/organization": "NJ24-04"},
-	KindZone:         {"/kind": "NJ24-05", "/domain": "NJ24-05", "/regulator": "NJ24-06", "/responsible": "NJ24-22", "/token_algorithm": "NJ24-14"},
+	KindZone:         {"/kind": "NJ24-05", "/domain": "NJ24-05", "/regulator": "NJ24-06", "/responsible": "NJ24-22", "/token_algorithm": "NJ24-14", "/quota_bytes": "NJ24-05"},
 	KindDataset: {
 		"/level": "NJ24-14", "/class": "NJ24-14", "/secret_flag": "NJ24-02", "/personal_info": "NJ24-02",
 		"/category": "JM19-10", "/format": "JM19-10", "/share_mode": "JM19-10", "/share_type": "NJ19-21", "/update_frequency": "JM19-10", "/use_requirements": "JM19-10", "/collector": "YC22-09", "/auditor": "YC22-09",

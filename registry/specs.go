@@ -98,6 +98,9 @@ type Zone struct {
 	// SignedDeliveries says that manifests of deliveries need a signature of the
 	// dataset's provider.
 	SignedDeliveries bool `json:"signed_deliveries,omitempty"`
+	// QuotaBytes is how much of the disk the stored versions of the zone's datasets may
+	// take together (NJ24-05); 0 sets no bound.
+	QuotaBytes int64 `json:"quota_bytes,omitempty"`
 }
 
 // Responsible names the person answerable for one stage of the data's life.
