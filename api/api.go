@@ -161,6 +161,9 @@ func (s *server) signed(next func(call) (any, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		out, err := s.authenticated(c, next)
 		if err != nil {
+			if query.AsError(err).Code == "AUTH_FAILED" {
+				s.engine.Unrecognised(c, claimed(c))
+			}
 			s.problem(c, err)
 			return
 		}
@@ -240,14 +243,17 @@ var statuses = map[query.Class]int{
 func (s *server) problem(c *gin.Context, err error) {
 	e := query.AsError(err)
 	if e.Code == "AUTH_FAILED" {
-		claimed := c.GetHeader(headerUser)
-		claimed = claimed[:min(len(claimed), 64)]
-		s.engine.Unrecognised(c, claimed)
-		s.log.WarnContext(c, "request not authenticated", "path", c.FullPath(), "claimed", claimed, "cause", errors.Unwrap(e))
+		s.log.WarnContext(c, "request not authenticated", "path", c.FullPath(), "claimed", claimed(c), "cause", errors.Unwrap(e))
 	} else if cause := errors.Unwrap(e); cause != nil {
 		s.log.WarnContext(c, "request failed", "code", e.Code, "path", c.FullPath(), "query_id", e.Run, "cause", cause)
 	}
 	refuse(c, e)
+}
+
+// claimed returns the name that a request claims, cut to what a name may have.
+func claimed(c *gin.Context) string {
+	name := c.GetHeader(headerUser)
+	return name[:min(len(name), 64)]
 }
 
 // refuse answers with an error in the language that was asked for.
