@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -216,4 +217,57 @@ func TestARestrictionFreezesNothing(t *testing.T) {
 	if _, err := d.Resume("li.op", waits); querytest.Code(err) != "RUN_STATE" {
 		t.Errorf("what waited gives %s", querytest.Text(err))
 	}
+}
+
+// Whatever closes access freezes what is held under it, at its time and whether or not
+// somebody applies it then; and nobody collects under it what was released before.
+func TestWhateverClosesFreezesWhatIsHeld(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT count(*) FROM persons")
+	if err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	collected := func() string { _, err := d.Resume("li.op", a.Run); return querytest.Code(err) }
+	if c := collected(); c != "" {
+		t.Fatalf("before: collected with %s", c)
+	}
+	closed := func(how, run string) {
+		t.Helper()
+		if kinds := auditKinds(d, run); tally(kinds, "output.frozen") != 1 {
+			t.Errorf("%s: the held output has the entries %q", how, kinds)
+		}
+		if err := query.HoldOpens(d.Engine, run); !errors.Is(err, keys.ErrBlocked) {
+			t.Errorf("%s: its key gives %v, want it blocked", how, err)
+		}
+		if c := collected(); c != "WITHHELD" {
+			t.Errorf("%s: collected with %q, want WITHHELD", how, c)
+		}
+	}
+	run := approvedOutput(t, d)
+	m := registry.Restriction{Level: registry.LevelScenario, Target: querytest.Scenario, Degree: registry.DegreeClose, Reason: "违反约定", Clause: "NJ24-12", Status: registry.StatusActive}
+	spec, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := registry.Document{Kind: registry.KindRestriction, Name: "later", Spec: spec, Effective: d.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Apply("sun.health", string(text), "sun.health")
+	if err := query.HoldOpens(d.Engine, run); err != nil {
+		t.Errorf("before the measure's time: %v", err)
+	}
+	d.Advance(2 * time.Hour)
+	if err := d.Engine.TakeEffect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closed("a measure whose time came", run)
+	lifts(t, d, "later", registry.Restriction{Level: m.Level, Target: m.Target, Degree: m.Degree}, "sun.health")
+	if c := collected(); c != "" {
+		t.Errorf("after lifting: collected with %s", c)
+	}
+	run = approvedOutput(t, d)
+	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"SUSPENDED"`))
+	closed("a suspended zone", run)
 }
