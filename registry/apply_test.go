@@ -156,6 +156,7 @@ func TestPeopleAndRoles(t *testing.T) {
 		{"one's own document", "carol", registry.CodeRole, "NJ24-04",
 			person("carol", "city", "city_authority", set("roles", []string{"city_authority", "zone_regulator"}))},
 		{"another person's key", "carol", registry.CodeExclusion, "NJ24-15", person("eve", "hospital", "provider", set("signing_key", publicOf("zoe")))},
+		{"a key spelled otherwise", "carol", registry.CodeSchema, "", person("eve", "hospital", "provider", set("signing_key", otherwise(publicOf("zoe"))))},
 		{"a move to another organization", "carol", registry.CodeImmutable, "", person("olga", "hospital", "provider")},
 		{"an organization of another kind", "carol", registry.CodeImmutable, "", organization("medco", "provider")},
 	} {
@@ -173,8 +174,18 @@ func TestPeopleAndRoles(t *testing.T) {
 	w.refused(registry.CodeExclusion, "carol", person("eve", "hospital", "provider", set("signing_key", publicOf("zoe"))))
 }
 
+// otherwise spells a key of 32 bytes with bits that no byte has.
+func otherwise(key string) string {
+	const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	last := len(key) - 2
+	return key[:last] + string(digits[strings.IndexByte(digits, key[last])+1]) + key[last+1:]
+}
+
 func TestZoneHasTheRegulatorOfItsKind(t *testing.T) {
 	w := peopled(t)
+	if f := w.refused(registry.CodeReference, "carol", zone(set("responsible.0.person", "nobody"))); f.Path != "/spec/responsible/0/person" {
+		t.Errorf("fault = %+v, want that nobody is responsible", f)
+	}
 	f := w.refused(registry.CodeReference, "carol", zone(set("regulator", "city")))
 	if f.Path != "/spec/regulator" || f.Article != "NJ24-06" {
 		t.Errorf("fault = %+v, want /spec/regulator NJ24-06", f)

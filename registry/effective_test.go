@@ -290,3 +290,19 @@ func TestABatchComesIntoForceTogether(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever signs what comes at once has seen the version in force, though that one was
+// to be seen before its time: nothing signed before a suspension came undoes it.
+func TestASignatureOfBeforeASuspensionCameDoesNotUndoIt(t *testing.T) {
+	w := granted(t)
+	due := time.Date(2026, 3, 4, 16, 0, 0, 0, time.UTC)
+	w.must("carol", suspended(w, "2026-03-05"))
+	w.clock.tick()
+	again := license(set("status_reason", "clause 8"))
+	early := w.signed(again, "zoe", "carol")
+	w.clock.t = due
+	w.comes(due)
+	w.clock.tick()
+	w.refused(registry.CodeSignature, "carol", early)
+	w.must("carol", w.signed(again, "zoe", "carol"))
+}
