@@ -20,6 +20,16 @@ func Segmented(c Config, rows int, pruned bool) Config {
 // Workers returns the pool that the gate's statements run in.
 func (e *Engine) Workers() *sandbox.Pool { return e.pool }
 
+// Waiting is how many questions of an operator wait for their turn.
+func Waiting(e *Engine, org string) int {
+	e.turns.mu.Lock()
+	defer e.turns.mu.Unlock()
+	if o := e.turns.operators[org]; o != nil {
+		return len(o.waiting)
+	}
+	return 0
+}
+
 // Asked returns how many questions of a person count against a rate now.
 func (e *Engine) Asked(ctx context.Context, user string) (int64, error) {
 	h, err := e.history(ctx, user, "")
