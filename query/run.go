@@ -202,7 +202,7 @@ func (e *Engine) hold(c *checked) (*output, error) {
 	if err != nil {
 		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
 	}
-	return &output{run: c.run, held: held, key: key, state: workflow.Held, record: c.describe(held), fresh: c}, nil
+	return &output{run: c.run, held: held, digest: held.Digest(), key: key, state: workflow.Held, record: c.describe(held), fresh: c}, nil
 }
 
 // finish ends the run of a fresh output and opens the output's own course.
