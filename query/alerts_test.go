@@ -39,6 +39,7 @@ spec: {title: 市财政局, kind: industry_authority, org_form: unincorporated}
 		querytest.Person{User: "jin.op", RealName: "金运营", Organization: "jinrong", Role: registry.RoleOperator},
 		querytest.Person{User: "gu.finance", RealName: "顾财政", Organization: "finance-bureau", Role: registry.RoleZoneRegulator},
 		querytest.Person{User: "zhou.officer", RealName: "周安全", Organization: "huiyi", Role: registry.RoleOperator},
+		querytest.Person{User: "zhou.namesake", RealName: "周安全", Organization: "jinrong", Role: registry.RoleOperator},
 		querytest.Person{User: "wu.officer", RealName: "吴安全", Organization: "jinrong", Role: registry.RoleOperator})
 	return d
 }
@@ -394,6 +395,11 @@ func TestAnHourIsByTheGatesClock(t *testing.T) {
 	old := did(d, "query.denied", "reasons", "SYNTAX")
 	query.Observe(d.Engine, times(119, old)...)
 	d.Advance(61 * time.Minute)
+	query.Observe(d.Engine, did(d, "query.denied", "reasons", "SYNTAX"))
+	if a := alertsBy(t, d, "denial_burst"); len(a) != 0 {
+		t.Errorf("119 refusals and one an hour later raise %+v", a)
+	}
+	d.Advance(3 * time.Hour) // what is set back below does not reach those
 	query.Observe(d.Engine, times(119, did(d, "query.denied", "reasons", "SYNTAX"))...)
 	if a := alertsBy(t, d, "denial_burst"); len(a) != 0 {
 		t.Errorf("119 refusals in each of two hours raise %+v", a)
@@ -437,7 +443,7 @@ func TestWhoIsSentAnAlert(t *testing.T) {
 	for user, want := range map[string]string{
 		"he.sec": "breach denial_burst probing", querytest.Founder: "breach denial_burst probing", "sun.health": "breach denial_burst probing",
 		"wu.dc": "breach denial_burst", "zhou.officer": "denial_burst probing",
-		"gu.finance": "", "wu.officer": "", "li.op": "", "jin.op": "", "zheng.police": "", "feng.audit": "",
+		"gu.finance": "", "wu.officer": "", "zhou.namesake": "", "li.op": "", "jin.op": "", "zheng.police": "", "feng.audit": "",
 	} {
 		all, err := d.Engine.Alerts(t.Context(), d.Subject(user))
 		if err != nil {

@@ -196,8 +196,8 @@ func (w *watch) subject(ctx context.Context, per string, entry audit.Entry, zone
 	case policy.PerZone:
 		return counted{per, entry.Zone}, nil
 	case policy.PerLicense:
-		if entry.Zone == "" || operator == "" {
-			return counted{}, nil // turned away before it had a license
+		if operator == "" {
+			return counted{}, nil
 		}
 		doc, _, err := w.engine.registry.Get(ctx, registry.KindScenario, entry.Scenario)
 		if err != nil {
