@@ -53,20 +53,24 @@ func (q *question) ends(t *testing.T) error {
 	}
 }
 
+// openIntents is how many questions have an intent that is open.
+func openIntents(d *querytest.Domain) (open int) {
+	for _, e := range d.Audit("feng.audit") {
+		switch e.Kind {
+		case "query.intent":
+			open++
+		case "query.done", "query.failed", "query.killed":
+			open--
+		}
+	}
+	return open
+}
+
 // runs returns when a question that is the only one has its intent.
 func (q *question) runs(t *testing.T, d *querytest.Domain) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		open := 0
-		for _, e := range d.Audit("feng.audit") {
-			switch e.Kind {
-			case "query.intent":
-				open++
-			case "query.done", "query.failed", "query.killed":
-				open--
-			}
-		}
-		if open == 1 {
+		if openIntents(d) == 1 {
 			return
 		}
 		select {

@@ -241,16 +241,7 @@ func TestASwitchStopsAllWithinASecond(t *testing.T) {
 func running(t *testing.T, d *querytest.Domain, n int) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		open := 0
-		for _, e := range d.Audit("feng.audit") {
-			switch e.Kind {
-			case "query.intent":
-				open++
-			case "query.done", "query.failed", "query.killed":
-				open--
-			}
-		}
-		if open == n {
+		if openIntents(d) == n {
 			time.Sleep(100 * time.Millisecond) // the others take their places in the queue
 			return
 		}

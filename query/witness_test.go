@@ -188,7 +188,7 @@ func TestALogShorterThanWitnessedIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	open("everything but the note of last week", cfg, query.ErrRollback)
-	if err := os.WriteFile(filepath.Join(cfg.Domain, "witnessed.note"), []byte(cosignedOtherwise(w.Checkpoint)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(cfg.Domain, "witnessed.note"), []byte(ofAnotherRoot(w.Checkpoint)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	open("a note that is none", cfg, audit.ErrCosignature)
@@ -374,11 +374,13 @@ func stop(t *testing.T, d *querytest.Domain) {
 	}
 }
 
-// cosignedOtherwise returns a note with another bit in its last signature.
-func cosignedOtherwise(note string) string {
-	at, other := len(note)-24, byte('A') // well inside of the base64
-	if note[at] == other {
-		other = 'B'
+// ofAnotherRoot returns a note that nobody signed: one letter of its root is another.
+func ofAnotherRoot(note string) string {
+	lines := strings.SplitN(note, "\n", 4) // origin, size, root, signatures
+	other := "A"
+	if strings.HasPrefix(lines[2], other) {
+		other = "B"
 	}
-	return note[:at] + string(other) + note[at+1:]
+	lines[2] = other + lines[2][1:]
+	return strings.Join(lines, "\n")
 }
