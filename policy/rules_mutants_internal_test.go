@@ -73,8 +73,7 @@ func mutant(m *ast.Module, n int) (what string) {
 			}
 		}
 	}
-	var values func(x any)
-	values = func(x any) {
+	values := func(x any) {
 		ast.WalkTerms(x, func(t *ast.Term) bool {
 			if _, ok := t.Value.(ast.Ref); ok {
 				return true // a path
@@ -84,8 +83,7 @@ func mutant(m *ast.Module, n int) (what string) {
 		})
 	}
 	order := map[string]string{"lt": "lte", "lte": "lt", "gt": "gte", "gte": "gt", "equal": "neq", "neq": "equal"}
-	var body func(b ast.Body)
-	body = func(b ast.Body) {
+	body := func(b ast.Body) {
 		for i, e := range b {
 			if what != "" {
 				return
