@@ -21,8 +21,8 @@ func (m *courseMove) offboard(tx *registry.Tx) error {
 }
 
 // allDone refuses to close a course while anything of the operator is left: the
-// workspace and its keys, a held output, an account of its or of a partner's; and without the certificate that
-// the gate's key signed.
+// workspace and its keys, a held output, an account of its or of a partner's; and
+// without the certificate that the gate's key signed.
 func (m *courseMove) allDone() error {
 	e, operator := m.engine, m.course.RequesterOrg
 	var open []Detail

@@ -1,11 +1,8 @@
 package query_test
 
 import (
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -526,30 +523,5 @@ func TestAnAlertThatWasTakenAwayIsMissed(t *testing.T) {
 	t.Parallel()
 	d := watched(t)
 	query.Observe(d.Engine, times(30, did(d, "query.denied", "reasons", "SYNTAX"))...)
-	d.Reopen() // nothing was touched: the control
-	if err := d.Engine.Close(); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sql.Open("sqlite", filepath.Join(d.Config.Domain, "registry.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := db.Exec(`DELETE FROM alerts`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, err := res.RowsAffected(); n != 1 || err != nil {
-		t.Fatalf("%d alerts were there, %v", n, err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	e, err := query.Open(t.Context(), d.Config)
-	if err == nil {
-		err = errors.Join(errors.New("the domain opened"), e.Close())
-		t.Fatal(err)
-	}
-	if !errors.Is(err, query.ErrRollback) {
-		t.Errorf("open = %v, want ErrRollback", err)
-	}
+	missed(t, d, `DELETE FROM alerts`)
 }

@@ -1,10 +1,9 @@
 package query
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -176,30 +175,18 @@ func (e *Engine) alertView(ctx context.Context, a registry.Alert) (AlertView, er
 	if m := a.Measure; m != nil {
 		v.Measure = &AlertMeasure{m.Level, m.Target, m.Degree, m.Rate, m.MaxLevel, m.AggregatesOnly}
 	}
+	said, err := notesOf[AlertClosing](e, alertNotes, in)
+	if err != nil {
+		return AlertView{}, err
+	}
 	for i, s := range in.History {
-		m := MoveView{At: s.At, From: string(s.From), To: string(s.To), By: s.User, Basis: s.Code}
-		if len(s.Text) > 0 {
-			plain, err := e.registry.Unseal("alert move", closingID(a.ID, i, s.User), s.Text)
-			if err != nil {
-				return AlertView{}, err
-			}
-			var said AlertClosing
-			if err := json.Unmarshal(plain, &said); err != nil {
-				return AlertView{}, fmt.Errorf("query: alert %s: %w", a.ID, err)
-			}
-			m.Basis = said.Reason
-			if said.Report != "" {
-				m.Basis += " · " + said.Report
-			}
+		m := MoveView{At: s.At, From: string(s.From), To: string(s.To), By: s.User, Basis: cmp.Or(said[i].Reason, s.Code)}
+		if said[i].Report != "" {
+			m.Basis += " · " + said[i].Report
 		}
 		v.Moves = append(v.Moves, m)
 	}
 	return v, nil
-}
-
-// closingID names what was said at a move of an alert, to seal it.
-func closingID(id string, step int, user string) string {
-	return fmt.Sprintf("%s/%d/%s", id, step, user)
 }
 
 // CloseAlert closes an alert that was sent to s, for a reason. What it restricted a
@@ -218,16 +205,12 @@ func (e *Engine) CloseAlert(ctx context.Context, s Subject, id string, said Aler
 	if a.ReportEN != "" && said.Report == "" {
 		return nil, BadRequest("须先报告"+a.ReportZH+",并以 report 写明何时、以何文号报告", "report it to "+a.ReportEN+" first, and say in report when and under which reference")
 	}
-	text, err := json.Marshal(said)
-	if err != nil {
-		return nil, asError(err)
-	}
 	err = e.update(ctx, func(tx *registry.Tx) error {
 		in, err := workflow.Get(tx.Context(), tx.SQL(), workflow.Alert, id)
 		if err != nil {
 			return courseError(err)
 		}
-		sealed, err := e.registry.Seal("alert move", closingID(id, len(in.History), s.user), text)
+		sealed, err := sealedNote(e, alertNotes, in, "close", s, said)
 		if err != nil {
 			return err
 		}

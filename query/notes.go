@@ -23,6 +23,7 @@ var (
 	requestNotes   = noteBox{"request", "数据申请的办理记录", "the record of a data request"}
 	agreementNotes = noteBox{"agreement", "协议办理记录", "the record of the course of a license"}
 	catalogueNotes = noteBox{"catalogue", "目录条目的办理记录", "the record of a catalogue entry"}
+	alertNotes     = noteBox{"alert", "告警的办理记录", "the record of an alert"}
 )
 
 // notesOf opens what the moves of a course keep: one note for each move, the zero one

@@ -68,20 +68,35 @@ func (r *Registry) works(ctx context.Context, q querier, organization string) (b
 	}), err
 }
 
-// Partners returns every organization that is or was a partner under a license of an
-// operator, by name.
-func (r *Registry) Partners(ctx context.Context, operator string) ([]string, error) {
+// under returns the partners, live or ended, under the licenses of an operator.
+func (r *Registry) under(ctx context.Context, operator string) ([]Versioned[Partner], error) {
 	all, err := r.partners(ctx, r.reader, "")
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	var out []Versioned[Partner]
 	for _, p := range all {
 		l, err := load[License](ctx, r, r.reader, KindLicense, p.Spec.License)
 		if err != nil {
 			return nil, err
 		}
-		if l.Spec.Operator == operator && !slices.Contains(out, p.Spec.Organization) {
+		if l.Spec.Operator == operator {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// Partners returns every organization that is or was a partner under a license of an
+// operator, by name.
+func (r *Registry) Partners(ctx context.Context, operator string) ([]string, error) {
+	all, err := r.under(ctx, operator)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, p := range all {
+		if !slices.Contains(out, p.Spec.Organization) {
 			out = append(out, p.Spec.Organization)
 		}
 	}
@@ -92,23 +107,19 @@ func (r *Registry) Partners(ctx context.Context, operator string) ([]string, err
 // PartnersAsked counts the questions that people of partners asked under an operator's
 // licenses since a time.
 func (r *Registry) PartnersAsked(ctx context.Context, operator string, since time.Time) (int64, error) {
-	all, err := r.partners(ctx, r.reader, "")
+	all, err := r.under(ctx, operator)
 	if err != nil {
 		return 0, err
 	}
 	seen, n := map[[2]string]bool{}, int64(0)
 	for _, p := range all {
 		key := [2]string{p.Spec.License, p.Spec.Organization}
-		l, err := load[License](ctx, r, r.reader, KindLicense, p.Spec.License)
-		if err != nil {
-			return 0, err
-		}
-		if l.Spec.Operator != operator || seen[key] {
+		if seen[key] {
 			continue
 		}
 		seen[key] = true
 		var some int64
-		err = r.reader.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE created_at > ?
+		err := r.reader.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE created_at > ?
 			AND scenario IN (SELECT name FROM documents WHERE kind = ? AND parent = ?)
 			AND user IN (SELECT name FROM documents WHERE kind = ? AND parent = ?)`,
 			since.UnixNano(), KindScenario, p.Spec.License, KindPerson, p.Spec.Organization).Scan(&some)

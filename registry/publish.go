@@ -92,10 +92,10 @@ func (c *change) seconded() {
 		p, _ := specs[Person](c)
 		org = p.Organization
 	}
-	may := func(name string, p Person) bool {
-		return p.Status == personActive && p.supervises() && p.Organization != c.actor.Organization && name != c.doc.Name && p.Organization != org
+	may := func(p Person) bool {
+		return p.Status == personActive && p.supervises() && p.Organization != c.actor.Organization && p.Organization != org
 	}
-	if slices.ContainsFunc(c.signers, func(s signer) bool { return may(s.name, s.person) }) {
+	if slices.ContainsFunc(c.signers, func(s signer) bool { return may(s.person) }) {
 		return
 	}
 	known, err := c.tx.r.documents(c.tx.ctx, c.tx.sql, `WHERE kind = ? AND revision < ? ORDER BY name, version`, KindPerson, c.tx.revision)
@@ -120,7 +120,7 @@ func (c *change) seconded() {
 	var names, insiders []string
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		switch p := now[name]; {
-		case may(name, p):
+		case may(p):
 			names = append(names, name)
 		case p.Status == personActive && p.supervises() && p.Organization != c.actor.Organization:
 			insiders = append(insiders, name)
