@@ -209,6 +209,10 @@ type Grant struct {
 	Regulator  *Step         `json:"zreg,omitempty"`
 	Provider   *Step         `json:"prov,omitempty"`
 	Conditions []string      `json:"conditions,omitempty"` // obligations the grant adds
+	// Basis is CONSENT where rows are cut to people who consented. LegalBasis names the
+	// laws that personal information may be used by without that; nil is missing.
+	Basis      string   `json:"basis"`
+	LegalBasis []string `json:"legal_basis"`
 	// EntryChanged tells what the catalogue says otherwise of the columns given than
 	// when both agreed: "dataset.column level 3 2", "dataset open_type …". Nil is
 	// missing: nobody compared.

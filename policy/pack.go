@@ -15,7 +15,8 @@ type Pack struct {
 	LegalBases       []string                `json:"legal_bases"`
 	LevelThreshold   int                     `json:"level_threshold"`
 	LevelControls    map[string]LevelControl `json:"level_controls"` // by level
-	MinGroup         int                     `json:"min_group"`      // entities
+	ConsentRequired  *ConsentRequired        `json:"consent_required,omitempty"`
+	MinGroup         int                     `json:"min_group"` // entities
 	RowCap           int                     `json:"row_cap"`
 	RecordCap        int                     `json:"record_cap"` // rows of a record-level answer
 	TTLSeconds       int                     `json:"ttl_seconds"`
@@ -106,6 +107,16 @@ type LevelControl struct {
 	Masks     *[]string `json:"masks,omitempty"`     // kinds of recipes; nil is any, none is that it is used and not shown
 	Record    *Control  `json:"record,omitempty"`    // nil lets no single records leave
 	Aggregate *Control  `json:"aggregate,omitempty"` // nil lets nothing but those
+}
+
+// ConsentRequired says of which data a grant must be by consent, or record another
+// legal basis: of personal information, of levels and of classes of columns, for
+// those purposes, or for all if none is named.
+type ConsentRequired struct {
+	PersonalInfo bool     `json:"personal_info"`
+	Levels       []int    `json:"levels,omitempty"`
+	Classes      []string `json:"classes,omitempty"`
+	Purposes     []string `json:"purposes,omitempty"` // classes of purposes
 }
 
 // Control lists the roles that review, in order, before a statement runs and before

@@ -101,6 +101,9 @@ func figures(p policy.Pack) []string {
 	if p.Objection != nil {
 		say("objection", p.Objection.Effect+" "+inOrder(p.Objection.Outcomes))
 	}
+	if c := p.ConsentRequired; c != nil && c.PersonalInfo {
+		say("consent_required", "personal_info")
+	}
 	if len(p.PriorityDomains) > 0 {
 		say("priority_domains", strings.Join(inKeys(p.PriorityDomains), " "))
 	}

@@ -62,6 +62,53 @@ func (e *Engine) mayActivate(ctx context.Context, by string, doc registry.Docume
 	return nil
 }
 
+// ofTheGrant are policy's reasons against what a grant says, whatever the day and
+// whoever asks; the first are those of a grant that policy could not judge.
+var ofTheGrant = []string{"FACT_MISSING", "FACT_UNKNOWN", "POLICY_ERROR", "POLICY_TIMEOUT", "POLICY_UNDEFINED", "POLICY_EXPERT", "GRANT_NO_BASIS", "LEVEL_MASK"}
+
+// mayGrant asks policy whether the zone's pack allows what a grant says: by what right
+// personal information is used, and by which masks its levels are shown. Every
+// question under the grant is asked the same again.
+func (e *Engine) mayGrant(ctx context.Context, by string, doc registry.Document, batch []registry.Document) error {
+	spec, err := registry.SpecOf[registry.Grant](doc)
+	if err != nil || spec.Status == registry.StatusRevoked {
+		return err
+	}
+	look := lookup{e, batch}
+	scenario, err1 := find[registry.Scenario](ctx, look, registry.KindScenario, spec.Scenario)
+	license, err2 := find[registry.License](ctx, look, registry.KindLicense, scenario.License)
+	z, err3 := find[registry.Zone](ctx, look, registry.KindZone, license.Zone)
+	data, err4 := find[registry.Dataset](ctx, look, registry.KindDataset, spec.Dataset)
+	subject, err5 := find[registry.Person](ctx, look, registry.KindPerson, by)
+	org, err6 := find[registry.Organization](ctx, look, registry.KindOrganization, subject.Organization)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); errors.Is(err, registry.ErrNotFound) {
+		return nil // the registry names the missing reference
+	} else if err != nil {
+		return asError(err)
+	}
+	f := registry.Facts{
+		Subject:    registry.Versioned[registry.Person]{Name: by, Spec: subject},
+		SubjectOrg: registry.Versioned[registry.Organization]{Name: subject.Organization, Spec: org},
+		Zone:       registry.Versioned[registry.Zone]{Name: license.Zone, Spec: z},
+		Scenario:   registry.Versioned[registry.Scenario]{Name: spec.Scenario, Spec: scenario},
+		Grants:     []registry.GrantFacts{{Versioned: registry.Versioned[registry.Grant]{Name: doc.Name, Spec: spec}}},
+		Datasets:   []registry.DatasetFacts{{Versioned: registry.Versioned[registry.Dataset]{Name: spec.Dataset, Spec: data}}},
+	}
+	in := e.policyFacts(policy.ActionApply, f)
+	in.Operator, in.License, in.Consent, in.Runtime = nil, nil, nil, hostFacts()
+	in.Grants[0].Regulator, in.Grants[0].Provider = nil, nil // the registry verifies who signed, and when
+	in.Change = &policy.Change{Kind: registry.KindGrant, Entity: doc.Name, By: []policy.Signer{}}
+	d, err := e.policy().Decide(ctx, in)
+	if err != nil {
+		e.log.ErrorContext(ctx, "policy failed", "decision_id", d.ID, "cause", err)
+	}
+	d.Reasons = slices.DeleteFunc(d.Reasons, func(r policy.Reason) bool { return !slices.Contains(ofTheGrant, r.Code) })
+	if len(d.Reasons) > 0 {
+		return denied(details(d.Reasons))
+	}
+	return nil
+}
+
 // signersKept returns who signed what a license says, where doc changes nothing but its
 // status: whoever takes it up again need not have the operator sign it anew (NJ24-12).
 // The registry demands the signatures of those who do.

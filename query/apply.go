@@ -62,11 +62,16 @@ func (e *Engine) fit(ctx context.Context, s Subject, docs []registry.Document) e
 	return e.unruled(ctx, s, docs)
 }
 
-// mayApply refuses licenses and entries that the zone's pack does not allow.
+// mayApply refuses licenses, grants and entries that the zone's pack does not allow.
 func (e *Engine) mayApply(ctx context.Context, by string, docs []registry.Document) error {
 	for _, d := range docs {
 		if d.Kind == registry.KindLicense {
 			if err := e.mayActivate(ctx, by, d, docs); err != nil {
+				return err
+			}
+		}
+		if d.Kind == registry.KindGrant {
+			if err := e.mayGrant(ctx, by, d, docs); err != nil {
 				return err
 			}
 		}

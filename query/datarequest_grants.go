@@ -23,7 +23,7 @@ func (e *Engine) draftGrants(ctx context.Context, s Subject, r *dataRequest) ([]
 		if err != nil {
 			return nil, err
 		}
-		g := registry.Grant{Scenario: r.spec.Scenario, Dataset: asked.Dataset, Columns: asked.Columns, From: r.spec.From, Until: r.spec.Until}
+		g := registry.Grant{Scenario: r.spec.Scenario, Dataset: asked.Dataset, Basis: asked.Basis, LegalBasis: asked.LegalBasis, Columns: asked.Columns, From: r.spec.From, Until: r.spec.Until}
 		name := r.document.Name
 		if len(r.spec.Datasets) > 1 {
 			name = fmt.Sprintf("%s-%d", name, i+1)
@@ -113,7 +113,7 @@ func (e *Engine) grantFaults(ctx context.Context, by string, doc registry.Docume
 	if len(faults) > 0 {
 		return documentError(&registry.Refusal{Faults: faults})
 	}
-	return nil
+	return e.mayGrant(ctx, by, doc, nil)
 }
 
 // revokedGrants returns the grants of a request that are in force and that s may

@@ -140,7 +140,7 @@ func grantFacts(g registry.GrantFacts) policy.Grant {
 		Regulator: &policy.Step{By: g.Spec.ZReg.By, Org: g.Spec.ZReg.Org, At: g.Spec.ZReg.At},
 		Provider:  &policy.Step{By: g.Spec.Prov.By, Org: g.Spec.Prov.Org, At: g.Spec.Prov.At},
 
-		EntryChanged: []string{},
+		Basis: g.Spec.Basis, LegalBasis: list(g.Spec.LegalBasis), EntryChanged: []string{},
 	}
 	for _, m := range g.Moves {
 		out.EntryChanged = append(out.EntryChanged, m.String(g.Spec.Dataset))

@@ -11,6 +11,7 @@ name: persons-second
 spec:
   scenario: second
   dataset: persons
+  legal_basis: [中华人民共和国个人信息保护法第十三条第一款第三项]
   from: "2026-01-01"
   until: "2030-12-31"
   zreg: {by: sun.health, org: health-commission}

@@ -146,6 +146,10 @@ func figuresOf(p policy.Pack) []PackFigure {
 		zh, en := levelControl(p.LevelControls[level], p.MinGroup)
 		say("level_controls", level+" 级", "level "+level, zh, en)
 	}
+	if c := p.ConsentRequired; c != nil {
+		zh, en := consentWanted(c)
+		say("consent_required", "须获本人授权或另有法律依据", "by consent, or by another legal basis", zh, en)
+	}
 	number("row_cap", "结果行数上限", "rows at most", p.RowCap)
 	number("record_cap", "明细行数上限", "records at most", p.RecordCap)
 	number("ttl_seconds", "批准有效秒数", "approval holds for seconds", p.TTLSeconds)
@@ -214,6 +218,23 @@ func figuresOf(p policy.Pack) []PackFigure {
 		say("violations", "违规情形", "violations", fmt.Sprintf("%d 项", n), fmt.Sprintf("%d kinds", n))
 	}
 	return out
+}
+
+// consentWanted tells which data a pack wants consent of.
+func consentWanted(c *policy.ConsentRequired) (zh, en string) {
+	var zhs, ens []string
+	if c.PersonalInfo {
+		zhs, ens = append(zhs, "个人信息"), append(ens, "personal information")
+	}
+	for _, level := range c.Levels {
+		zhs, ens = append(zhs, fmt.Sprintf("%d 级", level)), append(ens, fmt.Sprintf("level %d", level))
+	}
+	zhs, ens = append(zhs, c.Classes...), append(ens, c.Classes...)
+	zh, en = strings.Join(zhs, "、"), strings.Join(ens, ", ")
+	if len(c.Purposes) > 0 {
+		zh, en = zh+"(用途 "+strings.Join(c.Purposes, "、")+")", en+" (for "+strings.Join(c.Purposes, ", ")+")"
+	}
+	return zh, en
 }
 
 // levelControl tells what a pack asks of a level whose least group is least at any rate.

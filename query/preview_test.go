@@ -19,6 +19,7 @@ name: draft
 spec:
   scenario: outpatient-statistics
   dataset: persons
+  legal_basis: [中华人民共和国个人信息保护法第十三条第一款第三项]
   from: "2026-01-01"
   until: "2030-12-31"
   zreg: {by: sun.health, org: health-commission}

@@ -24,6 +24,7 @@ name: residents-own
 spec:
   scenario: civic-own
   dataset: residents
+  legal_basis: [中华人民共和国个人信息保护法第十三条第一款第三项]
   from: "2026-01-01"
   until: "2030-12-31"
   zreg: {by: jin.city, org: city-data-authority}
@@ -49,6 +50,7 @@ name: residents-medical
 spec:
   scenario: outpatient-statistics
   dataset: residents
+  legal_basis: [中华人民共和国个人信息保护法第十三条第一款第三项]
   from: "2026-01-01"
   until: "2027-06-30"
   zreg: {by: sun.health, org: health-commission}

@@ -197,7 +197,7 @@ func (w *randomWorld) domain(t *testing.T, data querytest.Data) *querytest.Domai
 		columns          []string
 	}{{"persons", "zheng.police", "public-security", data.Persons.Columns}, {"visits", "qian.hospital", "hospital-group", data.Visits.Columns}, {"beds", "qian.hospital", "hospital-group", data.Beds.Columns}} {
 		doc := "kind: Grant\nname: " + g.dataset + "-statistics\nspec:\n  scenario: outpatient-statistics\n  dataset: " + g.dataset +
-			"\n  from: \"2026-01-01\"\n  until: \"2030-12-31\"\n  zreg: {by: sun.health, org: health-commission}\n  prov: {by: " + g.by + ", org: " + g.org + "}\n"
+			"\n  legal_basis: [中华人民共和国个人信息保护法第十三条第一款第三项]\n  from: \"2026-01-01\"\n  until: \"2030-12-31\"\n  zreg: {by: sun.health, org: health-commission}\n  prov: {by: " + g.by + ", org: " + g.org + "}\n"
 		if g.dataset == "persons" && w.scope != nil {
 			doc += "  scope: [{column: district, in: [\"" + strings.Join(w.scope, `", "`) + "\"]}]\n"
 		}

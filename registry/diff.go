@@ -110,7 +110,7 @@ var directions = map[string][]struct {
 	KindSupply:   {{"status", byStatus}, {"until", later}, {"from", sooner}, {"columns", gives}},
 	KindScenario: {{"recipients", gives}, {"output_forms", gives}, {"period/until", later}, {"period/from", sooner}},
 	KindGrant: {{"status", byStatus}, {"until", later}, {"from", sooner}, {"columns/*/recipe", doubt}, {"columns/*/mode", doubt}, {"columns/*/permissions", gives}, {"columns", gives},
-		{"scope", doubt}, {"signed_deliveries", yes}, {"repeats", gives}, {"basis", consents}},
+		{"scope", doubt}, {"signed_deliveries", yes}, {"repeats", gives}, {"basis", consents}, {"legal_basis", doubt}},
 	KindPartner: {{"status", byStatus}, {"scenarios", gives}, {"grants", bounds}, {"until", later}, {"from", sooner}, {"security_officer", doubt},
 		{"confidentiality_ref", doubt}},
 	KindTemplate:     {{"status", byStatus}, {"until", later}, {"from", sooner}, {"sql", doubt}, {"parameters", doubt}},

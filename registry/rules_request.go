@@ -74,10 +74,13 @@ func (c *change) requested(request DataRequest, s Scenario, lic License, r Reque
 	}
 	c.columnsOf(r.Dataset, r.Columns, data.Spec, path+"/columns")
 	if request.Status == StatusSubmitted {
-		c.grantable(Grant{Scenario: request.Scenario, Dataset: r.Dataset, Columns: r.Columns, From: request.From, Until: request.Until}, s, lic, data.Spec, path)
+		c.grantable(Grant{Scenario: request.Scenario, Dataset: r.Dataset, Basis: r.Basis, Columns: r.Columns, From: request.From, Until: request.Until}, s, lic, data.Spec, path)
 	}
 	if r.Grant == "" {
 		return
+	}
+	if r.Basis != "" || len(r.LegalBasis) > 0 {
+		c.fault(CodeScope, path+"/grant", "NJ24-16", say("grant %s has its basis already; ask for a new grant to use another", "授权 %s 已有依据;另有依据的须申请新的授权", r.Grant))
 	}
 	g, err := load[Grant](c.tx.ctx, c.tx.r, c.tx.sql, KindGrant, r.Grant)
 	if err != nil && !errors.Is(err, ErrNotFound) {

@@ -306,8 +306,10 @@ type Grant struct {
 	// repeat: what those who sign the grant decided.
 	Repeats []string `json:"repeats,omitempty"`
 	// Basis says by what right the personal information is used: BasisConsent cuts
-	// the rows to people who consented. Empty is another right than consent.
-	Basis string `json:"basis,omitempty"`
+	// the rows to people who consented. Empty is another right than consent, which
+	// LegalBasis names: laws and articles, as those who sign the grant see it.
+	Basis      string   `json:"basis,omitempty"`
+	LegalBasis []string `json:"legal_basis,omitempty"`
 
 	ZReg Consent `json:"zreg"`
 	Prov Consent `json:"prov"`
@@ -345,9 +347,11 @@ const (
 // RequestedDataset is what is asked of one dataset: each column in the whole form
 // it would have. Grant names the grant that gives the scenario others of it.
 type RequestedDataset struct {
-	Dataset string        `json:"dataset"`
-	Grant   string        `json:"grant,omitempty"`
-	Columns []GrantColumn `json:"columns"`
+	Dataset    string        `json:"dataset"`
+	Grant      string        `json:"grant,omitempty"`
+	Basis      string        `json:"basis,omitempty"`       // of the grant, if it is a new one
+	LegalBasis []string      `json:"legal_basis,omitempty"` // the same
+	Columns    []GrantColumn `json:"columns"`
 }
 
 // QualityRules say what is measured of a dataset's data, and when a version waits

@@ -187,7 +187,7 @@ func (h *home) license(t *testing.T) {
 			}
 			granted = strings.Join(clear, ", ")
 		}
-		h.signed(t, f.dataset()+".grant.yaml", fmt.Sprintf("kind: Grant\nname: %s\nspec:\n  scenario: files\n  dataset: %s\n  from: \"2026-01-01\"\n  until: \"2030-12-31\"\n"+
+		h.signed(t, f.dataset()+".grant.yaml", fmt.Sprintf("kind: Grant\nname: %s\nspec:\n  scenario: files\n  dataset: %s\n  legal_basis: [中华人民共和国个人信息保护法第十三条第一款第三项]\n  from: \"2026-01-01\"\n  until: \"2030-12-31\"\n"+
 			"  zreg: {by: sun.health, org: health-commission}\n  prov: {by: qian.hospital, org: hospital-group}\n  columns: [%s]\n", f.dataset(), f.dataset(), granted),
 			"zhao.city", "sun.health", "qian.hospital")
 	}

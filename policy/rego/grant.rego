@@ -110,6 +110,45 @@ faults contains [grant.id, "GRANT_NOT_PARTNERS"] if {
 	not grant.id in input.subject.partner.grants
 }
 
+# NJ24-16: where the pack wants the person's own consent, a grant is by consent or
+# records another legal basis.
+faults contains [grant.id, "GRANT_NO_BASIS"] if {
+	some grant in relevant
+	consent_wanted(grant)
+	grant.basis != "CONSENT"
+	count(grant.legal_basis) == 0
+}
+
+consent_wanted(grant) if {
+	purpose_concerned
+	pack.consent_required.personal_info
+	input.datasets[grant.dataset].personal_info
+}
+
+consent_wanted(grant) if {
+	purpose_concerned
+	some column in grant.columns
+	key := concat(".", [grant.dataset, column.name])
+	key in judged
+	wanted_of(input.columns[key])
+}
+
+wanted_of(column) if {
+	pack.consent_required.personal_info
+	column.personal_info
+}
+
+wanted_of(column) if column.level in pack.consent_required.levels
+
+wanted_of(column) if column.class in pack.consent_required.classes
+
+# A purpose that is not known is one of those that the pack names.
+purpose_concerned if not pack.consent_required.purposes
+
+purpose_concerned if not input.scenario
+
+purpose_concerned if input.scenario.purpose_class in pack.consent_required.purposes
+
 faulty contains id if some [id, _] in faults
 
 live contains grant if {

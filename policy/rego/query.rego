@@ -125,6 +125,15 @@ consent_bound if {
 	input.consent.registry_version != ""
 }
 
+# What is granted by consent is cut to it, whatever is said of the statement.
+deny contains ["FACT_CONTRADICTS", "consent.required"] if {
+	asking
+	not input.consent.required
+	some grant in live
+	grant.basis == "CONSENT"
+	grant.dataset in concerned
+}
+
 deny contains ["CONSENT_BLANKET", ""] if {
 	asking
 	input.consent.blanket_found

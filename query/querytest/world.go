@@ -102,7 +102,7 @@ func (d *Domain) grant(f Facts, s FactsScenario, dataset, status string) registr
 		d.t.Fatalf("facts: scenario %s grants %s, which is no dataset", s.Name, dataset)
 	}
 	provider := f.Datasets[i].Spec.Provider
-	g := registry.Grant{Scenario: s.Name, Dataset: dataset, Columns: s.Grants[dataset], Scope: s.Scope[dataset], From: s.From, Until: s.Until,
+	g := registry.Grant{Scenario: s.Name, Dataset: dataset, LegalBasis: []string{"中华人民共和国个人信息保护法第十三条第一款第三项"}, Columns: s.Grants[dataset], Scope: s.Scope[dataset], From: s.From, Until: s.Until,
 		ZReg: registry.Consent{By: "sun.health", Org: "health-commission"}, Prov: registry.Consent{By: providers[provider], Org: provider}}
 	if status != registry.StatusActive {
 		g.Status, g.StatusReason = status, "NJ24-15"
