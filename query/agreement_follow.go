@@ -9,7 +9,8 @@ import (
 	"zonebox/workflow"
 )
 
-// licensesBefore returns the licenses among docs as they stand, by name.
+// licensesBefore returns the licenses among docs as they were committed last, by name:
+// what a transaction under way writes is not seen yet.
 func (e *Engine) licensesBefore(ctx context.Context, docs []registry.Document) (map[string]registry.License, error) {
 	was := map[string]registry.License{}
 	for _, d := range docs {
@@ -35,7 +36,11 @@ func (e *Engine) licensesBefore(ctx context.Context, docs []registry.Document) (
 // signed and in no other way, and whatever suspends, resumes or ends it moves the
 // course. A license without a course was concluded outside and follows its document
 // alone.
-func (e *Engine) followLicenses(tx *registry.Tx, by string, docs []registry.Document, done []registry.Applied, was map[string]registry.License) error {
+func (e *Engine) followLicenses(tx *registry.Tx, by string, docs []registry.Document, done []registry.Applied) error {
+	was, err := e.licensesBefore(tx.Context(), docs)
+	if err != nil {
+		return err
+	}
 	for _, d := range docs {
 		if d.Kind != registry.KindLicense || !changedOf(done, d.Name) {
 			continue

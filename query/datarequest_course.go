@@ -16,26 +16,9 @@ import (
 // revoked ends; with what licenses move of their courses; and with what they stop,
 // which is told by document.
 func (e *Engine) applyDocuments(ctx context.Context, by string, docs []registry.Document) (done []registry.Applied, ended map[registry.Ref]*Ended, err error) {
-	was, err := e.licensesBefore(ctx, docs)
-	if err != nil {
-		return nil, nil, err
-	}
 	done, err = e.registry.ApplyWith(ctx, by, docs, func(tx *registry.Tx, applied []registry.Applied) error {
-		for _, a := range applied {
-			i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
-			if !a.Changed || !a.Effective.IsZero() || i < 0 {
-				continue
-			}
-			var err error
-			switch a.Kind {
-			case registry.KindRequest:
-				err = e.fileRequest(tx, docs[i], docs, by)
-			case registry.KindGrant:
-				err = e.endRequests(tx, docs[i], docs, by)
-			}
-			if err != nil {
-				return err
-			}
+		if err := e.followRequests(tx, by, docs, applied); err != nil {
+			return err
 		}
 		var err error
 		if ended, err = e.endWaiting(tx, by, applied, docs); err != nil {
@@ -44,9 +27,30 @@ func (e *Engine) applyDocuments(ctx context.Context, by string, docs []registry.
 		if err := e.followAlerts(tx, applied, docs); err != nil {
 			return err
 		}
-		return e.followLicenses(tx, by, docs, applied, was)
+		return e.followLicenses(tx, by, docs, applied)
 	})
 	return done, ended, err
+}
+
+// followRequests begins and ends data requests with documents that came into force.
+func (e *Engine) followRequests(tx *registry.Tx, by string, docs []registry.Document, applied []registry.Applied) error {
+	for _, a := range applied {
+		i := slices.IndexFunc(docs, func(d registry.Document) bool { return d.Kind == a.Kind && d.Name == a.Name })
+		if !a.Changed || !a.Effective.IsZero() || i < 0 {
+			continue
+		}
+		var err error
+		switch a.Kind {
+		case registry.KindRequest:
+			err = e.fileRequest(tx, docs[i], docs, by)
+		case registry.KindGrant:
+			err = e.endRequests(tx, docs[i], docs, by)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fileRequest begins the course of a request that is filed.

@@ -31,6 +31,25 @@ func askFor(t *testing.T, d *querytest.Domain, name, datasets string) *filedRequ
 }
 
 func (a *filedRequest) file(datasets string, change func(*registry.DataRequest)) error {
+	a.t.Helper()
+	return a.handIn("li.op", a.document(datasets, change))
+}
+
+// handIn signs a document and hands it in.
+func (a *filedRequest) handIn(by string, doc registry.Document) error {
+	a.t.Helper()
+	doc.Signatures = nil
+	doc.Sign(by, a.Key(by).Private(), a.Now())
+	body, err := json.Marshal(doc)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	_, err = a.Engine.Apply(a.t.Context(), a.Subject(by), bytes.NewReader(body))
+	return err
+}
+
+func (a *filedRequest) document(datasets string, change func(*registry.DataRequest)) registry.Document {
+	a.t.Helper()
 	spec := registry.DataRequest{Scenario: querytest.Scenario, PurposeCode: querytest.Purpose, Statement: strings.Repeat("0a", 32), From: "2026-01-01", Until: "2030-12-31",
 		Access: "REQUEST_RESPONSE", Status: registry.StatusSubmitted, Commitments: registry.Commitments{Truthful: true, Compliant: true, Secure: true}}
 	if err := json.Unmarshal([]byte(datasets), &spec.Datasets); err != nil {
@@ -43,14 +62,7 @@ func (a *filedRequest) file(datasets string, change func(*registry.DataRequest))
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	doc := registry.Document{Kind: registry.KindRequest, Name: a.name, Spec: text}
-	doc.Sign("li.op", a.Key("li.op").Private(), a.Now())
-	body, err := json.Marshal(doc)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	_, err = a.Engine.Apply(a.t.Context(), a.Subject("li.op"), bytes.NewReader(body))
-	return err
+	return registry.Document{Kind: registry.KindRequest, Name: a.name, Spec: text}
 }
 
 // move makes a move as a person who signs what is shown to them.
@@ -502,4 +514,104 @@ func TestWhatAMoveOfADataRequestMustBe(t *testing.T) {
 	if text := string(docs[0].Document); !strings.Contains(text, `"2026-01-01"`) || !strings.Contains(text, `"2030-12-31"`) || strings.Contains(text, "2027-01-31") {
 		t.Errorf("the grant it widened is of other days now: %s", text)
 	}
+}
+
+// A request that comes into force later has its course, and its term, from then on and
+// not before; and grants that are revoked for a later time end their request then.
+func TestADataRequestFollowsDocumentsOfALaterTime(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	a := &filedRequest{d, t, "want-address"}
+	later := func(by string, doc registry.Document) {
+		t.Helper()
+		doc.Effective = d.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+		if err := a.handIn(by, doc); err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+	}
+	later("li.op", a.document(wantAddress, nil))
+	a.refused("sun.health", "assess", "NOT_FOUND")
+	if got := a.moves("request.moved"); got != nil {
+		t.Errorf("before its time: %v", got)
+	}
+	d.Advance(25 * time.Hour)
+	if err := d.Engine.TakeEffect(t.Context()); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	if got := a.moves("request.moved"); !slices.Equal(got, []string{"li.op submit ZREG_ASSESSING"}) {
+		t.Errorf("at its time: %v", got)
+	}
+	if open := clocksOf(t, d, "sun.health"); !slices.ContainsFunc(open, func(c query.ClockView) bool { return c.On == a.name }) {
+		t.Errorf("no term runs for it: %+v", open)
+	}
+	a.must("sun.health", "assess", "PROV_REVIEWING")
+	a.must("zheng.police", "approve", "APPROVED")
+	var revoked registry.Document
+	if err := json.Unmarshal([]byte(changed(t, d, registry.KindGrant, "persons-statistics", `"scenario":`, `"status":"REVOKED","status_reason":"停用","scenario":`)), &revoked); err != nil {
+		t.Fatal(err)
+	}
+	later("zheng.police", revoked)
+	if x, err := d.Engine.DataRequest(t.Context(), d.Subject("li.op"), a.name); err != nil || x.State != "APPROVED" {
+		t.Errorf("before its grant is revoked: %+v, %v", x, err)
+	}
+	d.Advance(25 * time.Hour)
+	if err := d.Engine.TakeEffect(t.Context()); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	if x, err := d.Engine.DataRequest(t.Context(), d.Subject("li.op"), a.name); err != nil || x.State != "REVOKED" {
+		t.Errorf("its grant is revoked: %+v, %v", x, err)
+	}
+	if code(d, askAddress) == "" {
+		t.Error("a revoked grant answers")
+	}
+}
+
+// A grant that is asked for besides lasts as long as either.
+func TestAWidenedGrantHasTheLongerDaysOfBoth(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	d.Apply("sun.health", strings.Replace(changed(t, d, registry.KindGrant, "persons-statistics", `"2026-01-01"`, `"2026-11-01"`), `"2030-12-31"`, `"2026-12-31"`, 1))
+	for _, c := range []struct{ name, from, until, wantFrom, wantUntil string }{
+		{"want-later", "2026-11-20", "2027-06-30", "2026-11-01", "2027-06-30"},
+		{"want-earlier", "2026-02-01", "2026-11-30", "2026-02-01", "2027-06-30"},
+		{"want-within", "2026-12-01", "2026-12-31", "2026-02-01", "2027-06-30"},
+	} {
+		a := &filedRequest{d, t, c.name}
+		if err := a.file(wantAddress, func(r *registry.DataRequest) { r.From, r.Until = c.from, c.until }); err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+		a.must("sun.health", "assess", "PROV_REVIEWING")
+		g, err := registry.SpecOf[registry.Grant](a.must("zheng.police", "approve", "APPROVED").Grants[0])
+		if err != nil || g.From != c.wantFrom || g.Until != c.wantUntil {
+			t.Errorf("%s: the grant is of %s to %s, %v, want %s to %s", c.name, g.From, g.Until, err, c.wantFrom, c.wantUntil)
+		}
+	}
+}
+
+// Where the city authority regulates, one person may have both of its roles: who
+// assessed a request does not decide on the dispute of it.
+func TestNobodyDecidesOnTheDisputeOfWhatTheyAssessed(t *testing.T) {
+	t.Parallel()
+	d := civic(t)
+	spec, err := json.Marshal(registry.Person{RealName: "闻两职", Organization: "city-data-authority", Roles: []string{registry.RoleZoneRegulator, registry.RoleCityAuthority}, Permissions: []string{registry.PermissionRecipe}, Status: "active",
+		SigningKey: d.Key("wen.city").SigningKey(), RecipientKey: d.Key("wen.city").RecipientKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Apply(querytest.Founder, `{"kind":"Person","name":"wen.city","spec":`+string(spec)+`}`)
+	a := &filedRequest{d, t, "want-birth"}
+	const wantBirth = `[{"dataset":"residents","grant":"residents-own","columns":[{"name":"birth_date","mode":"MASKED","recipe":{"kind":"date","part":"year"}}]}]`
+	if err := a.file(wantBirth, func(r *registry.DataRequest) { r.Scenario = "civic-own" }); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	a.must("wen.city", "assess", "PROV_REVIEWING")
+	a.must("li.op", "dispute", "DISPUTED")
+	for _, move := range []string{"uphold", "resume"} {
+		a.refused("wen.city", move, "WF_SAME_PERSON")
+	}
+	a.must(querytest.Founder, "resume", "ZREG_ASSESSING")
+	a.must("jin.city", "assess", "PROV_REVIEWING")
+	a.must("li.op", "dispute", "DISPUTED")
+	a.refused("wen.city", "uphold", "WF_SAME_PERSON") // of what was assessed at any time
+	a.must(querytest.Founder, "uphold", "REJECTED")
 }

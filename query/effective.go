@@ -51,6 +51,9 @@ func (e *Engine) takeEffect(ctx context.Context, batch []registry.PendingDocumen
 	began := time.Now()
 	var reports map[registry.Ref]*Ended
 	done, err := e.registry.TakeEffect(ctx, batch[0].Batch, faults, func(tx *registry.Tx, done []registry.Applied) (err error) {
+		if err := e.followRequests(tx, batch[0].By, docs, done); err != nil {
+			return err
+		}
 		if reports, err = e.endWaiting(tx, batch[0].By, done, docs); err != nil {
 			return err
 		}

@@ -137,6 +137,15 @@ func Unfrozen(e *Engine, run string) error {
 	})
 }
 
+// Standing has the registry say that an output that waits is at another state of its
+// way, as a gate leaves it that ends between two steps.
+func Standing(e *Engine, run, state string) error {
+	return e.update(context.Background(), func(tx *registry.Tx) error {
+		_, err := tx.SQL().Exec(`UPDATE workflow_instances SET state = ? WHERE machine = 'release' AND id = ?`, state, run)
+		return err
+	})
+}
+
 // CollectLate is a download that was let in before what between does, and that nobody
 // ends for it: whatever ends it comes too late.
 func CollectLate(ctx context.Context, e *Engine, s Subject, run string, between func()) (*Answer, error) {

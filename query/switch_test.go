@@ -320,3 +320,36 @@ func TestARestrictionLeavesWhatItSays(t *testing.T) {
 		})
 	}
 }
+
+// Whatever waits is frozen, wherever on its way to its recipient it is; what has left
+// is not, and a restriction freezes nothing.
+func TestASwitchFreezesAnOutputInEveryStateOfItsWay(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	waits := []string{"HELD", "CHECKED", "REVIEWING", "REVIEWING_FIRST", "REVIEWING_SECOND", "APPROVED"}
+	runs := map[string]string{}
+	for _, state := range append(slices.Clone(waits), "RELEASED", "BLOCKED") {
+		runs[state] = waitsIn(t, d, "SELECT name, district FROM persons LIMIT 3")
+		if err := query.Standing(d.Engine, runs[state], state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restricts := registry.Restriction{Level: registry.LevelOperator, Target: "huiyi", Degree: registry.DegreeRestrict, Rate: 1000}
+	name, s := sets(t, d, restricts, querytest.Founder)
+	if s.Frozen != 0 {
+		t.Errorf("a restriction froze %+v", *s)
+	}
+	lifts(t, d, name, restricts, querytest.Founder)
+	if _, s = sets(t, d, closes(registry.LevelOperator, "huiyi"), querytest.Founder); s.Frozen != len(waits) {
+		t.Errorf("the measure froze %+v, want %d", *s, len(waits))
+	}
+	for state, run := range runs {
+		x, err := d.Engine.Review(t.Context(), d.Subject("sun.health"), run)
+		want := "FROZEN"
+		if !slices.Contains(waits, state) {
+			want = state
+		}
+		if err != nil || x.State != want {
+			t.Errorf("at %s it is %+v, %v, want %s", state, x, err, want)
+		}
+	}
+}

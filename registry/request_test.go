@@ -123,6 +123,25 @@ func TestADataRequestTellsNothingOfWhatIsNotPublished(t *testing.T) {
 	w.must("olga", asks("births"))
 }
 
+// A dataset of another zone answers as one that is not there, until it is supplied.
+func TestADataRequestTellsNothingOfAnotherZonesDatasets(t *testing.T) {
+	w := supplier(t)
+	w.must("zoe", scenario())
+	w.clock.tick()
+	asks := func(dataset string) registry.Document {
+		return request(set("datasets.0.dataset", dataset), set("datasets.0.grant", nil), set("until", "2026-05-31"))
+	}
+	there := w.refused(registry.CodeReference, "olga", asks("persons"))
+	absent := w.refused(registry.CodeReference, "olga", asks("deaths"))
+	if there.EN != strings.Replace(absent.EN, "deaths", "persons", 1) || there.ZH != strings.Replace(absent.ZH, "deaths", "persons", 1) || there.Path != absent.Path {
+		t.Errorf("of another zone: %+v\nabsent: %+v", there, absent)
+	}
+	w.must("olga", asks("visits"))
+	w.must("paul", w.signed(supply(), "cora", "zoe", "paul"))
+	w.clock.tick()
+	w.must("olga", asks("persons"))
+}
+
 // A request that changes ends nothing and takes nothing away.
 func TestADataRequestIsNoPartOfAnyFacts(t *testing.T) {
 	w := granted(t)
