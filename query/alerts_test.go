@@ -355,6 +355,39 @@ func TestNobodyCausesARestrictionOfAnother(t *testing.T) {
 	}
 }
 
+// What a partner asks is its operator's doing: refusals of both make one burst, which
+// restricts both, and rows that a partner receives are of the operator's license.
+func TestWhatAPartnerDoesIsItsOperatorsDoing(t *testing.T) {
+	t.Parallel()
+	d := watched(t)
+	d.Apply("sun.health", partnerText("kangjian", "jinrong"), "sun.health", "li.op")
+	theirs := func(kind string, fields ...string) audit.Entry {
+		e := did(d, kind, append(fields, "partner_of", "huiyi")...)
+		e.Actor, e.Org = "jin.op", "jinrong"
+		return e
+	}
+	query.Observe(d.Engine, times(60, theirs("query.denied", "reasons", "SYNTAX"))...)
+	query.Observe(d.Engine, times(59, did(d, "query.denied", "reasons", "SYNTAX"))...)
+	if a := alertsBy(t, d, "denial_burst"); len(a) != 0 {
+		t.Errorf("119 refusals raise %+v", a)
+	}
+	query.Observe(d.Engine, theirs("query.denied", "reasons", "SYNTAX"))
+	if a := alertsBy(t, d, "denial_burst"); len(a) != 1 || a[0].Subject != "huiyi" || a[0].Measure == nil || a[0].Measure.Target != "huiyi" {
+		t.Errorf("120 refusals of an operator and its partner raise %+v", a)
+	}
+	query.Observe(d.Engine, theirs("output.released", "rows", "600000"), did(d, "output.released", "rows", "400000"))
+	if a := alertsBy(t, d, "row_volume"); len(a) != 1 || a[0].Subject != "medical-2026" || a[0].Count != 1000000 {
+		t.Errorf("a million rows under one license raise %+v", a)
+	}
+	// What it does without its operator is its own.
+	own := did(d, "query.denied", "reasons", "SYNTAX")
+	own.Actor, own.Org, own.Zone = "jin.op", "jinrong", ""
+	query.Observe(d.Engine, times(120, own)...)
+	if a := alertsBy(t, d, "denial_burst"); len(a) != 2 || a[0].Subject != "jinrong" {
+		t.Errorf("its own refusals raise %+v", a)
+	}
+}
+
 // Racing refusals raise one alert; a flood makes neither memory nor log grow.
 func TestAFloodRaisesOneAlert(t *testing.T) {
 	t.Parallel()

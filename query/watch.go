@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -216,16 +217,18 @@ func (w *watch) subject(ctx context.Context, per string, entry audit.Entry, zone
 	return counted{}, fmt.Errorf("query: alert rule counts per %q", per)
 }
 
-// operator returns the organization of an entry if it is an operator, "" if not.
+// operator returns whose doing an entry is: the organization's of whoever did it if it
+// is an operator, that under which it asked if it is a partner, "" if it is neither.
 func (w *watch) operator(ctx context.Context, entry audit.Entry) (string, error) {
-	if entry.Org == "" {
+	name := cmp.Or(entry.Fields[fieldPartnerOf], entry.Org)
+	if name == "" {
 		return "", nil
 	}
-	org, err := find[registry.Organization](ctx, lookup{w.engine, nil}, registry.KindOrganization, entry.Org)
+	org, err := find[registry.Organization](ctx, lookup{w.engine, nil}, registry.KindOrganization, name)
 	if err != nil || org.Kind != registry.RoleOperator {
 		return "", ignoreMissing(err)
 	}
-	return entry.Org, nil
+	return name, nil
 }
 
 // place returns the zone of an entry and its pack. Where it names none, that is the
