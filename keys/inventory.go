@@ -18,7 +18,7 @@ type Entry struct {
 	Purpose   string    // one of the Purposes below
 	Zone      string    // "" if it is not a zone's
 	Version   int       // from 1
-	State     string    // StateCurrent, StateEarlier, StateDestroyed or StateUnfinished
+	State     string    // one of the States below
 	Algorithm string    // what the key is for
 	Created   time.Time // of keys that do not say it, the time of their file
 	Destroyed time.Time // zero unless it was by this folder
@@ -50,6 +50,7 @@ const (
 	StateEarlier    = "earlier"    // opens what was made with it
 	StateDestroyed  = "destroyed"  // opens nothing any more
 	StateUnfinished = "unfinished" // its destruction was interrupted: repeat it
+	StateBlocked    = "blocked"    // of a hold: opens nothing until people agreed anew
 )
 
 const softwareModule = "tink-go, Go crypto"
@@ -77,7 +78,7 @@ func (f *Folder) Inventory() ([]Entry, error) {
 		}
 		out = append(out, entries...)
 	}
-	holds, err := f.holdEntry()
+	holds, err := f.holdEntries()
 	if err != nil {
 		return nil, fmt.Errorf("keys: inventory: %w", err)
 	}
@@ -222,13 +223,22 @@ func (f *Folder) readGone(zone string, number int, e *Entry) error {
 	return nil
 }
 
-// holdEntry counts the keys of held results; created is that of the oldest.
-func (f *Folder) holdEntry() ([]Entry, error) {
+// holdEntries counts the keys of held results, those that are blocked by themselves;
+// created is that of the oldest.
+func (f *Folder) holdEntries() ([]Entry, error) {
 	files, err := os.ReadDir(filepath.Join(f.dir, holdFolder))
 	if err != nil {
 		return nil, err
 	}
-	e := Entry{Purpose: PurposeHold, Version: 1, State: StateCurrent, Algorithm: "AES-256-GCM", WrappedBy: PurposeRoot, Module: softwareModule}
+	blocked := map[string]bool{}
+	f.mu.Lock()
+	for id := range f.blocked {
+		blocked[member(holdFolder, id)] = true
+	}
+	f.mu.Unlock()
+	e := Entry{Purpose: PurposeHold, Version: 1, Algorithm: "AES-256-GCM", WrappedBy: PurposeRoot, Module: softwareModule}
+	open, shut := e, e
+	open.State, shut.State = StateCurrent, StateBlocked
 	for _, file := range files {
 		if !strings.HasSuffix(file.Name(), ".key") {
 			continue
@@ -237,13 +247,14 @@ func (f *Folder) holdEntry() ([]Entry, error) {
 		if err != nil {
 			continue // it was destroyed meanwhile
 		}
+		e := &open
+		if blocked[holdFolder+"/"+file.Name()] {
+			e = &shut
+		}
 		if at := info.ModTime(); e.Count == 0 || at.Before(e.Created) {
 			e.Created = at
 		}
 		e.Count++
 	}
-	if e.Count == 0 {
-		return nil, nil
-	}
-	return []Entry{e}, nil
+	return slices.DeleteFunc([]Entry{open, shut}, func(e Entry) bool { return e.Count == 0 }), nil
 }

@@ -36,6 +36,8 @@ func TestTheInventoryListsEveryKeyAndItsState(t *testing.T) {
 		}
 		saved(h.NewHold("run-1"))(t)
 		saved(h.NewHold("run-2"))(t)
+		saved(h.NewHold("run-3"))(t)
+		block(t, h.Folder, at, "run-3")
 
 		by := "root"
 		if h.provider.Describe().Separate {
@@ -69,6 +71,7 @@ func TestTheInventoryListsEveryKeyAndItsState(t *testing.T) {
 			"zone-tokens 医疗 2 current HKDF-SHA256, SM3-KDF by " + by + " x1 11-24",
 			"zone-tokens 医疗 1 earlier HKDF-SHA256, SM3-KDF by " + by + " x1 11-23",
 			"hold  1 current AES-256-GCM by root x2",
+			"hold  1 blocked AES-256-GCM by root x1",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("inventory:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -86,6 +86,7 @@ var keyTitles = map[string][2]string{
 
 	keys.StateCurrent: {"现行", "current"}, keys.StateEarlier: {"旧版可读", "earlier, opens"},
 	keys.StateDestroyed: {"已销毁", "destroyed"}, keys.StateUnfinished: {"销毁未完成", "destruction unfinished"},
+	keys.StateBlocked: {"已冻结,须重新审核", "blocked, reviewed anew"},
 
 	keys.KindPassphrase: {"口令密钥目录", "passphrase folder"}, keys.KindVault: {"Vault", "Vault"}, keys.KindDevice: {"密码设备", "device"},
 }
