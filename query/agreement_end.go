@@ -33,7 +33,9 @@ func (m *courseMove) allDone() error {
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return err
 	}
-	if err != nil || sh.State != registry.ShredDone || sh.Organization != operator {
+	if m.course.shred == "" {
+		left("OFFBOARDING_WORKSPACE", "工作区尚未申请销毁,由数据中心 license move 的 offboard 办理", "nobody ordered that the workspace is destroyed; the data centre does by license move, offboard")
+	} else if err != nil || sh.State != registry.ShredDone || sh.Organization != operator {
 		left("OFFBOARDING_WORKSPACE", "工作区尚未销毁,由另一人 shred confirm "+m.course.shred, "the workspace is not destroyed; another person confirms it: shred confirm "+m.course.shred)
 	} else if err := m.certified(sh); err != nil {
 		return err

@@ -57,7 +57,7 @@ func endedCmd(ts *testscript.TestScript, _ bool, args []string) {
 func untilCmd(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	line := completed(ts, []string{"audit", "list", "--as=feng.audit"})
+	line := completed(ts, []string{"audit", "list", "--as=feng.audit", "--limit=1000"})
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		var out bytes.Buffer
 		runAt(context.Background(), clockOf(ts).now, line, strings.NewReader(""), &out, &out)

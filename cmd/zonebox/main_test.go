@@ -166,13 +166,22 @@ func (h *home) serve(t *testing.T) {
 	h.serveAt(t, time.Now)
 }
 
-// serveAt is serve by another clock.
-func (h *home) serveAt(t *testing.T, now func() time.Time) {
+// serveAt is serve by another clock, and with folders to back up to.
+func (h *home) serveAt(t *testing.T, now func() time.Time, backups ...string) {
 	t.Helper()
-	if err := h.openWith(t, query.Config{Now: now}); err != nil {
+	if err := h.openWith(t, query.Config{Now: now, BackupRoots: backups}); err != nil {
 		t.Fatalf("start gate: %v", err)
 	}
 	t.Cleanup(func() { h.stop(t) })
+}
+
+// backups makes the folder that a gate may back up to.
+func (h *home) backups(t *testing.T) string {
+	t.Helper()
+	if err := os.MkdirAll(h.path("backups"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return h.path("backups")
 }
 
 func (h *home) stop(t *testing.T) {

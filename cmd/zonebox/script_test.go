@@ -53,6 +53,9 @@ func (c *scriptClock) set(at time.Time) {
 	c.ahead = time.Until(at)
 }
 
+// ownGate is where a script keeps the gate of its own.
+type ownGate struct{ home *home }
+
 func clockOf(ts *testscript.TestScript) *scriptClock { return ts.Value(scriptClock{}).(*scriptClock) }
 
 // TestScripts runs testdata/script. Each script is a conversation with the
@@ -66,13 +69,17 @@ func clockOf(ts *testscript.TestScript) *scriptClock { return ts.Value(scriptClo
 //	aligned             every line of its stdout is equally wide on a terminal
 //	rows FORMAT FILE    prints the rows of a file of -o arrow or parquet as CSV
 //	edit FILE PATH VAL  changes one field of a YAML file; null removes it
+//	sign FILE WHO …     has each of them sign the documents of FILE, one after the other
+//	account FILE        makes a key for the Person of FILE and enters it there
 //	beside NAME zonebox …  starts a command line that goes on beside the script
 //	ended NAME REGEXP   waits for its end, and for a match in what it said
 //	until N KIND        waits until the audit log has N entries of a kind
 //	gate                gives the script a domain and a gate of its own
 //	clock TIME          sets the script's clock, by which its command lines and its own
 //	                    gate go from then on; RFC 3339
-//	city                founds a city of the script's own by its clock, and its gate
+//	city                founds a city of the script's own by its clock, and its gate,
+//	                    which backs up to $BACKUPS
+//	halt                stops the script's own gate
 //
 // Scripts share one gate unless they ask for their own. With $PROCESS set, each
 // command line is a process of its own: a lock that one closes may live on in a
@@ -86,6 +93,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Values[lastCode{}] = new(int)
 			env.Values[scriptClock{}] = new(scriptClock)
+			env.Values[ownGate{}] = new(ownGate)
 			env.Values[besides{}] = map[string]*beside{}
 			setHome(env.Setenv, shared)
 			env.Setenv("ZONEBOX_WORKER", workerBinary)
@@ -117,16 +125,19 @@ func TestScripts(t *testing.T) {
 			"aligned": alignedCmd,
 			"rows":    rowsCmd,
 			"edit":    editCmd,
+			"sign":    signCmd,
+			"account": accountCmd,
 			"gate": func(ts *testscript.TestScript, _ bool, _ []string) {
 				own := newHome(t)
 				own.serveAt(t, clockOf(ts).now)
-				setHome(ts.Setenv, own)
+				setOwn(ts, own)
 			},
 			"city": func(ts *testscript.TestScript, _ bool, _ []string) {
 				own := newCity(t, clockOf(ts).now)
-				own.serveAt(t, clockOf(ts).now)
-				setHome(ts.Setenv, own)
+				own.serveAt(t, clockOf(ts).now, own.backups(t))
+				setOwn(ts, own)
 			},
+			"halt": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(ownGate{}).(*ownGate).home.stop(t) },
 			"clock": func(ts *testscript.TestScript, _ bool, args []string) {
 				at, err := time.Parse(time.RFC3339, args[0])
 				ts.Check(err)
@@ -137,10 +148,17 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// setOwn makes h, whose gate is the script's own, where the script is at home.
+func setOwn(ts *testscript.TestScript, h *home) {
+	ts.Value(ownGate{}).(*ownGate).home = h
+	setHome(ts.Setenv, h)
+}
+
 func setHome(setenv func(key, value string), h *home) {
 	setenv("HOME_DIR", h.dir)
 	setenv("DOMAIN", h.domain())
 	setenv("KEYRING", h.path("keyring"))
+	setenv("BACKUPS", h.path("backups"))
 	setenv("LANGUAGE", "en")
 	setenv("ASK", "--as=li.op --scenario=outpatient-statistics --purpose=MED-STAT")
 }
@@ -336,6 +354,32 @@ func collect(schema *arrow.Schema, r batchReader) (*arrow.Schema, []arrow.Record
 		rows = append(rows, b)
 	}
 	return schema, rows, r.Err()
+}
+
+// printed runs a command line that must succeed and returns its stdout.
+func printed(ts *testscript.TestScript, args ...string) string {
+	var out, told bytes.Buffer
+	if code := runAt(context.Background(), clockOf(ts).now, completed(ts, args), strings.NewReader(""), &out, &told); code != 0 {
+		ts.Fatalf("zonebox %s exited %d: %s", strings.Join(args, " "), code, told.String())
+	}
+	return out.String()
+}
+
+func signCmd(ts *testscript.TestScript, _ bool, args []string) {
+	file := ts.MkAbs(args[0])
+	for _, who := range args[1:] {
+		ts.Check(os.WriteFile(file, []byte(printed(ts, "sign", "--as", who, "-f", file)), 0o600))
+	}
+}
+
+func accountCmd(ts *testscript.TestScript, _ bool, args []string) {
+	var doc map[string]any
+	ts.Check(yaml.Unmarshal([]byte(ts.ReadFile(args[0])), &doc))
+	var public map[string]string
+	ts.Check(yaml.Unmarshal([]byte(printed(ts, "user", doc["name"].(string))), &public))
+	for field, key := range public {
+		editCmd(ts, false, []string{args[0], "spec." + field, key})
+	}
 }
 
 func editCmd(ts *testscript.TestScript, _ bool, args []string) {

@@ -140,10 +140,7 @@ var errNotReady = errors.New("the gate did not get ready")
 // waits until it answers.
 func (h *home) serveWatched(t *testing.T) *watched {
 	t.Helper()
-	if err := os.MkdirAll(h.path("backups"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"serve", "--passphrase-file", h.path("passphrase"), "--worker", workerBinary, "--backup-root", h.path("backups")}
+	args := []string{"serve", "--passphrase-file", h.path("passphrase"), "--worker", workerBinary, "--backup-root", h.backups(t)}
 	w := h.watch(t, 0, killed, append(args, h.flags()...)...)
 	if err := w.ready(h); err != nil {
 		t.Fatalf("start gate: %v\n%s", err, w.log)
