@@ -32,6 +32,28 @@ func (p Pack) State(now time.Time) string {
 	return PackInForce
 }
 
+// Begin returns why nothing may come into force under the pack of that name at the
+// instant now, nil if something may: basis is what is on record for going on after the
+// regulation's end. It says what rego/pack.rego decides of a license, for what stands on
+// one.
+func (e *Evaluator) Begin(pack string, now time.Time, basis string) []Reason {
+	p, known := e.packs[pack]
+	code := ""
+	switch state := p.State(now); {
+	case !known:
+		code = "PACK_UNKNOWN"
+	case state == PackNotBegun:
+		code = "PACK_NOT_IN_FORCE"
+	case state == PackLapsed && basis == "":
+		code = "PACK_LAPSED"
+	case state == PackDraft && basis == "":
+		code = "PACK_DRAFT"
+	default:
+		return nil
+	}
+	return []Reason{e.reasons.reason(code, pack)}
+}
+
 // Opens reports whether data of an open type, by the regulation's own code or by
 // the class that stands for it in every city, may be granted to an operator. It
 // says what rego/dataset.rego decides by.

@@ -339,23 +339,26 @@ func TestTheSameEntryIsOpenOrClosedAsItsCitySays(t *testing.T) {
 	}
 }
 
-// A13: a license comes into force, and a question is answered, only under a
-// regulation in force or with a recorded basis, and then with a warning.
+// A13: a license, and what stands on one, comes into force only under a regulation in
+// force or with a recorded basis, and then with a warning. What is asked under a license
+// is answered with the warning once the regulation has ended, whatever is on record, and
+// under a draft only with a basis (NJ24-24, JM19-43).
 func TestNothingBeginsUnderARegulationThatIsNoneWithoutARecordedBasis(t *testing.T) {
 	e := newEvaluator(t, policy.Config{})
 	for _, c := range []struct {
 		pack, day, refusal string // refused without a basis for
 		warns              bool   // and allowed with one, with a warning
+		answers            bool   // a question without one, with the same warning
 	}{
-		{"nanjing-2024", "2024-05-23", "PACK_NOT_IN_FORCE", false},
-		{"nanjing-2024", "2024-06-24", "", false},
-		{"nanjing-2024", "2026-05-23", "", false},
-		{"nanjing-2024", "2026-05-24", "PACK_LAPSED", true},
-		{"yancheng-2022", "2027-11-30", "", false},
-		{"yancheng-2022", "2027-12-01", "PACK_LAPSED", true},
-		{"jiangmen-2019-draft", "2026-05-24", "PACK_DRAFT", true},
-		{"shenyang-2020", "2027-12-01", "", false},
-		{"nanjing-2019", "2027-12-01", "", false},
+		{"nanjing-2024", "2024-05-23", "PACK_NOT_IN_FORCE", false, false},
+		{"nanjing-2024", "2024-06-24", "", false, true},
+		{"nanjing-2024", "2026-05-23", "", false, true},
+		{"nanjing-2024", "2026-05-24", "PACK_LAPSED", true, true},
+		{"yancheng-2022", "2027-11-30", "", false, true},
+		{"yancheng-2022", "2027-12-01", "PACK_LAPSED", true, true},
+		{"jiangmen-2019-draft", "2026-05-24", "PACK_DRAFT", true, false},
+		{"shenyang-2020", "2027-12-01", "", false, true},
+		{"nanjing-2019", "2027-12-01", "", false, true},
 	} {
 		for _, basis := range []string{"", "notice-2026-5"} {
 			in := facts(t)
@@ -375,13 +378,18 @@ func TestNothingBeginsUnderARegulationThatIsNoneWithoutARecordedBasis(t *testing
 			for what, asked := range map[string]policy.Input{"question": in, "license": apply} {
 				d := decide(t, e, asked)
 				told := func(all []policy.Reason) bool { return c.refusal != "" && cites(all, c.refusal, c.pack) }
-				refused, warned := c.refusal != "" && (basis == "" || !c.warns), c.warns && basis != ""
+				refused := c.refusal != "" && (basis == "" || !c.warns) && (what == "license" || !c.answers)
+				warned := c.warns && !refused
 				if told(d.Reasons) != refused || told(d.Warnings) != warned {
 					t.Errorf("%s of %s on %s with basis %q = %s %q, warnings %q", what, c.pack, c.day, basis, d.Verdict, codes(d.Reasons), codes(d.Warnings))
 				}
 				if c.refusal != "" && refused && d.Verdict != policy.Deny {
 					t.Errorf("%s of %s on %s with basis %q = %s", what, c.pack, c.day, basis, d.Verdict)
 				}
+			}
+			begins := e.Begin(c.pack, at, basis)
+			if refused := c.refusal != "" && (basis == "" || !c.warns); refused != (len(begins) == 1) || refused && (begins[0].Code != c.refusal || begins[0].About != c.pack || begins[0].Article == "") {
+				t.Errorf("what stands on a license of %s begins on %s with basis %q = %+v", c.pack, c.day, basis, begins)
 			}
 			state := pack(t, e, c.pack).State(at)
 			if (state == policy.PackInForce) != (c.refusal == "") {

@@ -123,7 +123,6 @@ func TestRunningLicenseGoesOnUnderALapsedPackWithAWarning(t *testing.T) {
 	e := newEvaluator(t, policy.Config{})
 	d := decide(t, e, facts(t, []any{
 		map[string]any{"op": "replace", "path": "/now", "value": "2026-11-21T09:00:00+08:00"},
-		map[string]any{"op": "replace", "path": "/license/renewed_basis", "value": "notice-2026-5"},
 		map[string]any{"op": "replace", "path": "/datasets/persons/disputed", "value": true},
 		map[string]any{"op": "replace", "path": "/operator/evidence/0/valid_until", "value": "2026-11-20"},
 	}))

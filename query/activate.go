@@ -109,6 +109,82 @@ func (e *Engine) mayGrant(ctx context.Context, by string, doc registry.Document,
 	return nil
 }
 
+// mayBegin refuses a scenario, grant, partner or template that gives more than the one
+// before, under a license without a recorded basis whose pack has ended: what runs goes
+// on as it is (NJ24-24).
+func (e *Engine) mayBegin(ctx context.Context, doc registry.Document, batch []registry.Document) error {
+	look := lookup{e, batch}
+	l, err := licenseUnder(ctx, look, doc)
+	if errors.Is(err, registry.ErrNotFound) || err == nil && l == nil {
+		return nil // the registry names the missing reference
+	}
+	if err != nil {
+		return asError(err)
+	}
+	z, err := find[registry.Zone](ctx, look, registry.KindZone, l.Zone)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return asError(err)
+	}
+	why := e.policy().Begin(z.Pack, e.cfg.Now(), l.RenewedBasis)
+	if len(why) == 0 {
+		return nil
+	}
+	before, _, err := e.registry.Get(ctx, doc.Kind, doc.Name)
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		return asError(err)
+	}
+	changes, err := registry.Diff(before, doc)
+	if err != nil {
+		return asError(err)
+	}
+	if slices.ContainsFunc(changes, func(c registry.Change) bool { return c.Effect == registry.Loosens }) {
+		return denied(details(why))
+	}
+	return nil
+}
+
+// licenseUnder returns the license that a document stands on, nil of a kind that stands
+// on none.
+func licenseUnder(ctx context.Context, look lookup, doc registry.Document) (*registry.License, error) {
+	var name, scenario string
+	var err error
+	switch doc.Kind {
+	case registry.KindScenario:
+		var s registry.Scenario
+		s, err = registry.SpecOf[registry.Scenario](doc)
+		name = s.License
+	case registry.KindPartner:
+		var p registry.Partner
+		p, err = registry.SpecOf[registry.Partner](doc)
+		name = p.License
+	case registry.KindGrant:
+		var g registry.Grant
+		g, err = registry.SpecOf[registry.Grant](doc)
+		scenario = g.Scenario
+	case registry.KindTemplate:
+		var t registry.Template
+		t, err = registry.SpecOf[registry.Template](doc)
+		scenario = t.Scenario
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if scenario != "" {
+		s, err := find[registry.Scenario](ctx, look, registry.KindScenario, scenario)
+		if err != nil {
+			return nil, err
+		}
+		name = s.License
+	}
+	l, err := find[registry.License](ctx, look, registry.KindLicense, name)
+	return &l, err
+}
+
 // signersKept returns who signed what a license says, where doc changes nothing but its
 // status: whoever takes it up again need not have the operator sign it anew (NJ24-12).
 // The registry demands the signatures of those who do.

@@ -99,6 +99,7 @@ func TestEachCounterRaisesItsAlertAtItsFigure(t *testing.T) {
 		{"question_volume", "NOTICE", "huiyi", did(d, "query.intent"), 2000},
 		{"row_volume", "NOTICE", "medical-2026", did(d, "output.released", "rows", "250000"), 4},
 		{"off_hours", "NOTICE", "huiyi", night(did(d, "query.intent")), 20},
+		{"pack_lapsed", "NOTICE", "medical-2026", did(d, "query.intent", "lapsed", "nanjing-2024"), 1},
 		{"breach", "MAJOR", "medical", did(d, "query.failed", "cause", "TREE", "reasons", "INTERNAL"), 1},
 		{"term_overdue", "NOTICE", "request want-1 share.conditional.reply", did(d, "clock.overdue", "on", "request want-1", "timer", "share.conditional.reply"), 1},
 		{"document_lapsed", "NOTICE", "batch-1", audit.Entry{Kind: "document.lapsed", At: d.Now(), Actor: "sun.health", Fields: map[string]string{"batch": "batch-1"}}, 1},

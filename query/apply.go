@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,7 +63,8 @@ func (e *Engine) fit(ctx context.Context, s Subject, docs []registry.Document) e
 	return e.unruled(ctx, s, docs)
 }
 
-// mayApply refuses licenses, grants and entries that the zone's pack does not allow.
+// mayApply refuses licenses, what stands on them, and entries that the zone's pack does
+// not allow.
 func (e *Engine) mayApply(ctx context.Context, by string, docs []registry.Document) error {
 	for _, d := range docs {
 		if d.Kind == registry.KindLicense {
@@ -74,6 +76,9 @@ func (e *Engine) mayApply(ctx context.Context, by string, docs []registry.Docume
 			if err := e.mayGrant(ctx, by, d, docs); err != nil {
 				return err
 			}
+		}
+		if err := e.mayBegin(ctx, d, docs); err != nil {
+			return err
 		}
 		if d.Kind == registry.KindDataset {
 			faults, err := e.packFaults(ctx, d, docs)
@@ -218,14 +223,11 @@ func documentError(err error) error {
 	out := fail("DOCUMENT_REFUSED", nil)
 	for _, f := range refusal.Faults {
 		place := strings.TrimSpace(f.Kind + " " + f.Name + " " + f.Path)
-		d := Detail{Code: f.Code, ZH: place + ":" + f.ZH, EN: place + ": " + f.EN}
-		if f.Article != "" {
-			d.Articles = []string{f.Article}
-			if !slices.Contains(out.Articles, f.Article) {
-				out.Articles = append(out.Articles, f.Article)
-			}
+		article := cmp.Or(f.Article, codes[out.Code].articles[0]) // of a fault of shape: where documents are asked for
+		if !slices.Contains(out.Articles, article) {
+			out.Articles = append(out.Articles, article)
 		}
-		out.Details = append(out.Details, d)
+		out.Details = append(out.Details, Detail{Code: f.Code, ZH: place + ":" + f.ZH, EN: place + ": " + f.EN, Articles: []string{article}})
 	}
 	if len(out.Details) > 0 {
 		out.because(out.Details[0].ZH, out.Details[0].EN)

@@ -175,9 +175,13 @@ func (m *requestMove) approving() (err error) {
 	return m.engine.recipesFit(m.ctx, m.subject, m.signed)
 }
 
-// lasting refuses to go on where agreement, scenario or request are over.
+// lasting refuses to go on where agreement, scenario or request are over, and where the
+// pack is and nothing new may begin under the agreement.
 func (m *requestMove) lasting() error {
 	r, today := m.request, string(calendar.DayOf(m.engine.cfg.Now()))
+	if why := m.engine.policy().Begin(r.zone.Pack, m.engine.cfg.Now(), r.license.RenewedBasis); len(why) > 0 {
+		return denied(details(why))
+	}
 	switch {
 	case r.license.Status != registry.StatusActive:
 		return fail("REQUEST_STATE", nil).because("协议未生效、已暂停或者已终止", "the license is not active")

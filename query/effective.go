@@ -92,7 +92,7 @@ func (e *Engine) effectFaults(ctx context.Context, by string, docs []registry.Do
 	}
 	faults := []registry.Fault{}
 	for _, code := range strings.Fields(codesOf(refused)) {
-		faults = append(faults, registry.Fault{Code: code, Kind: docs[0].Kind, Name: docs[0].Name, ZH: refused.ZH, EN: refused.EN})
+		faults = append(faults, registry.Fault{Code: code, Kind: docs[0].Kind, Name: docs[0].Name, ZH: refused.ZH, EN: refused.EN, Article: refused.Articles[0]})
 	}
 	return faults, nil
 }

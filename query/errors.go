@@ -3,7 +3,7 @@ package query
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"zonebox/keys"
 	"zonebox/registry"
@@ -65,8 +65,9 @@ func (e *Error) Error() string { return "query: " + e.Code + ": " + e.EN }
 // Unwrap returns the cause, for logs and errors.Is.
 func (e *Error) Unwrap() error { return e.cause }
 
-// code is one line of the table of everything the engine itself says. Codes of
-// the analysis and of policy come with their own texts.
+// code is one line of the table of everything the engine itself says, each with where
+// the regulations say it (NJ24-01). Codes of the analysis and of policy come with their
+// own texts.
 type code struct {
 	class          Class
 	zh, en         string
@@ -82,13 +83,13 @@ var codes = map[string]code{
 	"PERMISSION_REQUIRED": {ClassDenied, "您没有此项权限", "you do not have the permission for this",
 		"复制、导出、脱敏规则、销毁四项权限由市数据主管部门逐人授予 (Person 的 permissions)", "copy, export, recipe and destroy are given person by person by the city authority (permissions of a Person)", []string{"YC22-39"}},
 	"NOT_FOUND": {ClassUsage, "不存在,或不在您的可见范围内", "it does not exist, or is not visible to you",
-		"用 get 或 review list 查看可见的对象", "list what is visible to you with get or review list", nil},
+		"用 get 或 review list 查看可见的对象", "list what is visible to you with get or review list", []string{"NJ24-04"}},
 	"BAD_REQUEST": {ClassUsage, "请求不完整或格式不正确", "the request is incomplete or malformed",
-		"对照该命令的 --help 补全参数", "compare with the command's --help", nil},
+		"对照该命令的 --help 补全参数", "compare with the command's --help", []string{"NJ24-03"}},
 	"DOCUMENT_REFUSED": {ClassDenied, "文档未被接受,未作任何更改", "the documents were refused; nothing changed",
 		"按提示修改后重新 apply", "mend what is named and apply again", []string{"NJ24-11"}},
 	"DOCUMENT_DUE": {ClassBusy, "有文档正在生效,本次未执行", "a document is just coming into force; this did not happen",
-		"稍候重试", "try again in a moment", nil},
+		"稍候重试", "try again in a moment", []string{"NJ24-11"}},
 	"POLICY_BUNDLE_REFUSED": {ClassDenied, "策略包未被接受,现行规则未变", "the bundle was refused; the rules in force are as they were",
 		"用 policy verify 查看原因,重新制作并签署后再提交", "see why with policy verify; build and sign it again", []string{"YC22-38"}},
 	"QUERY_IN_REVIEW": {ClassInReview, "查询待专区监管部门审批", "the query waits for the zone regulator's approval",
@@ -116,18 +117,18 @@ var codes = map[string]code{
 	"EXPLAIN_RATE": {ClassBusy, "本分钟内 explain 的次数已达上限,本次未作分析", "you have explained as many statements as one minute allows; this one was not looked at",
 		"稍候一分钟再试", "wait a minute and try again", []string{"NJ24-21"}},
 	"SYNTAX": {ClassUsage, "SQL 无法解析", "the SQL cannot be parsed",
-		"检查标出的位置", "look at the marked position", nil},
+		"检查标出的位置", "look at the marked position", []string{"NJ24-16"}},
 	"BIND": {ClassUsage, "SQL 与授权的表结构不符", "the SQL does not fit the granted tables",
-		"检查标出处的列名、函数参数与类型", "check names, function arguments and types at the marked position", nil},
+		"检查标出处的列名、函数参数与类型", "check names, function arguments and types at the marked position", []string{"NJ24-13"}},
 	"RESULT_TYPE": {ClassUsage, "结果列的类型不能出域", "a column of the result has a type that does not leave",
 		"出域的列须为文本、布尔、数值、DATE 或 TIMESTAMP:用 CAST(… AS VARCHAR) 或 to_json(…)::VARCHAR 转换,用 unnest(…) 展开,或只取其中的成员",
-		"what leaves is text, boolean, a number, DATE or TIMESTAMP: convert by CAST(… AS VARCHAR) or to_json(…)::VARCHAR, spread by unnest(…), or select a member", nil},
+		"what leaves is text, boolean, a number, DATE or TIMESTAMP: convert by CAST(… AS VARCHAR) or to_json(…)::VARCHAR, spread by unnest(…), or select a member", []string{"NJ24-13"}},
 	"TEMPLATE_NOT_IN_FORCE": {ClassDenied, "模板已撤销或不在有效期内", "the template was revoked, or this is not its time",
 		"用 template list 查看可用的模板,或请专区监管部门另行签署", "see the templates in force with template list, or have another one signed", []string{"NJ24-13"}},
 	"PARAMETER_EXTRA": {ClassUsage, "模板没有该参数", "the template has no such parameter",
-		"用 template show 查看其参数", "see its parameters with template show", nil},
+		"用 template show 查看其参数", "see its parameters with template show", []string{"NJ24-13"}},
 	"PARAMETER_MISSING": {ClassUsage, "缺少参数", "a parameter is missing",
-		"以 --param 名称=值 给出", "give it with --param NAME=VALUE", nil},
+		"以 --param 名称=值 给出", "give it with --param NAME=VALUE", []string{"NJ24-13"}},
 	"PARAMETER_VALUE": {ClassDenied, "参数取值不在批准的范围内", "the value of a parameter is outside the approved domain",
 		"在范围内取值,或请专区监管部门另行签署模板", "choose one inside, or have another template signed", []string{"NJ24-13"}},
 	"ENTRY_STATE": {ClassDenied, "目录条目不在可作此操作的状态", "the catalogue entry is not in a state from which this can be done",
@@ -203,7 +204,7 @@ var codes = map[string]code{
 	"STOPPED": {ClassFailure, "运行被终止,没有结果放行", "the run was stopped; nothing was released",
 		"稍后重试,或联系数据中心", "try again later, or ask the data centre", []string{"NJ24-23"}},
 	"INTERNAL": {ClassFailure, "内部错误,没有结果放行", "internal error; nothing was released",
-		"联系数据中心,附上运行编号", "give the run id to the data centre", nil},
+		"联系数据中心,附上运行编号", "give the run id to the data centre", []string{"NJ24-23"}},
 }
 
 // fail returns the engine's own error of that code. It panics on a code that is
@@ -235,15 +236,15 @@ func denied(details []Detail) *Error {
 		return fail("INTERNAL", errors.New("query: a refusal without a reason"))
 	}
 	d := details[0]
-	e := &Error{Code: d.Code, Class: ClassDenied, ZH: d.ZH, EN: d.EN, HintZH: d.HintZH, HintEN: d.HintEN, Span: d.Span, Details: details}
+	var cited []string
 	for _, d := range details {
 		for _, a := range d.Articles {
-			if !strings.Contains(" "+strings.Join(e.Articles, " ")+" ", " "+a+" ") {
-				e.Articles = append(e.Articles, a)
+			if !slices.Contains(cited, a) {
+				cited = append(cited, a)
 			}
 		}
 	}
-	return e
+	return &Error{Code: d.Code, Class: ClassDenied, ZH: d.ZH, EN: d.EN, HintZH: d.HintZH, HintEN: d.HintEN, Articles: cited, Span: d.Span, Details: details}
 }
 
 // asError returns err as an *Error; anything else is DISK_FULL, KEYS_UNAVAILABLE or

@@ -115,6 +115,9 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 			return err
 		}
 		fields["tree"] = hex.EncodeToString(d.hash[:])
+		if pack := d.lapsed(); pack != "" {
+			fields[fieldLapsed] = pack
+		}
 		return tx.Emit(d.event("query.intent", fields))
 	})
 	if errors.Is(err, errUnlogged) && d.decision.Verdict == policy.Allow {
@@ -130,6 +133,24 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 	d.intended = true
 	e.mu.Unlock()
 	return &intent{d}, nil
+}
+
+// fieldLapsed names, in the entry of an intent, the pack that has ended while the
+// agreement has no recorded basis for going on.
+const fieldLapsed = "lapsed"
+
+// lapsed returns that pack, "" if there is none: it is what the decision warned of, but
+// by a recorded basis (NJ24-24).
+func (d *decided) lapsed() string {
+	if d.facts.License.Spec.RenewedBasis != "" {
+		return ""
+	}
+	for _, w := range d.decision.Warnings {
+		if w.Code == "PACK_LAPSED" {
+			return w.About
+		}
+	}
+	return ""
 }
 
 // refuse records that the run was turned away before it became an intent, and

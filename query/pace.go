@@ -47,6 +47,7 @@ const (
 	ofQuestions
 	ofRows
 	ofOffHours // questions outside working hours
+	ofLapsedRuns
 	ofBreaches
 	counters
 )
@@ -54,7 +55,7 @@ const (
 // counterNames are the counters as rules of packs call them.
 var counterNames = map[string]tallied{
 	policy.CountRefusals: ofRefusals, policy.CountExplains: ofExplains, policy.CountFailures: ofFailures, policy.CountBlocked: ofBlocked,
-	policy.CountQuestions: ofQuestions, policy.CountRows: ofRows, policy.CountOffHours: ofOffHours, policy.CountBreaches: ofBreaches,
+	policy.CountQuestions: ofQuestions, policy.CountRows: ofRows, policy.CountOffHours: ofOffHours, policy.CountLapsedRun: ofLapsedRuns, policy.CountBreaches: ofBreaches,
 }
 
 // tally is what was counted for one subject.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"zonebox/query"
 	"zonebox/query/querytest"
@@ -90,5 +91,119 @@ func TestAQuestionUnderALapsedPackIsToldOfIt(t *testing.T) {
 		if _, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, sql); (err != nil) != (c.refusal != "") {
 			t.Errorf("%s: answered %s, want refusal %q", c.pack, querytest.Text(err), c.refusal)
 		}
+	}
+}
+
+// NJ24-24: what runs when the regulation ends goes on, each decision warns, the city is
+// told once a day; nothing more comes into force until a basis is on record.
+func TestARunningAgreementGoesOnWhenItsPackEndsAndNothingBegins(t *testing.T) {
+	d := watched(t)
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join("querytest", "city", name+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	license, scenario, _ := strings.Cut(read("license"), "\n---\n")
+	grants := strings.Split(read("grants"), "\n---\n")
+	visits, beds := grants[1], grants[2]
+	line := func(text, from, to string) string { return strings.Replace(text, from, to, 1) }
+	bare := line(license, "  renewed_basis: 宁政数〔2026〕示例号:办法期满后协议继续履行\n", "")
+	parties := []string{"sun.health", querytest.Founder, "li.op"}
+	d.Apply(querytest.Founder, line(read("zone"), "pack: nanjing-2024", "pack: yancheng-2022"))
+	d.Apply(querytest.Founder, bare, parties...)
+	const sql = "SELECT department, count(*) AS n FROM visits GROUP BY department"
+	told := func() []string {
+		t.Helper()
+		x, err := d.Engine.Explain(t.Context(), query.Request{Subject: d.Subject("li.op"), Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: sql})
+		if err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+		return append(codesOf(x.Reasons), codesOf(x.Warnings)...)
+	}
+	shown := func(kind, name string) []string {
+		t.Helper()
+		s, err := d.Engine.Show(t.Context(), d.Subject(querytest.Founder), query.ShowRequest{Kind: kind, Name: name})
+		if err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+		return codesOf(s.Notes)
+	}
+	alerts := func() []query.AlertView { return alertsBy(t, d, "pack_lapsed") }
+	ask := func() {
+		t.Helper()
+		if _, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, sql); err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+	}
+	begins := []struct {
+		what, by, document string
+		signers            []string
+	}{
+		{"a license of the next years", querytest.Founder, line(bare, "name: medical-2026", "name: medical-2027"), parties},
+		{"other terms", querytest.Founder, line(bare, "统计分析", "统计分析与预测"), parties},
+		{"a scenario", "sun.health", line(scenario, "name: outpatient-statistics", "name: next-statistics"), nil},
+		{"another recipient", "sun.health", line(scenario, "recipients: [li.op]", "recipients: [li.op, zhou.officer]"), nil},
+		{"a grant", "sun.health", line(beds, "name: beds-statistics", "name: beds-more"), []string{"sun.health", "qian.hospital"}},
+		{"a column more", "sun.health", visits + "\n    - {name: visit_id, mode: COMPUTE_ONLY, permissions: [\"agg:count\"]}\n", []string{"sun.health", "qian.hospital"}},
+		{"a template", "sun.health", "kind: Template\nname: by-department\nspec: {scenario: outpatient-statistics, title: 按科室, sql: \"" + sql + "\", from: \"2026-01-01\", until: \"2030-12-31\"}", []string{"li.op", "sun.health"}},
+	}
+	d.Apply("sun.health", strings.TrimRight(beds, "\n")+"\n  status: REVOKED\n  status_reason: 另行授权\n", "sun.health", "qian.hospital")
+	request := askFor(t, d, "want-address", wantAddress)
+	request.must("sun.health", "assess", "PROV_REVIEWING")
+	if got := append(told(), shown("zone", "medical")...); len(got) > 0 {
+		t.Errorf("in force: told %q", got)
+	}
+	ask()
+
+	d.Advance(373 * 24 * time.Hour) // 2027-12-01
+	for what, got := range map[string][]string{"explain": told(), "zone": shown("zone", "medical"), "license": shown("license", "medical-2026")} {
+		if !slices.Equal(got, []string{"PACK_LAPSED"}) {
+			t.Errorf("ended: %s told %q", what, got)
+		}
+	}
+	ask()
+	ask()
+	if all := alerts(); len(all) != 1 || all[0].Subject != "medical-2026" || !slices.Equal(all[0].Recipients, []string{"city_authority", "zone_regulator"}) {
+		t.Errorf("two questions of a day raise %+v", all)
+	}
+	d.Advance(25 * time.Hour)
+	ask()
+	if all := alerts(); len(all) != 2 {
+		t.Errorf("the next day there are %d alerts, want 2", len(all))
+	}
+	for _, b := range begins {
+		if err := d.TryApply(b.by, b.document, b.signers...); querytest.Code(err) != "PACK_LAPSED" || !slices.Equal(query.AsError(err).Articles, []string{"NJ24-24"}) {
+			t.Errorf("%s begins under a pack that has ended: %s", b.what, querytest.Text(err))
+		}
+	}
+	request.refused("qian.hospital", "approve", "NOT_FOUND")
+	request.refused("zheng.police", "approve", "PACK_LAPSED")
+	// What gives less is taken, and what is as it was.
+	d.Apply("sun.health", line(visits, `until: "2030-12-31"`, `until: "2029-12-31"`), "sun.health", "qian.hospital")
+	ask()
+
+	// With a basis on record all of it begins.
+	based := func(text string) string {
+		return line(text, "  purpose_class:", "  renewed_basis: 盐政数〔2027〕示例号\n  purpose_class:")
+	}
+	d.Apply(querytest.Founder, based(bare), parties...)
+	for i, b := range begins {
+		if i < 2 {
+			b.document = based(b.document)
+		}
+		if err := d.TryApply(b.by, b.document, b.signers...); err != nil {
+			t.Errorf("%s with a basis on record: %s", b.what, querytest.Text(err))
+		}
+	}
+	if got := told(); !slices.Equal(got, []string{"PACK_LAPSED"}) {
+		t.Errorf("with a basis on record: told %q", got)
+	}
+	d.Advance(25 * time.Hour)
+	before := len(alerts())
+	ask()
+	if after := len(alerts()); after != before {
+		t.Errorf("with a basis on record the city is told %d times more", after-before)
 	}
 }

@@ -59,7 +59,7 @@ func unreadable(ctx context.Context, s *sandbox.Session, name string, t registry
 	refused := func(code, zh, en string) error {
 		place := registry.KindTemplate + " " + name + " /spec/sql"
 		out := fail("DOCUMENT_REFUSED", nil).because(place+":"+zh, place+": "+en)
-		out.Details = []Detail{{Code: code, ZH: place + ":" + zh, EN: place + ": " + en}}
+		out.Details = []Detail{{Code: code, ZH: place + ":" + zh, EN: place + ": " + en, Articles: out.Articles}}
 		return out
 	}
 	text, err := s.Parse(ctx, t.SQL)

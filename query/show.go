@@ -20,9 +20,11 @@ type Shown struct {
 	ZH        string          `json:"zh"`
 	EN        string          `json:"en"`
 	Parts     []registry.Part `json:"parts"`
-	Signers   []Signatory     `json:"signers,omitempty"` // of a version that was in force
-	SignedBy  []string        `json:"signed_by,omitempty"`
-	Document  json.RawMessage `json:"document"`
+	// Notes are what decisions under a zone or license in force warn of today.
+	Notes    []ReasonView    `json:"notes,omitempty"`
+	Signers  []Signatory     `json:"signers,omitempty"` // of a version that was in force
+	SignedBy []string        `json:"signed_by,omitempty"`
+	Document json.RawMessage `json:"document"`
 }
 
 // ShowRequest names a document, and a version of it that is not the one in force.
@@ -51,7 +53,32 @@ func (e *Engine) Show(ctx context.Context, s Subject, q ShowRequest) (*Shown, er
 	if out.Document, err = json.Marshal(doc); err != nil {
 		return nil, asError(err)
 	}
+	if out.Notes, err = e.notesOf(ctx, doc); err != nil {
+		return nil, asError(err)
+	}
 	return out, nil
+}
+
+// notesOf returns what decisions under a zone or license in force warn of today: that
+// the regulation is none, or ended (NJ24-24).
+func (e *Engine) notesOf(ctx context.Context, doc registry.Document) ([]ReasonView, error) {
+	zone := doc.Name
+	switch doc.Kind {
+	case registry.KindLicense:
+		l, err := registry.SpecOf[registry.License](doc)
+		if err != nil || l.Status != registry.StatusActive {
+			return nil, err
+		}
+		zone = l.Zone
+	case registry.KindZone:
+	default:
+		return nil, nil
+	}
+	z, err := find[registry.Zone](ctx, lookup{e, nil}, registry.KindZone, zone)
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	return reasonViews(e.policy().Begin(z.Pack, e.cfg.Now(), "")), nil
 }
 
 // versionOf returns the version of a document that q names and s may see.

@@ -76,6 +76,9 @@ func amounts(entry audit.Entry) []amount {
 		}
 		return one(ofExplains)
 	case "query.intent":
+		if entry.Fields[fieldLapsed] != "" {
+			return append(one(ofQuestions), amount{ofLapsedRuns, 1})
+		}
 		return one(ofQuestions)
 	case "query.failed":
 		switch cause := entry.Fields[fieldCause]; {

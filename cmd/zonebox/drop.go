@@ -111,7 +111,7 @@ func (w *watcher) run(ctx context.Context, dir string) (err error) {
 	w.folder, err = drop.Open(dir, w.marker)
 	if errors.Is(err, drop.ErrTaken) {
 		return &query.Error{Code: "DROP_TAKEN", Class: query.ClassBusy, ZH: "该目录已有看守者", EN: "the folder has a watcher already",
-			HintZH: "等它结束,或看守另一个目录", HintEN: "wait until it ends, or watch another folder"}
+			HintZH: "等它结束,或看守另一个目录", HintEN: "wait until it ends, or watch another folder", Articles: []string{"NJ24-15"}}
 	}
 	if err != nil {
 		return err
@@ -323,7 +323,7 @@ func (w *watcher) turnAway(ctx context.Context, d *drop.Delivery) (*settlement, 
 	if err := json.Unmarshal(receipt.Receipt, &r); err != nil {
 		return nil, w.postpone(d, err)
 	}
-	return &settlement{d: d, id: r.Load, receipt: receipt, why: &query.Error{Code: r.Code, Class: query.ClassDenied, ZH: r.MessageZH, EN: r.MessageEN}}, nil
+	return &settlement{d: d, id: r.Load, receipt: receipt, why: &query.Error{Code: r.Code, Class: query.ClassDenied, ZH: r.MessageZH, EN: r.MessageEN, Articles: r.Articles}}, nil
 }
 
 // settle writes the receipt, moves the delivery aside and says so. After an error

@@ -43,6 +43,9 @@ func (a *app) showCmd() *cobra.Command {
 				who = strings.Join(d.SignedBy, " ")
 			}
 			_, err = fmt.Fprintf(a.stdout, a.say("%s\n%s,签署人: %s\n%s\n", "%s\n%s, signed by: %s\n%s\n"), printable(a.say(d.ZH, d.EN)), what, printable(who), t.Render())
+			for _, n := range d.Notes {
+				a.printReason(a.stdout, "!", n, "")
+			}
 			return err
 		},
 	}

@@ -9,23 +9,34 @@ deny contains ["PACK_NOT_IN_FORCE", pack.id] if {
 	not begun(pack.validity.from)
 }
 
-lapsed if {
+# What is to be told of the pack, whether or not it denies.
+unsettled contains "PACK_LAPSED" if {
 	pack.validity.until != ""
 	not lasting(pack.validity.until)
 }
 
-unsettled["PACK_LAPSED"] if lapsed
+unsettled contains "PACK_DRAFT" if pack.status != "IN_FORCE"
 
-unsettled["PACK_DRAFT"] if pack.status != "IN_FORCE"
+# NJ24-24: what runs when a pack ends goes on, with a warning on each decision; nothing
+# comes into force after its end without a recorded basis.
+barred contains "PACK_LAPSED" if input.action == "apply"
 
-# NJ24-24, JM19-43: under a pack that has ended or never came into force, an
-# agreement goes on only with a recorded basis, and then with a warning.
+# JM19-43: under a pack that never came into force nothing goes on without one either.
+barred contains "PACK_DRAFT"
+
+baseless if input.license.renewed_basis == ""
+
 deny contains [code, pack.id] if {
-	some code in object.keys(unsettled)
-	input.license.renewed_basis == ""
+	baseless
+	some code in (unsettled & barred)
 }
 
 warn contains [code, pack.id] if {
-	some code in object.keys(unsettled)
-	not input.license.renewed_basis == ""
+	not baseless
+	some code in unsettled
+}
+
+warn contains [code, pack.id] if {
+	baseless
+	some code in (unsettled - barred)
 }

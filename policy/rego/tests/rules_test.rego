@@ -151,7 +151,6 @@ warned(denials) if {
 test_warnings if {
 	given := facts("query", [
 		{"op": "replace", "path": "/now", "value": "2026-11-21T09:00:00+08:00"},
-		{"op": "replace", "path": "/license/renewed_basis", "value": "notice"},
 		{"op": "replace", "path": "/datasets/persons/disputed", "value": true},
 		{"op": "replace", "path": "/operator/evidence/0/valid_until", "value": "2026-11-20"},
 	])
