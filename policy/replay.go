@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 )
@@ -18,6 +19,28 @@ func (e *Evaluator) Replay(ctx context.Context, in Input, binding string) (Decis
 		}
 	}
 	return e.Decide(ctx, in)
+}
+
+// Missing returns the facts that a recorded input lacks and every decision of its action
+// needs, by their paths: a decision of before they existed cannot be replayed, for what
+// they would have been nobody knows.
+func (e *Evaluator) Missing(recorded []byte) []string {
+	var doc map[string]any
+	if err := json.Unmarshal(recorded, &doc); err != nil || doc == nil {
+		return []string{""}
+	}
+	doc["binding"] = "recorded" // Decide adds both
+	if doc["capabilities"] == nil {
+		doc["capabilities"] = []any{}
+	}
+	var missing []string
+	_, faults := e.schema.check(doc)
+	for _, f := range faults {
+		if f.code == codeMissing {
+			missing = append(missing, f.about)
+		}
+	}
+	return missing
 }
 
 // ReadDraft returns the bundle of an archive that nobody need have signed, to replay

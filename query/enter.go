@@ -178,11 +178,16 @@ func (e *Engine) factsOf(ctx context.Context, s Subject, q registry.Query) (f re
 	}
 	q.Zone = l.Zone
 	f, err = e.registry.Enter(ctx, q)
-	if err == nil && s.any(registry.RoleOperator) && s.organization != f.License.Spec.Operator &&
-		(f.Partner == nil || !slices.Contains(f.Partner.Spec.Scenarios, q.Scenario)) {
+	if err == nil && s.stranger(f) {
 		return registry.Facts{}, errOtherOperator
 	}
 	return f, err
+}
+
+// stranger reports whether s is of an operator that has nothing to do with the scenario.
+func (s Subject) stranger(f registry.Facts) bool {
+	return s.any(registry.RoleOperator) && s.organization != f.License.Spec.Operator &&
+		(f.Partner == nil || !slices.Contains(f.Partner.Spec.Scenarios, f.Scenario.Name))
 }
 
 func (e *Engine) licenseOf(ctx context.Context, scenario string) (l registry.License, err error) {

@@ -92,6 +92,14 @@ func views(details []Detail) []ReasonView {
 	return out
 }
 
+// viewsOf returns the reasons of an error, itself if it has no other.
+func viewsOf(why *Error) []ReasonView {
+	if len(why.Details) > 0 {
+		return views(why.Details)
+	}
+	return views([]Detail{{Code: why.Code, ZH: why.ZH, EN: why.EN, HintZH: why.HintZH, HintEN: why.HintEN, Articles: why.Articles}})
+}
+
 // codesOfViews returns the codes of reasons, each once.
 func codesOfViews(reasons []ReasonView) string {
 	var codes []string

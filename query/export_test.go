@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"zonebox/audit"
@@ -177,4 +178,34 @@ func Tallied(e *Engine) (tallies, calls int) {
 	e.pace.mu.Lock()
 	defer e.pace.mu.Unlock()
 	return len(e.pace.tallies), len(e.pace.calls)
+}
+
+// Restated records every decision since a time again, with other facts, and returns how
+// many there were.
+func Restated(e *Engine, since time.Time, other func(facts map[string]any)) (int, error) {
+	all, err := e.registry.Decisions(context.Background(), since, since.Add(24*time.Hour), maxReplayed)
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range all {
+		raw, err := unpacked(d)
+		if err != nil {
+			return 0, err
+		}
+		var facts map[string]any
+		if err := json.Unmarshal(raw, &facts); err != nil {
+			return 0, err
+		}
+		other(facts)
+		if raw, err = json.Marshal(facts); err != nil {
+			return 0, err
+		}
+		if d.Input, err = packed(raw); err != nil {
+			return 0, err
+		}
+		if err := e.update(context.Background(), func(tx *registry.Tx) error { return tx.RecordDecision(d) }); err != nil {
+			return 0, err
+		}
+	}
+	return len(all), nil
 }

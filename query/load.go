@@ -24,6 +24,7 @@ type loading struct {
 	dataset registry.DatasetFacts // the entry the delivery is for
 	grant   registry.Grant        // it is delivered under
 	signed  *policy.DeliverySignature
+	ruled   *ruled          // by policy, last; nil before it was asked
 	repeats []string        // scenarios whose releases were found in the content; nil before the end
 	told    []policy.Reason // what policy warns of
 	turn    *loadTurn

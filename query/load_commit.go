@@ -80,6 +80,9 @@ func (l *loading) commit(d *delivered) (*LoadReport, error) {
 		if err := e.deliveredUnder(tx, m.Grant); err != nil {
 			return err
 		}
+		if err := l.keepDecision(tx, l.ruled); err != nil {
+			return err
+		}
 		if err := keepReport(tx, measured, checkLoad, l.event("", nil)); err != nil {
 			return err
 		}
@@ -116,6 +119,9 @@ func (l *loading) confirm() (*LoadReport, error) {
 			return err
 		}
 		if err := l.engine.deliveredUnder(tx, m.Grant); err != nil {
+			return err
+		}
+		if err := l.keepDecision(tx, l.ruled); err != nil {
 			return err
 		}
 		return tx.Emit(l.event("load.already", map[string]string{"version": now.Version}))

@@ -135,25 +135,17 @@ func (l *loading) decide(found policy.Receipt) error {
 	in.Operator, in.License, in.Consent = nil, nil, nil
 	in.Grants = slices.DeleteFunc(in.Grants, func(g policy.Grant) bool { return g.ID != m.Grant })
 	stated := l.stated()
-	required := l.facts.Zone.Spec.SignedDeliveries || l.grant.SignedDeliveries
 	// What looks alike warns and refuses nothing: no column is named to policy.
-	in.Load = &policy.Load{Dataset: m.Dataset, Unlabelled: []string{}, Lookalike: []string{}, Unlisted: []string{},
-		Manifest: &stated, Found: &found,
-		Acquired: m.Acquired, Frequency: l.dataset.Spec.Source.UpdateFrequency,
-		Signature: l.signed, SignatureRequired: &required, Repeats: list(l.repeats)}
-	if l.dataset.Data != nil {
-		in.Load.Standing = l.dataset.Data.Lineage.Acquired
-	}
-	for _, c := range l.dataset.Spec.Columns {
-		if c.Level == 0 {
-			in.Load.Unlabelled = append(in.Load.Unlabelled, m.Dataset+"."+c.Name)
-		}
-	}
+	in.Load = &policy.Load{Dataset: m.Dataset, Lookalike: []string{}, Unlisted: []string{}, Manifest: &stated, Found: &found,
+		Acquired: m.Acquired, Signature: l.signed, Repeats: list(l.repeats)}
+	enterFacts(in.Load, l.facts.Zone.Spec, l.grant, l.dataset)
 	in.Runtime = runtimeFacts(l.worker.Attestation())
+	in.Now = e.cfg.Now()
 	d, err := e.policy().Decide(l.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(l.ctx, "policy failed", "decision_id", d.ID, "cause", err)
 	}
+	l.ruled = &ruled{in, d}
 	l.told = slices.DeleteFunc(d.Warnings, func(r policy.Reason) bool { // the others are of a license, which no delivery has
 		return !strings.HasPrefix(r.Code, "LOAD_") && !strings.HasPrefix(r.Code, "DATASET_")
 	})
@@ -167,4 +159,18 @@ func (l *loading) decide(found policy.Receipt) error {
 		return denied(why)
 	}
 	return nil
+}
+
+// enterFacts fills in what the registry says of a delivery into an entry under a grant.
+func enterFacts(l *policy.Load, z registry.Zone, g registry.Grant, d registry.DatasetFacts) {
+	required := z.SignedDeliveries || g.SignedDeliveries
+	l.SignatureRequired, l.Frequency, l.Standing, l.Unlabelled = &required, d.Spec.Source.UpdateFrequency, "", []string{}
+	if d.Data != nil {
+		l.Standing = d.Data.Lineage.Acquired
+	}
+	for _, c := range d.Spec.Columns {
+		if c.Level == 0 {
+			l.Unlabelled = append(l.Unlabelled, d.Name+"."+c.Name)
+		}
+	}
 }

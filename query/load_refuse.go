@@ -29,6 +29,11 @@ func (l *loading) event(kind string, fields map[string]string) registry.Event {
 func (l *loading) refuse(cause error) error {
 	why := l.loadError(cause)
 	err := l.engine.update(context.WithoutCancel(l.ctx), func(tx *registry.Tx) error {
+		if why.Class != ClassFailure && why.Class != ClassBusy {
+			if err := l.keepDecision(tx, l.ruled.against(), why.Code); err != nil {
+				return err
+			}
+		}
 		return tx.Emit(listed(l.event("load.refused", refusal(cause, why)), "repeats", l.seen))
 	})
 	if err != nil {

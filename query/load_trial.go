@@ -80,12 +80,7 @@ func (e *Engine) TryLoad(ctx context.Context, s Subject, m Manifest, data io.Rea
 // refuse makes the verdict a refusal for every reason of why.
 func (t *LoadTrial) refuse(why *Error) {
 	t.Verdict = TrialRefused
-	for _, d := range why.Details {
-		t.Reasons = append(t.Reasons, ReasonView{Code: d.Code, ZH: d.ZH, EN: d.EN, HintZH: d.HintZH, HintEN: d.HintEN, Articles: d.Articles})
-	}
-	if len(why.Details) == 0 {
-		t.Reasons = []ReasonView{{Code: why.Code, ZH: why.ZH, EN: why.EN, HintZH: why.HintZH, HintEN: why.HintEN, Articles: why.Articles}}
-	}
+	t.Reasons = viewsOf(why)
 }
 
 // measure fills in what is known of a delivery that Load would take.

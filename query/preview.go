@@ -35,21 +35,31 @@ type previewing struct {
 	dataset registry.DatasetFacts
 	columns []registry.GrantColumn // that are masked
 	raw     bool                   // values as they are are shown too
+	ruled   *ruled                 // nil before policy was asked
 }
 
 // Preview shows what the recipes of a grant make of some rows of its dataset. It
-// is the one way beside Answer on which values leave the gate: read shown for who
-// sees what.
+// is the one way beside Answer on which values leave the gate: read
+// Subject.sees for who sees what.
 //
 // The rows are the same twenty of a data version whoever asks for whatever, cut to
 // the scope of the grant, and masks are made under keys of their own, the same
 // each time: asking again shows no more, and averages nothing. Policy decides, and
 // the entry of the log is durable before a value is handed out.
 func (e *Engine) Preview(ctx context.Context, s Subject, req PreviewRequest) (*Preview, error) {
-	out, err := e.preview(ctx, s, req)
+	p := &previewing{engine: e, subject: s}
+	out, err := p.preview(ctx, req)
 	if refused := asError(err); err != nil && refused.Class == ClassDenied {
 		event := registry.Event{Kind: "mask.refused", Actor: s.user, Fields: map[string]string{"org": s.organization, "reasons": codesOf(refused)}}
-		if err := e.update(ctx, func(tx *registry.Tx) error { return tx.Emit(event) }); err != nil {
+		err := e.update(ctx, func(tx *registry.Tx) error {
+			if p.facts.Zone.Name != "" {
+				if err := p.keepDecision(tx, p.ruled.against(), refused.Code); err != nil {
+					return err
+				}
+			}
+			return tx.Emit(event)
+		})
+		if err != nil {
 			return nil, asError(err)
 		}
 		return nil, refused
@@ -60,25 +70,25 @@ func (e *Engine) Preview(ctx context.Context, s Subject, req PreviewRequest) (*P
 	return out, nil
 }
 
-func (e *Engine) preview(ctx context.Context, s Subject, req PreviewRequest) (*Preview, error) {
-	if !s.any(registry.RoleProvider, registry.RoleZoneRegulator) {
+func (p *previewing) preview(ctx context.Context, req PreviewRequest) (*Preview, error) {
+	e := p.engine
+	if !p.subject.any(registry.RoleProvider, registry.RoleZoneRegulator) {
 		return nil, fail("ROLE_REQUIRED", nil) // before anything is looked up
 	}
 	ctx, end := e.reading(ctx, "") // of the zone that the facts will name
 	defer end()
-	p := &previewing{engine: e, ctx: ctx, subject: s}
+	p.ctx = ctx
 	if err := p.learn(req); err != nil {
 		return nil, err
 	}
-	var err error
-	if p.raw, err = p.shown(); err != nil {
-		return nil, err
+	var sees bool
+	if p.raw, sees = p.subject.sees(p.dataset.Spec.Provider, p.facts.Zone.Spec.Regulator, p.name); !sees {
+		return nil, fail("ROLE_REQUIRED", nil)
 	}
 	if err := p.choose(); err != nil {
 		return nil, err
 	}
-	decision, err := p.decide()
-	if err != nil {
+	if err := p.decide(); err != nil {
 		return nil, err
 	}
 	out, err := p.made()
@@ -89,7 +99,10 @@ func (e *Engine) preview(ctx context.Context, s Subject, req PreviewRequest) (*P
 		if err := stands(tx.Overtaken(p.facts)); err != nil {
 			return err
 		}
-		return tx.Emit(p.event(decision))
+		if err := p.keepDecision(tx, p.ruled); err != nil {
+			return err
+		}
+		return tx.Emit(p.event(p.ruled.decision.ID))
 	})
 	if err != nil {
 		return nil, err
@@ -97,20 +110,16 @@ func (e *Engine) preview(ctx context.Context, s Subject, req PreviewRequest) (*P
 	return out, nil
 }
 
-// shown is who sees what: people of the dataset's provider, whose rows they are,
-// see them as they are and by any recipe; people of the zone's regulator see what
-// a grant in force makes of them, which the provider has signed, and nothing else:
-// by a recipe of their own choice they could read the rows. Nobody else sees
-// anything; operators ask questions.
-func (p *previewing) shown() (raw bool, err error) {
-	s := p.subject
-	switch {
-	case s.any(registry.RoleProvider) && s.organization == p.dataset.Spec.Provider:
-		return true, nil
-	case s.any(registry.RoleZoneRegulator) && s.organization == p.facts.Zone.Spec.Regulator && p.name != "":
-		return false, nil
+// sees is who sees what: people of the dataset's provider, whose rows they are, see
+// them as they are (raw) and by any recipe; people of the zone's regulator see what a
+// grant in force makes of them, which the provider has signed, and nothing else: by a
+// recipe of their own choice they could read the rows. Nobody else sees anything;
+// operators ask questions.
+func (s Subject) sees(provider, regulator, grant string) (raw, sees bool) {
+	if s.any(registry.RoleProvider) && s.organization == provider {
+		return true, true
 	}
-	return false, fail("ROLE_REQUIRED", nil)
+	return false, s.any(registry.RoleZoneRegulator) && s.organization == regulator && grant != ""
 }
 
 // learn reads the grant and the facts it stands on.
@@ -193,8 +202,8 @@ func (p *previewing) choose() error {
 	return nil
 }
 
-// decide asks policy and returns the decision's id.
-func (p *previewing) decide() (string, error) {
+// decide asks policy.
+func (p *previewing) decide() error {
 	e := p.engine
 	in := e.policyFacts(policy.ActionPreview, about(p.facts, map[string]bool{p.dataset.Name: true}))
 	in.Operator, in.Scenario, in.Consent = nil, nil, nil
@@ -203,14 +212,16 @@ func (p *previewing) decide() (string, error) {
 		in.Preview.Columns = append(in.Preview.Columns, p.dataset.Name+"."+c.Name)
 	}
 	in.Runtime = hostFacts()
+	in.Now = e.cfg.Now()
 	d, err := e.policy().Decide(p.ctx, in)
 	if err != nil {
 		e.log.ErrorContext(p.ctx, "policy failed", "decision_id", d.ID, "cause", err)
 	}
+	p.ruled = &ruled{in, d}
 	if d.Verdict != policy.Allow {
-		return "", denied(details(d.Reasons))
+		return denied(details(d.Reasons))
 	}
-	return d.ID, nil
+	return nil
 }
 
 // made is the preview itself.

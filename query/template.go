@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"zonebox/policy"
 	"zonebox/query/analysis"
@@ -57,8 +58,7 @@ func (a *admitted) pose() (*posed, error) {
 
 // templateInForce reports whether the template of the run may be asked now.
 func (r *run) templateInForce() bool {
-	t := r.facts.Template
-	return t.Spec.Status != registry.StatusRevoked && inForce(t.Spec.From, t.Spec.Until, r.pack, r.engine.cfg.Now())
+	return *templateFacts(r.facts.Template, r.pack, r.engine.cfg.Now()).InForce
 }
 
 // chosen returns the value of every parameter of t. The error names each
@@ -174,8 +174,12 @@ func (r *run) templateFacts() *policy.Template {
 	if r.facts.Template == nil {
 		return nil
 	}
-	now := r.templateInForce()
-	return &policy.Template{ID: r.facts.Template.Name, Version: r.facts.Template.Version, InForce: &now}
+	return templateFacts(r.facts.Template, r.pack, r.engine.cfg.Now())
+}
+
+func templateFacts(t *registry.Versioned[registry.Template], pack policy.Pack, now time.Time) *policy.Template {
+	asked := t.Spec.Status != registry.StatusRevoked && inForce(t.Spec.From, t.Spec.Until, pack, now)
+	return &policy.Template{ID: t.Name, Version: t.Version, InForce: &asked}
 }
 
 // view returns which template a stored question asked, with the values.

@@ -14,11 +14,16 @@ const keptDecisions = 100_000
 // RecordedDecision is one decision and the facts it was made on.
 type RecordedDecision struct {
 	At       time.Time
-	Run      string
+	Run      string // or the load, or the version that was previewed
 	Action   string
 	Zone     string
-	Operator string // organization
+	Operator string // organization; of a delivery or preview, whose person it was
 	Scenario string
+	// User, Template and Revision say what the registry was asked for and when: its
+	// facts can be read again as they were. Revision is 0 of what was decided before
+	// it was recorded.
+	User, Template string
+	Revision       int64
 	// ID, Verdict, Codes, Bundle and Digest are of the decision; only Codes is there
 	// if the question was refused before there was one.
 	ID, Verdict, Bundle, Digest string

@@ -91,6 +91,7 @@ type Config struct {
 // opens a file at a time.
 type Registry struct {
 	cfg    Config
+	path   string
 	writer *sql.DB
 	reader *sql.DB
 
@@ -119,7 +120,7 @@ func Open(ctx context.Context, path string, cfg Config, extra ...fs.FS) (*Regist
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("registry: open: %w", err)
 	}
-	r := &Registry{cfg: cfg}
+	r := &Registry{cfg: cfg, path: path}
 	// One writer connection that takes the write lock at BEGIN: what a write
 	// transaction reads is what it overwrites.
 	if r.writer, err = connect(path, 1, url.Values{"_txlock": {"immediate"}}); err != nil {
