@@ -68,7 +68,12 @@ type ConsentBatch struct {
 	id, scope int64
 }
 
-type consentBatchBody struct{ By, Org, State string }
+// consentBatchBody is what is sealed of a batch. ID is the batch's once it counts, by
+// which its rows are found, and 0 before.
+type consentBatchBody struct {
+	By, Org string
+	ID      int64 `json:",omitempty"`
+}
 
 func (b ConsentBatch) parts() []string {
 	return []string{"consent batch", b.Name, b.Scope.Zone, b.Scope.Scenario, b.Digest, strconv.FormatInt(b.At.UnixNano(), 10)}
@@ -162,7 +167,7 @@ func (tx *Tx) BeginConsents(b *ConsentBatch) error {
 		return fmt.Errorf("registry: begin consents: %w", err)
 	}
 	b.scope, b.At = id, tx.at
-	body, err := tx.r.sealRow(consentBatchBody{b.By, b.Org, consentsStaged}, b.parts()...)
+	body, err := tx.r.sealRow(consentBatchBody{By: b.By, Org: b.Org}, b.parts()...)
 	if err != nil {
 		return err
 	}
@@ -224,7 +229,7 @@ func (tx *Tx) ActivateConsents(b *ConsentBatch, added int64) (ConsentState, erro
 	if err != nil {
 		return state, err
 	}
-	body, err := tx.r.sealRow(consentBatchBody{b.By, b.Org, consentsActive}, b.parts()...)
+	body, err := tx.r.sealRow(consentBatchBody{b.By, b.Org, b.id}, b.parts()...)
 	if err != nil {
 		return state, err
 	}

@@ -2,8 +2,10 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -27,6 +29,10 @@ type ConsentReading struct {
 type consentRow struct {
 	subject            [16]byte
 	given, from, until int64 // seconds
+}
+
+func (c consentRow) compare(o consentRow) int {
+	return cmp.Or(bytes.Compare(c.subject[:], o.subject[:]), cmp.Compare(c.given, o.given), cmp.Compare(c.from, o.from), cmp.Compare(c.until, o.until))
 }
 
 // State returns how the scope stood when it was read.
@@ -71,19 +77,23 @@ func (c *ConsentReading) Valid(at time.Time, give func([16]byte)) time.Time {
 
 // ReadConsents reads the consents to a scope. Of known, an earlier reading of it or
 // nil, nothing is read again: batches that came since are, and all withdrawals if
-// there is another one. Every row is checked to be one that was written, and that
-// none is missing, a withdrawal least of all: the error wraps ErrCorrupt if not.
+// there is another one. Every row is checked to be one that was written, each is
+// there once and none is missing, a withdrawal least of all, and the scope stands no
+// earlier than when it was known: the error wraps ErrCorrupt if not.
 func (r *Registry) ReadConsents(ctx context.Context, scope ConsentScope, known *ConsentReading) (out *ConsentReading, err error) {
 	err = r.View(ctx, func(tx *sql.Tx) error {
 		v := consentReader{r: r, tx: tx, c: &ConsentReading{scope: scope}}
 		if v.id, v.c.state, err = r.consentScope(ctx, tx, scope); err != nil {
 			return err
 		}
-		if out = v.c; v.id == 0 {
-			return nil
-		}
 		if known == nil || known.scope != scope {
 			known = &ConsentReading{}
+		}
+		if known.state.Version > v.c.state.Version {
+			return fmt.Errorf("registry: read consents to %s: version %d after %d: %w", scope.Scenario, v.c.state.Version, known.state.Version, ErrCorrupt)
+		}
+		if out = v.c; v.id == 0 {
+			return nil
 		}
 		if err = v.withdrawals(ctx, known); err == nil {
 			err = v.consents(ctx, known)
@@ -120,7 +130,8 @@ func (v *consentReader) withdrawals(ctx context.Context, known *ConsentReading) 
 	if v.c.withdrawn == nil {
 		v.c.withdrawn = map[[16]byte]int64{}
 	}
-	return v.each(ctx, v.id, `SELECT subject, at, body FROM consent_withdrawals WHERE scope = ?`, func(rows *sql.Rows) error {
+	var before [24]byte // the row before: each is there once, whatever the table's key is now
+	return v.each(ctx, v.id, `SELECT subject, at, body FROM consent_withdrawals WHERE scope = ? ORDER BY subject, at`, func(rows *sql.Rows) error {
 		var subject, body sql.RawBytes
 		var at int64
 		if err := rows.Scan(&subject, &at, &body); err != nil {
@@ -129,15 +140,22 @@ func (v *consentReader) withdrawals(ctx context.Context, known *ConsentReading) 
 		if len(subject) != 16 {
 			return errors.New("a withdrawal is not what was written")
 		}
-		v.c.gone++
 		key := [16]byte(subject)
-		if last, ok := v.c.withdrawn[key]; ok && at <= last {
-			return nil // it changes nothing
+		row := before
+		copy(row[:], subject)
+		binary.BigEndian.PutUint64(row[16:], uint64(at))
+		if bytes.Compare(before[:], row[:]) >= 0 {
+			return errors.New("a withdrawal is there twice")
+		}
+		before = row
+		v.c.gone++
+		if last, ok := known.withdrawn[key]; ok && at == last {
+			return nil // it was read before
 		}
 		if v.forged(body, withdrawalParts(v.c.scope, subject, at)) {
 			return errors.New("a withdrawal is not what was written")
 		}
-		v.c.withdrawn[key] = at
+		v.c.withdrawn[key] = max(at, v.c.withdrawn[key])
 		return nil
 	})
 }
@@ -159,10 +177,11 @@ func (v *consentReader) consents(ctx context.Context, known *ConsentReading) err
 		if err := v.r.openRow(body, &sealed, b.parts()...); err != nil {
 			return err
 		}
-		if sealed.State != state {
+		counts := state == consentsActive
+		if counts != (sealed.ID == id) {
 			return errors.New("the state of a batch is not what was written")
 		}
-		if state == consentsActive {
+		if counts {
 			v.c.batches[id] = true
 			if !known.batches[id] {
 				fresh = append(fresh, id)
@@ -187,7 +206,12 @@ func (v *consentReader) consents(ctx context.Context, known *ConsentReading) err
 			return err
 		}
 	}
-	slices.SortFunc(v.c.rows, func(a, b consentRow) int { return bytes.Compare(a.subject[:], b.subject[:]) })
+	slices.SortFunc(v.c.rows, consentRow.compare)
+	for i := range v.c.rows {
+		if i > 0 && v.c.rows[i] == v.c.rows[i-1] {
+			return fmt.Errorf("a consent is there twice: %w", ErrCorrupt)
+		}
+	}
 	return nil
 }
 
