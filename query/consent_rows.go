@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"zonebox/keys"
 	"zonebox/masking"
 	"zonebox/policy"
+	"zonebox/query/analysis"
 	"zonebox/registry"
 	"zonebox/sandbox"
 	"zonebox/zone"
@@ -58,8 +60,7 @@ func (e *Engine) consentedTo(ctx context.Context, f registry.Facts) (*consented,
 	c := &consented{from: at}
 	var tags []masking.SubjectTag
 	if c.read, err = e.registry.ReadConsents(ctx, scope, known); err != nil {
-		delete(e.consents.held, scope)
-		return nil, err
+		return nil, err // what was known stays: against it the next reading is checked too
 	}
 	c.until = c.read.Valid(at, func(s [16]byte) { tags = append(tags, s) })
 	c.set = zone.NewConsented(subjects, tags)
@@ -96,24 +97,31 @@ func (c *catalog) byConsent(table string) bool {
 	return c.grants[table].Spec.Basis == registry.BasisConsent
 }
 
-// consentFacts finds out who consented, if a statement reads rows by consent, and
-// tells policy. Where that cannot be found out policy is told that rows are not cut.
+// consenting finds out who consented, where a statement reads rows by consent. Where
+// that cannot be found out nobody is known to, and policy is told so.
+func (p *parsed) consenting(s *analysis.Statement) {
+	if !slices.ContainsFunc(s.Scans, func(scan analysis.Scan) bool { return p.catalog.byConsent(scan.Table) }) {
+		return
+	}
+	c, err := p.engine.consentedTo(p.ctx, p.facts)
+	if err != nil {
+		p.engine.log.ErrorContext(p.ctx, "it is not known who consented", "query_id", p.id, "zone", p.facts.Zone.Name, "scenario", p.request.Scenario, "cause", err)
+		return
+	}
+	p.run.consented = c
+}
+
+// consentFacts tells policy whether a statement reads rows by consent, and whether
+// it is known whom they are cut to.
 func (e *Engine) consentFacts(a *analyzed) *policy.Consent {
 	no := false
 	out := &policy.Consent{Required: new(bool), BlanketFound: &no} // an import takes no blanket one
 	for _, s := range a.Scans {
 		*out.Required = *out.Required || a.catalog.byConsent(s.Table)
 	}
-	if !*out.Required {
-		return out
+	if *out.Required && a.consented != nil {
+		out.RegistryVersion, out.FilterBound = strconv.FormatInt(a.consented.read.State().Version, 10), true
 	}
-	c, err := e.consentedTo(a.ctx, a.facts)
-	if err != nil {
-		e.log.ErrorContext(a.ctx, "it is not known who consented", "query_id", a.id, "zone", a.facts.Zone.Name, "scenario", a.request.Scenario, "cause", err)
-		return out
-	}
-	a.run.consented = c
-	out.RegistryVersion, out.FilterBound = strconv.FormatInt(c.read.State().Version, 10), true
 	return out
 }
 

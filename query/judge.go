@@ -223,6 +223,7 @@ func (p *parsed) analyze() (*analyzed, error) {
 	if err := p.readableStill(s); err != nil {
 		return nil, err
 	}
+	p.consenting(s)
 	if err := p.tokensHide(s); err != nil {
 		return nil, err
 	}
@@ -254,27 +255,25 @@ const (
 
 func tooFew(c zone.ColumnStats) bool { return c.Entropy < tokenEntropy || c.Top > tokenShare }
 
-// tokensHide finds against every token recipe on a column that its load profile
-// shows to have too few values. decide refuses what was found.
+// tokensHide finds against every token recipe on a column that has too few values:
+// as its load profile shows, or, by consent, among the rows that are left. decide
+// refuses what was found.
 func (p *parsed) tokensHide(s *analysis.Statement) error {
 	for _, scan := range s.Scans {
 		d := p.catalog.datasets[scan.Table]
-		if d.Data == nil {
+		if d.Data == nil || p.catalog.byConsent(scan.Table) && p.consented == nil { // policy refuses
 			continue
 		}
-		var stats zone.Stats
+		spread := p.spreads(scan.Table)
 		for _, g := range p.catalog.grants[scan.Table].Spec.Columns {
 			if g.Recipe == nil || g.Recipe.Kind != "token" || !slices.Contains(scan.Columns, g.Name) {
 				continue
 			}
-			if len(stats.Columns) == 0 {
-				var err error
-				if stats, err = p.profile(d.Spec.Zone, d.Name, *d.Data); err != nil {
-					return p.engine.storeError(err).of(p.id)
-				}
+			c, rows, err := spread(g.Name)
+			if err != nil {
+				return p.engine.storeError(err).of(p.id)
 			}
-			c, ok := stats.Column(g.Name)
-			if !ok || stats.Rows > 0 && tooFew(c) {
+			if rows > 0 && tooFew(c) {
 				p.found.against = append(p.found.against, Detail{Code: "TOKEN_LOW_ENTROPY", Articles: []string{"NJ24-14"},
 					ZH:     "列 " + d.Name + "." + g.Name + " 的取值过于集中,令牌不足以脱敏",
 					EN:     "the values of " + d.Name + "." + g.Name + " are too few for a token to hide them",
@@ -283,6 +282,27 @@ func (p *parsed) tokensHide(s *analysis.Statement) error {
 		}
 	}
 	return nil
+}
+
+// spreads returns what tells how the values of a column of a table are spread, and
+// over how many rows. A column without a load profile has one value.
+func (p *parsed) spreads(table string) func(column string) (zone.ColumnStats, int64, error) {
+	d := p.catalog.datasets[table]
+	if p.catalog.byConsent(table) {
+		rows := zone.Projection{Zone: d.Spec.Zone, Dataset: d.Name, Version: d.Data.Version, Manifest: d.Data.Manifest,
+			Consented: p.consented.set, Scope: conditions(p.catalog.grants[table].Spec)}
+		return func(column string) (zone.ColumnStats, int64, error) {
+			return p.engine.store.Spread(p.ctx, rows, column)
+		}
+	}
+	profile := sync.OnceValues(func() (zone.Stats, error) { return p.profile(d.Spec.Zone, d.Name, *d.Data) })
+	return func(column string) (zone.ColumnStats, int64, error) {
+		stats, err := profile()
+		if c, ok := stats.Column(column); ok || err != nil {
+			return c, stats.Rows, err
+		}
+		return zone.ColumnStats{Top: 1}, 1, nil
+	}
 }
 
 // reparse prints the rewrite, has the engine parse the print, and compares: an

@@ -107,13 +107,19 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 		}
 		p.Columns = append(p.Columns, zone.Project{Name: c.Name, Recipe: recipeOf(g.Recipe)})
 	}
-	for _, c := range grant.Scope {
-		p.Scope = append(p.Scope, zone.Condition{Column: c.Column, In: c.In})
-	}
+	p.Scope = conditions(grant)
 	if !e.cfg.unpruned {
 		p.Needs = w.needs(t.Name)
 	}
 	return p, nil
+}
+
+// conditions are those that a grant has for rows.
+func conditions(g registry.Grant) (out []zone.Condition) {
+	for _, c := range g.Scope {
+		out = append(out, zone.Condition{Column: c.Column, In: c.In})
+	}
+	return out
 }
 
 // needs is what the references of a table need of a row, on delivered values.

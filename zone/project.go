@@ -189,22 +189,24 @@ func (c Column) mask(column masking.Column, batch raw.Batch) (arrow.RecordBatch,
 
 // raw returns the rows in scope of a column of the manifest.
 func (c Column) raw(chunk int) (raw.Batch, error) {
-	v := c.view
-	arr, err := v.decode(chunk, c.segment)
+	arr, err := c.values(chunk)
 	if err != nil {
 		return raw.Batch{}, err
 	}
-	if c.rows.bits != nil {
-		part, err := take(v.store.alloc, arr, c.rows.list())
-		arr.Release()
-		if err != nil {
-			return raw.Batch{}, err
-		}
-		arr = part
+	defer arr.Release()
+	schema := arrow.NewSchema([]arrow.Field{{Name: c.view.Columns[chunk].Name, Type: arr.DataType(), Nullable: true}}, nil)
+	return raw.Seal(array.NewRecordBatch(schema, []arrow.Array{arr}, int64(arr.Len()))), nil
+}
+
+// values is raw for what stays in this package. The caller releases it.
+func (c Column) values(chunk int) (arrow.Array, error) {
+	v := c.view
+	arr, err := v.decode(chunk, c.segment)
+	if err != nil || c.rows.bits == nil {
+		return arr, err
 	}
 	defer arr.Release()
-	schema := arrow.NewSchema([]arrow.Field{{Name: v.Columns[chunk].Name, Type: arr.DataType(), Nullable: true}}, nil)
-	return raw.Seal(array.NewRecordBatch(schema, []arrow.Array{arr}, int64(arr.Len()))), nil
+	return take(v.store.alloc, arr, c.rows.list())
 }
 
 // A view is a projection bound to a version: columns found, kernels compiled.

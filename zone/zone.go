@@ -120,16 +120,19 @@ type Store struct {
 	selections *memo[*selection]
 	subjects   *memo[[]masking.SubjectTag]
 	bounds     *memo[*bounds]
+	spreads    *memo[spread]
 	pruned     atomic.Int64
 	misfits    atomic.Int64
 }
 
 // What a store may remember of projections, bytes: rows in scope, a bit each,
-// tags of people whose consent counts, and bounds of delivered columns.
+// tags of people whose consent counts, bounds of delivered columns, and how values
+// are spread.
 const (
 	selectionBytes = 64 << 20
 	subjectBytes   = 256 << 20
 	boundsBytes    = 16 << 20
+	spreadBytes    = 1 << 20
 )
 
 // Open opens the store at dir with the defaults of Config.
@@ -148,6 +151,7 @@ func New(c Config) (*Store, error) {
 		rand: c.Rand, alloc: c.Allocator, rows: c.SegmentRows,
 		loads: map[string]bool{}, selections: newMemo[*selection](selectionBytes),
 		subjects: newMemo[[]masking.SubjectTag](subjectBytes), bounds: newMemo[*bounds](boundsBytes),
+		spreads: newMemo[spread](spreadBytes),
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader
@@ -208,6 +212,7 @@ func (s *Store) Forget(zone string) {
 	s.selections.forget(zone)
 	s.subjects.forget(zone)
 	s.bounds.forget(zone)
+	s.spreads.forget(zone)
 }
 
 // Sweep removes versions that keep does not want, and what loads that never
