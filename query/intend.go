@@ -46,7 +46,7 @@ func (r *run) save(tx *registry.Tx, rec record) error {
 	if q.Decision, err = json.Marshal(rec); err != nil {
 		return fmt.Errorf("query: store decision of %s: %w", r.id, err)
 	}
-	q.Organization = r.facts.License.Spec.Operator // of a partner too: what it asks ends with the operator's workspace
+	q.Organization = r.workspace()
 	return tx.SaveRun(q)
 }
 

@@ -316,6 +316,11 @@ func TestAPartnerEndsWithTheLicense(t *testing.T) {
 	if !slices.Contains(shredded.Certificate.Runs, a.Run) || shredded.Certificate.Keys.Space != keys.Workspace("huiyi") {
 		t.Errorf("certificate = %+v, want the partner's run %s in the operator's workspace", shredded.Certificate, a.Run)
 	}
+	for _, k := range inventory(t, d).Keys {
+		if k.Purpose == keys.PurposeWorkspace && k.State != keys.StateDestroyed {
+			t.Errorf("the key of %s's workspace is %s", k.Zone, k.State)
+		}
+	}
 	d.Register(querytest.Person{User: "zhou.kj", RealName: "周康健", Organization: "kangjian", Role: registry.RoleOperator})
 	if _, code := courseMove(t, d, "feng.audit", id, query.AgreementOrder{Move: "close"}); code != "OFFBOARDING_OPEN" {
 		t.Errorf("closed with the account of a partner alive = %q", code)

@@ -336,7 +336,7 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 			delete(released.Fields, "effect") // the artifact it names tells it
 		}
 	}
-	atRest, err := e.workspaces().Seal(s.facts.Subject.Spec.Organization, s.artifact.Bytes(), artifactContext(s.id))
+	atRest, err := e.workspaces().Seal(s.workspace(), s.artifact.Bytes(), artifactContext(s.id))
 	if err != nil {
 		return nil, asError(err).of(s.id)
 	}
@@ -394,7 +394,7 @@ func (e *Engine) collect(o *output) (*Answer, error) {
 	if err != nil {
 		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
 	}
-	if opened, err := e.workspaces().Open(o.facts.Subject.Spec.Organization, file, artifactContext(o.id)); err == nil {
+	if opened, err := e.workspaces().Open(o.workspace(), file, artifactContext(o.id)); err == nil {
 		file = opened // one of before there were workspaces lies as it was sealed
 	} else if !errors.Is(err, registry.ErrShredded) {
 		return nil, asError(err).of(o.id)

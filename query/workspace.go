@@ -46,13 +46,16 @@ func (w workspaces) Open(organization string, sealed, aad []byte) ([]byte, error
 // artifactContext binds the file of an artifact to its run.
 func artifactContext(run string) []byte { return []byte("zonebox artifact at rest 1 " + run) }
 
-// newHold makes the key of a held output in the workspace of who asked.
+// workspace is the organization in whose workspace lies what a run asks and makes: the
+// operator's, of a partner's run too, so that it ends with the operator's.
+func (r *run) workspace() string { return r.facts.License.Spec.Operator }
+
+// newHold makes the key of a held output in the workspace of its run.
 func (e *Engine) newHold(r *run) (*keys.HoldKey, error) {
-	organization := r.facts.Subject.Spec.Organization
-	if err := e.workspaces().make(organization); err != nil {
+	if err := e.workspaces().make(r.workspace()); err != nil {
 		return nil, err
 	}
-	return e.keys.NewHoldIn(keys.Workspace(organization), r.id)
+	return e.keys.NewHoldIn(keys.Workspace(r.workspace()), r.id)
 }
 
 func (e *Engine) workspaces() workspaces { return workspaces{e.keys} }
