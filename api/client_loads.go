@@ -23,12 +23,7 @@ func (c *Client) Load(ctx context.Context, m query.Manifest, in query.Incoming) 
 		return nil, fmt.Errorf("api: encode manifest: %w", err)
 	}
 	uri := "/v1/loads?manifest=" + base64.RawURLEncoding.EncodeToString(text)
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
-		if id := h.Get(headerLoad); code == http.StatusEarlyHints && id != "" && in.Entered != nil {
-			in.Entered(id)
-		}
-		return nil
-	}})
+	ctx = told(ctx, in)
 	digest, data := bodyFor(m, in.Data)
 	if in.Size > 0 && m.Source == "" { // a file that grows is sent as long as it was
 		data = io.LimitReader(data, in.Size)
@@ -38,6 +33,16 @@ func (c *Client) Load(ctx context.Context, m query.Manifest, in query.Incoming) 
 		return nil, err
 	}
 	return decode[*query.LoadReport](body)
+}
+
+// told has in.Entered, if it is not nil, called with the id that the gate gives.
+func told(ctx context.Context, in query.Incoming) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+		if id := h.Get(headerLoad); code == http.StatusEarlyHints && id != "" && in.Entered != nil {
+			in.Entered(id)
+		}
+		return nil
+	}})
 }
 
 // Loads lists the loads the user may see, the newest first.

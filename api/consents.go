@@ -18,7 +18,7 @@ func (s *server) importConsents(c call) (any, error) {
 	if in.SHA256 != c.GetHeader(headerDigest) {
 		return nil, query.BadRequest("请求的摘要与文件不符", "the request's digest is not the signed one")
 	}
-	return s.engine.ImportConsents(c.Request.Context(), c.subject, in, c.body)
+	return s.engine.ImportConsents(c.Request.Context(), c.subject, in, c.incoming())
 }
 
 func (s *server) withdrawConsents(c call) (any, error) {
@@ -29,7 +29,7 @@ func (s *server) withdrawConsents(c call) (any, error) {
 	if in.SHA256 != c.GetHeader(headerDigest) {
 		return nil, query.BadRequest("请求的摘要与文件不符", "the request's digest is not the signed one")
 	}
-	return s.engine.WithdrawConsents(c.Request.Context(), c.subject, in, c.body)
+	return s.engine.WithdrawConsents(c.Request.Context(), c.subject, in, c.incoming())
 }
 
 // about reads what a request says of the file that is its body.

@@ -21,11 +21,15 @@ func (s *server) load(c call) (any, error) {
 	if !bodyOf(m, c.GetHeader(headerDigest)) {
 		return nil, query.BadRequest("交付清单的摘要与请求不符", "the manifest's digest is not the signed one")
 	}
-	in := query.Incoming{Data: c.body, Size: c.Request.ContentLength, Entered: func(id string) {
+	return s.engine.LoadIncoming(c.Request.Context(), c.subject, m, c.incoming())
+}
+
+// incoming is the file that is the body.
+func (c call) incoming() query.Incoming {
+	return query.Incoming{Data: c.body, Size: c.Request.ContentLength, Entered: func(id string) {
 		c.Header(headerLoad, id)
 		early(c.Writer)
 	}}
-	return s.engine.LoadIncoming(c.Request.Context(), c.subject, m, in)
 }
 
 // early sends the headers so far in an informational answer. The router's own

@@ -65,18 +65,53 @@ type consenting struct {
 	calendar *time.Location
 	subjects masking.Subjects
 	known    []string // scenarios
+	book     *loadEntry
+}
+
+// enter puts the file into the book of loads, until end: there its sender sees how
+// far it is.
+func (c *consenting) enter(file Incoming, digest string) (err error) {
+	c.book, c.ctx, err = c.engine.book.enter(c.ctx, c.subject, LoadView{Zone: c.scope.Zone, Consents: c.scope.Scenario, SHA256: digest, Size: file.Size})
+	if err != nil {
+		return err
+	}
+	c.book.belongs(c.zone.Spec.Regulator)
+	if file.Entered != nil {
+		file.Entered(c.book.id())
+	}
+	return nil
+}
+
+// end says how it ended; already is that the file was brought in before.
+func (c *consenting) end(already bool, err error) {
+	c.engine.book.end(c.book, &LoadReport{Already: already}, err)
 }
 
 // ImportConsents brings in consents of people to have their rows used for a
 // scenario: all that are good at once, or none. What is blanket, forced, undated or
 // without evidence is rejected, row by row, with the reason. A worker reads the
 // file; nothing of it is kept but tokens, times and what evidence there is. The
-// same file again changes nothing. It is for people of the data centre.
-func (e *Engine) ImportConsents(ctx context.Context, s Subject, in ConsentImport, data io.Reader) (*ConsentReceipt, error) {
+// same file again changes nothing. While it goes on it is one of the gate's loads.
+// It is for people of the data centre.
+func (e *Engine) ImportConsents(ctx context.Context, s Subject, in ConsentImport, file Incoming) (out *ConsentReceipt, err error) {
 	c, err := e.consenting(ctx, s, in.Scenario, in.SHA256)
 	if err != nil {
 		return nil, err
 	}
+	if err := c.enter(file, in.SHA256); err != nil {
+		return nil, err
+	}
+	if in.DryRun {
+		defer e.book.leave(c.book)
+	} else {
+		defer func() { c.end(out != nil && out.Already, err) }()
+	}
+	return c.bring(in, file.Data)
+}
+
+// bring is ImportConsents of a file that stands in the book.
+func (c *consenting) bring(in ConsentImport, data io.Reader) (*ConsentReceipt, error) {
+	e, ctx, s := c.engine, c.ctx, c.subject
 	out := &ConsentReceipt{ID: newID("consent", c.at), Zone: c.scope.Zone, Scenario: in.Scenario, SHA256: in.SHA256, At: c.at.UTC(), DryRun: in.DryRun, Reasons: []RejectedConsent{}}
 	brought, err := e.registry.ConsentsBrought(ctx, c.scope, in.SHA256)
 	if err != nil {
@@ -120,6 +155,7 @@ func (e *Engine) ImportConsents(ctx context.Context, s Subject, in ConsentImport
 	if in.DryRun {
 		kind = "consents.tried"
 	}
+	c.book.step(StepCommit)
 	err = e.update(ctx, func(tx *registry.Tx) error {
 		if !in.DryRun {
 			state, err := tx.ActivateConsents(batch, out.Added)
@@ -190,7 +226,8 @@ func (c *consenting) read(d sandbox.Delivery, columns []string, digest string, d
 	if err != nil {
 		return broken(err)
 	}
-	t, _, err := e.loads.join(c.ctx, c.subject.organization, dataset{c.scope.Zone, "consents to " + c.scope.Scenario}, e.cfg.Memory, func(*loadTurn) {})
+	data = c.book.counted(data)
+	t, _, err := e.loads.join(c.ctx, c.subject.organization, dataset{c.scope.Zone, "consents to " + c.scope.Scenario}, e.cfg.Memory, c.book.wait)
 	if errors.Is(err, errQueueFull) {
 		return busyLoads(err)
 	}
@@ -198,6 +235,7 @@ func (c *consenting) read(d sandbox.Delivery, columns []string, digest string, d
 		return fail("STOPPED", err)
 	}
 	defer t.leave()
+	c.book.begin(e.cfg.Now())
 	w, err := e.worker(c.ctx)
 	if err != nil {
 		return asError(err)
@@ -209,6 +247,7 @@ func (c *consenting) read(d sandbox.Delivery, columns []string, digest string, d
 	sum := sha256.New()
 	raw := io.TeeReader(data, sum)
 	d.Source = raw
+	c.book.step(StepParse)
 	result, err := w.Read(c.ctx, d)
 	if err != nil {
 		return broken(err)
@@ -219,6 +258,7 @@ func (c *consenting) read(d sandbox.Delivery, columns []string, digest string, d
 			break
 		}
 		if err == nil {
+			c.book.rows.Add(rec.NumRows())
 			err = add(rec)
 			rec.Release()
 		}

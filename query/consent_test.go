@@ -45,7 +45,7 @@ func (f *consentFile) digest() string {
 
 func bringConsents(t *testing.T, d *querytest.Domain, f *consentFile, scenario string) *query.ConsentReceipt {
 	t.Helper()
-	r, err := d.Engine.ImportConsents(t.Context(), d.Subject("wu.dc"), query.ConsentImport{Scenario: scenario, Format: "csv", SHA256: f.digest()}, bytes.NewReader(f.Bytes()))
+	r, err := d.Engine.ImportConsents(t.Context(), d.Subject("wu.dc"), query.ConsentImport{Scenario: scenario, Format: "csv", SHA256: f.digest()}, query.Incoming{Data: bytes.NewReader(f.Bytes())})
 	if err != nil {
 		t.Fatalf("import consents: %s", querytest.Text(err))
 	}
@@ -56,7 +56,7 @@ func withdraw(t *testing.T, d *querytest.Domain, scenario string, subjects ...st
 	t.Helper()
 	file := []byte("subject\n" + strings.Join(subjects, "\n") + "\n")
 	sum := sha256.Sum256(file)
-	r, err := d.Engine.WithdrawConsents(t.Context(), d.Subject("wu.dc"), query.ConsentWithdrawal{Scenario: scenario, Format: "csv", SHA256: hex.EncodeToString(sum[:])}, bytes.NewReader(file))
+	r, err := d.Engine.WithdrawConsents(t.Context(), d.Subject("wu.dc"), query.ConsentWithdrawal{Scenario: scenario, Format: "csv", SHA256: hex.EncodeToString(sum[:])}, query.Incoming{Data: bytes.NewReader(file)})
 	if err != nil {
 		t.Fatalf("withdraw consents: %s", querytest.Text(err))
 	}
@@ -333,7 +333,7 @@ func TestNobodyWhoConsentedIsOnAnyDisk(t *testing.T) {
 	withdraw(t, d, querytest.Scenario, canary, second)
 	broken := append(slices.Clone(f.Bytes()), []byte(`"`+second)...)
 	sum := sha256.Sum256(broken)
-	_, err := d.Engine.ImportConsents(t.Context(), d.Subject("wu.dc"), query.ConsentImport{Scenario: querytest.Scenario, Format: "csv", SHA256: hex.EncodeToString(sum[:])}, bytes.NewReader(broken))
+	_, err := d.Engine.ImportConsents(t.Context(), d.Subject("wu.dc"), query.ConsentImport{Scenario: querytest.Scenario, Format: "csv", SHA256: hex.EncodeToString(sum[:])}, query.Incoming{Data: bytes.NewReader(broken)})
 	if err == nil {
 		t.Error("a broken file is taken")
 	}
@@ -358,7 +358,7 @@ func TestConsentsAreInTheLog(t *testing.T) {
 	f.consent("1", querytest.Scenario, "2026-10-01", "2027-12-31")
 	f.consent("2", "*", "2026-10-01", "2027-12-31")
 	in := query.ConsentImport{Scenario: querytest.Scenario, Format: "csv", SHA256: f.digest(), DryRun: true}
-	if r, err := d.Engine.ImportConsents(t.Context(), d.Subject("wu.dc"), in, bytes.NewReader(f.Bytes())); err != nil || r.Accepted != 1 || r.Added != 0 || r.Version != 0 {
+	if r, err := d.Engine.ImportConsents(t.Context(), d.Subject("wu.dc"), in, query.Incoming{Data: bytes.NewReader(f.Bytes())}); err != nil || r.Accepted != 1 || r.Added != 0 || r.Version != 0 {
 		t.Fatalf("a dry run: %+v, %v", r, err)
 	}
 	bringConsents(t, d, &f, querytest.Scenario)

@@ -46,15 +46,26 @@ type WithdrawalReceipt struct {
 
 // WithdrawConsents withdraws, from now on, what people consented to: the next
 // question does not see their rows, those under way are ended, and what is held and
-// was made of them waits for a reviewer. It is for people of the data centre.
-func (e *Engine) WithdrawConsents(ctx context.Context, s Subject, in ConsentWithdrawal, data io.Reader) (*WithdrawalReceipt, error) {
+// was made of them waits for a reviewer. While it goes on it is one of the gate's
+// loads. It is for people of the data centre.
+func (e *Engine) WithdrawConsents(ctx context.Context, s Subject, in ConsentWithdrawal, file Incoming) (_ *WithdrawalReceipt, err error) {
 	c, err := e.consenting(ctx, s, in.Scenario, in.SHA256)
 	if err != nil {
 		return nil, err
 	}
+	if err := c.enter(file, in.SHA256); err != nil {
+		return nil, err
+	}
+	defer func() { c.end(false, err) }()
+	return c.withdraw(in, file.Data)
+}
+
+// withdraw is WithdrawConsents of a file that stands in the book.
+func (c *consenting) withdraw(in ConsentWithdrawal, data io.Reader) (*WithdrawalReceipt, error) {
+	e, ctx := c.engine, c.ctx
 	out := &WithdrawalReceipt{Zone: c.scope.Zone, Scenario: in.Scenario}
 	var all [][16]byte
-	err = c.read(sandbox.Delivery{Format: in.Format, Encoding: in.Encoding}, consentColumns[:1], in.SHA256, data, func(rec arrow.RecordBatch) error {
+	err := c.read(sandbox.Delivery{Format: in.Format, Encoding: in.Encoding}, consentColumns[:1], in.SHA256, data, func(rec arrow.RecordBatch) error {
 		if out.Rows += rec.NumRows(); out.Rows > withdrawalsMost {
 			return BadRequest(fmt.Sprintf("一次最多撤回 %d 人,请分几次", withdrawalsMost), fmt.Sprintf("at most %d people at once; split the file", withdrawalsMost))
 		}
@@ -70,6 +81,7 @@ func (e *Engine) WithdrawConsents(ctx context.Context, s Subject, in ConsentWith
 	if err != nil {
 		return nil, asError(err)
 	}
+	c.book.step(StepCommit)
 	err = e.update(ctx, func(tx *registry.Tx) error {
 		state, had, err := tx.WithdrawConsents(c.scope, all)
 		if err != nil {

@@ -49,7 +49,7 @@ func (e *Engine) Load(ctx context.Context, s Subject, m Manifest, data io.Reader
 
 // LoadIncoming is Load for a sender who says more of the delivery.
 func (e *Engine) LoadIncoming(ctx context.Context, s Subject, m Manifest, in Incoming) (report *LoadReport, err error) {
-	book, ctx, err := e.book.enter(ctx, s, m, in.Size)
+	book, ctx, err := e.book.enter(ctx, s, m.view(in.Size))
 	if err != nil {
 		return nil, err
 	}

@@ -49,12 +49,15 @@ type LoadView struct {
 	ID      string `json:"id"`
 	Zone    string `json:"zone"`
 	Dataset string `json:"dataset"`
-	Grant   string `json:"grant"`
-	By      string `json:"by"`
-	SHA256  string `json:"sha256"` // that the manifest names
-	State   string `json:"state"`
-	Step    string `json:"step,omitempty"`  // of one that runs
-	Place   int    `json:"place,omitempty"` // of one that waits, from 1
+	// Consents is the scenario, where what is brought is no rows of a dataset but
+	// people's consents to that scenario, or their withdrawals.
+	Consents string `json:"consents,omitempty"`
+	Grant    string `json:"grant"`
+	By       string `json:"by"`
+	SHA256   string `json:"sha256"` // that the manifest names
+	State    string `json:"state"`
+	Step     string `json:"step,omitempty"`  // of one that runs
+	Place    int    `json:"place,omitempty"` // of one that waits, from 1
 
 	Rows     int64 `json:"rows"`     // read so far
 	Expected int64 `json:"expected"` // that the manifest names
@@ -107,20 +110,25 @@ type loadEntry struct {
 
 func newLoadBook(now func() time.Time) *loadBook { return &loadBook{now: now} }
 
-// enter puts a load into the book until end. It returns nil and the cause if the
-// gate is stopping.
-func (b *loadBook) enter(ctx context.Context, s Subject, m Manifest, size int64) (*loadEntry, context.Context, error) {
+// enter puts a load into the book until end or leave. It returns nil and the cause
+// if the gate is stopping.
+func (b *loadBook) enter(ctx context.Context, s Subject, v LoadView) (*loadEntry, context.Context, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closing {
 		return nil, nil, fail("STOPPED", errStopped)
 	}
 	at := b.now()
-	l := &loadEntry{view: LoadView{ID: newID("load", at), Zone: clip(m.Zone), Dataset: clip(m.Dataset), Grant: clip(m.Grant), By: s.user, SHA256: clip(m.SHA256),
-		State: LoadRunning, Step: StepCheck, Expected: m.Rows, Size: max(size, 0), Entered: at.UTC()}}
+	v.ID, v.By, v.State, v.Step, v.Entered, v.Size = newID("load", at), s.user, LoadRunning, StepCheck, at.UTC(), max(v.Size, 0)
+	l := &loadEntry{view: v}
 	ctx, l.cancel = context.WithCancelCause(ctx)
 	b.live = append(b.live, l)
 	return l, ctx, nil
+}
+
+// view is how a load of the manifest begins, of a file of that size.
+func (m Manifest) view(size int64) LoadView {
+	return LoadView{Zone: clip(m.Zone), Dataset: clip(m.Dataset), Grant: clip(m.Grant), SHA256: clip(m.SHA256), Expected: m.Rows, Size: size}
 }
 
 // unlisted returns an entry of no book, for what is no load, and the context of
@@ -157,10 +165,9 @@ func (b *loadBook) end(l *loadEntry, r *LoadReport, err error) {
 	}
 	l.receipt = l.receiptOf(r, err)
 	l.mu.Unlock()
-	l.cancel(nil)
+	b.leave(l)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.live = slices.DeleteFunc(b.live, func(o *loadEntry) bool { return o == l })
 	if l.view.Code == "ROLE_REQUIRED" { // who may not load pushes nothing out of the book
 		return
 	}
@@ -168,6 +175,14 @@ func (b *loadBook) end(l *loadEntry, r *LoadReport, err error) {
 	if n := len(b.ended) - endedLoads; n > 0 {
 		b.ended = slices.Delete(b.ended, 0, n)
 	}
+}
+
+// leave takes the load out of the book: nothing came of it that is to be remembered.
+func (b *loadBook) leave(l *loadEntry) {
+	l.cancel(nil)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.live = slices.DeleteFunc(b.live, func(o *loadEntry) bool { return o == l })
 }
 
 // close stops every load and lets none enter any more.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"zonebox/api"
 	"zonebox/query"
 )
 
@@ -76,7 +77,9 @@ numbers. The same file again does nothing.`),
 				return err
 			}
 			in.Format = cmp.Or(in.Format, formatOf(args[0]), "csv")
-			r, err := client.ImportConsents(c.Context(), in, f, size)
+			file, stop := a.watched(c.Context(), client, in.Scenario, f, size)
+			r, err := client.ImportConsents(c.Context(), in, file)
+			stop()
 			if err != nil {
 				return err
 			}
@@ -132,7 +135,9 @@ before does not count.`),
 			if in.SHA256, size, err = digestOf(c.Context(), data); err != nil {
 				return err
 			}
-			r, err := client.WithdrawConsents(c.Context(), in, data, size)
+			file, stop := a.watched(c.Context(), client, in.Scenario, data, size)
+			r, err := client.WithdrawConsents(c.Context(), in, file)
+			stop()
 			if err != nil {
 				return err
 			}
@@ -189,6 +194,16 @@ func (a *app) consentListCmd() *cobra.Command {
 	}
 	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
 	return c
+}
+
+// watched returns a file of consents on its way, which a meter follows until stop.
+func (a *app) watched(ctx context.Context, client *api.Client, scenario string, data io.Reader, size int64) (file query.Incoming, stop func()) {
+	m := a.startMeter(ctx, client)
+	return query.Incoming{Data: data, Size: size, Entered: func(id string) { m.follow(a.consentsTo(scenario), id) }}, m.stop
+}
+
+func (a *app) consentsTo(scenario string) string {
+	return a.say("授权 ", "consents to ") + scenario
 }
 
 // required marks a flag of c as one that has to be there.

@@ -53,7 +53,7 @@ supervise. Earlier ones stand in the audit log (audit list).`),
 				if l.Code != "" {
 					state += " " + l.Code
 				}
-				t.AppendRow([]any{l.ID, printable(l.Dataset), state, grouped(l.Rows), took(l)})
+				t.AppendRow([]any{l.ID, printable(a.brought(l)), state, grouped(l.Rows), took(l)})
 			}
 			_, err = fmt.Fprintf(a.stdout, a.say("%s\n同时装载至多 %d 个\n", "%s\nat most %d at once\n"), t.Render(), v.AtOnce)
 			return err
@@ -61,6 +61,14 @@ supervise. Earlier ones stand in the audit log (audit list).`),
 	}
 	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
 	return c
+}
+
+// brought is what a load is of.
+func (a *app) brought(v query.LoadView) string {
+	if v.Consents != "" {
+		return a.consentsTo(v.Consents)
+	}
+	return v.Dataset
 }
 
 // took is how long a load has taken since its turn came.
@@ -118,7 +126,7 @@ func (a *app) loadsStopCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stderr, "%s %s: %s\n", v.ID, printable(v.Dataset), a.called(loadTitles, v.State))
+			fmt.Fprintf(a.stderr, "%s %s: %s\n", v.ID, printable(a.brought(*v)), a.called(loadTitles, v.State))
 			return nil
 		},
 	}
