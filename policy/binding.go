@@ -36,6 +36,9 @@ func (in Input) binding() string {
 			return r.Level == "dataset" && elsewhere(r.Target) || r.Level == "column" && elsewhere(name) || r.Level == "zone" && away
 		})
 		in.Supply = slices.DeleteFunc(slices.Clone(in.Supply), func(s Supply) bool { return elsewhere(s.Dataset) })
+		in.Exceptions = slices.DeleteFunc(slices.Clone(in.Exceptions), func(x Exception) bool {
+			return elsewhere(x.Dataset) || x.Scenario != "" && x.Scenario != in.Query.ScenarioID
+		})
 	}
 	if in.Consent != nil { // whose rows they are differs by the day: that they are cut is what is approved
 		c := *in.Consent
@@ -56,8 +59,13 @@ func (in Input) binding() string {
 }
 
 // bind digests what an approval binds under the rules of e: an approval that was
-// given under other rules is void.
+// given under other rules is void, and so is one that was given while an exception
+// was in force that is over.
 func (e *Evaluator) bind(in Input) string {
+	if in.Zone != nil {
+		day := in.Now.UTC().Add(time.Duration(e.packs[in.Zone.Pack].UTCOffsetMinutes) * time.Minute).Format(time.DateOnly)
+		in.Exceptions = slices.DeleteFunc(slices.Clone(in.Exceptions), func(x Exception) bool { return day < x.From || day > x.Until })
+	}
 	sum := sha256.Sum256([]byte(e.hash + " " + in.binding()))
 	return hex.EncodeToString(sum[:])
 }

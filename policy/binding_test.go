@@ -24,7 +24,7 @@ func TestBindingFollowsWhatAnApprovalStandsFor(t *testing.T) {
 		{"/datasets/persons/version", "v2", true},
 		{"/columns/persons.name/level", 2, true},
 		{"/grants/0/columns/1/recipe", "redact", true},
-		{"/license/override_ref", "other", true},
+		{"/license/renewed_basis", "other", true},
 		{"/action", "explain", true},
 		{"/template", map[string]any{"id": "by-age", "version": 1, "in_force": true}, true},
 		{"/now", "2025-06-03T10:00:00+08:00", false},

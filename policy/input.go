@@ -40,6 +40,9 @@ type Input struct {
 	// Restrictions are those that concern the subject, the operator, the license, the
 	// scenario, the zone or a dataset of it. Nil is missing: nobody looked.
 	Restrictions []Restriction `json:"restrictions,omitzero"`
+	// Exceptions are those of the license and of datasets the action is about. Nil is
+	// missing.
+	Exceptions []Exception `json:"exceptions,omitzero"`
 
 	Datasets map[string]Dataset `json:"datasets,omitempty"` // by dataset name
 	Columns  map[string]Column  `json:"columns,omitempty"`  // by "dataset.column"
@@ -159,6 +162,30 @@ type Supply struct {
 	EntryChanged []string `json:"entry_changed"`
 }
 
+// Exception is a record that raises one figure of the pack, for a license and one
+// dataset, and who agreed. Their signatures the registry verified.
+type Exception struct {
+	ID       string `json:"id"`
+	Relaxes  string `json:"relaxes"` // row_cap | license_term
+	License  string `json:"license"`
+	Scenario string `json:"scenario"` // "" of a license_term
+	Dataset  string `json:"dataset"`
+	Provider string `json:"provider"` // the dataset's, as the catalogue has it now
+	Value    int64  `json:"value"`    // rows, or years from the license's start
+	From     string `json:"from"`
+	Until    string `json:"until"`
+	City     *Step  `json:"city,omitempty"`
+	ZReg     *Step  `json:"zreg,omitempty"`
+	Prov     *Step  `json:"prov,omitempty"`
+}
+
+// The figures that an exception may raise. Nothing that masks, shows or groups is
+// among them.
+const (
+	RelaxRowCap      = "row_cap"
+	RelaxLicenseTerm = "license_term"
+)
+
 // License is the operation or utilization agreement.
 type License struct {
 	ID           string      `json:"id"`
@@ -169,7 +196,6 @@ type License struct {
 	Start        string      `json:"start"`
 	End          string      `json:"end"`
 	RenewedBasis string      `json:"renewed_basis"` // the basis on file for acting after the pack's end
-	OverrideRef  string      `json:"override_ref"`  // the record that allows a longer term
 	PurposeClass string      `json:"purpose_class"`
 	Sections     []string    `json:"sections"`   // the sections that are present and not empty
 	Signatures   []Signature `json:"signatures"` // verified by the registry

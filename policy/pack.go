@@ -26,6 +26,7 @@ type Pack struct {
 	Label            bool                    `json:"label"`
 	Watermark        bool                    `json:"watermark"`
 	MaxTermYears     int                     `json:"max_term_years"`
+	Exceptions       map[string]Relaxed      `json:"exceptions,omitempty"` // what an exception may raise; nothing else may be
 	Sections         []string                `json:"sections"`
 	Signers          map[string][]string     `json:"signers"` // parties by zone kind
 	PurposeCode      string                  `json:"purpose_code_pattern"`
@@ -49,6 +50,12 @@ type Pack struct {
 	ExclusiveRoles   [][]string              `json:"exclusive_roles"`
 	Articles         map[string][]string     `json:"articles"` // where the regulation says it, by key
 	Local            []string                `json:"local"`    // keys whose value is a local decision, not the regulation's
+}
+
+// Relaxed says how far an exception raises a figure, and for how long.
+type Relaxed struct {
+	Ceiling int64 `json:"ceiling"` // in the figure's own unit
+	Days    int   `json:"days"`    // first and last included
 }
 
 // DataClass is one of a regulation's classes of sharing or opening.

@@ -367,7 +367,7 @@ func TestNothingBeginsUnderARegulationThatIsNoneWithoutARecordedBasis(t *testing
 				t.Fatal(err)
 			}
 			in.Now, in.Zone.Pack, in.License.RenewedBasis, in.License.Start = at, c.pack, basis, "2024-05-01"
-			in.License.End, in.License.OverrideRef = "2030-12-31", "order-1"
+			in.License.End = "2030-12-31"
 			for name, d := range in.Datasets {
 				d.OpenType, d.ShareType = "UNCONDITIONAL", "CONDITIONAL"
 				in.Datasets[name] = d

@@ -36,6 +36,9 @@ func (e *Engine) mayActivate(ctx context.Context, by string, doc registry.Docume
 		Operator:   registry.Versioned[registry.Organization]{Name: spec.Operator, Spec: operator},
 		License:    registry.LicenseFacts{Versioned: registry.Versioned[registry.License]{Name: doc.Name, Spec: spec}},
 	}
+	if err := e.termExceptions(ctx, look, &f); err != nil {
+		return asError(err)
+	}
 	in := e.policyFacts(policy.ActionApply, f)
 	in.Scenario, in.Consent, in.Datasets, in.Columns = nil, nil, nil, nil
 	in.Runtime = hostFacts()

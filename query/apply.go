@@ -63,8 +63,8 @@ func (e *Engine) fit(ctx context.Context, s Subject, docs []registry.Document) e
 	return e.unruled(ctx, s, docs)
 }
 
-// mayApply refuses licenses, what stands on them, and entries that the zone's pack does
-// not allow.
+// mayApply refuses licenses, what stands on them, entries and exceptions that the zone's
+// pack does not allow.
 func (e *Engine) mayApply(ctx context.Context, by string, docs []registry.Document) error {
 	for _, d := range docs {
 		if d.Kind == registry.KindLicense {
@@ -80,14 +80,19 @@ func (e *Engine) mayApply(ctx context.Context, by string, docs []registry.Docume
 		if err := e.mayBegin(ctx, d, docs); err != nil {
 			return err
 		}
-		if d.Kind == registry.KindDataset {
-			faults, err := e.packFaults(ctx, d, docs)
-			if err != nil {
-				return asError(err)
-			}
-			if len(faults) > 0 {
-				return documentError(&registry.Refusal{Faults: faults})
-			}
+		var faults []registry.Fault
+		var err error
+		switch d.Kind {
+		case registry.KindDataset:
+			faults, err = e.packFaults(ctx, d, docs)
+		case registry.KindException:
+			faults, err = e.exceptionFaults(ctx, d, docs)
+		}
+		if err != nil {
+			return asError(err)
+		}
+		if len(faults) > 0 {
+			return documentError(&registry.Refusal{Faults: faults})
 		}
 	}
 	return nil
@@ -291,7 +296,7 @@ func (r *run) overtakenBy(a registry.Applied, doc registry.Document) bool {
 // kinds are what Documents lists.
 var kinds = []string{registry.KindOrganization, registry.KindPerson, registry.KindZone, registry.KindDataset, registry.KindCall, registry.KindLicense, registry.KindSupply,
 	registry.KindScenario, registry.KindGrant, registry.KindPartner, registry.KindTemplate, registry.KindRequest, registry.KindNegativeList, registry.KindSourceRuling,
-	registry.KindQualityRules, registry.KindRetention, registry.KindRestriction}
+	registry.KindQualityRules, registry.KindRetention, registry.KindRestriction, registry.KindException}
 
 // Documents returns the newest documents of a kind that s may see, or the one
 // named. What s may not see does not exist.
@@ -403,6 +408,9 @@ func (s Subject) visible(doc registry.Document, r reach) (bool, error) {
 	case registry.KindPartner:
 		p, err := registry.SpecOf[registry.Partner](doc)
 		return r.licenses[p.License] || p.Organization == s.organization, err
+	case registry.KindException:
+		x, err := registry.SpecOf[registry.Exception](doc)
+		return r.licenses[x.License], err
 	case registry.KindRequest:
 		d, err := registry.SpecOf[registry.DataRequest](doc)
 		return r.scenarios[d.Scenario] && !r.partners[d.Scenario], err

@@ -37,7 +37,7 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 		License: &policy.License{
 			ID: f.License.Name, Type: f.License.Spec.Type, Status: f.License.Spec.Status, Zone: f.License.Spec.Zone,
 			Operator: f.License.Spec.Operator, Start: f.License.Spec.Start, End: f.License.Spec.End,
-			RenewedBasis: f.License.Spec.RenewedBasis, OverrideRef: f.License.Spec.OverrideRef,
+			RenewedBasis: f.License.Spec.RenewedBasis,
 			PurposeClass: f.License.Spec.PurposeClass,
 		},
 		Scenario: &policy.Scenario{
@@ -54,6 +54,14 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 	for _, r := range f.Restrictions {
 		in.Restrictions = append(in.Restrictions, policy.Restriction{ID: r.Name, Level: r.Spec.Level, Target: r.Spec.Target, Degree: r.Spec.Degree,
 			Rate: int64(r.Spec.Rate), MaxLevel: r.Spec.MaxLevel, AggregatesOnly: r.Spec.AggregatesOnly, Until: r.Spec.Until})
+	}
+	in.Exceptions = []policy.Exception{}
+	for _, x := range f.Exceptions {
+		// The others are of no statement about these datasets.
+		i := slices.IndexFunc(f.Datasets, func(d registry.DatasetFacts) bool { return d.Name == x.Spec.Dataset })
+		if i >= 0 {
+			in.Exceptions = append(in.Exceptions, exceptionFacts(x, f.Datasets[i].Spec.Provider))
+		}
 	}
 	for _, s := range f.Supplies {
 		in.Supply = append(in.Supply, supplyFacts(s))
@@ -108,7 +116,6 @@ func about(f registry.Facts, datasets map[string]bool) registry.Facts {
 }
 
 func supplyFacts(s registry.SupplyFacts) policy.Supply {
-	step := func(c registry.Consent) *policy.Step { return &policy.Step{By: c.By, Org: c.Org, At: c.At} }
 	out := policy.Supply{
 		ID: s.Name, FromZone: s.Zone.Name, FromKind: s.Zone.Spec.Kind, FromStatus: s.Zone.Spec.Status, FromPack: s.Zone.Spec.Pack, FromRegulator: s.Zone.Spec.Regulator,
 		ToZone: s.Spec.ToZone, Dataset: s.Spec.Dataset, Columns: list(s.Spec.Columns), From: s.Spec.From, Until: s.Spec.Until,
@@ -118,6 +125,14 @@ func supplyFacts(s registry.SupplyFacts) policy.Supply {
 		out.EntryChanged = append(out.EntryChanged, m.String(s.Spec.Dataset))
 	}
 	return out
+}
+
+// step is a consent as policy sees it.
+func step(c registry.Consent) *policy.Step { return &policy.Step{By: c.By, Org: c.Org, At: c.At} }
+
+func exceptionFacts(x registry.Versioned[registry.Exception], provider string) policy.Exception {
+	return policy.Exception{ID: x.Name, Relaxes: x.Spec.Relaxes, License: x.Spec.License, Scenario: x.Spec.Scenario, Dataset: x.Spec.Dataset, Provider: provider,
+		Value: x.Spec.Value, From: x.Spec.From, Until: x.Spec.Until, City: step(x.Spec.City), ZReg: step(x.Spec.ZReg), Prov: step(x.Spec.Prov)}
 }
 
 func partnerFacts(p registry.Versioned[registry.Partner]) *policy.Partner {
@@ -137,8 +152,7 @@ func grantFacts(g registry.GrantFacts) policy.Grant {
 	}
 	out := policy.Grant{
 		ID: g.Name, Scenario: g.Spec.Scenario, Dataset: g.Spec.Dataset, Status: status, From: g.Spec.From, Until: g.Spec.Until,
-		Regulator: &policy.Step{By: g.Spec.ZReg.By, Org: g.Spec.ZReg.Org, At: g.Spec.ZReg.At},
-		Provider:  &policy.Step{By: g.Spec.Prov.By, Org: g.Spec.Prov.Org, At: g.Spec.Prov.At},
+		Regulator: step(g.Spec.ZReg), Provider: step(g.Spec.Prov),
 
 		Basis: g.Spec.Basis, LegalBasis: list(g.Spec.LegalBasis), EntryChanged: []string{},
 	}

@@ -164,6 +164,10 @@ func figuresOf(p policy.Pack) []PackFigure {
 	}
 	say("alerts", "告警规则", "alert rules", strings.Join(alertsZH, "、"), strings.Join(alertsEN, ", "))
 	number("max_term_years", "协议最长年限", "longest term in years", p.MaxTermYears)
+	for _, relaxes := range sortedKeys(p.Exceptions) {
+		x := p.Exceptions[relaxes]
+		say("exceptions", "可放宽 "+relaxes, "may be raised: "+relaxes, fmt.Sprintf("不超过 %d,每次不超过 %d 天", x.Ceiling, x.Days), fmt.Sprintf("to %d at most, for %d days at a time", x.Ceiling, x.Days))
+	}
 	if x := p.Eligibility; x != nil {
 		say("eligibility", "申报条件回溯年限", "years looked back on an application",
 			fmt.Sprintf("信用 %d、安全事件 %d、审计报告 %d", x.CreditYears, x.IncidentYears, x.AuditReportYears),

@@ -325,8 +325,8 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 	if s.record.Proof == nil {
 		return nil, fail("DATA_DAMAGED", errors.New("query: a held output without its proof")).of(s.id)
 	}
-	released, err := s.record.Proof.proven(s.run, "output.released", map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
-		"output": s.digest, "recipient": s.request.Recipient, "rows": strconv.FormatInt(int64(s.record.Facts.Rows), 10)})
+	released, err := s.record.Proof.proven(s.run, "output.released", relying(s.decision, map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
+		"output": s.digest, "recipient": s.request.Recipient, "rows": strconv.FormatInt(int64(s.record.Facts.Rows), 10)}))
 	if err != nil {
 		return nil, asError(err).of(s.id)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"zonebox/audit"
+	"zonebox/registry"
 )
 
 // RiskReport counts what a security officer answers for (JM19-36), by the log. Nothing
@@ -18,6 +19,8 @@ type RiskReport struct {
 	// Findings are the entries that somebody should look at, newest first, at most
 	// mostFindings of them.
 	Findings []RiskFinding `json:"findings"`
+	// Exceptions are those in force on a day of the period.
+	Exceptions []RiskExceptionRow `json:"exceptions"`
 }
 
 // RiskHeading counts entries of one kind, of refusals those of one reason.
@@ -52,7 +55,7 @@ const (
 	RiskWithheld    = "WITHHELD"    // outputs that did not leave, reviews that said no
 	RiskFailed      = "FAILED"      // runs that gave nothing
 	RiskRestriction = "RESTRICTION" // suspended, restricted, closed, revoked
-	RiskException   = "EXCEPTION"   // overrides and exceptions
+	RiskException   = "EXCEPTION"   // set and revoked
 	RiskOverdue     = "OVERDUE"     // terms that ran out
 	RiskQuarantine  = "QUARANTINE"  // deliveries that were refused or held
 	RiskPermission  = "PERMISSION"  // copy, export, recipe, destroy: used or missing
@@ -71,18 +74,20 @@ var risks = []struct{ pattern, heading string }{
 	{"output.blocked", RiskWithheld}, {"output.withdrawn", RiskWithheld}, {"review.rejected", RiskWithheld},
 	{"query.failed", RiskFailed}, {"query.killed", RiskFailed}, {"query.abandoned", RiskFailed},
 	{"switch.*", RiskRestriction}, {"restriction.*", RiskRestriction}, {"suspension.*", RiskRestriction}, {"offboarding.*", RiskRestriction},
-	{"exception.*", RiskException}, {"override.*", RiskException},
 	{"data.quarantined", RiskQuarantine}, {"load.refused", RiskQuarantine}, {"quality.stale", RiskQuarantine}, {"quality.ticket", RiskQuarantine},
 	{"backup.*", RiskPermission}, {"shred.*", RiskPermission}, {"key.*", RiskPermission}, {"recipe.*", RiskPermission}, {"mask.previewed", RiskPermission}, {"zone.read", RiskPermission},
 	{"output.released", RiskReleased}, {"output.downloaded", RiskReleased},
 }
 
-// riskOf returns the heading of a kind of entry.
-func riskOf(kind string) string {
+// riskOf returns the heading of an entry.
+func riskOf(e audit.Entry) string {
+	if e.Kind == "apply" && e.Fields["kind"] == registry.KindException {
+		return RiskException
+	}
 	for _, r := range risks {
 		begin, anyEnd := strings.CutSuffix(r.pattern, "*")
 		end, anyBegin := strings.CutPrefix(r.pattern, "*")
-		if anyEnd && strings.HasPrefix(kind, begin) || anyBegin && strings.HasSuffix(kind, end) || kind == r.pattern {
+		if anyEnd && strings.HasPrefix(e.Kind, begin) || anyBegin && strings.HasSuffix(e.Kind, end) || e.Kind == r.pattern {
 			return r.heading
 		}
 	}
@@ -97,12 +102,15 @@ func (e *Engine) Risk(ctx context.Context, s Subject, p Period) (*RiskReport, er
 		return nil, err
 	}
 	out := &RiskReport{Period: p, Headings: []RiskHeading{}, Findings: []RiskFinding{}}
-	rows, people := map[[2]string]*RiskHeading{}, map[[2]string]map[string]bool{}
+	rows, people, used := map[[3]string]*RiskHeading{}, map[[3]string]map[string]bool{}, map[string]int{}
 	err = e.entries(ctx, r, func(entry audit.Entry) error {
 		out.Entries++
-		heading := riskOf(entry.Kind)
+		heading := riskOf(entry)
+		for _, name := range strings.Fields(entry.Fields[fieldExceptions]) {
+			used[name]++
+		}
 		for _, reason := range reasonsOf(entry, heading) {
-			key := [2]string{entry.Kind, reason}
+			key := [3]string{heading, entry.Kind, reason}
 			row := rows[key]
 			if row == nil {
 				row = &RiskHeading{Heading: heading, Kind: entry.Kind, Reason: reason, First: entry.Seq}
@@ -118,6 +126,9 @@ func (e *Engine) Risk(ctx context.Context, s Subject, p Period) (*RiskReport, er
 		return nil
 	})
 	if err != nil {
+		return nil, asError(err)
+	}
+	if out.Exceptions, err = e.riskExceptions(ctx, r, used); err != nil {
 		return nil, asError(err)
 	}
 	for key, row := range rows {

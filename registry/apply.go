@@ -169,6 +169,7 @@ var rules = map[string]func(*change){
 	KindScenario:     (*change).scenario,
 	KindGrant:        (*change).grant,
 	KindPartner:      (*change).partner,
+	KindException:    (*change).exception,
 	KindTemplate:     (*change).template,
 	KindRequest:      (*change).request,
 	KindNegativeList: (*change).negativeList,

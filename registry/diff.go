@@ -106,7 +106,7 @@ var directions = map[string][]struct {
 		{"regime", doubt}, {"provider_type", doubt}, {"format", doubt}, {"share_mode", doubt}, {"review_due", doubt}, {"use_requirements", doubt}},
 	KindCall: {},
 	KindLicense: {{"status", byStatus}, {"end", later}, {"start", sooner}, {"sections/scope/datasets", bounds}, {"sections/scope/purposes", bounds}, {"sections", doubt},
-		{"renewed_basis", doubt}, {"override_ref", doubt}, {"type", doubt}, {"purpose_class", doubt}, {"operating_mode", doubt}, {"supply_mode", doubt}},
+		{"renewed_basis", doubt}, {"type", doubt}, {"purpose_class", doubt}, {"operating_mode", doubt}, {"supply_mode", doubt}},
 	KindSupply:   {{"status", byStatus}, {"until", later}, {"from", sooner}, {"columns", gives}},
 	KindScenario: {{"recipients", gives}, {"output_forms", gives}, {"period/until", later}, {"period/from", sooner}},
 	KindGrant: {{"status", byStatus}, {"until", later}, {"from", sooner}, {"columns/*/recipe", doubt}, {"columns/*/mode", doubt}, {"columns/*/permissions", gives}, {"columns", gives},
@@ -120,6 +120,7 @@ var directions = map[string][]struct {
 	KindQualityRules: {{"gate/minimum_score", higher}, {"gate/errors", yes}, {"contract", doubt}},
 	KindRetention:    {{"months", higher}},
 	KindRestriction:  {{"status", doubt}, {"degree", doubt}, {"rate", doubt}, {"max_level", doubt}, {"aggregates_only", doubt}, {"until", doubt}, {"target", doubt}, {"level", doubt}},
+	KindException:    {{"status", byStatus}, {"until", later}, {"from", sooner}, {"relaxes", doubt}, {"value", doubt}, {"license", doubt}, {"scenario", doubt}, {"dataset", doubt}},
 }
 
 // directionOf returns which way a field loosens.

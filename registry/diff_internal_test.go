@@ -28,6 +28,7 @@ var neutral = map[string]string{
 	KindQualityRules: "",
 	KindRetention:    "reason",
 	KindRestriction:  "status_reason reason clause alert",
+	KindException:    "zone reason basis status_reason city/by city/org city/at zreg/by zreg/org zreg/at prov/by prov/org prov/at",
 }
 
 // Every field of every kind says which way it loosens, or is listed above: a new one

@@ -28,10 +28,11 @@ const (
 	KindQualityRules = "QualityRules"
 	KindRetention    = "Retention"
 	KindRestriction  = "Restriction"
+	KindException    = "Exception"
 )
 
 // kinds lists the kinds in the order in which Apply takes them.
-var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindCall, KindLicense, KindSupply, KindScenario, KindGrant, KindPartner, KindTemplate, KindRequest, KindQualityRules, KindRetention, KindRestriction}
+var kinds = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindSourceRuling, KindDataset, KindCall, KindLicense, KindSupply, KindScenario, KindGrant, KindPartner, KindTemplate, KindRequest, KindQualityRules, KindRetention, KindRestriction, KindException}
 
 // Document is one thing the registry knows, as people write and sign it.
 type Document struct {

@@ -52,7 +52,8 @@ type Facts struct {
 	Supplies   []SupplyFacts // of datasets of other zones that the grants name, by dataset
 	// Restrictions are those not lifted that concern any of the above, by name.
 	Restrictions []Versioned[Restriction]
-	Template     *Versioned[Template] // nil if none was named, or the scenario has none of that name
+	Exceptions   []Versioned[Exception] // the license's that are not revoked, by name
+	Template     *Versioned[Template]   // nil if none was named, or the scenario has none of that name
 }
 
 // LicenseFacts is a license with the signatures under it.
@@ -157,6 +158,9 @@ func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, er
 		return f, err
 	}
 	if f.Restrictions, err = r.restrictions(ctx, q, f); err != nil {
+		return f, err
+	}
+	if f.Exceptions, err = r.exceptions(ctx, q, f.License.Name); err != nil {
 		return f, err
 	}
 	if _, f.Consents, err = r.consentScope(ctx, q, ConsentScope{query.Zone, query.Scenario}); err != nil {

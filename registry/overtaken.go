@@ -50,6 +50,9 @@ func (f Facts) Documents() []Ref {
 	for _, r := range f.Restrictions {
 		all = append(all, Ref{KindRestriction, r.Name, r.Version})
 	}
+	for _, x := range f.Exceptions {
+		all = append(all, Ref{KindException, x.Name, x.Version})
+	}
 	if f.Template != nil {
 		all = append(all, Ref{KindTemplate, f.Template.Name, f.Template.Version})
 	}

@@ -102,7 +102,7 @@ var labels = map[string]string{
 	"temporary": "临时采集", "entity": "主体标识", "key": "主键", "source": "来源", "acquired": "取得日期", "update_frequency": "更新周期", "columns": "列", "change_reason": "变更理由",
 	"name": "名称", "type": "类型", "level": "级别", "class": "分类", "pi_kind": "个人信息种类", "public_codes": "公开代码", "nullable": "可空", "cause_code": "敏感事由", "item": "数据项",
 	"element": "数据元", "authoritative": "权威来源", "standard": "标准", "items": "清单项", "basis": "依据", "dataset": "数据集", "column": "列", "datasets": "数据集",
-	"operator": "运营单位", "start": "起始", "end": "截止", "renewed_basis": "续期依据", "override_ref": "例外依据", "purpose_class": "用途类别", "sections": "协议条款",
+	"operator": "运营单位", "start": "起始", "end": "截止", "renewed_basis": "续期依据", "relaxes": "放宽事项", "value": "放宽至", "city": "市级同意", "purpose_class": "用途类别", "sections": "协议条款",
 	"subject_and_object": "授权主体与对象", "content": "授权内容", "procedure": "程序", "scope": "范围", "term": "期限", "responsibility": "责任", "supervision": "监督", "termination": "终止",
 	"purposes": "用途", "license": "协议", "purpose_code": "用途代码", "output_forms": "结果形式", "recipients": "接收人", "period": "期间", "from": "自", "until": "至",
 	"from_zone": "提供专区", "to_zone": "使用专区", "from_zreg": "提供专区监管评估", "to_zreg": "使用专区监管评估", "scenario": "场景", "mode": "方式", "recipe": "脱敏规则", "zreg": "监管评估", "prov": "提供审核", "by": "人员", "org": "单位", "at": "时间", "repeats": "可重复结果", "in": "取值",

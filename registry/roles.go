@@ -21,6 +21,7 @@ var appliers = map[string][]string{
 	KindQualityRules: {RoleProvider},
 	KindRetention:    {RoleCityAuthority, RoleDataCentre, RoleSecurity, RoleZoneRegulator},
 	KindRestriction:  {RoleCityAuthority, RoleZoneRegulator, RoleProvider, RoleDataCentre, RoleSecurity},
+	KindException:    {RoleCityAuthority, RoleZoneRegulator, RoleProvider},
 	KindSourceRuling: {RoleCityAuthority},
 }
 

@@ -41,6 +41,7 @@ var sentences = map[string]func(Document, Titles) (text, error){
 	KindQualityRules: rendered(qualitySentence),
 	KindRetention:    rendered(retentionSentence),
 	KindRestriction:  rendered(restrictionSentence),
+	KindException:    rendered(exceptionSentence),
 }
 
 func rendered[T any](f func(string, T, Titles) text) func(Document, Titles) (text, error) {

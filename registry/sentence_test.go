@@ -57,6 +57,7 @@ func samples() []registry.Document {
 		document("SourceRuling", "who", `{"datasets":["visits","clinics"],"element":"DE01","authoritative":"visits","collector":"hospital","basis":"NJ19-17"}`),
 		document("QualityRules", "visits", `{"contract":{},"gate":{"minimum_score":90,"errors":true}}`), document("QualityRules", "visits", `{"contract":{}}`),
 		document("QualityRules", "visits", `{"contract":{},"gate":{"minimum_score":90}}`), document("QualityRules", "visits", `{"contract":{},"gate":{"errors":true}}`),
+		exception(), exception(set("status", "REVOKED"), set("status_reason", "用途变更")), exception(set("relaxes", "license_term"), set("scenario", nil), set("value", 8)),
 		supply(), supply(set("status", "REVOKED"), set("status_reason", "用途变更")),
 		document("Retention", "domain", `{"months":36,"reason":"JM19-36"}`),
 		restriction("halt", "license", "medical-2026"), restriction("slow", "operator", "medco", set("degree", "RESTRICT"), set("rate", 5), set("max_level", 2), set("aggregates_only", true), set("until", "2026-12-31")),

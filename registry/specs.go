@@ -246,7 +246,6 @@ type License struct {
 	Start        string `json:"start"`
 	End          string `json:"end"`
 	RenewedBasis string `json:"renewed_basis,omitempty"`
-	OverrideRef  string `json:"override_ref,omitempty"`
 	Status       string `json:"status"`
 	// StatusReason cites the clause under which the license was suspended,
 	// terminated or taken up again.

@@ -58,7 +58,7 @@ needs := {
 	"preview": (common | {"grants", "datasets", "columns", "preview"}),
 }
 
-asked := {"operator", "license", "scenario", "restrictions", "query", "consent", "masking"}
+asked := {"operator", "license", "scenario", "restrictions", "exceptions", "query", "consent", "masking"}
 
 deny contains ["FACT_MISSING", group] if {
 	some group in (needs[input.action] - object.keys(input))

@@ -21,7 +21,7 @@ obligations := {
 	"compute_only": sort([column | some column in used; compute_only(column)]),
 	"consent_filter": input.consent.required,
 	"min_group": min_group,
-	"row_cap": pack.row_cap,
+	"row_cap": most_rows,
 	"record_cap": record_cap,
 	"label": pack.label,
 	"watermark": pack.watermark,

@@ -34,7 +34,7 @@ deny contains ["RELEASE_ROW_CAP", ""] if {
 
 row_cap := pack.record_cap if input.query.record_level
 
-row_cap := pack.row_cap if not input.query.record_level
+row_cap := most_rows if not input.query.record_level
 
 deny contains ["RELEASE_RECIPIENT", input.output.recipient] if {
 	input.action == "release"
