@@ -209,6 +209,9 @@ func (m *courseMove) make(tx *registry.Tx) error {
 		if strings.TrimSpace(o.Ref) == "" || !civilDay(o.Date) {
 			return BadRequest("须写明文号 (--ref) 与日期 (--date)", "say where (--ref) and on what day (--date)")
 		}
+		if err := m.past(o.Date); err != nil {
+			return err
+		}
 		for _, n := range m.course.notes {
 			if n.Date > o.Date {
 				return BadRequest("公开不得早于市政府同意", "it is not published before the consent")
@@ -232,6 +235,22 @@ func (m *courseMove) make(tx *registry.Tx) error {
 	return m.do(tx, note, "")
 }
 
+// past refuses a day that is still to come by the clock of the zone's pack.
+func (m *courseMove) past(day string) error {
+	z, err := find[registry.Zone](m.ctx, lookup{m.engine, nil}, registry.KindZone, m.course.zone)
+	if err != nil {
+		return err
+	}
+	pack, err := m.engine.policy().Pack(z.Pack)
+	if err != nil {
+		return err
+	}
+	if day > dayOf(m.engine.cfg.Now(), pack) {
+		return BadRequest("日期不得晚于今日", "the day is still to come")
+	}
+	return nil
+}
+
 // judge enters the result of the experts: in an industry zone the regulator binds it
 // and the city authority enters the same (NJ24-10). What the experts refused is
 // rejected, not entered.
@@ -239,6 +258,9 @@ func (m *courseMove) judge(tx *registry.Tx) error {
 	r := m.order.Result
 	if r == nil || len(r.Experts) == 0 || strings.TrimSpace(r.Opinion) == "" || !civilDay(r.Date) || !r.Passed {
 		return BadRequest("须写明专家、意见、日期与通过的结论;未通过的用 reject", "name the experts, their opinion, the day and that they agree; what they do not is rejected")
+	}
+	if err := m.past(r.Date); err != nil {
+		return err
 	}
 	digest, err := r.digest()
 	if err != nil {

@@ -127,6 +127,14 @@ func TestWhatAnApplicationMustBring(t *testing.T) {
 		"an old form":      {func(a *query.Application) { a.Materials[0].Date = d.Now().AddDate(-2, 0, 0).Format(time.DateOnly) }, nil},
 		"a report to come": {func(a *query.Application) { a.Materials[1].Date = d.Now().AddDate(0, 0, 2).Format(time.DateOnly) }, []string{"MATERIAL_DATE"}},
 		"another scenario": {func(a *query.Application) { a.Scenarios = []string{"征信"} }, []string{"APPLICATION_SCENARIO"}},
+		"one more of them": {func(a *query.Application) { a.Scenarios = append(a.Scenarios, "征信") }, []string{"APPLICATION_SCENARIO"}},
+		"no scenario":      {func(a *query.Application) { a.Scenarios = nil }, []string{"APPLICATION_SCENARIO"}},
+		"a short digest":   {func(a *query.Application) { a.Materials[2].SHA256 = strings.Repeat("a", 63) }, []string{"MATERIAL_MISSING"}},
+		"no hexadecimal":   {func(a *query.Application) { a.Materials[2].SHA256 = strings.Repeat("g", 64) }, []string{"MATERIAL_MISSING"}},
+		"no day":           {func(a *query.Application) { a.Materials[0].Date = "2026-13-01" }, []string{"MATERIAL_DATE"}},
+		"a paper more": {func(a *query.Application) {
+			a.Materials = append(a.Materials, query.Material{Kind: "OTHER", Date: "2026-11-01", SHA256: strings.Repeat("a", 64)})
+		}, []string{"MATERIAL_EXTRA"}},
 	} {
 		got, code := apply("li.op", c.change)
 		if !slices.Equal(got, c.want) || (code == "APPLICATION_REFUSED") != (len(c.want) > 0) {
@@ -145,6 +153,13 @@ func TestWhatAnApplicationMustBring(t *testing.T) {
 			}
 			d.Apply(querytest.Founder, withRecord(t, d, "", time.Time{}))
 		}
+	}
+	for _, field := range []string{`"incident_3y":`, `"dishonesty_3y":`} {
+		d.Apply(querytest.Founder, changed(t, d, registry.KindOrganization, "huiyi", field+"false", field+"true"))
+		if got, _ := apply("li.op", func(*query.Application) {}); !slices.Equal(got, []string{"OPERATOR_NOT_ELIGIBLE"}) {
+			t.Errorf("with %s true = %v", field, got)
+		}
+		d.Apply(querytest.Founder, changed(t, d, registry.KindOrganization, "huiyi", field+"true", field+"false"))
 	}
 	d.Advance(40 * 24 * time.Hour)
 	if got, _ := apply("li.op", func(*query.Application) {}); !slices.Equal(got, []string{"CALL_CLOSED"}) {
@@ -268,6 +283,7 @@ func TestFromTerminationToOffboarding(t *testing.T) {
 	if err != nil {
 		t.Fatal(querytest.Text(err))
 	}
+	waitsIn(t, d, "SELECT name, district FROM persons LIMIT 3")
 	if _, code := courseMove(t, d, "wu.dc", id, query.AgreementOrder{Move: "offboard"}); code != "KEY_IN_USE" {
 		t.Errorf("offboarding an operator with a license = %q", code)
 	}
@@ -291,8 +307,9 @@ func TestFromTerminationToOffboarding(t *testing.T) {
 		t.Errorf("closed before offboarding = %q", code)
 	}
 	v := courseStep(t, d, "wu.dc", id, query.AgreementOrder{Move: "offboard"}, workflow.Offboarding)
-	if _, code := courseMove(t, d, "feng.audit", id, query.AgreementOrder{Move: "close"}); code != "OFFBOARDING_OPEN" {
-		t.Errorf("closed before the destruction = %q", code)
+	_, err = d.Engine.MoveAgreement(t.Context(), d.Subject("feng.audit"), id, query.AgreementOrder{Move: "close"})
+	if got := detailCodes(err); querytest.Code(err) != "OFFBOARDING_OPEN" || !slices.Equal(got, []string{"OFFBOARDING_WORKSPACE", "OFFBOARDING_KEYS", "OFFBOARDING_OUTPUTS"}) {
+		t.Errorf("closed before the destruction = %v, open are %q", err, got)
 	}
 	shredded, err := d.Engine.ConfirmShred(t.Context(), d.Subject(querytest.Founder), v.Shred)
 	if err != nil {
@@ -330,4 +347,207 @@ func TestFromTerminationToOffboarding(t *testing.T) {
 			t.Errorf("the log does not tell of %s", m)
 		}
 	}
+}
+
+// beside is the city with people of other organizations, another zone, and li.op's
+// course.
+func beside(t *testing.T) (*querytest.Domain, string) {
+	t.Helper()
+	d := watched(t)
+	d.Apply(querytest.Founder, comprehensiveZone)
+	d.Apply(querytest.Founder, querytest.CallText(d.Now()), querytest.Founder, "sun.health")
+	v, err := d.Engine.ApplyForLicense(t.Context(), d.Subject("li.op"), querytest.Application(d.Now()))
+	if err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	return d, v.ID
+}
+
+// A course is its operator's, its zone's regulator's and those who supervise; to others
+// there is none.
+func TestWhoSeesACourse(t *testing.T) {
+	t.Parallel()
+	d, id := beside(t)
+	for who, sees := range map[string]bool{"li.op": true, "zhou.officer": true, "sun.health": true, querytest.Founder: true, "feng.audit": true, "he.sec": true, "wu.dc": true,
+		"jin.op": false, "wu.officer": false, "gu.finance": false, "zheng.police": false, "qian.hospital": false} {
+		all, err := d.Engine.Agreements(t.Context(), d.Subject(who))
+		if err != nil || (len(all) == 1) != sees {
+			t.Errorf("%s is shown %+v, %v, want it shown %v", who, all, err, sees)
+		}
+		_, err = d.Engine.AgreementCourse(t.Context(), d.Subject(who), id)
+		if sees && err != nil || !sees && querytest.Code(err) != "NOT_FOUND" {
+			t.Errorf("%s reads it: %v, want %v", who, err, sees)
+		}
+	}
+	for who, move := range map[string]string{"jin.op": "withdraw", "gu.finance": "assess"} {
+		if _, code := courseMove(t, d, who, id, query.AgreementOrder{Move: move, Basis: "x", Result: experts("通过")}); code != "NOT_FOUND" {
+			t.Errorf("%s by %s = %q, want NOT_FOUND", move, who, code)
+		}
+	}
+	if _, code := courseMove(t, d, "li.op", id, query.AgreementOrder{Move: "withdraw"}); code != "" {
+		t.Errorf("withdrawn by its operator = %q", code)
+	}
+}
+
+// Every word of an authority says where it is on record, and of a day that has come.
+func TestWhatAMoveOfACourseMustBe(t *testing.T) {
+	t.Parallel()
+	d, id := beside(t)
+	move := func(by string, o query.AgreementOrder, want string) {
+		t.Helper()
+		if _, code := courseMove(t, d, by, id, o); code != want {
+			t.Errorf("%+v by %s = %q, want %q", o, by, code, want)
+		}
+	}
+	for _, name := range []string{"apply", "suspend", "expire", "terminate", "resume", "grant"} {
+		move(querytest.Founder, query.AgreementOrder{Move: name, Basis: "x"}, "BAD_REQUEST")
+	}
+	move(querytest.Founder, query.AgreementOrder{Move: "check", Basis: " "}, "BAD_REQUEST")
+	move(querytest.Founder, query.AgreementOrder{Move: "reject"}, "BAD_REQUEST")
+	courseStep(t, d, querytest.Founder, id, query.AgreementOrder{Move: "check", Basis: "材料齐全"}, workflow.MaterialsOK)
+	tomorrow := d.Now().AddDate(0, 0, 2).Format(time.DateOnly)
+	for what, change := range map[string]func(*query.ExpertResult){
+		"nobody": func(r *query.ExpertResult) { r.Experts = nil }, "no opinion": func(r *query.ExpertResult) { r.Opinion = " " },
+		"no day": func(r *query.ExpertResult) { r.Date = "2026-02-30" }, "refused": func(r *query.ExpertResult) { r.Passed = false },
+		"to come": func(r *query.ExpertResult) { r.Date = tomorrow },
+	} {
+		r := experts("通过")
+		change(r)
+		if _, code := courseMove(t, d, "sun.health", id, query.AgreementOrder{Move: "assess", Result: r}); code != "BAD_REQUEST" {
+			t.Errorf("experts: %s = %q", what, code)
+		}
+	}
+	move("sun.health", query.AgreementOrder{Move: "assess"}, "BAD_REQUEST")
+	courseStep(t, d, "sun.health", id, query.AgreementOrder{Move: "assess", Result: experts("通过")}, workflow.MaterialsOK)
+	courseStep(t, d, querytest.Founder, id, query.AgreementOrder{Move: "review", Result: experts("通过")}, workflow.Reviewed)
+	for _, c := range []query.AgreementOrder{{Ref: " ", Date: "2026-03-02"}, {Ref: "x", Date: "2026-3-2"}, {Ref: "x"}, {Ref: "x", Date: tomorrow}} {
+		c.Move = "consent"
+		move(querytest.Founder, c, "BAD_REQUEST")
+	}
+	courseStep(t, d, querytest.Founder, id, query.AgreementOrder{Move: "consent", Ref: "宁政复〔2026〕9号", Date: "2026-03-02"}, workflow.GovConsented)
+	courseStep(t, d, querytest.Founder, id, query.AgreementOrder{Move: "publish", Ref: "市政府网站", Date: "2026-03-02"}, workflow.Published)
+	for what, doc := range map[string]*registry.Document{
+		"another operator": theText(t, d, id, `"huiyi"`, `"jinrong"`), "another zone": theText(t, d, id, `"zone":"medical"`, `"zone":"civic"`),
+		"suspended": theText(t, d, id, `"status":"ACTIVE"`, `"status":"SUSPENDED","status_reason":"x"`), "longer than it may be": theText(t, d, id, `"2030-12-31"`, `"2025-12-31"`),
+		"no license": {Kind: registry.KindScenario, Name: "x", Spec: json.RawMessage(`{}`)}, "nothing": nil,
+	} {
+		if _, code := courseMove(t, d, querytest.Founder, id, query.AgreementOrder{Move: "draft", Document: doc}); code != "BAD_REQUEST" && code != "DOCUMENT_REFUSED" {
+			t.Errorf("drafted: %s = %q", what, code)
+		}
+	}
+	if v, err := d.Engine.AgreementCourse(t.Context(), d.Subject("li.op"), id); err != nil || v.State != string(workflow.Published) {
+		t.Fatalf("after what was refused: %+v, %v", v, err)
+	}
+	move("li.op", query.AgreementOrder{Move: "draft", Document: theText(t, d, id)}, "ROLE_REQUIRED")
+	move("li.op", query.AgreementOrder{Move: "sign", Document: theText(t, d, id)}, "AGREEMENT_MOVED")
+	var refused []string
+	for _, e := range d.Audit("feng.audit") {
+		if e.Kind == "agreement.refused" && e.Actor == "li.op" {
+			refused = append(refused, e.Fields["move"]+" "+e.Fields["reasons"])
+		}
+	}
+	if !slices.Equal(refused, []string{"draft ROLE_REQUIRED", "sign AGREEMENT_MOVED"}) {
+		t.Errorf("the log tells of the refusals %q", refused)
+	}
+}
+
+// Signatures under a draft are given in the course, with the signer's own key, under
+// that text; drafting anew voids them, though the text be the same.
+func TestADraftAnewVoidsItsSignatures(t *testing.T) {
+	t.Parallel()
+	d, id := applied(t)
+	all := []string{registry.RoleOperator, registry.RoleZoneRegulator, registry.RoleCityAuthority}
+	unsigned := func(after string, want ...string) {
+		t.Helper()
+		v, err := d.Engine.AgreementCourse(t.Context(), d.Subject(querytest.Founder), id)
+		if err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+		var doc registry.Document
+		if err := json.Unmarshal(v.Document, &doc); err != nil {
+			t.Fatal(err)
+		}
+		want = slices.Sorted(slices.Values(want))
+		slices.Sort(v.Missing)
+		if !slices.Equal(v.Missing, want) || len(doc.Signatures) != len(all)-len(want) {
+			t.Errorf("%s: missing are %q with %d signatures, want %q", after, v.Missing, len(doc.Signatures), want)
+		}
+	}
+	doc := drafted(t, d, id)
+	unsigned("drafted", all...)
+	if _, code := courseMove(t, d, querytest.Founder, id, query.AgreementOrder{Move: "activate"}); code != "AGREEMENT_STATE" {
+		t.Errorf("in force before anybody signed = %q", code)
+	}
+	courseStep(t, d, querytest.Founder, id, query.AgreementOrder{Move: "draft", Document: signedText(t, d, doc, "li.op")}, workflow.Drafted)
+	unsigned("drafted with a signature", all...)
+	stolen, other := doc, *theText(t, d, id, "随时检查", "从不检查")
+	stolen.Sign("li.op", d.Key("sun.health").Private(), d.Now())
+	moved := doc
+	moved.Signatures = signedText(t, d, other, "li.op").Signatures
+	for what, forged := range map[string]*registry.Document{"by another's key": &stolen, "of another text": &moved, "none": &doc} {
+		if _, code := courseMove(t, d, "li.op", id, query.AgreementOrder{Move: "sign", Document: forged}); code != registry.CodeSignature {
+			t.Errorf("a signature %s = %q", what, code)
+		}
+	}
+	courseStep(t, d, "li.op", id, query.AgreementOrder{Move: "sign", Document: signedText(t, d, doc, "li.op")}, workflow.Signing)
+	unsigned("signed by the operator", all[1:]...)
+	courseStep(t, d, querytest.Founder, id, query.AgreementOrder{Move: "draft", Document: &doc}, workflow.Drafted)
+	unsigned("drafted anew", all...)
+	for _, by := range []string{"sun.health", querytest.Founder} {
+		courseStep(t, d, by, id, query.AgreementOrder{Move: "sign", Document: signedText(t, d, doc, by)}, workflow.Signing)
+	}
+	unsigned("signed by the authorities", registry.RoleOperator)
+	if _, code := courseMove(t, d, querytest.Founder, id, query.AgreementOrder{Move: "activate"}); code != "LICENSE_SIGNATURE_MISSING" {
+		t.Errorf("in force on a signature of before = %q", code)
+	}
+}
+
+// A license with a course comes into force now or not at all; what is changed of it
+// leaves the course where it is; and the clock ends both.
+func TestALicenseWithACourse(t *testing.T) {
+	t.Parallel()
+	d, id := applied(t)
+	parties := []string{"li.op", "sun.health", querytest.Founder}
+	doc := drafted(t, d, id)
+	for _, by := range parties {
+		courseStep(t, d, by, id, query.AgreementOrder{Move: "sign", Document: signedText(t, d, doc, by)}, workflow.Signing)
+	}
+	handIn := func(doc registry.Document) string {
+		t.Helper()
+		text, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return querytest.Code(d.TryApply(querytest.Founder, string(text), parties...))
+	}
+	later := doc
+	later.Effective = d.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+	if code := handIn(later); code != "AGREEMENT_STATE" {
+		t.Errorf("for tomorrow = %q", code)
+	}
+	suspended := *theText(t, d, id, `"status":"ACTIVE"`, `"status":"SUSPENDED","status_reason":"x"`)
+	if code := handIn(suspended); code == "" {
+		t.Error("a license begins suspended")
+	}
+	courseStep(t, d, querytest.Founder, id, query.AgreementOrder{Move: "activate"}, workflow.Active)
+	state := func() string {
+		t.Helper()
+		v, err := d.Engine.AgreementCourse(t.Context(), d.Subject("feng.audit"), id)
+		if err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+		return v.State
+	}
+	d.Apply(querytest.Founder, changed(t, d, registry.KindLicense, "medical-course", "随时检查", "每季检查"), parties...)
+	if got := state(); got != "ACTIVE" {
+		t.Errorf("after a change of its text the course is %s", got)
+	}
+	d.Advance(5 * 365 * 24 * time.Hour)
+	if err := d.Engine.ExpireDue(t.Context()); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	if got := state(); got != "EXPIRED" {
+		t.Errorf("past its last day the course is %s", got)
+	}
+	courseStep(t, d, "wu.dc", id, query.AgreementOrder{Move: "offboard"}, workflow.Offboarding)
 }

@@ -34,6 +34,7 @@ spec: {title: 市财政局, kind: industry_authority, org_form: unincorporated}
 `)
 	d.Register(querytest.Person{User: "he.sec", RealName: "何保密", Organization: "security-office", Role: registry.RoleSecurity},
 		querytest.Person{User: "jin.op", RealName: "金运营", Organization: "jinrong", Role: registry.RoleOperator},
+		querytest.Person{User: "ma.health", RealName: "马卫健", Organization: "health-commission", Role: registry.RoleProvider},
 		querytest.Person{User: "gu.finance", RealName: "顾财政", Organization: "finance-bureau", Role: registry.RoleZoneRegulator},
 		querytest.Person{User: "zhou.officer", RealName: "周安全", Organization: "huiyi", Role: registry.RoleOperator},
 		querytest.Person{User: "zhou.namesake", RealName: "周安全", Organization: "jinrong", Role: registry.RoleOperator},
@@ -120,6 +121,36 @@ func TestEachCounterRaisesItsAlertAtItsFigure(t *testing.T) {
 			t.Errorf("%s: twice its figure raises %d alerts in one window", c.rule, len(got))
 		}
 	}
+	// Every way to fail counts as one, every output that is withheld as blocked, and
+	// every breach is one.
+	d.Advance(25 * time.Hour)
+	mark := func(rule string) int { return len(alertsBy(t, d, rule)) }
+	for rule, all := range map[string][]audit.Entry{
+		"failures": slices.Concat(times(4, did(d, "query.failed", "cause", "TIME")), times(3, did(d, "query.failed", "cause", "MEMORY")), times(3, did(d, "query.failed", "cause", "OUTPUT")),
+			times(3, did(d, "query.failed", "cause", "ROWS")), times(3, did(d, "query.failed", "cause", "ENGINE")), times(4, did(d, "query.failed", "cause", "KILLED"))),
+		"blocked_output": append(times(4, did(d, "query.failed", "cause", "RAW_MATCH")), did(d, "output.blocked")),
+	} {
+		before := mark(rule)
+		query.Observe(d.Engine, all[1:]...)
+		if mark(rule) != before {
+			t.Errorf("%s: one below its figure raises one", rule)
+		}
+		query.Observe(d.Engine, all[0])
+		if mark(rule) != before+1 {
+			t.Errorf("%s: of every kind its figure raises %d", rule, mark(rule)-before)
+		}
+	}
+	for _, e := range []audit.Entry{did(d, "query.failed", "cause", "ISOLATION"), did(d, "query.failed", "cause", "PROTOCOL"), did(d, "query.failed", "cause", "TREE"),
+		did(d, "query.failed", "cause", "DATA", "reasons", "DATA_DAMAGED"), did(d, "zone.damaged")} {
+		d.Advance(2 * time.Hour)
+		before := mark("breach")
+		e.At = d.Now()
+		query.Observe(d.Engine, e)
+		got := alertsBy(t, d, "breach")
+		if len(got) != before+1 || got[0].Operator != "" || got[0].Measure != nil {
+			t.Errorf("%s %s raises %d breaches, the last of operator %q", e.Kind, e.Fields["cause"], len(got)-before, got[0].Operator)
+		}
+	}
 	// What the host did to a question, and what waits for its turn, is nobody's doing.
 	d.Advance(25 * time.Hour)
 	before := len(alertsBy(t, d, "probing")) + len(alertsBy(t, d, "failures")) + len(alertsBy(t, d, "breach"))
@@ -127,6 +158,7 @@ func TestEachCounterRaisesItsAlertAtItsFigure(t *testing.T) {
 	query.Observe(d.Engine, times(300, did(d, "query.failed", "reasons", "INTERNAL", "cause", "HOST"))...)
 	query.Observe(d.Engine, times(300, did(d, "query.failed", "reasons", "DATA_WITHOUT_ENTITY", "cause", "DATA"))...)
 	query.Observe(d.Engine, times(300, did(d, "query.explained", "refused", "EXPLAIN_RATE"))...)
+	query.Observe(d.Engine, times(300, did(d, "query.explained", "refused", "INTERNAL", "cause", "HOST"))...)
 	if after := len(alertsBy(t, d, "probing")) + len(alertsBy(t, d, "failures")) + len(alertsBy(t, d, "breach")); after != before {
 		t.Errorf("what was nobody's doing raised %d alerts", after-before)
 	}
@@ -340,19 +372,144 @@ func TestNobodyCausesARestrictionOfAnother(t *testing.T) {
 	}
 	for _, rule := range []string{"denial_burst", "row_volume"} {
 		for _, a := range alertsBy(t, d, rule) {
-			if a.Subject == "huiyi" || a.Subject == "medical-2026" || a.Operator == "huiyi" || a.Measure != nil {
+			if a.Subject != "jinrong" || a.Operator != "jinrong" {
 				t.Errorf("others raised %+v", a)
 			}
 		}
 	}
+	// Names that are not there are of no zone, and count in the operator's first.
+	lost := did(d, "query.denied", "reasons", "NOT_FOUND")
+	lost.Zone, lost.Scenario = "", "nothing"
+	query.Observe(d.Engine, times(120, lost)...)
+	if a := alertsBy(t, d, "denial_burst"); len(a) != 2 || a[0].Zone != "medical" || a[0].Measure == nil || a[0].Measure.Target != "huiyi" {
+		t.Errorf("refusals of names that are not there raise %+v", a)
+	}
+	d.Advance(2 * time.Hour)
 	// The twin: its own doings are its own.
 	query.Observe(d.Engine, did(d, "output.released", "rows", "5000000"))
 	query.Observe(d.Engine, times(120, did(d, "query.denied", "reasons", "SYNTAX"))...)
 	if a := alertsBy(t, d, "row_volume"); len(a) != 1 || a[0].Subject != "medical-2026" {
 		t.Errorf("its own rows raise %+v", a)
 	}
-	if a := alertsBy(t, d, "denial_burst"); len(a) == 0 || a[0].Measure == nil || a[0].Measure.Target != "huiyi" {
+	if a := alertsBy(t, d, "denial_burst"); len(a) != 3 || a[0].Subject != "huiyi" || a[0].Operator != "huiyi" {
 		t.Errorf("its own refusals raise %+v", a)
+	}
+}
+
+// While what an alert restricted stands, the next of its rule and subject sets nothing
+// beside it and says under which it is; after a person lifted it, the next restricts.
+func TestAnEarlierRestrictionStandsForTheNext(t *testing.T) {
+	t.Parallel()
+	d := watched(t)
+	burst := func(n int) query.AlertView {
+		t.Helper()
+		query.Observe(d.Engine, times(120, did(d, "query.denied", "reasons", "SYNTAX"))...)
+		all := alertsBy(t, d, "denial_burst")
+		if len(all) != n {
+			t.Fatalf("there are %d alerts, want %d", len(all), n)
+		}
+		d.Advance(2 * time.Hour) // the same place of the ring, an hour and more later
+		return all[0]
+	}
+	first := burst(1)
+	if first.Measure == nil || first.Under != "" || first.State != "RESTRICTED" {
+		t.Fatalf("the first is %+v", first)
+	}
+	for n := 2; n <= 3; n++ {
+		if a := burst(n); a.Measure != nil || a.Under != first.ID || a.State != "RAISED" {
+			t.Errorf("alert %d is %+v, want it under %s", n, a, first.ID)
+		}
+	}
+	if err := liftAlert(t, d, first.ID, querytest.Founder); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	if a := burst(4); a.Measure == nil || a.Under != "" || a.State != "RESTRICTED" {
+		t.Errorf("after it was lifted the next is %+v", a)
+	}
+}
+
+// A measure decides on an alert only if it names it, at what it restricts, from its time
+// on, and while that is open.
+func TestWhatAnAlertIsDecidedBy(t *testing.T) {
+	t.Parallel()
+	d := watched(t)
+	query.Observe(d.Engine, times(120, did(d, "query.denied", "reasons", "SYNTAX"))...)
+	id := alertsBy(t, d, "denial_burst")[0].ID
+	at := func(operator string) registry.Restriction {
+		return registry.Restriction{Level: registry.LevelOperator, Target: operator, Degree: registry.DegreeRestrict, Rate: 1000, Alert: id}
+	}
+	is := func(after, want string) {
+		t.Helper()
+		if got := state(t, d, id); got != want {
+			t.Errorf("%s it is %s, want %s", after, got, want)
+		}
+	}
+	other, _ := sets(t, d, at("jinrong"), "he.sec")
+	is("after a measure on another operator", "RESTRICTED")
+	lifts(t, d, other, at("jinrong"), "he.sec")
+	is("after that was lifted", "RESTRICTED")
+	spec, err := json.Marshal(registry.Restriction{Level: registry.LevelOperator, Target: "huiyi", Degree: registry.DegreeRestrict, Rate: 1000, Alert: id,
+		Reason: "违反约定", Clause: "NJ24-12", Status: registry.StatusActive})
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := registry.Document{Kind: registry.KindRestriction, Name: "measure-later", Spec: spec, Effective: d.Now().Add(time.Hour).UTC().Format(time.RFC3339)}
+	later.Sign("he.sec", d.Key("he.sec").Private(), d.Now())
+	text, err := json.Marshal(later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Engine.Apply(t.Context(), d.Subject("he.sec"), strings.NewReader(string(text))); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	is("before its measure is in force", "RESTRICTED")
+	d.Advance(2 * time.Hour)
+	if err := d.Engine.TakeEffect(t.Context()); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	is("once its measure is in force", "CONFIRMED")
+	second, _ := sets(t, d, at("huiyi"), querytest.Founder)
+	is("after a second measure", "CONFIRMED")
+	lifts(t, d, second, at("huiyi"), querytest.Founder)
+	is("after the second was lifted", "CONFIRMED")
+	if _, err := d.Engine.CloseAlert(t.Context(), d.Subject(querytest.Founder), id, query.AlertClosing{Reason: strings.Repeat("x", 1999), Report: "xx"}); querytest.Code(err) != "BAD_REQUEST" {
+		t.Errorf("closed with more than is kept: %v", err)
+	}
+	if _, err := d.Engine.CloseAlert(t.Context(), d.Subject(querytest.Founder), id, query.AlertClosing{Reason: strings.Repeat("x", 2000)}); err != nil {
+		t.Error(querytest.Text(err))
+	}
+	is("at last", "CLOSED")
+}
+
+// What did nothing for a day is forgotten when room is needed, and what did something
+// is not.
+func TestCountersOfTheIdleMakeRoom(t *testing.T) {
+	t.Parallel()
+	d := watched(t)
+	crowd := func() (all []audit.Entry) {
+		for i := range 1500 {
+			e := did(d, "output.released", "rows", "1")
+			e.Actor = fmt.Sprint("person-", i)
+			all = append(all, e)
+		}
+		return all
+	}
+	query.Observe(d.Engine, times(119, did(d, "query.denied", "reasons", "SYNTAX"))...)
+	query.Observe(d.Engine, crowd()...)
+	if tallies, _ := query.Tallied(d.Engine); tallies < 1500 {
+		t.Errorf("of 1500 who did something %d are counted", tallies)
+	}
+	query.Observe(d.Engine, did(d, "query.denied", "reasons", "SYNTAX"))
+	if a := alertsBy(t, d, "denial_burst"); len(a) != 1 || a[0].Count != 120 {
+		t.Errorf("in a crowd 120 refusals raise %+v", a)
+	}
+	d.Advance(26 * time.Hour)
+	for i, e := range crowd() {
+		e.Actor = fmt.Sprint("newcomer-", i)
+		query.Observe(d.Engine, e)
+	}
+	if tallies, _ := query.Tallied(d.Engine); tallies > 1600 {
+		t.Errorf("a day later %d are counted, want the newcomers", tallies)
 	}
 }
 
@@ -474,7 +631,7 @@ func TestWhoIsSentAnAlert(t *testing.T) {
 	for user, want := range map[string]string{
 		"he.sec": "breach denial_burst probing", querytest.Founder: "breach denial_burst probing", "sun.health": "breach denial_burst probing",
 		"wu.dc": "breach denial_burst", "zhou.officer": "denial_burst probing",
-		"gu.finance": "", "wu.officer": "", "zhou.namesake": "", "li.op": "", "jin.op": "", "zheng.police": "", "feng.audit": "",
+		"gu.finance": "", "ma.health": "", "wu.officer": "", "zhou.namesake": "", "li.op": "", "jin.op": "", "zheng.police": "", "feng.audit": "",
 	} {
 		all, err := d.Engine.Alerts(t.Context(), d.Subject(user))
 		if err != nil {
@@ -530,8 +687,20 @@ func TestABreachClosesTheZoneWhereThePackSaysSo(t *testing.T) {
 	}
 	d.Apply(querytest.Founder, string(text))
 	d.Advance(2 * time.Hour)
+	held := waitsIn(t, d, "SELECT name, district FROM persons LIMIT 3")
+	inReview := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 2", "QUERY_IN_REVIEW")
+	under := askBeside(t, d, "li.op", long)
+	running(t, d, 1)
 	breach.At = d.Now()
 	query.Observe(d.Engine, breach)
+	if code := querytest.Code(under.ends(t)); code != "STOPPED" {
+		t.Errorf("what ran ended with %s", code)
+	}
+	for run, want := range map[string]string{held: "output.frozen", inReview: "query.voided"} {
+		if kinds := auditKinds(d, run); !slices.Contains(kinds, want) {
+			t.Errorf("what waited has %q, want %s", kinds, want)
+		}
+	}
 	a := alertsBy(t, d, "breach")
 	if len(a) != 2 || a[0].State != "RESTRICTED" || a[0].Measure == nil || a[0].Measure.Degree != "CLOSE" || a[0].ReportEN == "" {
 		t.Fatalf("the alerts are %+v", a)

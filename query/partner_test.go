@@ -346,6 +346,7 @@ func TestAPartnerEndsWithItsLastDay(t *testing.T) {
 			if _, err := d.Resume("zhou.kj", run); querytest.Code(err) != "OUTPUT_IN_REVIEW" {
 				t.Fatal(querytest.Text(err))
 			}
+			own := waitsIn(t, d, partnerRecords)
 			d.Advance(24 * time.Hour)
 			if err := look(d); err != nil {
 				t.Fatal(querytest.Text(err))
@@ -366,6 +367,9 @@ func TestAPartnerEndsWithItsLastDay(t *testing.T) {
 			}
 			if e := lastOf(t, d, "feng.audit", run); e.Kind != "output.frozen" {
 				t.Errorf("what was held ended with %s", e.Kind)
+			}
+			if e := lastOf(t, d, "feng.audit", own); e.Kind == "output.frozen" {
+				t.Error("what the operator held ended with its partner")
 			}
 		})
 	}
