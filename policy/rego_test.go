@@ -33,18 +33,11 @@ func readJSON(t *testing.T, name string) any {
 	return v
 }
 
-// TestRego runs rego/tests on the embedded rules and asserts that they run every line.
-func TestRego(t *testing.T) {
-	b, err := loadBundle(nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+// testModules returns the modules of rego/tests by file, and puts what they read beside
+// the data of b.
+func testModules(t *testing.T, b *bundle) map[string]*ast.Module {
+	t.Helper()
 	modules := map[string]*ast.Module{}
-	rules := map[string]*ast.Module{}
-	for name, text := range b.modules {
-		rules[name] = ast.MustParseModule(text)
-		modules[name] = rules[name]
-	}
 	names, err := filepath.Glob("rego/tests/*_test.rego")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no Rego tests: %v", err)
@@ -56,15 +49,30 @@ func TestRego(t *testing.T) {
 		}
 		modules[name] = ast.MustParseModule(string(text))
 	}
-	for name := range modules {
-		setFile(modules[name], name)
-	}
 	for _, id := range []string{"draft", "levels"} {
 		b.data["packs"].(map[string]any)[id] = readJSON(t, "testdata/packs/"+id+".json")
 	}
 	b.data["fixtures"] = map[string]any{
 		"query": readJSON(t, "testdata/query.json"),
 		"cases": readJSON(t, "testdata/cases.json"),
+	}
+	return modules
+}
+
+// TestRego runs rego/tests on the embedded rules and asserts that they run every line.
+func TestRego(t *testing.T) {
+	b, err := loadBundle(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := testModules(t, b)
+	rules := map[string]*ast.Module{}
+	for name, text := range b.modules {
+		rules[name] = ast.MustParseModule(text)
+		modules[name] = rules[name]
+	}
+	for name := range modules {
+		setFile(modules[name], name)
 	}
 	coverage := cover.New()
 	results, err := tester.NewRunner().

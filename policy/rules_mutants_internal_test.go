@@ -4,16 +4,17 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/tester"
 )
 
 // mutant makes the nth change of a module, in place, and says which; "" if there
@@ -132,7 +133,7 @@ func mutant(m *ast.Module, n int) (what string) {
 const leastKilled = 95
 
 // TestMutantsOfTheRulesAreKilled changes the rules in one place each, as mutant does,
-// and wants a case of testdata/cases.json to say otherwise. It tries every change,
+// and wants a case of testdata/cases.json or a test of rego/tests to say otherwise. It tries every change,
 // which takes the better part of an hour, and so in a campaign only.
 func TestMutantsOfTheRulesAreKilled(t *testing.T) {
 	if os.Getenv("ZONEBOX_CAMPAIGN") == "" {
@@ -142,13 +143,7 @@ func TestMutantsOfTheRulesAreKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	names, err := filepath.Glob("testdata/packs/*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		b.data["packs"].(map[string]any)[strings.TrimSuffix(filepath.Base(name), ".json")] = readJSON(t, name)
-	}
+	tests := testModules(t, b)
 	store := inmem.NewFromObjectWithOpts(b.data, inmem.OptReturnASTValuesOnRead(true))
 	cases := judgedCases(t)
 	var all []place
@@ -161,7 +156,7 @@ func TestMutantsOfTheRulesAreKilled(t *testing.T) {
 			all = append(all, place{name, n, what})
 		}
 	}
-	if survivor := killer(t, b, store, cases, place{n: -1}); survivor != "" {
+	if survivor := killer(t, b, store, tests, cases, place{n: -1}); survivor != "" {
 		t.Fatalf("the rules as they are: %s", survivor)
 	}
 	places, killed, stillborn := make(chan place), 0, 0
@@ -170,7 +165,7 @@ func TestMutantsOfTheRulesAreKilled(t *testing.T) {
 	for range 2 {
 		hands.Go(func() {
 			for p := range places {
-				by := killer(t, b, store, cases, p)
+				by := killer(t, b, store, tests, cases, p)
 				lock.Lock()
 				switch {
 				case by == "compiler":
@@ -202,9 +197,9 @@ type place struct {
 	what   string
 }
 
-// killer returns the name of a case that the rules with a change fail, "compiler" if
-// they are none, and "" if all cases hold.
-func killer(t *testing.T, b *bundle, store storage.Store, cases []judged, p place) string {
+// killer returns the name of a case or Rego test that the rules with a change fail,
+// "compiler" if they are none, and "" if all hold.
+func killer(t *testing.T, b *bundle, store storage.Store, tests map[string]*ast.Module, cases []judged, p place) string {
 	modules := map[string]*ast.Module{}
 	for name, text := range b.modules {
 		modules[name] = ast.MustParseModule(text)
@@ -238,5 +233,18 @@ func killer(t *testing.T, b *bundle, store storage.Store, cases []judged, p plac
 			}
 		}
 	}
-	return ""
+	for name, m := range tests {
+		modules[name] = m.Copy()
+	}
+	results, err := tester.NewRunner().SetStore(store).SetModules(modules).SetTimeout(5*time.Minute).RunTests(t.Context(), nil)
+	if err != nil {
+		return err.Error()
+	}
+	by := ""
+	for r := range results {
+		if !r.Pass() {
+			by = r.Name
+		}
+	}
+	return by
 }

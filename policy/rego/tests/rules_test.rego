@@ -160,3 +160,90 @@ test_warnings if {
 		["PACK_LAPSED", "nanjing-2024"],
 	} with input as given
 }
+
+# Who has no grant of a dataset is not told whether its data are there, and no fault of
+# a grant that would have made no difference is told.
+test_what_is_no_concern_is_not_told if {
+	given := facts("query", [
+		{"op": "replace", "path": "/datasets/persons/version", "value": ""},
+		{"op": "replace", "path": "/grants/0/status", "value": "REVOKED"},
+	])
+	got := zonebox.deny with input as given
+	["DATASET_NOT_GRANTED", "persons"] in got
+	["GRANT_NOT_APPROVED", "g-persons"] in got
+	not ["DATASET_NOT_LOADED", "persons"] in got
+}
+
+test_fault_of_the_grant_that_matters if {
+	given := facts("query", [
+		{"op": "replace", "path": "/grants/0/status", "value": "REVOKED"},
+		{"op": "add", "path": "/grants/-", "value": {
+			"id": "g-beds", "scenario": "sc-1", "dataset": "beds", "access": "", "status": "REVOKED",
+			"from": "2024-06-01", "until": "2026-12-31", "basis": "", "legal_basis": [], "entry_changed": [],
+			"columns": [{"name": "beds", "mode": "CLEAR", "recipe": ""}],
+		}},
+	])
+	got := zonebox.deny with input as given
+	["GRANT_NOT_APPROVED", "g-persons"] in got
+	not ["GRANT_NOT_APPROVED", "g-beds"] in got
+}
+
+# What the gate must carry out follows from the statement, its grants and the pack.
+test_obligations if {
+	due("query", [], {
+		"mask": [{"column": "persons.id_number", "recipe": "token"}, {"column": "visits.id_number", "recipe": "token"}],
+		"compute_only": ["persons.income", "visits.diagnosis"], "consent_filter": false, "min_group": 10, "row_cap": 100000,
+		"record_cap": 0, "label": true, "watermark": false, "second_person": false, "release_review": false, "ttl_seconds": 604800,
+	})
+	due("release_records", [], {
+		"mask": [{"column": "persons.name", "recipe": "partial(1,0)"}],
+		"compute_only": [], "consent_filter": false, "min_group": 10, "row_cap": 100000,
+		"record_cap": 1000, "label": true, "watermark": false, "second_person": true, "release_review": true, "ttl_seconds": 604800,
+	})
+	due("public", [], {
+		"mask": [], "compute_only": [], "consent_filter": false, "min_group": 0, "row_cap": 100000,
+		"record_cap": 0, "label": true, "watermark": false, "second_person": false, "release_review": false, "ttl_seconds": 604800,
+	})
+	due("load", [], nothing)
+	due("query", [{"op": "replace", "path": "/action", "value": "copy"}], nothing)
+}
+
+nothing := {
+	"mask": [], "compute_only": [], "consent_filter": false, "min_group": 0, "row_cap": 0, "record_cap": 0,
+	"label": false, "watermark": false, "second_person": false, "release_review": false, "ttl_seconds": 0,
+}
+
+due(base, patch, want) if {
+	got := zonebox.decision with input as facts(base, patch)
+	got.obligations == want
+}
+
+# Each level below the highest that is read has its own least group, which holds too.
+test_least_group_of_the_levels_read if {
+	least(10, [{"op": "replace", "path": "/columns/persons.id_number/level", "value": 3}, {"op": "replace", "path": "/columns/visits.id_number/level", "value": 3}])
+	least(20, [])
+}
+
+least(n, patch) if {
+	given := facts("query", array.concat([{"op": "replace", "path": "/zone/pack", "value": "levels"}], patch))
+	got := zonebox.decision with input as given
+	got.obligations.min_group == n
+}
+
+# A reason is told with its article and both texts, and what it is about within them.
+test_reason_has_its_article_and_texts if {
+	zonebox.reason(["DATASET_DISPUTED", "persons"]) == {
+		"code": "DATASET_DISPUTED", "about": "persons",
+		"article": data.reasons.DATASET_DISPUTED.article,
+		"zh": replace(data.reasons.DATASET_DISPUTED.zh, "{}", "persons"),
+		"en": replace(data.reasons.DATASET_DISPUTED.en, "{}", "persons"),
+	}
+}
+
+# Under a pack that has lapsed, or never came into force, only a recorded basis is
+# warned of.
+test_lapsed_pack_without_basis_is_no_warning if {
+	given := facts("query", [{"op": "replace", "path": "/now", "value": "2026-11-21T09:00:00+08:00"}])
+	not ["PACK_LAPSED", "nanjing-2024"] in zonebox.warn with input as given
+	["PACK_LAPSED", "nanjing-2024"] in zonebox.deny with input as given
+}
