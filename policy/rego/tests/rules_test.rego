@@ -240,10 +240,10 @@ test_reason_has_its_article_and_texts if {
 	}
 }
 
-# Under a pack that has lapsed, or never came into force, only a recorded basis is
-# warned of.
-test_lapsed_pack_without_basis_is_no_warning if {
-	given := facts("query", [{"op": "replace", "path": "/now", "value": "2026-11-21T09:00:00+08:00"}])
-	not ["PACK_LAPSED", "nanjing-2024"] in zonebox.warn with input as given
-	["PACK_LAPSED", "nanjing-2024"] in zonebox.deny with input as given
+# A draft of a pack denies where no basis is recorded, and is not warned of besides.
+test_draft_pack_without_basis_is_no_warning if {
+	given := facts("query", [{"op": "replace", "path": "/zone/pack", "value": "draft"}])
+	got := {"deny": zonebox.deny, "warn": zonebox.warn} with input as given
+	["PACK_DRAFT", "draft"] in got.deny
+	not ["PACK_DRAFT", "draft"] in got.warn
 }
