@@ -131,7 +131,7 @@ func TestWhatAnApplicationMustBring(t *testing.T) {
 		"no scenario":      {func(a *query.Application) { a.Scenarios = nil }, []string{"APPLICATION_SCENARIO"}},
 		"a short digest":   {func(a *query.Application) { a.Materials[2].SHA256 = strings.Repeat("a", 63) }, []string{"MATERIAL_MISSING"}},
 		"no hexadecimal":   {func(a *query.Application) { a.Materials[2].SHA256 = strings.Repeat("g", 64) }, []string{"MATERIAL_MISSING"}},
-		"no day":           {func(a *query.Application) { a.Materials[0].Date = "2026-13-01" }, []string{"MATERIAL_DATE"}},
+		"no day":           {func(a *query.Application) { a.Materials[0].Date = "2026-1-1" }, []string{"MATERIAL_DATE"}},
 		"a paper more": {func(a *query.Application) {
 			a.Materials = append(a.Materials, query.Material{Kind: "OTHER", Date: "2026-11-01", SHA256: strings.Repeat("a", 64)})
 		}, []string{"MATERIAL_EXTRA"}},

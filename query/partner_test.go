@@ -166,6 +166,26 @@ func TestAPartnerHasItsPartAlone(t *testing.T) {
 	if docs, err := d.Engine.Documents(t.Context(), d.Subject("li.op"), "partner", "huiyi-kangjian"); err != nil || len(docs) != 1 {
 		t.Errorf("the operator reads its partner: %v", err)
 	}
+	// To another operator there is no such partner; what the operator asks to be granted is
+	// not its partner's to read; and a partner that has ended reads nothing of the scenario.
+	d.Apply(querytest.Founder, `{"kind":"Organization","name":"rival","spec":{"title":"竞争者","kind":"operator","org_form":"legal_person","credit_code":"91610103MA6M5AE288","incident_3y":false,"dishonesty_3y":false}}`)
+	d.Register(querytest.Person{User: "qi.op", RealName: "齐运营", Organization: "rival", Role: registry.RoleOperator})
+	askFor(t, d, "want-address", wantAddress)
+	d.Apply("sun.health", partnerText(), "sun.health", "li.op")
+	reads := func(who, kind, name, want string) {
+		t.Helper()
+		if _, err := d.Engine.Documents(t.Context(), d.Subject(who), kind, name); querytest.Code(err) != want {
+			t.Errorf("%s reads %s %s: %v, want %q", who, kind, name, err, want)
+		}
+	}
+	reads("qi.op", registry.KindPartner, "huiyi-kangjian", "NOT_FOUND")
+	reads("li.op", registry.KindRequest, "want-address", "")
+	reads("zhou.kj", registry.KindRequest, "want-address", "NOT_FOUND")
+	reads("zhou.kj", registry.KindScenario, querytest.Scenario, "")
+	endPartner(t, d, "li.op", registry.StatusTerminated)
+	d.Apply(querytest.Founder, changed(t, d, registry.KindPerson, "zhou.kj", `"status":"disabled"`, `"status":"active"`))
+	reads("zhou.kj", registry.KindScenario, querytest.Scenario, "NOT_FOUND")
+	reads("zhou.kj", registry.KindGrant, "persons-statistics", "NOT_FOUND")
 }
 
 // Results go to listed recipients: to people of a partner those of its own questions.
