@@ -152,11 +152,7 @@ var errOtherOperator = errors.New("query: a scenario of another operator's licen
 
 // learn makes the registry's facts the run's.
 func (r *run) learn() error {
-	facts := r.engine.factsOf
-	if r.request.explain {
-		facts = r.engine.recalledFacts
-	}
-	f, err := facts(r.ctx, r.request.Subject, registry.Query{User: r.request.Subject.user, Scenario: r.request.Scenario, Template: r.request.Template})
+	f, err := r.engine.factsOf(r.ctx, r.request.Subject, registry.Query{User: r.request.Subject.user, Scenario: r.request.Scenario, Template: r.request.Template})
 	if err != nil {
 		return err
 	}
@@ -190,19 +186,13 @@ func (s Subject) stranger(f registry.Facts) bool {
 		(f.Partner == nil || !slices.Contains(f.Partner.Spec.Scenarios, f.Scenario.Name))
 }
 
-func (e *Engine) licenseOf(ctx context.Context, scenario string) (l registry.License, err error) {
-	doc, _, err := e.registry.Get(ctx, registry.KindScenario, scenario)
+func (e *Engine) licenseOf(ctx context.Context, scenario string) (registry.License, error) {
+	s, err := registry.Current[registry.Scenario](ctx, e.registry, registry.KindScenario, scenario)
 	if err != nil {
-		return l, err
+		return registry.License{}, err
 	}
-	s, err := registry.SpecOf[registry.Scenario](doc)
-	if err != nil {
-		return l, err
-	}
-	if doc, _, err = e.registry.Get(ctx, registry.KindLicense, s.License); err != nil {
-		return l, err
-	}
-	return registry.SpecOf[registry.License](doc)
+	l, err := registry.Current[registry.License](ctx, e.registry, registry.KindLicense, s.Spec.License)
+	return l.Spec, err
 }
 
 // register puts the run where a suspension finds it. One run is under way once.

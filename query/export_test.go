@@ -7,6 +7,7 @@ import (
 
 	"zonebox/audit"
 	"zonebox/masking"
+	"zonebox/policy"
 	"zonebox/registry"
 	"zonebox/sandbox"
 )
@@ -208,4 +209,72 @@ func Restated(e *Engine, since time.Time, other func(facts map[string]any)) (int
 		}
 	}
 	return len(all), nil
+}
+
+// Fill applies documents as the registry does, without what the gate judges of them, and
+// says of every entry among them that data of it were loaded.
+func Fill(ctx context.Context, e *Engine, by string, docs []registry.Document) error {
+	_, err := e.registry.ApplyWith(ctx, by, docs, func(tx *registry.Tx, _ []registry.Applied) error {
+		for _, d := range docs {
+			if d.Kind != registry.KindDataset {
+				continue
+			}
+			if err := tx.SetVersion(registry.DataVersion{Zone: "medical", Dataset: d.Name, Version: "v1", Manifest: "none", Rows: 1, LoadedBy: by}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// Deciding poses a statement as Answer does, up to the decision. What it returns reads
+// the facts and asks policy, as often as it is called.
+func Deciding(ctx context.Context, e *Engine, req Request) (decide func() (policy.Decision, error), leave func(), err error) {
+	r, err := e.enter(ctx, req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			r.leave()
+		}
+	}()
+	admitted, err := e.admit(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	posed, err := admitted.pose()
+	if err != nil {
+		return nil, nil, err
+	}
+	parser, err := e.startParser(posed)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			parser.close()
+		}
+	}()
+	tree, err := parser.parse()
+	if err != nil {
+		return nil, nil, err
+	}
+	statement, err := tree.analyze()
+	if err != nil {
+		return nil, nil, err
+	}
+	approved, err := statement.reparse()
+	if err != nil {
+		return nil, nil, err
+	}
+	decide = func() (policy.Decision, error) {
+		if err := r.learn(); err != nil {
+			return policy.Decision{}, err
+		}
+		w := e.ask(approved.analyzed, approved.hash)
+		return w.decision, w.err
+	}
+	return decide, func() { parser.close(); r.leave() }, nil
 }

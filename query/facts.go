@@ -111,7 +111,13 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 // about returns f without the entries of datasets that are not named: a zone has
 // many, and no rule looks at one that a decision is not about.
 func about(f registry.Facts, datasets map[string]bool) registry.Facts {
-	f.Datasets = slices.DeleteFunc(slices.Clone(f.Datasets), func(d registry.DatasetFacts) bool { return !datasets[d.Name] })
+	var some []registry.DatasetFacts
+	for _, d := range f.Datasets {
+		if datasets[d.Name] {
+			some = append(some, d)
+		}
+	}
+	f.Datasets = some
 	return f
 }
 

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 )
 
 // Query names what a run wants to stand on. Template is empty unless it asks
@@ -83,13 +81,14 @@ type DatasetFacts struct {
 	Data  *DataVersion // nil if nothing was loaded, or not under what the entry says now
 }
 
-// Enter returns the facts for q from one read transaction. It returns
+// Enter returns the facts for q as of one read transaction; what they are made of is
+// shared and not to be changed. It returns
 // ErrNotFound if the user, zone or scenario does not exist, ErrInactive if the user
 // is disabled, and ErrDue while a document that is due is not in force.
 func (r *Registry) Enter(ctx context.Context, q Query) (Facts, error) {
 	var f Facts
 	err := r.View(ctx, func(tx *sql.Tx) (err error) {
-		f, err = r.facts(ctx, tx, q)
+		f, err = moment{ctx: ctx, r: r, q: tx, known: r.known}.facts(q)
 		return err
 	})
 	if err != nil {
@@ -98,87 +97,101 @@ func (r *Registry) Enter(ctx context.Context, q Query) (Facts, error) {
 	return f, nil
 }
 
-// Facts returns the facts for q as this transaction sees them: a decision that
-// must hold in the transaction that acts on it reads them here.
-func (tx *Tx) Facts(q Query) (Facts, error) { return tx.r.facts(tx.ctx, tx.sql, q) }
-
-func (r *Registry) facts(ctx context.Context, q querier, query Query) (Facts, error) {
+func (m moment) facts(query Query) (Facts, error) {
 	var f Facts
+	ctx, r, q := m.ctx, m.r, m.q
 	err := settled(ctx, q, r.cfg.Now())
 	if err != nil {
 		return f, err
 	}
-	if f.Revision, f.Epoch, err = state(ctx, q); err != nil {
+	var changes int64
+	if f.Revision, f.Epoch, changes, err = state(ctx, q); err != nil {
 		return f, err
 	}
-	if f.Subject, err = load[Person](ctx, r, q, KindPerson, query.User); err != nil {
+	if m.known != nil {
+		m.kept = m.known.at(changes)
+	}
+	if f.Subject, err = document[Person](m, KindPerson, query.User); err != nil {
 		return f, err
 	}
 	if f.Subject.Spec.Status != personActive {
 		return f, fmt.Errorf("registry: person %s: %w", query.User, ErrInactive)
 	}
-	if f.SubjectOrg, err = load[Organization](ctx, r, q, KindOrganization, f.Subject.Spec.Organization); err != nil {
+	if f.SubjectOrg, err = document[Organization](m, KindOrganization, f.Subject.Spec.Organization); err != nil {
 		return f, err
 	}
-	if f.Zone, err = load[Zone](ctx, r, q, KindZone, query.Zone); err != nil {
+	if f.Zone, err = document[Zone](m, KindZone, query.Zone); err != nil {
 		return f, err
 	}
-	if f.Regulator, err = load[Organization](ctx, r, q, KindOrganization, f.Zone.Spec.Regulator); err != nil {
+	if f.Regulator, err = document[Organization](m, KindOrganization, f.Zone.Spec.Regulator); err != nil {
 		return f, err
 	}
-	if f.Scenario, err = load[Scenario](ctx, r, q, KindScenario, query.Scenario); err != nil {
+	if f.Scenario, err = document[Scenario](m, KindScenario, query.Scenario); err != nil {
 		return f, err
 	}
-	if f.License, err = r.licenseFacts(ctx, q, f.Scenario.Spec.License); err != nil {
+	license := f.Scenario.Spec.License
+	f.License, err = keep(m.kept, part{"signed license", license, ""}, func() (LicenseFacts, error) { return r.licenseFacts(ctx, q, license) })
+	if err != nil {
 		return f, err
 	}
-	if f.Operator, err = load[Organization](ctx, r, q, KindOrganization, f.License.Spec.Operator); err != nil {
+	if f.Operator, err = document[Organization](m, KindOrganization, f.License.Spec.Operator); err != nil {
 		return f, err
 	}
-	if f.Partner, err = r.partnerFacts(ctx, q, f.License.Name, f.SubjectOrg.Name); err != nil {
+	f.Partner, err = keep(m.kept, part{"partner", license, f.SubjectOrg.Name}, func() (*Versioned[Partner], error) {
+		return r.partnerFacts(ctx, q, license, f.SubjectOrg.Name)
+	})
+	if err != nil {
 		return f, err
 	}
 	for _, name := range f.Scenario.Spec.Recipients {
-		p, err := load[Person](ctx, r, q, KindPerson, name)
+		p, err := document[Person](m, KindPerson, name)
 		if err != nil {
 			return f, err
 		}
 		f.Recipients = append(f.Recipients, p)
 	}
-	if f.Grants, err = r.grantFacts(ctx, q, f.Scenario); err != nil {
+	f.Grants, err = keep(m.kept, part{"grants", query.Scenario, ""}, func() ([]GrantFacts, error) { return r.grantFacts(ctx, q, f.Scenario) })
+	if err != nil {
 		return f, err
 	}
-	if f.Datasets, err = r.datasetFacts(ctx, q, query.Zone, f.Grants); err != nil {
+	if f.Datasets, err = m.datasets(query.Zone, f.Grants); err != nil {
 		return f, err
 	}
-	if f.Supplies, err = r.supplyFacts(ctx, q, f); err != nil {
+	f.Supplies, err = keep(m.kept, part{"supplies", query.Zone, query.Scenario}, func() ([]SupplyFacts, error) { return r.supplyFacts(ctx, q, f) })
+	if err != nil {
 		return f, err
 	}
-	if f.Negative, err = r.negativeLists(ctx, q); err != nil {
+	f.Negative, err = keep(m.kept, part{what: "negative lists"}, func() ([]Versioned[NegativeList], error) { return r.negativeLists(ctx, q) })
+	if err != nil {
 		return f, err
 	}
-	if f.Restrictions, err = r.restrictions(ctx, q, f); err != nil {
+	measures, err := keep(m.kept, part{what: "restrictions"}, func() ([]Versioned[Restriction], error) { return r.restrictions(ctx, q) })
+	if err != nil {
 		return f, err
 	}
-	if f.Exceptions, err = r.exceptions(ctx, q, f.License.Name); err != nil {
+	f.Restrictions = concerning(measures, f)
+	f.Exceptions, err = keep(m.kept, part{"exceptions", license, ""}, func() ([]Versioned[Exception], error) { return r.exceptions(ctx, q, license) })
+	if err != nil {
 		return f, err
 	}
-	if _, f.Consents, err = r.consentScope(ctx, q, ConsentScope{query.Zone, query.Scenario}); err != nil {
+	f.Consents, err = keep(m.kept, part{"consents", query.Zone, query.Scenario}, func() (ConsentState, error) {
+		_, s, err := r.consentScope(ctx, q, ConsentScope{query.Zone, query.Scenario})
+		return s, err
+	})
+	if err != nil || query.Template == "" {
 		return f, err
 	}
-	f.Template, err = r.templateFacts(ctx, q, query)
-	return f, err
-}
-
-func (r *Registry) templateFacts(ctx context.Context, q querier, query Query) (*Versioned[Template], error) {
-	if query.Template == "" {
-		return nil, nil
+	t, err := document[Template](m, KindTemplate, query.Template)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return f, nil
+	case err != nil:
+		return f, err
 	}
-	t, err := load[Template](ctx, r, q, KindTemplate, query.Template)
-	if errors.Is(err, ErrNotFound) || err == nil && t.Spec.Scenario != query.Scenario {
-		return nil, nil
+	if t.Spec.Scenario == query.Scenario {
+		f.Template = &t
 	}
-	return &t, err
+	return f, nil
 }
 
 func (r *Registry) licenseFacts(ctx context.Context, q querier, name string) (LicenseFacts, error) {
@@ -247,36 +260,5 @@ func (r *Registry) grantFacts(ctx context.Context, q querier, scenario Versioned
 		}
 		all = append(all, g)
 	}
-	return all, nil
-}
-
-func (r *Registry) datasetFacts(ctx context.Context, q querier, zone string, grants []GrantFacts) ([]DatasetFacts, error) {
-	rows, err := r.documents(ctx, q, `WHERE kind = ? AND parent = ? AND `+newest+` ORDER BY name`, KindDataset, zone)
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range grants {
-		if slices.ContainsFunc(rows, func(s stored) bool { return s.Name == g.Spec.Dataset }) {
-			continue
-		}
-		s, err := r.get(ctx, q, KindDataset, g.Spec.Dataset)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, s)
-	}
-	var all []DatasetFacts
-	for _, s := range rows {
-		var d DatasetFacts
-		if d.Versioned, err = decoded[Dataset](s); err != nil {
-			return nil, err
-		}
-		d.Level = d.Spec.Level()
-		if d.Data, err = r.usableVersion(ctx, q, d.Versioned); err != nil {
-			return nil, err
-		}
-		all = append(all, d)
-	}
-	slices.SortFunc(all, func(a, b DatasetFacts) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }

@@ -69,7 +69,7 @@ func (f Facts) Documents() []Ref {
 func (r *Registry) Overtaken(ctx context.Context, f Facts) (*Ref, error) {
 	var by *Ref
 	err := r.View(ctx, func(tx *sql.Tx) error {
-		_, epoch, err := state(ctx, tx)
+		_, epoch, _, err := state(ctx, tx)
 		if err == nil {
 			by, err = r.overtaken(ctx, tx, epoch, r.cfg.Now(), f)
 		}

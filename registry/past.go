@@ -115,7 +115,9 @@ func (p *Past) Drafted(ctx context.Context) error {
 }
 
 // Facts is Registry.Enter at that moment.
-func (p *Past) Facts(ctx context.Context, q Query) (Facts, error) { return p.r.facts(ctx, p.db, q) }
+func (p *Past) Facts(ctx context.Context, q Query) (Facts, error) {
+	return moment{ctx: ctx, r: p.r, q: p.db}.facts(q)
+}
 
 // Zone returns the zone of a scenario's license at that moment, or ErrNotFound.
 func (p *Past) Zone(ctx context.Context, scenario string) (string, error) {

@@ -95,8 +95,8 @@ type Registry struct {
 	writer *sql.DB
 	reader *sql.DB
 
-	generation atomic.Uint64 // of documents and data
-	nextDue    atomic.Int64  // when the next pending document is, in Unix nanoseconds; 0: never
+	known   *known
+	nextDue atomic.Int64 // when the next pending document is, in Unix nanoseconds; 0: never
 }
 
 // Open opens the registry at path, creating it with mode 0600 if it is not
@@ -120,7 +120,7 @@ func Open(ctx context.Context, path string, cfg Config, extra ...fs.FS) (*Regist
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("registry: open: %w", err)
 	}
-	r := &Registry{cfg: cfg, path: path}
+	r := &Registry{cfg: cfg, path: path, known: newKnown()}
 	// One writer connection that takes the write lock at BEGIN: what a write
 	// transaction reads is what it overwrites.
 	if r.writer, err = connect(path, 1, url.Values{"_txlock": {"immediate"}}); err != nil {
@@ -137,6 +137,11 @@ func Open(ctx context.Context, path string, cfg Config, extra ...fs.FS) (*Regist
 		return nil, errors.Join(err, r.Close())
 	}
 	r.nextDue.Store(next)
+	_, _, changes, err := state(ctx, r.reader)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	r.known.found(changes)
 	return r, nil
 }
 
@@ -187,14 +192,14 @@ func (r *Registry) View(ctx context.Context, f func(*sql.Tx) error) error {
 
 // Revision returns the number of write transactions committed so far.
 func (r *Registry) Revision(ctx context.Context) (int64, error) {
-	rev, _, err := state(ctx, r.reader)
+	rev, _, _, err := state(ctx, r.reader)
 	return rev, err
 }
 
 // Epoch returns the revocation epoch: it grows whenever something a decision
 // may have rested on was changed or withdrawn.
 func (r *Registry) Epoch(ctx context.Context) (int64, error) {
-	_, epoch, err := state(ctx, r.reader)
+	_, epoch, _, err := state(ctx, r.reader)
 	return epoch, err
 }
 
@@ -204,10 +209,10 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-func state(ctx context.Context, q querier) (revision, epoch int64, err error) {
-	err = q.QueryRowContext(ctx, `SELECT revision, epoch FROM registry_state`).Scan(&revision, &epoch)
+func state(ctx context.Context, q querier) (revision, epoch, changes int64, err error) {
+	err = q.QueryRowContext(ctx, `SELECT revision, epoch, changes FROM registry_state`).Scan(&revision, &epoch, &changes)
 	if err != nil {
-		return 0, 0, fmt.Errorf("registry: read state: %w", err)
+		return 0, 0, 0, fmt.Errorf("registry: read state: %w", err)
 	}
-	return revision, epoch, nil
+	return revision, epoch, changes, nil
 }

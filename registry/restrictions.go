@@ -21,8 +21,13 @@ func (r Restriction) Concerns(f Facts) bool {
 	return slices.ContainsFunc(f.Datasets, func(d DatasetFacts) bool { return d.Name == r.dataset() })
 }
 
-// restrictions returns those that concern f and are not lifted, by name.
-func (r *Registry) restrictions(ctx context.Context, q querier, f Facts) ([]Versioned[Restriction], error) {
+// concerning returns those of all that concern f.
+func concerning(all []Versioned[Restriction], f Facts) []Versioned[Restriction] {
+	return slices.DeleteFunc(slices.Clone(all), func(v Versioned[Restriction]) bool { return !v.Spec.Concerns(f) })
+}
+
+// restrictions returns those that are not lifted, by name.
+func (r *Registry) restrictions(ctx context.Context, q querier) ([]Versioned[Restriction], error) {
 	rows, err := r.documents(ctx, q, `WHERE kind = ? AND parent <> '' AND `+newest+` ORDER BY name`, KindRestriction)
 	if err != nil {
 		return nil, err
@@ -33,9 +38,7 @@ func (r *Registry) restrictions(ctx context.Context, q querier, f Facts) ([]Vers
 		if err != nil {
 			return nil, err
 		}
-		if v.Spec.Concerns(f) {
-			all = append(all, v)
-		}
+		all = append(all, v)
 	}
 	return all, nil
 }
@@ -43,11 +46,11 @@ func (r *Registry) restrictions(ctx context.Context, q querier, f Facts) ([]Vers
 // newlyRestricted returns a restriction that concerns f and that f was read before.
 // One that was lifted since is no reason: what it took away was not given.
 func (r *Registry) newlyRestricted(ctx context.Context, q querier, f Facts) (*Ref, error) {
-	all, err := r.restrictions(ctx, q, f)
+	all, err := r.restrictions(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range all {
+	for _, v := range concerning(all, f) {
 		if !slices.ContainsFunc(f.Restrictions, func(o Versioned[Restriction]) bool { return o.Name == v.Name }) {
 			return &Ref{KindRestriction, v.Name, v.Version}, nil
 		}

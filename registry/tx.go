@@ -31,11 +31,13 @@ func (r *Registry) Update(ctx context.Context, f func(*Tx) error) error {
 	}
 	defer stx.Rollback()
 	tx := &Tx{r: r, sql: stx, ctx: ctx, at: r.cfg.Now().UTC()}
+	var changes int64
 	err = stx.QueryRowContext(ctx,
-		`UPDATE registry_state SET revision = revision + 1 RETURNING revision, epoch`).Scan(&tx.revision, &tx.epoch)
+		`UPDATE registry_state SET revision = revision + 1 RETURNING revision, epoch, changes`).Scan(&tx.revision, &tx.epoch, &changes)
 	if err != nil {
 		return fmt.Errorf("registry: write: %w", err)
 	}
+	r.known.found(changes)
 	switch err := f(tx); {
 	case errors.Is(err, errUnchanged):
 		return nil
@@ -49,7 +51,10 @@ func (r *Registry) Update(ctx context.Context, f func(*Tx) error) error {
 		}
 	}
 	if tx.learned {
-		defer r.generation.Add(1) // whatever the commit says: it may stand
+		if _, _, changes, err = state(ctx, stx); err != nil {
+			return err
+		}
+		r.known.leaves(changes) // whatever the commit says: it may stand
 	}
 	if err := stx.Commit(); err != nil {
 		return fmt.Errorf("registry: commit: %w", err)
@@ -59,11 +64,6 @@ func (r *Registry) Update(ctx context.Context, f func(*Tx) error) error {
 	}
 	return nil
 }
-
-// Generation returns a number that rises with every change of documents or data
-// before the call that made it returns. Facts that were read after a Generation
-// are those of now while it is the same; this Registry has the file alone.
-func (r *Registry) Generation() uint64 { return r.generation.Load() }
 
 // SQL returns the transaction itself, for packages that keep tables of their
 // own in the registry's file. The caller neither commits nor rolls back.

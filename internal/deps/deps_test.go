@@ -66,7 +66,7 @@ var alsoInTests = map[string][]string{
 	"masking/ff1":        {"internal/interleave"},
 	"masking/lanes":      {"internal/interleave"},
 	"masking/prf":        {"internal/interleave"},
-	"query":              {"internal/city", "keys/keystest", "query/ast/asttest", "query/querytest"},
+	"query":              {"internal/city", "internal/stopwatch", "keys/keystest", "query/ast/asttest", "query/querytest"},
 	"query/ast":          {"query/ast/asttest"},
 	"query/analysis":     {"query/ast/asttest"},
 	"sandbox":            {"query/ast"},

@@ -1,6 +1,6 @@
 // Package stopwatch tells times for measuring: that of the wall, and that which
-// the calling thread has run, which leaves out what others took of a busy
-// machine. Only differences mean anything.
+// the calling thread or the whole process has run, which leaves out what others
+// took of a busy machine. Only differences mean anything.
 package stopwatch
 
 import "time"

@@ -11,3 +11,12 @@ func Thread() int64 {
 	}
 	return t.Nano()
 }
+
+// Process returns the time that all threads of the process have run, in nanoseconds.
+func Process() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t); err != nil {
+		panic("stopwatch: " + err.Error())
+	}
+	return t.Nano()
+}
