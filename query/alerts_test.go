@@ -177,6 +177,10 @@ func TestExplainsOfAnHourRaiseTheirAlert(t *testing.T) {
 	if got := alertsBy(t, d, "explain_volume"); len(got) != 0 {
 		t.Errorf("599 explains raise %+v", got)
 	}
+	d.Reopen() // it counts each again, from the log, and once
+	if got := alertsBy(t, d, "explain_volume"); len(got) != 0 {
+		t.Errorf("599 explains and a restart raise %+v", got)
+	}
 	ask()
 	if got := alertsBy(t, d, "explain_volume"); len(got) != 1 || got[0].Subject != "zheng.police" || got[0].Count != 600 || got[0].Measure != nil {
 		t.Errorf("600 explains raise %+v, want one of zheng.police that restricts nothing", got)

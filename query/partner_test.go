@@ -179,6 +179,8 @@ func TestAPartnerHasItsPartAlone(t *testing.T) {
 		}
 	}
 	reads("qi.op", registry.KindPartner, "huiyi-kangjian", "NOT_FOUND")
+	reads("qi.op", registry.KindScenario, querytest.Scenario, "NOT_FOUND")
+	reads("qi.op", registry.KindZone, "medical", "NOT_FOUND")
 	reads("li.op", registry.KindRequest, "want-address", "")
 	reads("zhou.kj", registry.KindRequest, "want-address", "NOT_FOUND")
 	reads("zhou.kj", registry.KindScenario, querytest.Scenario, "")
