@@ -51,6 +51,9 @@ func TestAWithdrawalInTheVerySecondCounts(t *testing.T) {
 	if got, _, err := w.valid(); err != nil || !slices.Equal(got, []int{2, 4}) {
 		t.Errorf("consents: %v, %v, want 2 and 4", got, err)
 	}
+	if had := w.unconsent(3, 4); had != 1 {
+		t.Errorf("%d had consented, want 1: the other withdrew in the second of its consent", had)
+	}
 }
 
 // Who withdraws, consents anew and withdraws again has withdrawn, and a second
@@ -139,6 +142,32 @@ func TestConsentsThatWereMovedAboutAreNone(t *testing.T) {
 	}
 }
 
+// A reading is of its scope and of its moment: a later one does not change it, and one
+// of another scope has nothing of it.
+func TestAReadingOfConsentsStays(t *testing.T) {
+	w := granted(t)
+	w.bring("first", []registry.SubjectConsent{w.consentFrom(2, -1, -1, 9), w.consentFrom(3, -1, -1, 9)}, true)
+	w.unconsent(9)
+	known, err := w.ReadConsents(t.Context(), flu, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.bring("second", []registry.SubjectConsent{w.consentFrom(1, -1, -1, 9)}, true)
+	w.unconsent(2)
+	for scope, want := range map[registry.ConsentScope]string{flu: "\x01\x03", {Zone: "medical", Scenario: "cold"}: ""} {
+		r, err := w.ReadConsents(t.Context(), scope, known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, before string
+		r.Valid(w.clock.now(), func(s [16]byte) { got += string(s[0]) })
+		known.Valid(w.clock.now(), func(s [16]byte) { before += string(s[0]) })
+		if got != want || before != "\x02\x03" {
+			t.Errorf("%s: %q, and before %q, want %q and 2 and 3", scope.Scenario, got, before, want)
+		}
+	}
+}
+
 // Whoever knows how the consents stood is not told that they stand as before that.
 func TestConsentsAreNotPutBackBehindTheirReader(t *testing.T) {
 	w := granted(t)
@@ -166,5 +195,64 @@ func TestConsentsAreNotPutBackBehindTheirReader(t *testing.T) {
 		if _, err := w.ReadConsents(t.Context(), flu, known); !errors.Is(err, registry.ErrCorrupt) {
 			t.Errorf("%s: %v, want ErrCorrupt", c.what, err)
 		}
+	}
+}
+
+// What a broken batch left is no obstacle to bringing the same again; nothing is added
+// to a batch that counts, and none is activated twice, or after another was begun.
+func TestABatchOfConsentsIsActivatedOnce(t *testing.T) {
+	w := granted(t)
+	one := []registry.SubjectConsent{w.consentFrom(1, -1, -1, 9)}
+	w.bring("broken", one, false)
+	b := &registry.ConsentBatch{Name: "whole", Scope: flu, Digest: "whole", By: "dave", Org: "centre"}
+	var added int64
+	add := func(tx *registry.Tx) (err error) { added, err = tx.AddConsents(b, one); return err }
+	activate := func(tx *registry.Tx) error { _, err := tx.ActivateConsents(b, added); return err }
+	for _, step := range []struct {
+		what string
+		do   func(*registry.Tx) error
+		want error
+	}{
+		{"begin", func(tx *registry.Tx) error { return tx.BeginConsents(b) }, nil},
+		{"add", add, nil},
+		{"activate", activate, nil},
+		{"add to what counts", add, registry.ErrConflict},
+		{"activate again", activate, registry.ErrConflict},
+	} {
+		if err := w.Update(t.Context(), step.do); !errors.Is(err, step.want) {
+			t.Errorf("%s: %v, want %v", step.what, err, step.want)
+		}
+	}
+	if got, _, err := w.valid(); err != nil || !slices.Equal(got, []int{1}) {
+		t.Errorf("consents: %v, %v, want 1", got, err)
+	}
+	late := &registry.ConsentBatch{Name: "late", Scope: flu, Digest: "late", By: "dave", Org: "centre"}
+	for _, begun := range []*registry.ConsentBatch{late, {Name: "other", Scope: flu, Digest: "other", By: "dave", Org: "centre"}} {
+		if err := w.Update(t.Context(), func(tx *registry.Tx) error { return tx.BeginConsents(begun) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Update(t.Context(), func(tx *registry.Tx) error { _, err := tx.ActivateConsents(late, 0); return err }); !errors.Is(err, registry.ErrConflict) {
+		t.Errorf("activated after another was begun: %v, want ErrConflict", err)
+	}
+}
+
+// Facts that somebody keeps are overtaken by consents that begin to count, and by a
+// withdrawal; not by a batch on its way.
+func TestConsentsThatCountAreANewGeneration(t *testing.T) {
+	w := granted(t)
+	before := w.Generation()
+	w.bring("on its way", []registry.SubjectConsent{w.consentFrom(1, -1, -1, 9)}, false)
+	if w.Generation() != before {
+		t.Error("a batch on its way is a new generation")
+	}
+	w.bring("whole", []registry.SubjectConsent{w.consentFrom(1, -1, -1, 9)}, true)
+	after := w.Generation()
+	if after == before {
+		t.Error("consents that count are no new generation")
+	}
+	w.unconsent(1)
+	if w.Generation() == after {
+		t.Error("a withdrawal is no new generation")
 	}
 }

@@ -32,7 +32,10 @@ type consentRow struct {
 }
 
 func (c consentRow) compare(o consentRow) int {
-	return cmp.Or(bytes.Compare(c.subject[:], o.subject[:]), cmp.Compare(c.given, o.given), cmp.Compare(c.from, o.from), cmp.Compare(c.until, o.until))
+	if n := bytes.Compare(c.subject[:], o.subject[:]); n != 0 {
+		return n
+	}
+	return cmp.Or(cmp.Compare(c.given, o.given), cmp.Compare(c.from, o.from), cmp.Compare(c.until, o.until))
 }
 
 // State returns how the scope stood when it was read.
