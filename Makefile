@@ -9,7 +9,7 @@ QUIET    = $(shell ld --help | grep -q -- --no-warnings && echo -Wl,--no-warning
 # every package but the worker's builds without cgo
 PURE     = $(shell CGO_ENABLED=0 $(GO) list -e ./... | grep -v -e '^zonebox/sandbox/worker' -e '^zonebox/cmd/zonebox-worker')
 
-.PHONY: all build demo test race lint bench bench-rows bench-masking bench-repeat fuzz fuzz-gate fuzz-worker campaign test-long load-long worker-arm64 clean
+.PHONY: all build demo test race lint bench bench-rows bench-consents bench-masking bench-repeat fuzz fuzz-gate fuzz-worker campaign test-long load-long worker-arm64 clean
 
 all: build
 
@@ -60,6 +60,10 @@ bench: build
 # The figures the targets speak of: registers of ten million rows, about 10 GB of memory.
 bench-rows: build
 	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker ZONEBOX_BENCH_ROWS=10000000 $(GO) test -timeout 60m -run '^$$' -bench 'BenchmarkRows|BenchmarkMinimumGroup' ./bench
+
+# A million consents, and ten million rows of two million people cut to them.
+bench-consents:
+	CGO_ENABLED=0 ZONEBOX_BENCH_ROWS=10000000 $(GO) test -timeout 60m -run '^$$' -bench 'ProjectByConsent|ReadConsents' ./zone ./registry
 
 # Masks on this machine, beside memcpy, the cipher and other ways to do the same:
 # some minutes, results in bench/results. bench-repeat runs the benchmark twice.
