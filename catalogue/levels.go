@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -90,4 +91,50 @@ func (s LevelScheme) Level(code string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// numbered returns an entry with the levels of its columns as they are numbered in a
+// zone. It reports false where one is no text, or no level that a zone takes. An entry
+// that is none is as it was.
+func (s LevelScheme) numbered(entry json.RawMessage) (json.RawMessage, bool) {
+	var fields map[string]json.RawMessage
+	var columns []map[string]json.RawMessage
+	if json.Unmarshal(entry, &fields) != nil {
+		return entry, true
+	}
+	at := keyOf(fields, "columns")
+	if json.Unmarshal(fields[at], &columns) != nil {
+		return entry, true
+	}
+	for _, c := range columns {
+		level, ok := c[keyOf(c, "level")]
+		if !ok {
+			continue
+		}
+		var code *string
+		if json.Unmarshal(level, &code) != nil || code == nil {
+			return nil, false
+		}
+		n, taken := s.Level(*code)
+		if !taken {
+			return nil, false
+		}
+		c[keyOf(c, "level")] = json.RawMessage(strconv.Itoa(n))
+	}
+	var err error
+	if fields[at], err = json.Marshal(columns); err == nil {
+		entry, err = json.Marshal(fields)
+	}
+	return entry, err == nil
+}
+
+// keyOf returns the key by which encoding/json finds a field: its name, in whatever
+// case.
+func keyOf(fields map[string]json.RawMessage, name string) string {
+	for k := range fields {
+		if strings.EqualFold(k, name) {
+			return k
+		}
+	}
+	return name
 }

@@ -62,9 +62,31 @@ func TestWhatAStandardMasksIsMasked(t *testing.T) {
 	}
 }
 
-func TestLevelsOfAStandardAreNotReadFromNumbersInJSON(t *testing.T) {
-	s := scheme(t, "jrt-0197")
-	if _, _, err := catalogue.Read(strings.NewReader("[]"), catalogue.Defaults{Levels: &s}); err == nil {
-		t.Error("a JSON file is read with the levels of a standard")
+// In JSON the levels of a standard are texts: a number may be anybody's.
+func TestLevelsOfAStandardAreTextsInJSON(t *testing.T) {
+	for _, c := range []struct {
+		scheme, level string
+		want          int // 0: refused
+	}{
+		{"db33-t-2350", `"level": "L2"`, 3}, {"db33-t-2350", `"level": "l4"`, 4}, {"db33-t-2350", `"Level": "L2"`, 3},
+		{"db33-t-2350", `"level": 3`, 0}, {"db33-t-2350", `"level": "3"`, 0}, {"db33-t-2350", `"level": null`, 0}, {"db33-t-2350", `"level": ""`, 0}, {"db33-t-2350", `"level": "L5"`, 0},
+		{"gbt-43697", `"level": "重要"`, 4}, {"gbt-43697", `"level": "核心"`, 0}, {"jrt-0197", `"level": "3"`, 3}, {"jrt-0197", `"level": 3`, 0},
+		{"db33-t-2350", `"level": "L4", "level": "L1"`, 0}, {"db33-t-2350", `"level": "L4", "LEVEL": "L1"`, 0}, {"db33-t-2350", `"level": "L1", "nothing": 1`, 0},
+	} {
+		s := scheme(t, c.scheme)
+		file := `[{"name": "beds", "title": "Beds", "columns": [{"name": "first", "type": "string"}, {"name": "ward", "type": "string", ` + c.level + `}]}]`
+		entries, faults, err := catalogue.Read(strings.NewReader(file), catalogue.Defaults{Zone: "z", Provider: "p", Levels: &s})
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case c.want == 0 && (len(entries) > 0 || len(faults) != 1 || faults[0].Row != 1):
+			t.Errorf("%s: an entry of %s is read: %v %v", c.scheme, c.level, entries, faults)
+		case c.want > 0 && (len(faults) > 0 || len(entries) != 1 || entries[0].Columns[1].Level != c.want || entries[0].Columns[0].Level != 0 || entries[0].Title != "Beds"):
+			t.Errorf("%s: an entry of %s = %v %v, want %d", c.scheme, c.level, entries, faults, c.want)
+		}
+	}
+	entries, faults, err := catalogue.Read(strings.NewReader(`[{"name": "beds", "columns": [{"name": "ward", "level": 3}]}]`), catalogue.Defaults{})
+	if err != nil || len(faults) > 0 || entries[0].Columns[0].Level != 3 {
+		t.Errorf("a number without a standard = %v %v %v, want 3", entries, faults, err)
 	}
 }

@@ -86,7 +86,8 @@ var (
 )
 
 // Read returns the entries of a city's catalogue file: CSV with a header, or JSON
-// (an array of entries), in UTF-8 with or without BOM, or GB18030. Every entry has
+// (an array of entries), in UTF-8 with or without BOM, or GB18030. Levels of a standard
+// are texts in JSON, as the standard writes them: a number may be anybody's. Every entry has
 // the status PUBLISHED, which is what it would say; what becomes of it is the
 // caller's. Where anything is wrong Read returns every fault and no entry.
 func Read(r io.Reader, d Defaults) ([]Entry, []Fault, error) {
@@ -104,9 +105,6 @@ func Read(r io.Reader, d Defaults) ([]Entry, []Fault, error) {
 		}
 	}
 	if text := bytes.TrimSpace(raw); len(text) > 0 && (text[0] == '[' || text[0] == '{') {
-		if d.Levels != nil {
-			return nil, nil, errors.New("catalogue: levels of another numbering are read from CSV, which has them as their standard writes them")
-		}
 		return readJSON(text, d)
 	}
 	return readCSV(raw, d)
@@ -126,9 +124,17 @@ func readJSON(text []byte, d Defaults) ([]Entry, []Fault, error) {
 			break
 		}
 		var e Entry
+		twice := twice(json.NewDecoder(bytes.NewReader(row)))
+		if d.Levels != nil && !twice {
+			var taken bool
+			if row, taken = d.Levels.numbered(row); !taken {
+				faults = append(faults, Fault{Row: i + 1, Name: "level", ZH: "有的级别不是该标准可进入专区的级别;级别须按标准的写法写为文本", EN: "a level is no level of the standard that a zone takes; levels are texts, as the standard writes them"})
+				continue
+			}
+		}
 		dec := json.NewDecoder(bytes.NewReader(row))
 		dec.DisallowUnknownFields()
-		if err := dec.Decode(&e); err != nil || twice(json.NewDecoder(bytes.NewReader(row))) {
+		if err := dec.Decode(&e); err != nil || twice {
 			faults = append(faults, Fault{Row: i + 1, ZH: "不是目录条目,或含未知、重复的字段", EN: "is no entry, or has a field that is unknown or stands twice"})
 			continue
 		}
