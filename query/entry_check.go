@@ -98,20 +98,28 @@ func faultsUnder(pack policy.Pack, name string, d registry.Dataset) []registry.F
 	fault := func(path, article, zh, en string) {
 		out = append(out, registry.Fault{Code: registry.CodeScope, Kind: registry.KindDataset, Name: name, Path: path, ZH: zh, EN: en, Article: article})
 	}
+	// of is the article where the pack's regulation says what key holds, and where that is
+	// a local decision the one that asks for it.
+	of := func(key, asks string) string {
+		if says := pack.Articles[key]; len(says) > 0 {
+			return says[0]
+		}
+		return asks
+	}
 	if !slices.Contains(pack.ProviderTypes, d.ProviderType) {
-		fault("/spec/provider_type", "NJ24-03", "政策包所列提供单位类型为 "+strings.Join(pack.ProviderTypes, "、"), "must be one of the pack's provider types: "+strings.Join(pack.ProviderTypes, ", "))
+		fault("/spec/provider_type", of("provider_types", "NJ24-03"), "政策包所列提供单位类型为 "+strings.Join(pack.ProviderTypes, "、"), "must be one of the pack's provider types: "+strings.Join(pack.ProviderTypes, ", "))
 	}
 	if !pack.HasShareType(d.ShareType) {
-		fault("/spec/share_type", "NJ19-21", "政策包没有该共享类型", "is no share type of the pack")
+		fault("/spec/share_type", of("share_types", "NJ19-21"), "政策包没有该共享类型", "is no share type of the pack")
 	}
 	if !pack.HasOpenType(d.OpenType) {
-		fault("/spec/open_type", "NJ19-24", "政策包没有该开放类型", "is no open type of the pack")
+		fault("/spec/open_type", of("open_types", "NJ19-24"), "政策包没有该开放类型", "is no open type of the pack")
 	}
 	if _, known := pack.OpenGrounds[d.OpenGround]; d.OpenGround != "" && !known {
-		fault("/spec/open_ground", "NJ19-24", "须为政策包所列不予开放事由之一:"+keysOf(pack.OpenGrounds), "must be one of the pack's grounds: "+keysOf(pack.OpenGrounds))
+		fault("/spec/open_ground", of("open_grounds", "NJ19-24"), "须为政策包所列不予开放事由之一:"+keysOf(pack.OpenGrounds), "must be one of the pack's grounds: "+keysOf(pack.OpenGrounds))
 	}
 	if _, known := pack.BaseLibraries[d.Category.Code]; d.Category.Kind == "BASE" && !known {
-		fault("/spec/category/code", "NJ19-20", "须为政策包所列基础库之一:"+keysOf(pack.BaseLibraries), "must be one of the pack's base libraries: "+keysOf(pack.BaseLibraries))
+		fault("/spec/category/code", of("base_libraries", "NJ19-20"), "须为政策包所列基础库之一:"+keysOf(pack.BaseLibraries), "must be one of the pack's base libraries: "+keysOf(pack.BaseLibraries))
 	}
 	for i, c := range d.Columns {
 		if c.Level >= pack.LevelThreshold && c.CauseCode == "" {

@@ -3,6 +3,7 @@ package query_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -325,6 +326,38 @@ func TestAnEntryIsHeldToTheCitysPack(t *testing.T) {
 		}
 		if _, err := d.Engine.Apply(t.Context(), d.Subject("qian.hospital"), strings.NewReader(string(text))); !strings.Contains(querytest.Text(err), c.article) {
 			t.Errorf("%s: applied with %s, want %s", name, querytest.Text(err), c.article)
+		}
+	}
+}
+
+// What a pack does not know is refused by its own regulation's article, and where the
+// regulation leaves it open by the one that asks for it.
+func TestAnEntryIsRefusedByTheArticleOfItsPack(t *testing.T) {
+	t.Parallel()
+	const library, ground = "/spec/category/code", "/spec/open_ground"
+	for pack, want := range map[string]map[string]string{
+		"nanjing-2024":  {library: "NJ19-20", ground: "NJ19-24"},
+		"yancheng-2022": {library: "YC22-15", ground: "YC22-24"},
+		"shenyang-2020": {library: "SY20-19", ground: "NJ19-24"},
+	} {
+		d := founded(t)
+		underPack(t, d, pack)
+		doc := bedsEntry(t, "category: {kind: DEPARTMENT}", "category: {kind: BASE, code: oceans}", "open_type: UNCONDITIONAL", "open_type: PROHIBITED\n  open_reason: x\n  open_ground: WHIM")
+		doc.Name = "beds"
+		out, err := move(t, d, "qian.hospital", "beds", "draft", document(doc))
+		if err != nil {
+			t.Fatalf("%s: %s", pack, querytest.Text(err))
+		}
+		got := map[string]string{}
+		for _, f := range out.Faults {
+			for place := range want {
+				if strings.Contains(f.EN, place+":") {
+					got[place] = strings.Join(f.Articles, " ")
+				}
+			}
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: refused by %v, want %v", pack, got, want)
 		}
 	}
 }
