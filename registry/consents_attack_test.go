@@ -236,23 +236,3 @@ func TestABatchOfConsentsIsActivatedOnce(t *testing.T) {
 		t.Errorf("activated after another was begun: %v, want ErrConflict", err)
 	}
 }
-
-// Facts that somebody keeps are overtaken by consents that begin to count, and by a
-// withdrawal; not by a batch on its way.
-func TestConsentsThatCountAreANewGeneration(t *testing.T) {
-	w := granted(t)
-	before := w.Generation()
-	w.bring("on its way", []registry.SubjectConsent{w.consentFrom(1, -1, -1, 9)}, false)
-	if w.Generation() != before {
-		t.Error("a batch on its way is a new generation")
-	}
-	w.bring("whole", []registry.SubjectConsent{w.consentFrom(1, -1, -1, 9)}, true)
-	after := w.Generation()
-	if after == before {
-		t.Error("consents that count are no new generation")
-	}
-	w.unconsent(1)
-	if w.Generation() == after {
-		t.Error("a withdrawal is no new generation")
-	}
-}
