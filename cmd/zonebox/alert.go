@@ -13,11 +13,15 @@ import (
 	"zonebox/registry"
 )
 
-// What people call the states and severities of alerts.
+// What people call the states and severities of alerts, and what is next in a state.
 var (
 	alertStates = map[string][2]string{
 		"RAISED": {"已发出", "raised"}, "RESTRICTED": {"已自动限制,待确认", "restricts, undecided"}, "CONFIRMED": {"已确认", "confirmed"},
 		"LIFTED": {"已解除", "lifted"}, "CLOSED": {"已办结", "closed"},
+	}
+	alertNext = map[string][2]string{
+		"RESTRICTED": {"由可设定该级措施者 alert confirm 或 alert lift", "who may set a measure of that level: alert confirm or alert lift"},
+		"RAISED":     {"核实后 alert close", "alert close, once it is looked into"}, "CONFIRMED": {"alert close", "alert close"}, "LIFTED": {"alert close", "alert close"},
 	}
 	alertSeverities = map[string][2]string{"NOTICE": {"提示", "notice"}, "WARNING": {"警示", "warning"}, "MAJOR": {"重大", "major"}}
 )
@@ -136,6 +140,9 @@ func (a *app) printAlert(v *query.AlertView) error {
 	line("自动限制", "restricts by itself", a.alertMeasure(*v))
 	line("已在限制之下", "under the measure of", v.Under)
 	line("办结前须报告", "to be reported before it is closed to", a.say(v.ReportZH, v.ReportEN))
+	if next, open := alertNext[v.State]; open {
+		line("下一步", "next", a.say(next[0], next[1]))
+	}
 	t := newTable(a.say("时间", "time"), a.say("由", "from"), a.say("至", "to"), a.say("操作人", "by"), a.say("依据", "basis"))
 	for _, m := range v.Moves {
 		t.AppendRow([]any{m.At.Format("2006-01-02 15:04"), a.called(alertStates, m.From), a.called(alertStates, m.To), m.By, printable(m.Basis)})

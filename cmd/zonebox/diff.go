@@ -87,6 +87,6 @@ func (a *app) printDocumentDiff(d *query.DocumentDiff) error {
 		to, who = a.say("草案或待生效版", "the draft or pending one"), strings.Join(d.SignedBy, " ")
 	}
 	_, err := fmt.Fprintf(a.stdout, a.say("%s %s: 第 %d 版与%s相差 %d 处,签署人: %s\n%s\n", "%s %s: version %d and %s differ in %d places, signed by: %s\n%s\n"),
-		d.Kind, d.Name, d.From, to, len(d.Changes), printable(who), t.Render())
+		d.Kind, d.Name, d.From, to, len(d.Changes), dash(who != "", printable(who)), t.Render())
 	return err
 }

@@ -42,7 +42,7 @@ func (a *app) showCmd() *cobra.Command {
 			if d.Version == 0 {
 				who = strings.Join(d.SignedBy, " ")
 			}
-			_, err = fmt.Fprintf(a.stdout, a.say("%s\n%s,签署人: %s\n%s\n", "%s\n%s, signed by: %s\n%s\n"), printable(a.say(d.ZH, d.EN)), what, printable(who), t.Render())
+			_, err = fmt.Fprintf(a.stdout, a.say("%s\n%s,签署人: %s\n%s\n", "%s\n%s, signed by: %s\n%s\n"), printable(a.say(d.ZH, d.EN)), what, dash(who != "", printable(who)), t.Render())
 			for _, n := range d.Notes {
 				a.printReason(a.stdout, "!", n, "")
 			}
