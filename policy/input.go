@@ -100,8 +100,9 @@ type Operator struct {
 	SecurityOfficer    string     `json:"security_officer"`
 	SecurityDepartment string     `json:"security_department"`
 	Evidence           []Evidence `json:"evidence,omitempty"`
-	Incident3Y         *bool      `json:"incident_3y"`
-	Dishonesty3Y       *bool      `json:"dishonesty_3y"`
+	// On record within the years that count by the pack, on the day of the decision.
+	Incident3Y   *bool `json:"incident_3y"`
+	Dishonesty3Y *bool `json:"dishonesty_3y"`
 }
 
 // Evidence is one dated proof an operator filed.
@@ -197,8 +198,10 @@ type License struct {
 	End          string      `json:"end"`
 	RenewedBasis string      `json:"renewed_basis"` // the basis on file for acting after the pack's end
 	PurposeClass string      `json:"purpose_class"`
-	Sections     []string    `json:"sections"`   // the sections that are present and not empty
-	Signatures   []Signature `json:"signatures"` // verified by the registry
+	AwardMethod  string      `json:"award_method"` // how the operator was chosen
+	AwardRef     string      `json:"award_ref"`    // and where that is on record
+	Sections     []string    `json:"sections"`     // the sections that are present and not empty
+	Signatures   []Signature `json:"signatures"`   // verified by the registry
 }
 
 // Signature says who signed a license, for which organization and in which

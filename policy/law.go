@@ -32,6 +32,9 @@ func (p Pack) State(now time.Time) string {
 	return PackInForce
 }
 
+// Reason returns the reason of that code about a thing, as a decision gives it.
+func (e *Evaluator) Reason(code, about string) Reason { return e.reasons.reason(code, about) }
+
 // Begin returns why nothing may come into force under the pack of that name at the
 // instant now, nil if something may: basis is what is on record for going on after the
 // regulation's end. It says what rego/pack.rego decides of a license, for what stands on
@@ -51,7 +54,7 @@ func (e *Evaluator) Begin(pack string, now time.Time, basis string) []Reason {
 	default:
 		return nil
 	}
-	return []Reason{e.reasons.reason(code, pack)}
+	return []Reason{e.Reason(code, pack)}
 }
 
 // Opens reports whether data of an open type, by the regulation's own code or by

@@ -22,13 +22,15 @@ type Pack struct {
 	TTLSeconds       int                     `json:"ttl_seconds"`
 	WorkingHours     WorkingHours            `json:"working_hours"`
 	Alerts           []AlertRule             `json:"alerts"`
-	FreshnessDays    map[string]int          `json:"freshness_days"` // how old a delivery of that update frequency may be before it is told
+	EvidenceWarnDays int                     `json:"evidence_warn_days"` // before a certificate of an operator ends it is told
+	FreshnessDays    map[string]int          `json:"freshness_days"`     // how old a delivery of that update frequency may be before it is told
 	Label            bool                    `json:"label"`
 	Watermark        bool                    `json:"watermark"`
 	MaxTermYears     int                     `json:"max_term_years"`
 	Exceptions       map[string]Relaxed      `json:"exceptions,omitempty"` // what an exception may raise; nothing else may be
 	Sections         []string                `json:"sections"`
-	Signers          map[string][]string     `json:"signers"` // parties by zone kind
+	Signers          map[string][]string     `json:"signers"`         // parties by zone kind
+	Award            map[string][]string     `json:"award,omitempty"` // by purpose class, how the operator of a license of it may be chosen
 	PurposeCode      string                  `json:"purpose_code_pattern"`
 	ProviderTypes    []string                `json:"provider_types"`
 	ShareTypes       map[string]DataClass    `json:"share_types"`    // by the regulation's own code

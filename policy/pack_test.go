@@ -82,6 +82,9 @@ func figures(p policy.Pack) []string {
 	if x := p.Eligibility; x != nil {
 		say("eligibility", fmt.Sprintf("credit %d incidents %d audit report %d", x.CreditYears, x.IncidentYears, x.AuditReportYears))
 	}
+	for _, class := range inKeys(p.Award) {
+		say("award", class+" "+inOrder(p.Award[class]))
+	}
 	if p.Evaluation != nil {
 		say("evaluation", fmt.Sprintf("poor %d", p.Evaluation.TerminateAfterPoor))
 	}
@@ -268,6 +271,9 @@ func TestAPackThatSaysMoreThanItsSchemaIsNotRead(t *testing.T) {
 		"unknown role":               set("role_titles/mayor", map[string]string{"zh": "市长", "en": "mayor"}),
 		"in force without a day":     set("validity/from", ""),
 		"evaluation after one":       set("evaluation/terminate_after_poor", 1),
+		"an award nobody knows":      set("award", map[string][]string{"COMMERCIAL": {"FRIENDSHIP"}}),
+		"an award by no method":      set("award", map[string][]string{"COMMERCIAL": {}}),
+		"no day ahead of expiry":     set("evidence_warn_days", 0),
 		"eligibility without a year": set("eligibility/credit_years", 0),
 	} {
 		all := packs(t)

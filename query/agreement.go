@@ -86,6 +86,7 @@ type AgreementDetail struct {
 	Document    json.RawMessage `json:"document,omitempty"` // the license as drafted, with the signatures so far
 	Missing     []string        `json:"missing,omitempty"`  // parties that have still to sign, while it is signed
 	Shred       string          `json:"shred,omitempty"`    // the order to destroy the workspace
+	Notes       []ReasonView    `json:"notes,omitempty"`    // what decisions under it warn of today, while it is in force
 	Moves       []AgreementStep `json:"moves"`
 }
 
@@ -204,6 +205,11 @@ func (e *Engine) AgreementCourse(ctx context.Context, s Subject, id string) (*Ag
 	out := &AgreementDetail{AgreementView: c.view(), Application: c.application, Result: c.result, Shred: c.shred, Moves: []AgreementStep{}}
 	if c.document.Kind != "" {
 		if out.Document, err = json.Marshal(c.document); err != nil {
+			return nil, asError(err)
+		}
+	}
+	if c.State == workflow.Active {
+		if out.Notes, err = e.notesOf(ctx, c.document); err != nil {
 			return nil, asError(err)
 		}
 	}

@@ -128,10 +128,11 @@ func (e *Engine) applicationFaults(ctx context.Context, s Subject, a Application
 	if len(a.Materials) > len(materialKinds) {
 		fault("MATERIAL_EXTRA", "NJ24-09", "材料多于要求", "there are more materials than asked for")
 	}
-	if org.Dishonesty3Y || registry.Since(org.Dishonesty, back(pack.Eligibility.CreditYears)) {
+	dishonesty, incident := onRecord(org, pack, now)
+	if dishonesty {
 		fault("OPERATOR_NOT_ELIGIBLE", "NJ24-08", "近年有严重失信行为记录", "an act of dishonesty is on record within the years that count")
 	}
-	if org.Incident3Y || registry.Since(org.Incidents, back(pack.Eligibility.IncidentYears)) {
+	if incident {
 		fault("OPERATOR_NOT_ELIGIBLE", "NJ24-08", "近年发生过网络安全或者数据安全事件", "a security incident is on record within the years that count")
 	}
 	return out, nil

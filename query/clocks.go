@@ -22,7 +22,7 @@ type ClockView struct {
 	Timer   string `json:"timer"`
 	TitleZH string `json:"title_zh"`
 	TitleEN string `json:"title_en"`
-	Kind    string `json:"kind"` // request, ticket, catalogue or alert
+	Kind    string `json:"kind"` // request, ticket, catalogue, alert or evidence
 	On      string `json:"on"`   // name of what it runs on
 	State   string `json:"state"`
 	Zone    string `json:"zone"`
@@ -118,6 +118,11 @@ func (e *Engine) clocks(ctx context.Context) ([]ClockView, error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	evidence, err := e.evidenceClocks(ctx)
+	out = append(out, evidence...)
 	slices.SortStableFunc(out, func(a, b ClockView) int {
 		return cmp.Or(strings.Compare(a.Due, b.Due), strings.Compare(a.On, b.On), strings.Compare(a.Timer, b.Timer))
 	})
@@ -226,7 +231,8 @@ func (e *Engine) Clocks(ctx context.Context, s Subject) ([]ClockView, error) {
 }
 
 // tellOverdue has the log say of each term that passed, once, that it did, and that
-// the city authority was called on. It moves nothing: silence never approves. Terms
+// the city authority was called on; of a certificate also, once, that it will. It moves
+// nothing: silence never approves. Terms
 // are counted anew where the working days were announced otherwise.
 func (e *Engine) tellOverdue(ctx context.Context) error {
 	all, err := e.clocks(ctx)
@@ -255,9 +261,6 @@ func (e *Engine) tellOverdue(ctx context.Context) error {
 			}
 		}
 		for _, c := range all {
-			if !c.Overdue {
-				continue
-			}
 			if err := c.tell(tx); err != nil {
 				return err
 			}
@@ -266,10 +269,24 @@ func (e *Engine) tellOverdue(ctx context.Context) error {
 	})
 }
 
-// tell emits the alert and the escalation of a term that passed, unless they were.
-func (c ClockView) tell(tx *registry.Tx) error {
+// first notes that the term is told of, and reports whether it was not: a certificate
+// ahead and when it has ended, any other once it has passed.
+func (c ClockView) first(tx *registry.Tx) (bool, error) {
+	if c.Kind == kindEvidence {
+		license, kind, _ := strings.Cut(c.On, " ")
+		return tx.TellEvidence(license, kind, c.Due, c.State)
+	}
+	if !c.Overdue {
+		return false, nil
+	}
 	m := timedMachines[slices.IndexFunc(timedMachines, func(m timed) bool { return m.machine.Name == c.Kind })].machine
-	first, err := workflow.Overdue(tx.Context(), tx.SQL(), m, c.On, c.Timer, c.began, tx.Now())
+	return workflow.Overdue(tx.Context(), tx.SQL(), m, c.On, c.Timer, c.began, tx.Now())
+}
+
+// tell emits the alert and the escalation of a term that passed, and ahead of it what is
+// told of a certificate, unless they were.
+func (c ClockView) tell(tx *registry.Tx) error {
+	first, err := c.first(tx)
 	if err != nil || !first {
 		return err
 	}
@@ -279,6 +296,9 @@ func (c ClockView) tell(tx *registry.Tx) error {
 			f[more[i]] = more[i+1]
 		}
 		return f
+	}
+	if !c.Overdue {
+		return tx.Emit(registry.Event{Kind: "clock.ahead", Actor: gate.User, Zone: c.Zone, Fields: fields()})
 	}
 	if err := tx.Emit(registry.Event{Kind: "clock.overdue", Actor: gate.User, Zone: c.Zone, Fields: fields()}); err != nil {
 		return err

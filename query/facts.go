@@ -18,6 +18,8 @@ import (
 // approvals) its steps fill in.
 func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 	no := false
+	pack, _ := e.policy().Pack(f.Zone.Spec.Pack) // without one everything is denied
+	dishonesty, incident := onRecord(f.Operator.Spec, pack, e.cfg.Now())
 	in := policy.Input{
 		Action: action,
 		Subject: &policy.Subject{
@@ -28,7 +30,7 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 		Operator: &policy.Operator{
 			ID: f.Operator.Name, OrgForm: f.Operator.Spec.OrgForm, CreditCode: f.Operator.Spec.CreditCode,
 			SecurityOfficer: f.Operator.Spec.SecurityOfficer, SecurityDepartment: f.Operator.Spec.SecurityDepartment,
-			Incident3Y: &f.Operator.Spec.Incident3Y, Dishonesty3Y: &f.Operator.Spec.Dishonesty3Y,
+			Incident3Y: &incident, Dishonesty3Y: &dishonesty,
 		},
 		Zone: &policy.Zone{
 			ID: f.Zone.Name, Kind: f.Zone.Spec.Kind, Domain: f.Zone.Spec.Domain, Regulator: f.Zone.Spec.Regulator,
@@ -38,7 +40,7 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 			ID: f.License.Name, Type: f.License.Spec.Type, Status: f.License.Spec.Status, Zone: f.License.Spec.Zone,
 			Operator: f.License.Spec.Operator, Start: f.License.Spec.Start, End: f.License.Spec.End,
 			RenewedBasis: f.License.Spec.RenewedBasis,
-			PurposeClass: f.License.Spec.PurposeClass,
+			PurposeClass: f.License.Spec.PurposeClass, AwardMethod: f.License.Spec.AwardMethod, AwardRef: f.License.Spec.AwardRef,
 		},
 		Scenario: &policy.Scenario{
 			ID: f.Scenario.Name, License: f.Scenario.Spec.License, PurposeCode: f.Scenario.Spec.PurposeCode,

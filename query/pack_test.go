@@ -35,7 +35,7 @@ func TestALicenseComesIntoForceAsThePackOfItsZoneAllows(t *testing.T) {
 	for i, c := range []struct{ pack, refusal string }{
 		{"nanjing-2024", "PACK_LAPSED"},
 		{"jiangmen-2019-draft", "PACK_DRAFT"},
-		{"nanjing-2019", ""},
+		{"nanjing-2019", "LICENSE_AWARD"}, // and its license is commercial (NJ19-27)
 		{"shenyang-2020", ""},
 		{"yancheng-2022", ""},
 	} {
@@ -52,7 +52,14 @@ func TestALicenseComesIntoForceAsThePackOfItsZoneAllows(t *testing.T) {
 		if want := c.refusal != ""; (err != nil) != want || want && !slices.Equal(refused, []string{c.refusal}) {
 			t.Errorf("%s without a recorded basis: %q (%s), want %q", c.pack, refused, querytest.Text(err), c.refusal)
 		}
-		if err := d.TryApply(querytest.Founder, named(license, "based-"+number), "sun.health", querytest.Founder, "li.op"); err != nil {
+		based := license
+		if c.refusal == "LICENSE_AWARD" {
+			if err := d.TryApply(querytest.Founder, named(license, "unawarded-"+number), "sun.health", querytest.Founder, "li.op"); querytest.Code(err) != c.refusal {
+				t.Errorf("%s with a recorded basis and no award: %s", c.pack, querytest.Text(err))
+			}
+			based = strings.Replace(license, "  purpose_class:", "  award_method: OPEN_TENDER\n  award_ref: 宁招〔2026〕1号\n  purpose_class:", 1)
+		}
+		if err := d.TryApply(querytest.Founder, named(based, "based-"+number), "sun.health", querytest.Founder, "li.op"); err != nil {
 			t.Errorf("%s with a recorded basis: %s", c.pack, querytest.Text(err))
 		}
 	}

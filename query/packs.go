@@ -163,6 +163,7 @@ func figuresOf(p policy.Pack) []PackFigure {
 		alertsZH, alertsEN = append(alertsZH, r.Title.ZH+figure), append(alertsEN, r.ID+figure)
 	}
 	say("alerts", "告警规则", "alert rules", strings.Join(alertsZH, "、"), strings.Join(alertsEN, ", "))
+	number("evidence_warn_days", "证明材料到期前提示天数", "days ahead that the end of evidence is told", p.EvidenceWarnDays)
 	number("max_term_years", "协议最长年限", "longest term in years", p.MaxTermYears)
 	for _, relaxes := range sortedKeys(p.Exceptions) {
 		x := p.Exceptions[relaxes]
@@ -172,6 +173,9 @@ func figuresOf(p policy.Pack) []PackFigure {
 		say("eligibility", "申报条件回溯年限", "years looked back on an application",
 			fmt.Sprintf("信用 %d、安全事件 %d、审计报告 %d", x.CreditYears, x.IncidentYears, x.AuditReportYears),
 			fmt.Sprintf("credit %d, incidents %d, audit report %d", x.CreditYears, x.IncidentYears, x.AuditReportYears))
+	}
+	for _, class := range sortedKeys(p.Award) {
+		list("award", class+" 类协议的授权方式", "awards of "+class, p.Award[class])
 	}
 	if x := p.Evaluation; x != nil {
 		say("evaluation", "终止程序", "case of termination", fmt.Sprintf("连续 %d 次评估较差", x.TerminateAfterPoor), fmt.Sprintf("%d poor results in a row", x.TerminateAfterPoor))

@@ -60,9 +60,10 @@ func (e *Engine) Show(ctx context.Context, s Subject, q ShowRequest) (*Shown, er
 }
 
 // notesOf returns what decisions under a zone or license in force warn of today: that
-// the regulation is none, or ended (NJ24-24).
+// the regulation is none, or ended (NJ24-24); of a license what is on its operator's
+// record, and which of its certificates end (NJ24-08).
 func (e *Engine) notesOf(ctx context.Context, doc registry.Document) ([]ReasonView, error) {
-	zone := doc.Name
+	zone, operator := doc.Name, registry.Organization{}
 	switch doc.Kind {
 	case registry.KindLicense:
 		l, err := registry.SpecOf[registry.License](doc)
@@ -70,6 +71,9 @@ func (e *Engine) notesOf(ctx context.Context, doc registry.Document) ([]ReasonVi
 			return nil, err
 		}
 		zone = l.Zone
+		if operator, err = find[registry.Organization](ctx, lookup{e, nil}, registry.KindOrganization, l.Operator); err != nil {
+			return nil, ignoreMissing(err)
+		}
 	case registry.KindZone:
 	default:
 		return nil, nil
@@ -78,7 +82,11 @@ func (e *Engine) notesOf(ctx context.Context, doc registry.Document) ([]ReasonVi
 	if err != nil {
 		return nil, ignoreMissing(err)
 	}
-	return reasonViews(e.policy().Begin(z.Pack, e.cfg.Now(), "")), nil
+	pack, err := e.policy().Pack(z.Pack)
+	if err != nil {
+		return reasonViews(e.policy().Begin(z.Pack, e.cfg.Now(), "")), nil
+	}
+	return reasonViews(append(e.policy().Begin(z.Pack, e.cfg.Now(), ""), e.operatorNotes(operator, pack)...)), nil
 }
 
 // versionOf returns the version of a document that q names and s may see.

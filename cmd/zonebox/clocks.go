@@ -10,7 +10,8 @@ import (
 var originTitles = map[string][2]string{"statutory": {"法定", "statutory"}, "agreement": {"约定", "agreement"}, "local": {"本地设定", "local"}}
 
 // clockKinds are what terms run on.
-var clockKinds = map[string][2]string{"request": {"数据申请", "request"}, "ticket": {"质量工单", "ticket"}, "catalogue": {"目录条目", "entry"}, "alert": {"告警", "alert"}}
+var clockKinds = map[string][2]string{"request": {"数据申请", "request"}, "ticket": {"质量工单", "ticket"}, "catalogue": {"目录条目", "entry"}, "alert": {"告警", "alert"},
+	"evidence": {"证明材料", "evidence"}}
 
 func (a *app) clocksCmd() *cobra.Command {
 	var output string

@@ -123,6 +123,9 @@ func (a *app) printCourse(d *query.AgreementDetail) error {
 	if len(d.Missing) > 0 {
 		fmt.Fprintf(a.stdout, "%s: %s\n", a.say("尚缺签名", "still to sign"), strings.Join(d.Missing, " "))
 	}
+	for _, n := range d.Notes {
+		a.printReason(a.stdout, "!", n, "")
+	}
 	if d.Shred != "" {
 		fmt.Fprintf(a.stdout, "%s: %s\n", a.say("销毁申请", "order to destroy"), d.Shred)
 	}

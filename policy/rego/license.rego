@@ -114,6 +114,25 @@ deny contains ["OPERATOR_NOT_ELIGIBLE", field] if {
 	input.operator[field]
 }
 
+# What stands on the record later is told at each question.
+warn contains ["OPERATOR_NOT_ELIGIBLE", field] if {
+	asking
+	some field in ["incident_3y", "dishonesty_3y"]
+	input.operator[field]
+}
+
+# NJ19-27: where the pack says so, the operator was chosen in competition, on record.
+deny contains ["LICENSE_AWARD", input.license.purpose_class] if {
+	activating
+	methods := pack.award[input.license.purpose_class]
+	not awarded(methods)
+}
+
+awarded(methods) if {
+	input.license.award_method in methods
+	input.license.award_ref != ""
+}
+
 expired contains evidence.kind if {
 	some evidence in input.operator.evidence
 	not lasting(evidence.valid_until)
@@ -127,4 +146,12 @@ deny contains ["EVIDENCE_EXPIRED", kind] if {
 warn contains ["EVIDENCE_EXPIRED", kind] if {
 	asking
 	some kind in expired
+}
+
+# NJ24-08: what ends soon is told ahead.
+warn contains ["EVIDENCE_EXPIRING", evidence.kind] if {
+	licensed
+	some evidence in input.operator.evidence
+	lasting(evidence.valid_until)
+	instant(evidence.valid_until) <= time.add_date(now_ns, 0, 0, pack.evidence_warn_days)
 }

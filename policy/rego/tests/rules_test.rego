@@ -247,3 +247,25 @@ test_draft_pack_without_basis_is_no_warning if {
 	["PACK_DRAFT", "draft"] in got.deny
 	not ["PACK_DRAFT", "draft"] in got.warn
 }
+
+# NJ24-08: told ahead of its end, and of a record that came later.
+test_what_an_operator_is_told_ahead if {
+	given := facts("query", [
+		{"op": "replace", "path": "/operator/evidence/0/valid_until", "value": "2025-07-02"},
+		{"op": "replace", "path": "/operator/incident_3y", "value": true},
+	])
+	zonebox.warn == {["EVIDENCE_EXPIRING", "mlps3"], ["OPERATOR_NOT_ELIGIBLE", "incident_3y"]} with input as given
+}
+
+# NJ19-27: a commercial license names its award.
+test_a_commercial_license_names_its_award if {
+	patch := [
+		{"op": "replace", "path": "/zone/pack", "value": "nanjing-2019"},
+		{"op": "replace", "path": "/license/purpose_class", "value": "COMMERCIAL"},
+		{"op": "replace", "path": "/license/award_method", "value": "AUCTION"},
+	]
+	bare := facts("activation", patch)
+	whole := facts("activation", array.concat(patch, [{"op": "replace", "path": "/license/award_ref", "value": "2026-1"}]))
+	["LICENSE_AWARD", "COMMERCIAL"] in zonebox.deny with input as bare
+	not ["LICENSE_AWARD", "COMMERCIAL"] in zonebox.deny with input as whole
+}
