@@ -203,19 +203,15 @@ func (w *watch) subject(ctx context.Context, per string, entry audit.Entry, zone
 		if operator == "" {
 			return counted{}, nil
 		}
-		doc, _, err := w.engine.registry.Get(ctx, registry.KindScenario, entry.Scenario)
+		s, err := registry.Current[registry.Scenario](ctx, w.engine.registry, registry.KindScenario, entry.Scenario)
 		if err != nil {
 			return counted{}, ignoreMissing(err)
 		}
-		s, err := registry.SpecOf[registry.Scenario](doc)
-		if err != nil {
-			return counted{}, err
-		}
-		l, err := find[registry.License](ctx, lookup{w.engine, nil}, registry.KindLicense, s.License)
-		if err != nil || l.Operator != operator {
+		l, err := registry.Current[registry.License](ctx, w.engine.registry, registry.KindLicense, s.Spec.License)
+		if err != nil || l.Spec.Operator != operator {
 			return counted{}, ignoreMissing(err)
 		}
-		return counted{per, s.License}, nil
+		return counted{per, l.Name}, nil
 	}
 	return counted{}, fmt.Errorf("query: alert rule counts per %q", per)
 }
@@ -227,8 +223,8 @@ func (w *watch) operator(ctx context.Context, entry audit.Entry) (string, error)
 	if name == "" {
 		return "", nil
 	}
-	org, err := find[registry.Organization](ctx, lookup{w.engine, nil}, registry.KindOrganization, name)
-	if err != nil || org.Kind != registry.RoleOperator {
+	org, err := registry.Current[registry.Organization](ctx, w.engine.registry, registry.KindOrganization, name)
+	if err != nil || org.Spec.Kind != registry.RoleOperator {
 		return "", ignoreMissing(err)
 	}
 	return name, nil
@@ -271,11 +267,11 @@ func (w *watch) pack(ctx context.Context, zone string) (policy.Pack, error) {
 	if p, known := w.packs[zone]; known {
 		return p, nil
 	}
-	z, err := find[registry.Zone](ctx, lookup{w.engine, nil}, registry.KindZone, zone)
+	z, err := registry.Current[registry.Zone](ctx, w.engine.registry, registry.KindZone, zone)
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return policy.Pack{}, err
 	}
-	p, err := w.engine.policy().Pack(z.Pack)
+	p, err := w.engine.policy().Pack(z.Spec.Pack)
 	if err != nil {
 		p = policy.Pack{}
 	}
