@@ -357,4 +357,12 @@ func TestQuestionsOfPartnersCountForTheOperator(t *testing.T) {
 	if n, err := w.PartnersAsked(t.Context(), "medco", w.clock.t.Add(-3*time.Minute+time.Second)); err != nil || n != 1 {
 		t.Errorf("lately %d, %v; want 1", n, err)
 	}
+	// One that ended and one that followed count each question once.
+	w.must("olga", w.signed(partner(set("status", "TERMINATED"), set("status_reason", "合同解除")), "olga"))
+	next := partner(set("security_officer", "丁"))
+	next.Name = "medco-allyco-2"
+	w.must("zoe", w.signed(next, "zoe", "olga"))
+	if n, err := w.PartnersAsked(t.Context(), "medco", since); err != nil || n != 2 {
+		t.Errorf("under one partner after the other %d, %v; want 2", n, err)
+	}
 }
