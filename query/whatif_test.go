@@ -409,6 +409,7 @@ func TestLoadsAndPreviewsAreReplayed(t *testing.T) {
 	d.Advance(time.Second)
 	from := d.Now()
 	rows := querytest.Registers().Beds
+	rows.Rows[0][2] = "101"
 	file := rows.CSV()
 	m := querytest.Delivery("medical", "beds", "beds-statistics", file, len(rows.Rows))
 	d.Load("wu.dc", m, file)

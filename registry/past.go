@@ -13,7 +13,7 @@ import (
 // BearOnFacts are the kinds of documents that Facts is made of: a draft of another
 // kind changes nothing that was decided on a statement, a delivery or a preview.
 var BearOnFacts = []string{KindOrganization, KindPerson, KindZone, KindNegativeList, KindDataset, KindLicense, KindSupply,
-	KindScenario, KindGrant, KindPartner, KindTemplate, KindRestriction}
+	KindScenario, KindGrant, KindPartner, KindTemplate, KindRestriction, KindException}
 
 // Past reads what the registry said earlier, with drafts in force or without. It has a
 // connection of its own, on which temporary views stand in front of the tables: no
@@ -152,6 +152,9 @@ func (p *Past) signers(ctx context.Context, doc Document, before []Signer, at st
 	case KindSupply:
 		s, err := SpecOf[Supply](doc)
 		return []Signer{consented(RoleZoneRegulator, s.FromZReg), consented(RoleZoneRegulator, s.ToZReg), consented(RoleProvider, s.Prov)}, err
+	case KindException:
+		x, err := SpecOf[Exception](doc)
+		return []Signer{consented(RoleCityAuthority, x.City), consented(RoleZoneRegulator, x.ZReg), consented(RoleProvider, x.Prov)}, err
 	case KindLicense:
 		l, err := SpecOf[License](doc)
 		if err != nil {
@@ -196,6 +199,9 @@ func parentOf(doc Document) (string, error) {
 	case KindPartner:
 		p, err := SpecOf[Partner](doc)
 		return p.License, err
+	case KindException:
+		x, err := SpecOf[Exception](doc)
+		return x.License, err
 	case KindTemplate:
 		t, err := SpecOf[Template](doc)
 		return t.Scenario, err

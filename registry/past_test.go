@@ -63,6 +63,35 @@ func TestDocumentsAsDraftsAreTheFacts(t *testing.T) {
 	}
 }
 
+// A drafted exception is the license's, agreed to by those it names.
+func TestADraftedExceptionIsAFact(t *testing.T) {
+	w := granted(t)
+	x := document(registry.KindException, "more-rows", `{"relaxes":"row_cap","value":20000,"zone":"medical","license":"medical-2026","scenario":"flu","dataset":"visits",
+		"reason":"年度统计","basis":"NJ24-14","from":"2026-01-01","until":"2026-12-31","status":"ACTIVE",
+		"city":{"by":"carol","org":"city"},"zreg":{"by":"zoe","org":"health"},"prov":{"by":"paul","org":"hospital"}}`)
+	p, err := w.Past(t.Context(), []registry.Document{x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for _, drafted := range []bool{false, true} {
+		err := p.At(t.Context(), w.revision())
+		if err == nil && drafted {
+			err = p.Drafted(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := p.Facts(t.Context(), fluQuery)
+		if err != nil || (len(f.Exceptions) == 1) != drafted {
+			t.Fatalf("drafted %v: %+v, %v", drafted, f.Exceptions, err)
+		}
+		if drafted && (f.Exceptions[0].Spec.City.At == "" || f.Exceptions[0].Spec.ZReg.At == "" || f.Exceptions[0].Spec.Prov.At == "") {
+			t.Errorf("agreed to at %+v", f.Exceptions[0].Spec)
+		}
+	}
+}
+
 // The past knows nothing of what came after, and nobody but the past knows of drafts.
 func TestThePastAndItsDraftsAreApart(t *testing.T) {
 	w := granted(t)
@@ -95,7 +124,11 @@ func TestThePastAndItsDraftsAreApart(t *testing.T) {
 	if err := w.SetVersion(t.Context(), registry.DataVersion{Zone: "medical", Dataset: "visits", Version: "v1", Manifest: "ab12", Rows: 7, LoadedBy: "dave"}); err != nil {
 		t.Fatal(err)
 	}
-	w.must("carol", document(registry.KindOrganization, "later", `{"title":"后来者","kind":"third_party","org_form":"legal_person"}`))
+	medco, _, err := w.Get(t.Context(), registry.KindOrganization, "medco")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must("carol", document(registry.KindOrganization, "medco", string(medco.Spec), set("title", "后来的名称")))
 	if err := p.At(t.Context(), then.Revision); err != nil {
 		t.Fatal(err)
 	}
