@@ -198,6 +198,7 @@ type License struct {
 	End          string      `json:"end"`
 	RenewedBasis string      `json:"renewed_basis"` // the basis on file for acting after the pack's end
 	PurposeClass string      `json:"purpose_class"`
+	Purposes     []string    `json:"purposes"`     // codes that its scope names; empty sets no bound, nil is missing
 	AwardMethod  string      `json:"award_method"` // how the operator was chosen
 	AwardRef     string      `json:"award_ref"`    // and where that is on record
 	Sections     []string    `json:"sections"`     // the sections that are present and not empty

@@ -74,7 +74,7 @@ func TestObjectionsToAStatementNobodyCouldRead(t *testing.T) {
 	e, s := newEvaluator(t, policy.Config{}), loadSuite(t)
 	in := facts(t, s.Bases["query"], []any{
 		map[string]any{"op": "replace", "path": "/license/status", "value": "SUSPENDED"},
-		map[string]any{"op": "replace", "path": "/query/purpose_code", "value": "AD-TARGETING"},
+		map[string]any{"op": "replace", "path": "/query/purpose_code", "value": "POP-01"},
 	})
 	no := false
 	in.Query.Tables, in.Query.ColumnsRead, in.Query.FilterCols, in.Query.JoinCols, in.Query.GroupCols = []string{}, []string{}, []string{}, []string{}, []string{}

@@ -32,6 +32,7 @@ type Pack struct {
 	Signers          map[string][]string     `json:"signers"`         // parties by zone kind
 	Award            map[string][]string     `json:"award,omitempty"` // by purpose class, how the operator of a license of it may be chosen
 	PurposeCode      string                  `json:"purpose_code_pattern"`
+	Purposes         map[string]Text         `json:"purposes"` // titles by code: no other purpose is one
 	ProviderTypes    []string                `json:"provider_types"`
 	ShareTypes       map[string]DataClass    `json:"share_types"`    // by the regulation's own code
 	OpenTypes        map[string]DataClass    `json:"open_types"`     // by the regulation's own code

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,6 +93,7 @@ func figures(p policy.Pack) []string {
 	for _, kind := range inKeys(p.Signers) {
 		say("signers", kind+" "+inOrder(p.Signers[kind]))
 	}
+	say("purposes", strings.Join(inKeys(p.Purposes), " "))
 	say("provider_types", inOrder(p.ProviderTypes))
 	say("share_types", classes(p.ShareTypes))
 	say("open_types", classes(p.OpenTypes))
@@ -224,6 +226,48 @@ func TestEveryArticleOfAPackIsOneOfItsRegulation(t *testing.T) {
 	}
 }
 
+// JM19-18: each city publishes the codes of what data may be asked for, as a decision of
+// its own; what it strikes off is no purpose any longer, also of a scenario that runs.
+func TestAPurposeIsOneThatThePackPublishes(t *testing.T) {
+	const published = "AGRI-01 CREDIT-01 CULT-01 EDU-01 EMERG-01 EMP-01 ENV-01 EPI-STAT FIN-01 GEO-01 INCOME-STAT MARKET-01 MED-COST-01 MED-STAT PH-01 POP-01 SCI-01 SPORT-01 TRAFFIC-STAT WEATHER-01"
+	e := newEvaluator(t, policy.Config{})
+	for _, c := range cities {
+		p := pack(t, e, c.id)
+		if got := strings.Join(inKeys(p.Purposes), " "); got != published {
+			t.Errorf("%s publishes %s, want %s", c.id, got, published)
+		}
+		if origin, articles := p.Cited("purposes"); origin != policy.OriginLocal || len(articles) > 0 {
+			t.Errorf("%s: the list is %s of %q, want it local", c.id, origin, articles)
+		}
+		titles := map[string]bool{}
+		for code, title := range p.Purposes {
+			if titles[title.ZH] || titles[title.EN] || !regexp.MustCompile(p.PurposeCode).MatchString(code) {
+				t.Errorf("%s: %s %+v is called as another, or is no code", c.id, code, title)
+			}
+			titles[title.ZH], titles[title.EN] = true, true
+		}
+	}
+	all := packs(t)
+	var city map[string]any
+	if err := json.Unmarshal(all["nanjing-2024.json"].Data, &city); err != nil {
+		t.Fatal(err)
+	}
+	delete(city["purposes"].(map[string]any), "MED-COST-01")
+	raw, err := json.Marshal(city)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all["nanjing-2024.json"].Data = raw
+	for _, c := range []struct {
+		e    *policy.Evaluator
+		want policy.Verdict
+	}{{e, policy.Allow}, {newEvaluator(t, policy.Config{Packs: all}), policy.Deny}} {
+		if d := decide(t, c.e, facts(t)); d.Verdict != c.want || (c.want == policy.Deny) != cites(d.Reasons, "PURPOSE_UNLISTED", "purpose_code") {
+			t.Errorf("%v %q, want %v", d.Verdict, codes(d.Reasons), c.want)
+		}
+	}
+}
+
 // No regulation says that silence is consent, and none grants a pause.
 func TestNoTimerPausesOrDecides(t *testing.T) {
 	e := newEvaluator(t, policy.Config{})
@@ -274,6 +318,9 @@ func TestAPackThatSaysMoreThanItsSchemaIsNotRead(t *testing.T) {
 		"an award nobody knows":      set("award", map[string][]string{"COMMERCIAL": {"FRIENDSHIP"}}),
 		"an award by no method":      set("award", map[string][]string{"COMMERCIAL": {}}),
 		"no day ahead of expiry":     set("evidence_warn_days", 0),
+		"no purpose":                 set("purposes", map[string]any{}),
+		"a purpose in words":         set("purposes/market research", map[string]string{"zh": "市场研究", "en": "market research"}),
+		"a purpose without a title":  set("purposes/MED-STAT", map[string]string{"zh": "医疗服务统计", "en": ""}),
 		"eligibility without a year": set("eligibility/credit_years", 0),
 	} {
 		all := packs(t)

@@ -65,9 +65,32 @@ func (e *Engine) mayActivate(ctx context.Context, by string, doc registry.Docume
 	return nil
 }
 
-// ofTheGrant are policy's reasons against what a grant says, whatever the day and
-// whoever asks; the first are those of a grant that policy could not judge.
-var ofTheGrant = []string{"FACT_MISSING", "FACT_UNKNOWN", "POLICY_ERROR", "POLICY_TIMEOUT", "POLICY_UNDEFINED", "POLICY_EXPERT", "GRANT_NO_BASIS", "LEVEL_MASK"}
+// unjudged are policy's reasons against a document that it could not judge.
+var unjudged = []string{"FACT_MISSING", "FACT_UNKNOWN", "POLICY_ERROR", "POLICY_TIMEOUT", "POLICY_UNDEFINED", "POLICY_EXPERT"}
+
+// ofTheGrant and ofTheScenario are policy's reasons against what a document says,
+// whatever the day and whoever asks.
+var (
+	ofTheGrant    = []string{"GRANT_NO_BASIS", "LEVEL_MASK"}
+	ofTheScenario = []string{"PURPOSE_UNLISTED"}
+)
+
+// heldAgainst asks policy about a document whose facts are in, and returns a refusal for
+// those of its reasons that are against what the document says, or that left it
+// unjudged.
+func (e *Engine) heldAgainst(ctx context.Context, in policy.Input, against []string) error {
+	d, err := e.policy().Decide(ctx, in)
+	if err != nil {
+		e.log.ErrorContext(ctx, "policy failed", "decision_id", d.ID, "cause", err)
+	}
+	d.Reasons = slices.DeleteFunc(d.Reasons, func(r policy.Reason) bool {
+		return !slices.Contains(unjudged, r.Code) && !slices.Contains(against, r.Code)
+	})
+	if len(d.Reasons) > 0 {
+		return denied(details(d.Reasons))
+	}
+	return nil
+}
 
 // mayGrant asks policy whether the zone's pack allows what a grant says: by what right
 // personal information is used, and by which masks its levels are shown. Every
@@ -101,15 +124,36 @@ func (e *Engine) mayGrant(ctx context.Context, by string, doc registry.Document,
 	in.Operator, in.License, in.Consent, in.Runtime = nil, nil, nil, hostFacts()
 	in.Grants[0].Regulator, in.Grants[0].Provider = nil, nil // the registry verifies who signed, and when
 	in.Change = &policy.Change{Kind: registry.KindGrant, Entity: doc.Name, By: []policy.Signer{}}
-	d, err := e.policy().Decide(ctx, in)
+	return e.heldAgainst(ctx, in, ofTheGrant)
+}
+
+// mayPursue asks policy whether the purpose of a scenario is one that the zone's pack
+// publishes. Every question in the scenario is asked the same again.
+func (e *Engine) mayPursue(ctx context.Context, by string, doc registry.Document, batch []registry.Document) error {
+	spec, err := registry.SpecOf[registry.Scenario](doc)
 	if err != nil {
-		e.log.ErrorContext(ctx, "policy failed", "decision_id", d.ID, "cause", err)
+		return err
 	}
-	d.Reasons = slices.DeleteFunc(d.Reasons, func(r policy.Reason) bool { return !slices.Contains(ofTheGrant, r.Code) })
-	if len(d.Reasons) > 0 {
-		return denied(details(d.Reasons))
+	look := lookup{e, batch}
+	license, err1 := find[registry.License](ctx, look, registry.KindLicense, spec.License)
+	z, err2 := find[registry.Zone](ctx, look, registry.KindZone, license.Zone)
+	subject, err3 := find[registry.Person](ctx, look, registry.KindPerson, by)
+	org, err4 := find[registry.Organization](ctx, look, registry.KindOrganization, subject.Organization)
+	if err := errors.Join(err1, err2, err3, err4); errors.Is(err, registry.ErrNotFound) {
+		return nil // the registry names the missing reference
+	} else if err != nil {
+		return asError(err)
 	}
-	return nil
+	f := registry.Facts{
+		Subject:    registry.Versioned[registry.Person]{Name: by, Spec: subject},
+		SubjectOrg: registry.Versioned[registry.Organization]{Name: subject.Organization, Spec: org},
+		Zone:       registry.Versioned[registry.Zone]{Name: license.Zone, Spec: z},
+		Scenario:   registry.Versioned[registry.Scenario]{Name: doc.Name, Spec: spec},
+	}
+	in := e.policyFacts(policy.ActionApply, f)
+	in.Operator, in.License, in.Consent, in.Datasets, in.Columns, in.Runtime = nil, nil, nil, nil, nil, hostFacts()
+	in.Change = &policy.Change{Kind: registry.KindScenario, Entity: doc.Name, By: []policy.Signer{}}
+	return e.heldAgainst(ctx, in, ofTheScenario)
 }
 
 // mayBegin refuses a scenario, grant, partner or template that gives more than the one

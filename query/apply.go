@@ -80,6 +80,11 @@ func (e *Engine) mayApply(ctx context.Context, by string, docs []registry.Docume
 		if err := e.mayBegin(ctx, d, docs); err != nil {
 			return err
 		}
+		if d.Kind == registry.KindScenario {
+			if err := e.mayPursue(ctx, by, d, docs); err != nil {
+				return err
+			}
+		}
 		var faults []registry.Fault
 		var err error
 		switch d.Kind {

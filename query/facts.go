@@ -52,6 +52,9 @@ func (e *Engine) policyFacts(action string, f registry.Facts) policy.Input {
 		Datasets: map[string]policy.Dataset{},
 		Columns:  map[string]policy.Column{},
 	}
+	if scope, err := f.License.Spec.Scope(); err == nil {
+		in.License.Purposes = append([]string{}, scope.Purposes...)
+	}
 	in.Restrictions = []policy.Restriction{}
 	for _, r := range f.Restrictions {
 		in.Restrictions = append(in.Restrictions, policy.Restriction{ID: r.Name, Level: r.Spec.Level, Target: r.Spec.Target, Degree: r.Spec.Degree,

@@ -18,6 +18,7 @@ var hints = map[string]hint{
 	"ZONE_":                {"由专区监管部门处理", "the zone regulator must settle it"},
 	"SCENARIO_":            {"改用期限之内的场景,或申请变更场景", "use a scenario whose period covers today, or apply for a change"},
 	"PURPOSE_":             {"填写场景登记的用途代码(get scenario 可查)", "give the purpose code of the scenario (see get scenario)"},
+	"PURPOSE_UNLISTED":     {"改用政策包用途清单内的代码(pack show 可查)", "take a code of the policy pack's list of purposes (pack show lists them)"},
 	"RECIPIENT_":           {"改为场景登记的接收人,或申请变更场景", "name a recipient of the scenario, or apply for a change"},
 	"DATASET_NOT_GRANTED":  {"提出数据申请:explain --request", "file a data request: explain --request"},
 	"COLUMN_NOT_GRANTED":   {"提出数据申请:explain --request", "file a data request: explain --request"},

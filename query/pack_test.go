@@ -65,6 +65,67 @@ func TestALicenseComesIntoForceAsThePackOfItsZoneAllows(t *testing.T) {
 	}
 }
 
+// JM19-18: a purpose that the pack of the zone does not publish comes into force by no
+// license and no scenario, and is no purpose of a question; one that it does is.
+func TestAPurposeOffThePublishedListIsRefused(t *testing.T) {
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	text, err := os.ReadFile(filepath.Join("querytest", "city", "license.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	license, scenario, _ := strings.Cut(strings.NewReplacer("medical-2026", "second-2026", "outpatient-statistics", "second-statistics").Replace(string(text)), "---\n")
+	bounded := func(codes string) string {
+		return strings.Replace(license, "purposes: [MED-STAT]", "purposes: ["+codes+"]", 1)
+	}
+	loose := strings.Replace(license, ", purposes: [MED-STAT]", "", 1)
+	of := func(code string) string {
+		return strings.Replace(scenario, "purpose_code: MED-STAT", "purpose_code: "+code, 1)
+	}
+	three := []string{"sun.health", querytest.Founder, "li.op"}
+	for _, c := range []struct {
+		name, documents string
+		refused         bool
+	}{
+		{"a license that names one", bounded("MED-STAT, AD-TARGETING"), true},
+		{"a license that names listed ones", bounded("MED-STAT, EPI-STAT"), false},
+		{"a scenario beside its license", loose + "---\n" + of("AD-TARGETING"), true},
+		{"a license without bounds", loose, false},
+		{"a scenario of a license without bounds", of("AD-TARGETING"), true},
+		{"a scenario in words", of("market.research"), true},
+		{"a scenario of a listed purpose", of("EPI-STAT"), false},
+	} {
+		err := d.TryApply(querytest.Founder, c.documents, three...)
+		if (err != nil) != c.refused || c.refused && querytest.Code(err) != "PURPOSE_UNLISTED" {
+			t.Errorf("%s: %v, want it refused: %v", c.name, err, c.refused)
+		}
+		if c.refused && err != nil && !slices.Equal(query.AsError(err).Articles, []string{"JM19-18"}) {
+			t.Errorf("%s: refused under %q", c.name, query.AsError(err).Articles)
+		}
+	}
+	const count = "SELECT count(*) FROM beds"
+	for _, c := range []struct {
+		purpose string
+		want    bool
+	}{{"AD-TARGETING", true}, {"EPI-STAT", false}} { // which is another scenario's
+		x, err := explain(t, d, c.purpose, count)
+		if err != nil || !slices.Contains(codesOf(x.Reasons), "PURPOSE_MISMATCH") || slices.Contains(codesOf(x.Reasons), "PURPOSE_UNLISTED") != c.want {
+			t.Errorf("explained for %s: %+v, %v, want PURPOSE_UNLISTED: %v", c.purpose, x, err, c.want)
+			continue
+		}
+		for _, r := range x.Reasons {
+			if r.Code == "PURPOSE_UNLISTED" && (!strings.Contains(r.HintZH, "pack show") || !strings.Contains(r.HintEN, "pack show")) {
+				t.Errorf("the next step is %q, %q, want pack show", r.HintZH, r.HintEN)
+			}
+		}
+	}
+	if _, err := d.Ask("li.op", querytest.Scenario, "AD-TARGETING", count); err == nil || !strings.Contains(querytest.Text(err), "PURPOSE_UNLISTED") {
+		t.Errorf("asked for AD-TARGETING: %v", err)
+	}
+	if _, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, count); err != nil {
+		t.Errorf("asked for %s: %s", querytest.Purpose, querytest.Text(err))
+	}
+}
+
 // A question under a regulation that has ended is answered by its recorded basis,
 // and told so each time; under one in force nothing is told.
 func TestAQuestionUnderALapsedPackIsToldOfIt(t *testing.T) {

@@ -174,6 +174,9 @@ func figuresOf(p policy.Pack) []PackFigure {
 			fmt.Sprintf("信用 %d、安全事件 %d、审计报告 %d", x.CreditYears, x.IncidentYears, x.AuditReportYears),
 			fmt.Sprintf("credit %d, incidents %d, audit report %d", x.CreditYears, x.IncidentYears, x.AuditReportYears))
 	}
+	for _, code := range sortedKeys(p.Purposes) {
+		say("purposes", "用途 "+code, "purpose "+code, p.Purposes[code].ZH, p.Purposes[code].EN)
+	}
 	for _, class := range sortedKeys(p.Award) {
 		list("award", class+" 类协议的授权方式", "awards of "+class, p.Award[class])
 	}

@@ -73,7 +73,7 @@ func (c *change) grantScope(g Grant, s Scenario, lic License, d Dataset) {
 		c.fromElsewhere(g, lic, d)
 	}
 	c.operable(g.Dataset, d)
-	if scope, err := scopeOf(lic); err != nil || len(scope.Datasets) > 0 && !slices.Contains(scope.Datasets, g.Dataset) {
+	if scope, err := lic.Scope(); err != nil || len(scope.Datasets) > 0 && !slices.Contains(scope.Datasets, g.Dataset) {
 		c.fault(CodeScope, "/spec/dataset", "NJ24-11", say("is not among the datasets of license %s", "不在协议 %s 约定的数据范围之内", s.License))
 	}
 }

@@ -45,7 +45,7 @@ func (c *change) license() {
 	if org, ok := ref[Organization](c, KindOrganization, now.Operator, "/spec/operator"); ok {
 		c.holder(now.Operator, org)
 	}
-	if _, err := scopeOf(now); err != nil {
+	if _, err := now.Scope(); err != nil {
 		c.fault(CodeSchema, "/spec/sections/scope", "NJ24-11", say("datasets and purposes must be lists of names", "datasets 与 purposes 须为名称列表"))
 	}
 	zone, ok := ref[Zone](c, KindZone, now.Zone, "/spec/zone")
@@ -75,8 +75,8 @@ func (c *change) holder(name string, org Organization) {
 	}
 }
 
-// scopeOf returns the bounds the scope section sets, none if it is prose.
-func scopeOf(l License) (Scope, error) {
+// Scope returns the bounds the scope section sets, none if it is prose.
+func (l License) Scope() (Scope, error) {
 	var s Scope
 	raw := l.Sections["scope"]
 	if len(raw) == 0 || raw[0] != '{' {
@@ -117,7 +117,7 @@ func (c *change) scenario() {
 	if now.PurposeClass != lic.PurposeClass {
 		c.fault(CodeScope, "/spec/purpose_class", "NJ24-13", say("is not the purpose class of license %s", "与协议 %s 的用途类别不符", now.License))
 	}
-	if s, err := scopeOf(lic); err != nil || len(s.Purposes) > 0 && !slices.Contains(s.Purposes, now.PurposeCode) {
+	if s, err := lic.Scope(); err != nil || len(s.Purposes) > 0 && !slices.Contains(s.Purposes, now.PurposeCode) {
 		c.fault(CodeScope, "/spec/purpose_code", "NJ24-11", say("is not among the purposes of license %s", "不在协议 %s 约定的用途之内", now.License))
 	}
 	c.inside("/spec/period", now.Period.From, now.Period.Until, lic.Start, lic.End, "license "+now.License)

@@ -174,7 +174,7 @@ func datasetSentence(_ string, d Dataset, titles Titles) text {
 func licenseSentence(_ string, l License, titles Titles) text {
 	operator, zone, state, why, what := titles(KindOrganization, l.Operator), titles(KindZone, l.Zone), word(l.Status), because(l.StatusReason), word(l.Type)
 	en, zh := "the data that are granted", "经授权的数据"
-	if s, err := scopeOf(l); err == nil {
+	if s, err := l.Scope(); err == nil {
 		if len(s.Datasets) > 0 {
 			all := called(titles, KindDataset, s.Datasets)
 			en, zh = listEN(all), listZH(all)
