@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"crypto/ed25519"
 	"errors"
-	"io"
 	"os"
 	"testing"
 	"testing/fstest"
@@ -57,35 +56,17 @@ func TestASignedBundleIsReadAsItWasBuilt(t *testing.T) {
 // from outside is of this one; what was kept may be of any, under the same signature.
 func TestAKeptArchiveMayBeOfAnotherCompressor(t *testing.T) {
 	raw := example(t, 7)
-	zr, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := io.ReadAll(zr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var other bytes.Buffer
-	zw, err := gzip.NewWriterLevel(&other, gzip.NoCompression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := zw.Write(plain); err != nil {
-		t.Fatal(err)
-	}
-	if err := zw.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := policy.Read(other.Bytes(), signers()); !errors.Is(err, policy.ErrBundle) {
+	other := zipAt(t, gzip.NoCompression, gunzip(t, raw))
+	if _, err := policy.Read(other, signers()); !errors.Is(err, policy.ErrBundle) {
 		t.Errorf("from outside: %v, want ErrBundle", err)
 	}
-	if b, err := policy.Restore(other.Bytes(), signers()); err != nil || b.Revision != 7 || b.Signer != "zhao.city" {
+	if b, err := policy.Restore(other, signers()); err != nil || b.Revision != 7 || b.Signer != "zhao.city" {
 		t.Errorf("as it was kept: %+v, %v", b, err)
 	}
 	nobody := map[string]ed25519.PublicKey{"zhao.city": otherKey.Public().(ed25519.PublicKey)}
-	damaged := bytes.Clone(other.Bytes())
+	damaged := bytes.Clone(other)
 	damaged[len(damaged)/2] ^= 1
-	if _, err := policy.Restore(other.Bytes(), nobody); !errors.Is(err, policy.ErrBundle) {
+	if _, err := policy.Restore(other, nobody); !errors.Is(err, policy.ErrBundle) {
 		t.Errorf("kept and signed by somebody else: %v, want ErrBundle", err)
 	}
 	if _, err := policy.Restore(damaged, signers()); !errors.Is(err, policy.ErrBundle) {

@@ -79,18 +79,26 @@ func (e *Engine) packFaults(ctx context.Context, doc registry.Document, batch []
 	if err != nil || d.Status != registry.StatusPublished {
 		return nil, nil // the registry says what its shape lacks
 	}
-	z, err := find[registry.Zone](ctx, lookup{e, batch}, registry.KindZone, d.Zone)
-	if errors.Is(err, registry.ErrNotFound) {
-		return nil, nil // and names the missing reference
-	}
-	if err != nil {
+	pack, err := packOf(ctx, lookup{e, batch}, d.Zone)
+	if pack == nil {
 		return nil, err
 	}
-	pack, err := e.policy().Pack(z.Pack)
+	return faultsUnder(*pack, doc.Name, d), nil
+}
+
+// packOf returns the policy pack that a zone names, or nil where nothing can be judged
+// by one: the registry names a zone that is missing, and in a zone without a pack
+// everything is denied.
+func packOf(ctx context.Context, look lookup, zone string) (*policy.Pack, error) {
+	z, err := find[registry.Zone](ctx, look, registry.KindZone, zone)
 	if err != nil {
-		return nil, nil // of a zone without a pack everything is denied
+		return nil, ignoreMissing(err)
 	}
-	return faultsUnder(pack, doc.Name, d), nil
+	pack, err := look.engine.policy().Pack(z.Pack)
+	if err != nil {
+		return nil, nil
+	}
+	return &pack, nil
 }
 
 func faultsUnder(pack policy.Pack, name string, d registry.Dataset) []registry.Fault {

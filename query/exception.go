@@ -21,16 +21,9 @@ func (e *Engine) exceptionFaults(ctx context.Context, doc registry.Document, bat
 	if err != nil || x.Status != registry.StatusActive {
 		return nil, nil // the registry says what its shape lacks
 	}
-	z, err := find[registry.Zone](ctx, lookup{e, batch}, registry.KindZone, x.Zone)
-	if errors.Is(err, registry.ErrNotFound) {
-		return nil, nil // and names the missing reference
-	}
-	if err != nil {
+	pack, err := packOf(ctx, lookup{e, batch}, x.Zone)
+	if pack == nil {
 		return nil, err
-	}
-	pack, err := e.policy().Pack(z.Pack)
-	if err != nil {
-		return nil, nil // of a zone without a pack everything is denied
 	}
 	var out []registry.Fault
 	fault := func(path, zh, en string) {

@@ -16,7 +16,7 @@ func TestAPreviewThatTheLogDidNotTakeIsNotShown(t *testing.T) {
 	now := d.Config.Now
 	var repair func()
 	d.Config.Now = func() time.Time {
-		if stack := string(debug.Stack()); strings.Contains(stack, "(*Engine).preview") && strings.Contains(stack, "(*Registry).Update") && repair == nil {
+		if stack := string(debug.Stack()); strings.Contains(stack, "(*previewing).preview") && strings.Contains(stack, "(*Registry).Update") && repair == nil {
 			repair = failLog(t, query.AuditDir(d.Config.Domain))
 		}
 		return now()

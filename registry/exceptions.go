@@ -18,13 +18,7 @@ func (r *Registry) exceptions(ctx context.Context, q querier, license string) ([
 		if v.Spec.Status == StatusRevoked {
 			continue
 		}
-		for _, sig := range s.Signers {
-			for _, given := range []*Consent{&v.Spec.City, &v.Spec.ZReg, &v.Spec.Prov} {
-				if sig.By == given.By {
-					given.At = sig.At
-				}
-			}
-		}
+		s.dates(&v.Spec.City, &v.Spec.ZReg, &v.Spec.Prov)
 		all = append(all, v)
 	}
 	return all, nil

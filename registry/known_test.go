@@ -258,7 +258,7 @@ func TestWhatIsKnownIsWhatIsThere(t *testing.T) {
 	for _, c := range all {
 		for n := walked; done[c.what] == 0 && n < walked+30; n++ { // what chance left out
 			w.comes(w.clock.tick())
-			w.loads(fmt.Sprint("x", c.what, n))
+			w.loads(fmt.Sprint("x", c.what, n), fmt.Sprint("?y", c.what, n))
 			err := c.do(w, n)
 			if err == nil {
 				done[c.what]++

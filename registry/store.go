@@ -32,6 +32,17 @@ type stored struct {
 	Submitted time.Time `json:",omitzero"`
 }
 
+// dates says of each consent when who gave it signed.
+func (s stored) dates(given ...*Consent) {
+	for _, sig := range s.Signers {
+		for _, c := range given {
+			if sig.By == c.By {
+				c.At = sig.At
+			}
+		}
+	}
+}
+
 const selectDocument = `SELECT kind, name, parent, version, revision, applied_by, applied_at, body FROM documents d `
 
 // newest limits a statement on documents d to the version in force.

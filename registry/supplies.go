@@ -46,13 +46,7 @@ func (r *Registry) suppliesTo(ctx context.Context, q querier, zone, dataset stri
 		if v.Spec.Dataset != dataset || v.Spec.Status == StatusRevoked {
 			continue
 		}
-		for _, sig := range s.Signers {
-			for _, c := range []*Consent{&v.Spec.FromZReg, &v.Spec.ToZReg, &v.Spec.Prov} {
-				if sig.By == c.By {
-					c.At = sig.At
-				}
-			}
-		}
+		s.dates(&v.Spec.FromZReg, &v.Spec.ToZReg, &v.Spec.Prov)
 		all = append(all, v)
 	}
 	return all, nil
