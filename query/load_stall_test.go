@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -190,7 +191,7 @@ func TestADatabaseThatStallsEndsItsLoad(t *testing.T) {
 		began := time.Now()
 		_, err := d.Engine.Load(t.Context(), d.Subject("wu.dc"), m, nil)
 		if took := time.Since(began); querytest.Code(err) != "LOAD_REFUSED" || !strings.Contains(querytest.Text(err), "the connection broke") || took > 20*time.Second {
-			t.Errorf("%s: %s after %v", kind, querytest.Text(err), took)
+			t.Errorf("%s: %s after %v: %v", kind, querytest.Text(err), took, errors.Unwrap(err))
 		}
 	}
 }
