@@ -20,22 +20,15 @@ func (e *Engine) mayActivate(ctx context.Context, by string, doc registry.Docume
 		return err
 	}
 	look := lookup{e, batch}
-	subject, err1 := find[registry.Person](ctx, look, registry.KindPerson, by)
-	org, err2 := find[registry.Organization](ctx, look, registry.KindOrganization, subject.Organization)
-	z, err3 := find[registry.Zone](ctx, look, registry.KindZone, spec.Zone)
-	operator, err4 := find[registry.Organization](ctx, look, registry.KindOrganization, spec.Operator)
-	if err := errors.Join(err1, err2, err3, err4); errors.Is(err, registry.ErrNotFound) {
+	f, err1 := applying(ctx, look, by, spec.Zone)
+	operator, err2 := find[registry.Organization](ctx, look, registry.KindOrganization, spec.Operator)
+	if err := errors.Join(err1, err2); errors.Is(err, registry.ErrNotFound) {
 		return nil // the registry names the missing reference
 	} else if err != nil {
 		return asError(err)
 	}
-	f := registry.Facts{
-		Subject:    registry.Versioned[registry.Person]{Name: by, Spec: subject},
-		SubjectOrg: registry.Versioned[registry.Organization]{Name: subject.Organization, Spec: org},
-		Zone:       registry.Versioned[registry.Zone]{Name: spec.Zone, Spec: z},
-		Operator:   registry.Versioned[registry.Organization]{Name: spec.Operator, Spec: operator},
-		License:    registry.LicenseFacts{Versioned: registry.Versioned[registry.License]{Name: doc.Name, Spec: spec}},
-	}
+	f.Operator = registry.Versioned[registry.Organization]{Name: spec.Operator, Spec: operator}
+	f.License = registry.LicenseFacts{Versioned: registry.Versioned[registry.License]{Name: doc.Name, Spec: spec}}
 	if err := e.termExceptions(ctx, look, &f); err != nil {
 		return asError(err)
 	}
@@ -55,10 +48,7 @@ func (e *Engine) mayActivate(ctx context.Context, by string, doc registry.Docume
 		in.License.Signatures = append(in.License.Signatures, policy.Signature{By: s.By, Org: s.Org, Roles: []string{s.Role}, Valid: true})
 	}
 	in.Change = &policy.Change{Kind: registry.KindLicense, Entity: doc.Name, Field: "status", New: spec.Status, By: []policy.Signer{}}
-	d, err := e.policy().Decide(ctx, in)
-	if err != nil {
-		e.log.ErrorContext(ctx, "policy failed", "decision_id", d.ID, "cause", err)
-	}
+	d := e.weigh(ctx, in)
 	if d.Verdict != policy.Allow {
 		return denied(details(d.Reasons))
 	}
@@ -75,14 +65,33 @@ var (
 	ofTheScenario = []string{"PURPOSE_UNLISTED"}
 )
 
-// heldAgainst asks policy about a document whose facts are in, and returns a refusal for
-// those of its reasons that are against what the document says, or that left it
-// unjudged.
-func (e *Engine) heldAgainst(ctx context.Context, in policy.Input, against []string) error {
+// applying returns the facts that policy is asked about any document by: who applies it,
+// and its zone.
+func applying(ctx context.Context, look lookup, by, zone string) (registry.Facts, error) {
+	subject, err1 := find[registry.Person](ctx, look, registry.KindPerson, by)
+	org, err2 := find[registry.Organization](ctx, look, registry.KindOrganization, subject.Organization)
+	z, err3 := find[registry.Zone](ctx, look, registry.KindZone, zone)
+	return registry.Facts{
+		Subject:    registry.Versioned[registry.Person]{Name: by, Spec: subject},
+		SubjectOrg: registry.Versioned[registry.Organization]{Name: subject.Organization, Spec: org},
+		Zone:       registry.Versioned[registry.Zone]{Name: zone, Spec: z},
+	}, errors.Join(err1, err2, err3)
+}
+
+// weigh asks policy about a document. A failure of policy is logged, and a denial.
+func (e *Engine) weigh(ctx context.Context, in policy.Input) policy.Decision {
 	d, err := e.policy().Decide(ctx, in)
 	if err != nil {
 		e.log.ErrorContext(ctx, "policy failed", "decision_id", d.ID, "cause", err)
 	}
+	return d
+}
+
+// heldAgainst asks policy about a document whose facts are in, and returns a refusal for
+// those of its reasons that are against what the document says, or that left it
+// unjudged.
+func (e *Engine) heldAgainst(ctx context.Context, in policy.Input, against []string) error {
+	d := e.weigh(ctx, in)
 	d.Reasons = slices.DeleteFunc(d.Reasons, func(r policy.Reason) bool {
 		return !slices.Contains(unjudged, r.Code) && !slices.Contains(against, r.Code)
 	})
@@ -103,23 +112,16 @@ func (e *Engine) mayGrant(ctx context.Context, by string, doc registry.Document,
 	look := lookup{e, batch}
 	scenario, err1 := find[registry.Scenario](ctx, look, registry.KindScenario, spec.Scenario)
 	license, err2 := find[registry.License](ctx, look, registry.KindLicense, scenario.License)
-	z, err3 := find[registry.Zone](ctx, look, registry.KindZone, license.Zone)
+	f, err3 := applying(ctx, look, by, license.Zone)
 	data, err4 := find[registry.Dataset](ctx, look, registry.KindDataset, spec.Dataset)
-	subject, err5 := find[registry.Person](ctx, look, registry.KindPerson, by)
-	org, err6 := find[registry.Organization](ctx, look, registry.KindOrganization, subject.Organization)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); errors.Is(err, registry.ErrNotFound) {
+	if err := errors.Join(err1, err2, err3, err4); errors.Is(err, registry.ErrNotFound) {
 		return nil // the registry names the missing reference
 	} else if err != nil {
 		return asError(err)
 	}
-	f := registry.Facts{
-		Subject:    registry.Versioned[registry.Person]{Name: by, Spec: subject},
-		SubjectOrg: registry.Versioned[registry.Organization]{Name: subject.Organization, Spec: org},
-		Zone:       registry.Versioned[registry.Zone]{Name: license.Zone, Spec: z},
-		Scenario:   registry.Versioned[registry.Scenario]{Name: spec.Scenario, Spec: scenario},
-		Grants:     []registry.GrantFacts{{Versioned: registry.Versioned[registry.Grant]{Name: doc.Name, Spec: spec}}},
-		Datasets:   []registry.DatasetFacts{{Versioned: registry.Versioned[registry.Dataset]{Name: spec.Dataset, Spec: data}}},
-	}
+	f.Scenario = registry.Versioned[registry.Scenario]{Name: spec.Scenario, Spec: scenario}
+	f.Grants = []registry.GrantFacts{{Versioned: registry.Versioned[registry.Grant]{Name: doc.Name, Spec: spec}}}
+	f.Datasets = []registry.DatasetFacts{{Versioned: registry.Versioned[registry.Dataset]{Name: spec.Dataset, Spec: data}}}
 	in := e.policyFacts(policy.ActionApply, f)
 	in.Operator, in.License, in.Consent, in.Runtime = nil, nil, nil, hostFacts()
 	in.Grants[0].Regulator, in.Grants[0].Provider = nil, nil // the registry verifies who signed, and when
@@ -136,20 +138,13 @@ func (e *Engine) mayPursue(ctx context.Context, by string, doc registry.Document
 	}
 	look := lookup{e, batch}
 	license, err1 := find[registry.License](ctx, look, registry.KindLicense, spec.License)
-	z, err2 := find[registry.Zone](ctx, look, registry.KindZone, license.Zone)
-	subject, err3 := find[registry.Person](ctx, look, registry.KindPerson, by)
-	org, err4 := find[registry.Organization](ctx, look, registry.KindOrganization, subject.Organization)
-	if err := errors.Join(err1, err2, err3, err4); errors.Is(err, registry.ErrNotFound) {
+	f, err2 := applying(ctx, look, by, license.Zone)
+	if err := errors.Join(err1, err2); errors.Is(err, registry.ErrNotFound) {
 		return nil // the registry names the missing reference
 	} else if err != nil {
 		return asError(err)
 	}
-	f := registry.Facts{
-		Subject:    registry.Versioned[registry.Person]{Name: by, Spec: subject},
-		SubjectOrg: registry.Versioned[registry.Organization]{Name: subject.Organization, Spec: org},
-		Zone:       registry.Versioned[registry.Zone]{Name: license.Zone, Spec: z},
-		Scenario:   registry.Versioned[registry.Scenario]{Name: doc.Name, Spec: spec},
-	}
+	f.Scenario = registry.Versioned[registry.Scenario]{Name: doc.Name, Spec: spec}
 	in := e.policyFacts(policy.ActionApply, f)
 	in.Operator, in.License, in.Consent, in.Datasets, in.Columns, in.Runtime = nil, nil, nil, nil, nil, hostFacts()
 	in.Change = &policy.Change{Kind: registry.KindScenario, Entity: doc.Name, By: []policy.Signer{}}

@@ -209,7 +209,7 @@ func (e *Engine) AgreementCourse(ctx context.Context, s Subject, id string) (*Ag
 		}
 	}
 	if c.State == workflow.Active {
-		if out.Notes, err = e.notesOf(ctx, c.document); err != nil {
+		if out.Notes, err = e.warnedToday(ctx, c.document); err != nil {
 			return nil, asError(err)
 		}
 	}

@@ -53,16 +53,16 @@ func (e *Engine) Show(ctx context.Context, s Subject, q ShowRequest) (*Shown, er
 	if out.Document, err = json.Marshal(doc); err != nil {
 		return nil, asError(err)
 	}
-	if out.Notes, err = e.notesOf(ctx, doc); err != nil {
+	if out.Notes, err = e.warnedToday(ctx, doc); err != nil {
 		return nil, asError(err)
 	}
 	return out, nil
 }
 
-// notesOf returns what decisions under a zone or license in force warn of today: that
+// warnedToday returns what decisions under a zone or license in force warn of today: that
 // the regulation is none, or ended (NJ24-24); of a license what is on its operator's
 // record, and which of its certificates end (NJ24-08).
-func (e *Engine) notesOf(ctx context.Context, doc registry.Document) ([]ReasonView, error) {
+func (e *Engine) warnedToday(ctx context.Context, doc registry.Document) ([]ReasonView, error) {
 	zone, operator := doc.Name, registry.Organization{}
 	switch doc.Kind {
 	case registry.KindLicense:
