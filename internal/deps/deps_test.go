@@ -43,6 +43,7 @@ var allowed = map[string][]string{
 	"keys":                  {},
 	"keys/keystest":         {"keys"},
 	"release":               {},
+	"release/disclosure":    {},
 	"audit":                 {},
 	"query/ast":             {},
 	"query/ast/asttest":     {"query/ast"},
