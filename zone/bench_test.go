@@ -191,3 +191,63 @@ func processor() time.Duration {
 func perCore(b *testing.B, bytes int64) {
 	b.ReportMetric(float64(bytes)*float64(b.N)/(processor()-cpu).Seconds()/1e9, "GB/s-of-a-core")
 }
+
+// BenchmarkFollow numbers a version that has the rows of the one before, the last
+// thousandth in new ones.
+func BenchmarkFollow(b *testing.B) {
+	for _, batches := range []int{16, 160} {
+		b.Run(fmt.Sprintf("rows=%d", batches<<16), func(b *testing.B) {
+			s, err := zone.Open(b.TempDir(), keys{}, newSigner("gate"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			one := benchVersion(b, s, batches, 0)
+			first, err := s.Follow(b.Context(), one, "", nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			two := benchVersion(b, s, batches, batches<<16/1000)
+			for b.Loop() {
+				if _, err := s.Follow(b.Context(), two, "", []zone.Numbered{{Ref: one, Lineage: first}}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// benchVersion loads rows of which the last, so many, are of other people than they
+// would be.
+func benchVersion(b *testing.B, s *zone.Store, batches, others int) zone.Ref {
+	b.Helper()
+	l, err := s.Begin(benchSpec)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := range batches {
+		id, district := array.NewStringBuilder(memory.DefaultAllocator), array.NewStringBuilder(memory.DefaultAllocator)
+		cost, day := array.NewFloat64Builder(memory.DefaultAllocator), array.NewDate32Builder(memory.DefaultAllocator)
+		for i := range 1 << 16 {
+			person := fmt.Sprintf("320106%012d", r.IntN(batches<<13))
+			if n<<16+i >= batches<<16-others {
+				person = fmt.Sprintf("110106%012d", i)
+			}
+			id.Append(person)
+			district.Append(fmt.Sprintf("%06d", 320000+r.IntN(300)))
+			cost.Append(r.Float64() * 1000)
+			day.Append(arrow.Date32(19000 + r.IntN(1000)))
+		}
+		columns := []arrow.Array{id.NewArray(), district.NewArray(), cost.NewArray(), day.NewArray()}
+		fields := []arrow.Field{{Name: "id", Type: columns[0].DataType()}, {Name: "district", Type: columns[1].DataType()},
+			{Name: "cost", Type: columns[2].DataType()}, {Name: "day", Type: columns[3].DataType()}}
+		if err := l.Append(array.NewRecordBatch(arrow.NewSchema(fields, nil), columns, 1<<16)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	info, err := l.Commit(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return zone.Ref{Zone: info.Zone, Dataset: info.Dataset, Version: info.Version, Manifest: info.Manifest}
+}

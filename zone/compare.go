@@ -146,7 +146,7 @@ func (s *Store) eachChunk(ctx context.Context, m *manifest, name string, f func(
 	}
 	for segment := range m.Segments {
 		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("zone: compare %s/%s: %w", m.zone, m.dataset, err)
+			return fmt.Errorf("zone: read %s/%s: %w", m.zone, m.dataset, err)
 		}
 		arr, err := m.decode(s.alloc, key, c, segment)
 		if err != nil {
