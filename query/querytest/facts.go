@@ -212,7 +212,7 @@ func (d *FactsDataset) column(of map[string]string) error {
 	return nil
 }
 
-var factsRecipe = regexp.MustCompile(`^MASKED (redact|token|partial|date|number|region)(?:\(([a-z0-9.,]+)\))?$`)
+var factsRecipe = regexp.MustCompile(`^MASKED (redact|token|partial|date|number|region|noise)(?:\(([a-z0-9.,]+)\))?$`)
 
 func (s *FactsScenario) grant(of map[string]string) error {
 	dataset, column, ok := strings.Cut(of["column"], ".")
@@ -230,6 +230,8 @@ func (s *FactsScenario) grant(of map[string]string) error {
 			g.Recipe.Part = m[2]
 		case "number":
 			g.Recipe.Width, err = strconv.ParseFloat(m[2], 64)
+		case "noise":
+			g.Recipe.Spread, err = strconv.ParseFloat(m[2], 64)
 		case "region":
 			g.Recipe.Digits, err = strconv.Atoi(m[2])
 		}

@@ -1,0 +1,179 @@
+package query_test
+
+import (
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"strings"
+)
+
+// randomSubsets pads random halves of a small district with a large one, and solves what
+// comes back (Cohen, Nissim 2020). It knows everybody's telephone number.
+func randomSubsets(a *attacker) {
+	people := only(a.city.in("320118"), byPhone)[:12]
+	r := rand.New(rand.NewPCG(attackedSeed, 1))
+	var subsets, values, incomes [][]*big.Rat
+	for _, p := range people {
+		a.target(p.id, p.income)
+	}
+	for range 2 * len(people) {
+		row := make([]*big.Rat, len(people)+1) // the last is the large district
+		row[len(people)] = big.NewRat(1, 1)
+		var quoted []string
+		for i, p := range people {
+			row[i] = big.NewRat(r.Int64N(2), 1)
+			if row[i].Sign() > 0 {
+				quoted = append(quoted, "'"+p.phone+"'")
+			}
+		}
+		if len(quoted) == 0 {
+			continue
+		}
+		x, ok := a.figures("SELECT count(income), sum(income) FROM persons WHERE district = '320115' OR phone IN (" + strings.Join(quoted, ", ") + ")")
+		if !ok {
+			continue
+		}
+		subsets = append(subsets, row)
+		values = append(values, []*big.Rat{big.NewRat(int64(x[0]), 1)})
+		amount, exact := new(big.Rat).SetString(cents(x[1]))
+		if !exact {
+			a.t.Fatalf("a sum is %v", x[1])
+		}
+		incomes = append(incomes, []*big.Rat{amount})
+	}
+	counts, sums := solved(subsets, values), solved(subsets, incomes)
+	for i, p := range people {
+		switch {
+		case counts[i] == nil || sums[i] == nil:
+		case counts[i].Sign() == 0:
+			a.knows(p.id, missing)
+		default:
+			a.knows(p.id, sums[i].FloatString(2))
+		}
+	}
+}
+
+// solved returns the unknowns that equations determine, nil where they do not.
+func solved(rows, right [][]*big.Rat) map[int]*big.Rat {
+	var m [][]*big.Rat
+	for i, row := range rows {
+		var c []*big.Rat
+		for _, x := range append(append([]*big.Rat{}, row...), right[i]...) {
+			c = append(c, new(big.Rat).Set(x))
+		}
+		m = append(m, c)
+	}
+	out := map[int]*big.Rat{}
+	if len(m) == 0 {
+		return out
+	}
+	unknowns, rank := len(m[0])-1, 0
+	pivots := make([]int, 0, unknowns)
+	for c := range unknowns {
+		p := rank
+		for p < len(m) && m[p][c].Sign() == 0 {
+			p++
+		}
+		if p == len(m) {
+			continue
+		}
+		m[rank], m[p] = m[p], m[rank]
+		by := new(big.Rat).Inv(m[rank][c])
+		for j := range m[rank] {
+			m[rank][j].Mul(m[rank][j], by)
+		}
+		for i := range m {
+			if i == rank || m[i][c].Sign() == 0 {
+				continue
+			}
+			f := new(big.Rat).Set(m[i][c])
+			for j := range m[i] {
+				m[i][j].Sub(m[i][j], new(big.Rat).Mul(f, m[rank][j]))
+			}
+		}
+		pivots = append(pivots, c)
+		rank++
+	}
+	for i, c := range pivots {
+		alone := true
+		for j := range unknowns {
+			alone = alone && (j == c || m[i][j].Sign() == 0)
+		}
+		if alone {
+			out[c] = m[i][unknowns]
+		}
+	}
+	return out
+}
+
+// searchByHaving asks whether a group shows, never for a figure: each answer halves
+// where the difference of two sums lies.
+func searchByHaving(a *attacker) {
+	p := only(a.city.in("320106"), byPhone)[0]
+	for p.income == missing {
+		a.t.Fatal("the target has no income")
+	}
+	a.target(p.id, p.income)
+	low, high := int64(0), int64(1)<<34 // cents
+	for low < high {
+		mid := (low + high + 1) / 2
+		rows, code := a.askAs("li.op", "statistics", fmt.Sprintf(`SELECT district FROM persons WHERE district = '320106' GROUP BY district
+			HAVING round((sum(income) - (SELECT sum(income) FROM persons WHERE district = '320106' AND phone <> '%s')) * 100) >= %d`, p.phone, mid))
+		if code != "" {
+			return
+		}
+		if len(rows) > 0 {
+			low = mid
+		} else {
+			high = mid - 1
+		}
+	}
+	a.knows(p.id, cents(float64(low)/100))
+}
+
+// answeredOrRefused asks for a district's patients, and for these or one person more. It
+// does so of two people whose diagnoses it knows, and of its targets; if it fares another
+// way with one of the two than with the other, it knows of each target which it is like.
+func answeredOrRefused(a *attacker) {
+	const base = "SELECT count(*) FROM visits v JOIN persons p ON v.id_number = p.id_number WHERE v.diagnosis = 'J06' AND "
+	first, ok := a.figures(base + "p.district = '320102'")
+	if !ok {
+		return
+	}
+	fare := func(p resident) string {
+		x, ok := a.figures(base + "(p.district = '320102' OR p.phone = '" + p.phone + "')")
+		switch {
+		case !ok:
+			return "refused"
+		case x[0] == first[0]:
+			return "nothing more"
+		}
+		return "more"
+	}
+	ill := func(p resident) string {
+		for _, v := range p.visits {
+			if v.diagnosis == "J06" {
+				return "yes"
+			}
+		}
+		return "no"
+	}
+	of := map[string][]resident{}
+	for _, p := range only(a.city.people, byPhone) {
+		if p.district != "320102" {
+			of[ill(p)] = append(of[ill(p)], p)
+		}
+	}
+	told := map[string]string{}
+	for _, known := range []string{"no", "yes"} {
+		told[fare(of[known][0])] = known
+	}
+	for i := range aims / 2 {
+		for _, p := range []resident{of["yes"][i+1], of["no"][i+1]} {
+			a.target(p.id, ill(p))
+			if is, ok := told[fare(p)]; ok && len(told) == 2 {
+				a.knows(p.id, is)
+			}
+		}
+	}
+}
