@@ -80,7 +80,7 @@ FUZZTIME ?= 60s
 fuzz: fuzz-gate fuzz-worker
 
 fuzz-gate:
-	@set -e; for t in query/ast:FuzzParse query/ast:FuzzDecode query/analysis:FuzzAnalyze sandbox/internal/wire:FuzzRead sandbox:FuzzDecode sandbox:FuzzMessages release:FuzzCounts \
+	@set -e; for t in query/ast:FuzzParse query/ast:FuzzDecode query/analysis:FuzzAnalyze sandbox/internal/wire:FuzzRead sandbox:FuzzDecode sandbox:FuzzMessages release:FuzzCounts release/ledger:FuzzParse \
 		quality:FuzzRules masking:FuzzMask masking:FuzzFreeText masking/china:FuzzEverything masking/detect:FuzzScan \
 		masking/lanes:FuzzBlocks masking/prf:FuzzTags masking/ff1:FuzzReference masking/ff1:FuzzValues masking/identifier:FuzzIdentifiers; do \
 		CGO_ENABLED=0 .ci/fuzz $(FUZZTIME) $${t%%:*} $${t##*:} -fuzzminimizetime 10x; done
@@ -105,6 +105,7 @@ campaign: build
 # printed; ZONEBOX_SEED repeats it.
 test-long: build
 	CGO_ENABLED=0 ZONEBOX_LONG=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -count=1 -v -timeout 6h -run '^(TestRandomWorldsLookAlike|TestOpenDataAnswerAsTheEngineAloneDoes|TestRandomAnswersEqualBruteForce|TestGraftedAnswersEqualBruteForce)$$' ./query
+	CGO_ENABLED=0 ZONEBOX_LONG=1 $(GO) test -count=1 -v -run '^TestTheLedgerIsWhatTryingEverybodyGives$$' ./release/ledger
 
 # A register of 5 GB, made as it is read, through worker and store: some minutes and
 # some 5 GB of disk. make test streams 150 MB.

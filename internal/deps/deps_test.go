@@ -44,6 +44,7 @@ var allowed = map[string][]string{
 	"keys/keystest":         {"keys"},
 	"release":               {},
 	"release/disclosure":    {},
+	"release/ledger":        {},
 	"audit":                 {},
 	"query/ast":             {},
 	"query/ast/asttest":     {"query/ast"},

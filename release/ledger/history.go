@@ -1,0 +1,172 @@
+package ledger
+
+import "slices"
+
+const (
+	// none is the cell of rows that a level took into no cell.
+	none = 1<<16 - 1
+	// maxLayer is how many cells a layer has at most.
+	maxLayer = none - 1
+)
+
+// history is the releases of one measure. Rows that all of them treat alike are one
+// class. A history is never changed: with makes the next.
+type history struct {
+	class  []uint32  // by row
+	from   []uint32  // by class but 0: the class it was split off from, a lower number
+	size   []uint32  // by class: its rows
+	weight []float32 // by class: over its cells, one by the rows of the cell
+	levels []level
+}
+
+// level is one layer of a release: disjoint cells.
+type level struct {
+	release, population string
+	cells               int
+	// cell is by class, of those that there were after this release. A class that was
+	// split off later is in the cell of the one it was split off from.
+	cell []uint16
+}
+
+// layer is disjoint cells of a release and their positions in it.
+type layer struct {
+	cells [][]uint32
+	of    []int
+}
+
+// layers splits cells into as few layers as the first fit gives.
+func layers(cells [][]uint32, rows int) []layer {
+	var out []layer
+	var taken [][]bool
+	for i, c := range cells {
+		at := 0
+		for at < len(out) && (len(out[at].cells) == maxLayer || slices.ContainsFunc(c, func(row uint32) bool { return taken[at][row] })) {
+			at++
+		}
+		if at == len(out) {
+			out, taken = append(out, layer{}), append(taken, make([]bool, rows))
+		}
+		for _, row := range c {
+			taken[at][row] = true
+		}
+		out[at].cells, out[at].of = append(out[at].cells, c), append(out[at].of, i)
+	}
+	return out
+}
+
+// grown returns the history with rows that nothing was released of, so that there are n.
+// They are in class 0, which is in no cell of any level, and may be empty.
+func (h *history) grown(n int) *history {
+	if n == len(h.class) {
+		return h
+	}
+	g := *h
+	g.class = append(slices.Clone(h.class), make([]uint32, n-len(h.class))...)
+	g.size = slices.Clone(h.size)
+	g.size[0] += uint32(n - len(h.class))
+	return &g
+}
+
+// with returns the history with one layer more. What a class has outside of the cells
+// stays in it; where it has nothing there, its part in the first of the cells does.
+func (h *history) with(l layer, r Release) *history {
+	g := &history{
+		class:  slices.Clone(h.class),
+		from:   slices.Clone(h.from),
+		size:   slices.Clone(h.size),
+		weight: slices.Clone(h.weight),
+	}
+	left := slices.Clone(h.size) // by class: rows in none of the cells
+	for _, rows := range l.cells {
+		for _, row := range rows {
+			left[h.class[row]]--
+		}
+	}
+	next := level{release: r.ID, population: r.Population, cells: len(l.cells), cell: make([]uint16, len(h.size))}
+	for c := range next.cell {
+		next.cell[c] = none
+	}
+	type part struct{ cell, class uint32 }
+	last := make([]part, len(h.size)) // by class: the part that was met last
+	for c := range last {
+		last[c].cell = none
+	}
+	for i, rows := range l.cells {
+		weight := 1 / float32(len(rows))
+		for _, row := range rows {
+			c := h.class[row]
+			if last[c].cell != uint32(i) {
+				to := c
+				if first := last[c].cell == none; !first || left[c] > 0 || c == 0 {
+					to = uint32(len(g.from))
+					g.from, g.size, g.weight = append(g.from, c), append(g.size, 0), append(g.weight, h.weight[c])
+					next.cell = append(next.cell, none)
+				}
+				next.cell[to] = uint16(i)
+				g.weight[to] += weight
+				last[c] = part{uint32(i), to}
+			}
+			to := last[c].class
+			g.class[row] = to
+			g.size[c]--
+			g.size[to]++
+		}
+	}
+	g.levels = append(slices.Clip(h.levels), next)
+	return g
+}
+
+// without returns the history without a release.
+func (h *history) without(id string) *history {
+	if !slices.ContainsFunc(h.levels, func(l level) bool { return l.release == id }) {
+		return h
+	}
+	// The levels that stay are put on anew, over the classes in place of the rows.
+	g := &history{class: make([]uint32, len(h.size)), from: []uint32{0}, size: []uint32{uint32(len(h.size))}, weight: []float32{0}}
+	for i := range h.levels {
+		l := &h.levels[i]
+		if l.release == id {
+			continue
+		}
+		cells := make([][]uint32, l.cells)
+		for c := range uint32(len(h.size)) {
+			if cell := l.of(h, c); cell != none {
+				cells[cell] = append(cells[cell], c)
+			}
+		}
+		g = g.with(layer{cells: cells}, Release{ID: l.release, Population: l.population})
+	}
+	to := g.class
+	clear(g.size)
+	clear(g.weight)
+	for c, n := range h.size {
+		g.size[to[c]] += n
+	}
+	g.class = make([]uint32, len(h.class))
+	for row, c := range h.class {
+		g.class[row] = to[c]
+	}
+	for i := range g.levels {
+		l := &g.levels[i]
+		rows := make([]uint32, l.cells)
+		for c := range uint32(len(g.size)) {
+			if cell := l.of(g, c); cell != none {
+				rows[cell] += g.size[c]
+			}
+		}
+		for c := range uint32(len(g.size)) {
+			if cell := l.of(g, c); cell != none {
+				g.weight[c] += 1 / float32(rows[cell])
+			}
+		}
+	}
+	return g
+}
+
+// of returns the cell a class is in.
+func (l *level) of(h *history, class uint32) uint16 {
+	for int(class) >= len(l.cell) {
+		class = h.from[class]
+	}
+	return l.cell[class]
+}

@@ -1,0 +1,290 @@
+package ledger
+
+import (
+	"math"
+	"slices"
+)
+
+// A combination is a weight for each released cell. On a class of rows it is worth the
+// sum of the weights of the cells that the class is in. What an earlier release gave
+// away together with those before it was judged then; so judge asks only for
+// combinations in which the new cells have weight, and there are none once enough
+// classes, on which a combination has to be worth 0, leave the new cells no weight but 0.
+//
+// A class of k entities and more is such a class for every combination over fewer than
+// k. Of the others, each combination over fewer than k leaves all but some out, whoever
+// they are: see search.go.
+
+// judge returns what the cells of a measure would let be worked out, nil if nothing.
+func (l *Ledger) judge(measure string, r Release) *Finding {
+	h := l.history(measure)
+	before := len(h.levels)
+	layers := layers(r.Cells[measure], len(l.entity))
+	for _, layer := range layers {
+		h = h.with(layer, r)
+		t := &trial{k: l.k, entity: l.entity, h: h, effort: maxEffort}
+		kind, c := t.judge()
+		if kind == "" {
+			continue
+		}
+		f := &Finding{Measure: measure, Kind: kind}
+		for i, weighs := range t.weighs(c) {
+			switch {
+			case len(weighs) == 0:
+			case i < before:
+				if id := h.levels[i].release; !slices.Contains(f.With, id) {
+					f.With = append(f.With, id)
+				}
+			default:
+				for _, cell := range weighs {
+					f.Cells = append(f.Cells, layers[i-before].of[cell])
+				}
+			}
+		}
+		slices.Sort(f.Cells)
+		return f
+	}
+	return nil
+}
+
+// trial judges the last level of a history.
+type trial struct {
+	k      int
+	entity []uint32
+	h      *history
+	effort int // that is left
+
+	rows  []uint32 // class by class
+	first []uint32 // by class: the first of its rows in rows
+	big   []bool   // by class: it has k entities or more
+	order []uint32 // classes that have rows, in the order they are asked
+
+	// Ties are cells of the last level that have the same weight, because some class
+	// before has a big class in each. Cells of tie −1 have weight 0: one such is in none.
+	tie  []int // by cell
+	ties int
+}
+
+func (t *trial) last() *level { return &t.h.levels[len(t.h.levels)-1] }
+
+// judge returns why the last level is refused, "" if it is not, and the combination.
+func (t *trial) judge() (Kind, *combination) {
+	t.gather()
+	if t.join(); t.ties == 0 {
+		return "", nil
+	}
+	followed := t.follow()
+	if followed.rank == t.ties {
+		return "", nil
+	}
+	t.sort()
+	for {
+		s := t.search(followed)
+		s.start()
+		c := s.find(map[uint32]bool{}, map[uint32]bool{}, t.k-1)
+		switch {
+		case s.spent:
+			return Undecided, s.guess
+		case c == nil:
+			return "", nil
+		case len(c.without) > 0:
+			return Few, c
+		}
+		follows, ok := t.follows(c)
+		switch {
+		case !ok:
+			return Undecided, c
+		case !follows:
+			return Nothing, c
+		}
+		followed.add(c.ties(t.ties))
+	}
+}
+
+// gather lists the rows of each class and finds those of many entities.
+func (t *trial) gather() {
+	h := t.h
+	t.first = make([]uint32, len(h.size)+1)
+	for c, n := range h.size {
+		t.first[c+1] = t.first[c] + n
+	}
+	at := slices.Clone(t.first)
+	t.rows = make([]uint32, len(h.class))
+	for row, c := range h.class {
+		t.rows[at[c]] = uint32(row)
+		at[c]++
+	}
+	t.big = make([]bool, len(h.size))
+	seen := make([]uint32, 0, t.k)
+	for c := range h.size {
+		seen = seen[:0]
+		for _, row := range t.rows[t.first[c]:t.first[c+1]] {
+			if e := t.entity[row]; !slices.Contains(seen, e) {
+				if seen = append(seen, e); len(seen) == t.k {
+					t.big[c] = true
+					break
+				}
+			}
+		}
+	}
+}
+
+// join finds the ties.
+func (t *trial) join() {
+	n := t.last()
+	u := newUnion(n.cells + 1)
+	met := make([]int, len(t.h.size)) // by class before: a cell, and 1, that a big class of it is in
+	for c, big := range t.big {
+		if !big {
+			continue
+		}
+		cell, before := n.node(uint32(c)), t.h.before(uint32(c))
+		if met[before] > 0 {
+			u.join(met[before]-1, cell)
+		}
+		met[before] = cell + 1
+	}
+	t.tie, t.ties = u.groups(n.cells)
+}
+
+// node returns the cell of a class, the number of cells if it is in none.
+func (l *level) node(class uint32) int {
+	if cell := l.cell[class]; cell != none {
+		return int(cell)
+	}
+	return l.cells
+}
+
+// follow returns the weights of ties with which the last level is worth what one
+// earlier level of its population is worth, class by class.
+func (t *trial) follow() *echelon {
+	out := newEchelon(t.ties)
+	n := t.last()
+	at := make([]uint32, len(t.h.size)) // by class: what it was at the level
+	for c := range at {
+		at[c] = uint32(c)
+	}
+	for _, i := range t.population() {
+		if out.rank == t.ties {
+			break
+		}
+		l := &t.h.levels[i]
+		u := newUnion(t.ties + l.cells + 1)
+		for c, size := range t.h.size {
+			for int(at[c]) >= len(l.cell) {
+				at[c] = t.h.from[at[c]]
+			}
+			if size == 0 {
+				continue
+			}
+			a, b := t.ties+l.cells, t.ties+l.node(at[c])
+			if cell := n.cell[c]; cell != none && t.tie[cell] >= 0 {
+				a = t.tie[cell]
+			}
+			u.join(a, b)
+		}
+		groups, count := u.groups(t.ties + l.cells)
+		for g := range count {
+			var f []term
+			for tie, of := range groups[:t.ties] {
+				if of == g {
+					f = append(f, term{tie, 1})
+				}
+			}
+			out.add(f)
+		}
+	}
+	return out
+}
+
+// population returns the earlier levels of the population of the last, newest first.
+func (t *trial) population() []int {
+	var out []int
+	n := t.last()
+	for i := len(t.h.levels) - 2; i >= 0; i-- {
+		l := &t.h.levels[i]
+		if l.release == n.release || l.population == n.population && n.population != "" {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// before returns the class that a class was of before the last level.
+func (h *history) before(class uint32) uint32 {
+	old := 1
+	if n := len(h.levels); n > 1 {
+		old = len(h.levels[n-2].cell)
+	}
+	if int(class) >= old {
+		class = h.from[class]
+	}
+	return class
+}
+
+// sort puts the classes in order: first those in few and large cells, which tell of
+// those with least besides; among the like by chance.
+func (t *trial) sort() {
+	const bits = 21 // of a weight's, that make no difference
+	h := t.h
+	count := make([]int, math.MaxUint32>>bits+1)
+	bucket := func(c int) uint32 { return math.Float32bits(h.weight[c]) >> bits }
+	n := 0
+	for c, size := range h.size {
+		if size > 0 {
+			count[bucket(c)]++
+			n++
+		}
+	}
+	at := 0
+	for b, here := range count {
+		count[b], at = at, at+here
+	}
+	t.order = make([]uint32, n)
+	const step = 2654435761 // a prime, larger than any number of classes may be even
+	for i := range uint64(len(h.size)) {
+		c := int(i * step % uint64(len(h.size)))
+		if h.size[c] > 0 {
+			b := bucket(c)
+			t.order[count[b]] = uint32(c)
+			count[b]++
+		}
+	}
+}
+
+// union is a forest of points that go together.
+type union []int
+
+func newUnion(n int) union {
+	u := make(union, n)
+	for i := range u {
+		u[i] = i
+	}
+	return u
+}
+
+func (u union) find(a int) int {
+	for u[a] != a {
+		u[a] = u[u[a]]
+		a = u[a]
+	}
+	return a
+}
+
+func (u union) join(a, b int) { u[u.find(a)] = u.find(b) }
+
+// groups numbers the groups of the points before ground, −1 that of ground, and returns
+// how many there are.
+func (u union) groups(ground int) ([]int, int) {
+	out, number := make([]int, ground), map[int]int{u.find(ground): -1}
+	for a := range out {
+		root := u.find(a)
+		n, ok := number[root]
+		if !ok {
+			n = len(number) - 1
+			number[root] = n
+		}
+		out[a] = n
+	}
+	return out, len(number) - 1
+}

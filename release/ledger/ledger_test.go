@@ -1,0 +1,222 @@
+package ledger_test
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+
+	"zonebox/release/ledger"
+)
+
+// oracle says with fractions and by trying everybody what a release may let be worked out.
+type oracle struct {
+	k      int
+	entity []uint32
+	kept   []ledger.Release
+}
+
+func (o *oracle) columns(measure, population string, more ...ledger.Release) [][]uint32 {
+	var out [][]uint32
+	for _, r := range append(slices.Clip(o.kept), more...) {
+		if population == "" || r.Population == population {
+			out = append(out, r.Cells[measure]...)
+		}
+	}
+	return out
+}
+
+// rank returns that of cells, as columns over the rows of all but some entities.
+func (o *oracle) rank(cells [][]uint32, without []uint32) int {
+	at := map[string]bool{}
+	var m [][]*big.Rat
+	for row, e := range o.entity {
+		if slices.Contains(without, e) {
+			continue
+		}
+		v, key := make([]*big.Rat, len(cells)), make([]byte, len(cells))
+		for i, c := range cells {
+			v[i] = new(big.Rat)
+			if _, ok := slices.BinarySearch(c, uint32(row)); ok {
+				v[i].SetInt64(1)
+				key[i] = 1
+			}
+		}
+		if !at[string(key)] {
+			m = append(m, v)
+		}
+		at[string(key)] = true
+	}
+	n := 0
+	for col := 0; col < len(cells) && n < len(m); col++ {
+		i := slices.IndexFunc(m[n:], func(r []*big.Rat) bool { return r[col].Sign() != 0 })
+		if i < 0 {
+			continue
+		}
+		m[n], m[n+i] = m[n+i], m[n]
+		for j := n + 1; j < len(m); j++ {
+			if m[j][col].Sign() == 0 {
+				continue
+			}
+			f := new(big.Rat).Quo(m[j][col], m[n][col])
+			for c := col; c < len(cells); c++ {
+				m[j][c].Sub(m[j][c], new(big.Rat).Mul(f, m[n][c]))
+			}
+		}
+		n++
+	}
+	return n
+}
+
+// few reports whether some combination is over the rows of fewer than k entities.
+func (o *oracle) few(measure string, r ledger.Release) bool {
+	all := o.columns(measure, "", r)
+	full := o.rank(all, nil)
+	people := slices.Compact(slices.Sorted(slices.Values(o.entity)))
+	for set := range 1 << len(people) {
+		var out []uint32
+		for i, e := range people {
+			if set>>i&1 == 1 {
+				out = append(out, e)
+			}
+		}
+		if len(out) == min(o.k-1, len(people)) && o.rank(all, out) < full {
+			return true
+		}
+	}
+	return false
+}
+
+// nothing reports whether a combination cancels and the population does not tell so.
+func (o *oracle) nothing(measure string, r ledger.Release) bool {
+	all := o.rank(o.columns(measure, "", r), nil) - o.rank(o.columns(measure, ""), nil)
+	own := o.rank(o.columns(measure, r.Population, r), nil) - o.rank(o.columns(measure, r.Population), nil)
+	return all < own
+}
+
+// random returns a release over rows: cells that overlap now and then, of everybody or of
+// some, by person or by row.
+func random(r *rand.Rand, id string, entity []uint32) ledger.Release {
+	out := ledger.Release{ID: id, Population: fmt.Sprint(r.IntN(3)), Cells: map[string][][]uint32{}}
+	for _, m := range []string{ledger.Counts, "income"} {
+		if r.IntN(3) == 0 {
+			continue
+		}
+		people := int(slices.Max(entity)) + 1
+		width := 1 + r.IntN(3)
+		cells := make([][]uint32, width)
+		byPerson, everybody := r.IntN(3) == 0, r.IntN(2) == 0
+		for row := range entity {
+			cell := r.IntN(width+1) - 1
+			if everybody {
+				cell = max(cell, 0)
+			}
+			if byPerson {
+				cell = int(entity[row]) * width / people
+			}
+			if cell >= 0 {
+				cells[cell] = append(cells[cell], uint32(row))
+			}
+			if r.IntN(20) == 0 {
+				if other := r.IntN(width); other != cell {
+					cells[other] = append(cells[other], uint32(row))
+				}
+			}
+		}
+		cells = slices.DeleteFunc(cells, func(c []uint32) bool { return len(c) == 0 })
+		if len(cells) > 0 {
+			out.Cells[m] = cells
+		}
+	}
+	return out
+}
+
+// A thousand histories; with ZONEBOX_LONG 20,000.
+func TestTheLedgerIsWhatTryingEverybodyGives(t *testing.T) {
+	const seed = 1
+	n := 1_000
+	if os.Getenv("ZONEBOX_LONG") != "" {
+		n = 20_000
+	}
+	count := map[string]int{}
+	for i := range n {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		people := 2 + r.IntN(9)
+		rows := people + r.IntN(people)
+		entity := make([]uint32, rows)
+		for i := range entity {
+			entity[i] = uint32(i % people)
+			if i >= people {
+				entity[i] = uint32(r.IntN(people))
+			}
+		}
+		start := max(1, len(entity)-r.IntN(3))
+		o := &oracle{k: min(2+r.IntN(3), people), entity: entity[:start:start]}
+		l := ledger.New(o.k, slices.Clone(o.entity))
+		for step := range 1 + r.IntN(6) {
+			switch r.IntN(8) {
+			case 0:
+				if len(o.kept) > 0 {
+					at := r.IntN(len(o.kept))
+					if !l.Void(o.kept[at].ID) {
+						t.Fatalf("%d/%d: %s is not there", seed, i, o.kept[at].ID)
+					}
+					o.kept = slices.Delete(slices.Clone(o.kept), at, at+1)
+				}
+			case 1:
+				l.Grow(entity[len(o.entity):])
+				o.entity = entity
+			}
+			next := random(r, fmt.Sprint(step), o.entity)
+			got, err := l.Try(next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			few, nothing := map[string]bool{}, map[string]bool{}
+			refused := false
+			for m := range next.Cells {
+				few[m], nothing[m] = o.few(m, next), o.nothing(m, next)
+				refused = refused || few[m] || nothing[m]
+			}
+			switch {
+			case got == nil && refused,
+				got != nil && got.Kind == ledger.Few && !few[got.Measure],
+				got != nil && got.Kind == ledger.Nothing && !nothing[got.Measure]:
+				t.Fatalf("seed %d/%d: k %d of %v: %v then %v: %+v, want few %v, nothing %v", seed, i, o.k, o.entity, o.kept, next, got, few, nothing)
+			case got != nil:
+				count[string(got.Kind)]++
+			default:
+				count["kept"]++
+				if err := l.Keep(next); err != nil {
+					t.Fatal(err)
+				}
+				o.kept = append(o.kept, next)
+			}
+		}
+	}
+	t.Log(count)
+	if count["undecided"] > 0 {
+		t.Errorf("%d were not decided", count["undecided"])
+	}
+}
+
+func TestCellsAreAscendingRowsOfTheLedger(t *testing.T) {
+	for name, cells := range map[string][][]uint32{
+		"empty":          {{}},
+		"not ascending":  {{2, 1}},
+		"twice the same": {{1, 1}},
+		"beyond":         {{0, 4}},
+	} {
+		l := ledger.New(2, []uint32{0, 1, 2, 3})
+		r := ledger.Release{ID: "a", Cells: map[string][][]uint32{ledger.Counts: cells}}
+		if _, err := l.Try(r); !errors.Is(err, ledger.ErrCells) {
+			t.Errorf("%s: Try = %v, want %v", name, err, ledger.ErrCells)
+		}
+		if err := l.Keep(r); !errors.Is(err, ledger.ErrCells) {
+			t.Errorf("%s: Keep = %v, want %v", name, err, ledger.ErrCells)
+		}
+	}
+}

@@ -1,0 +1,327 @@
+package ledger
+
+import (
+	"maps"
+	"slices"
+)
+
+const (
+	// maxEffort is how many steps of arithmetic a layer may take before it is refused
+	// as undecided: some seconds.
+	maxEffort = 500_000_000
+	// patience is how many classes in a row may tell nothing new before a search for
+	// one that does.
+	patience = 64
+)
+
+// A combination that is worth something on fewer than k entities alone is worth 0 on all
+// classes without them. So there is none of new weight if there are k sets of classes,
+// no entity in two of them, of which each leaves the new cells no weight but 0: fewer
+// than k entities cannot have a part in all. Where there are not so many, whoever takes
+// the weight from none of the sets has to be in the first: find tries them.
+//
+// What follows from the population is put aside first, by a weight of 0 for one tie of
+// each combination that follows.
+type search struct {
+	t      *trial
+	levels []int  // that take part, newest first
+	tie    []term // by tie: its column and factor
+	known  *system
+	spent  bool
+	guess  *combination // the last that was not refuted, when spent
+}
+
+// combination is weights of cells.
+type combination struct {
+	levels  []int
+	weight  [][]uint64 // by level of levels and cell; nil if all are 0
+	tie     []uint64   // by tie of the last level
+	without map[uint32]bool
+}
+
+func (c *combination) ties(n int) []term {
+	var out []term
+	for i := range n {
+		if c.tie[i] != 0 {
+			out = append(out, term{i, c.tie[i]})
+		}
+	}
+	return out
+}
+
+// weighs returns, by level, the cells that a combination gives weight.
+func (t *trial) weighs(c *combination) [][]int {
+	out := make([][]int, len(t.h.levels))
+	if c == nil {
+		return out
+	}
+	for n, weight := range c.weight {
+		for cell, w := range weight {
+			if w != 0 {
+				out[c.levels[n]] = append(out[c.levels[n]], cell)
+			}
+		}
+	}
+	for cell, tie := range t.tie {
+		if tie >= 0 && c.tie[tie] != 0 {
+			out[len(out)-1] = append(out[len(out)-1], cell)
+		}
+	}
+	return out
+}
+
+// system is equations and the columns that the cells of earlier levels have in them.
+type system struct {
+	*echelon
+	column  [][]int // by level of the search and cell: the column, 0 if none yet
+	columns int
+}
+
+func (s *system) copy() *system {
+	c := &system{s.echelon.copy(), make([][]int, len(s.column)), s.columns}
+	for i, l := range s.column {
+		c.column[i] = slices.Clone(l)
+	}
+	return c
+}
+
+// search returns that for combinations beside those that follow from the population.
+func (t *trial) search(followed *echelon) *search {
+	s := &search{t: t}
+	for i := len(t.h.levels) - 2; i >= 0; i-- {
+		s.levels = append(s.levels, i)
+	}
+	for i := range t.ties {
+		s.tie = append(s.tie, term{i, 1})
+	}
+	s.known = s.system(t.ties)
+	for c, led := range followed.led {
+		if led != nil {
+			s.known.add([]term{{c, 1}})
+		}
+	}
+	return s
+}
+
+func (s *search) system(ties int) *system {
+	out := &system{newEchelon(ties), make([][]int, len(s.levels)), ties}
+	for n, i := range s.levels {
+		out.column[n] = make([]int, s.t.h.levels[i].cells)
+	}
+	return out
+}
+
+// follows reports whether the weights of the last level in a combination are worth what some
+// combination of its population is worth, and whether that could be decided.
+func (t *trial) follows(c *combination) (bool, bool) {
+	s := &search{t: t, levels: t.population()}
+	for _, factor := range c.tie {
+		s.tie = append(s.tie, term{0, factor})
+	}
+	got := s.fill(s.system(1), func(uint32) bool { return true }, func(uint32) {})
+	return got != nil, !s.spent
+}
+
+// start takes in big classes, on which every combination is worth 0.
+func (s *search) start() {
+	idle := 0
+	for _, class := range s.t.order {
+		if s.known.done() || idle > patience || s.spent {
+			break
+		}
+		if !s.t.big[class] {
+			continue
+		}
+		if idle++; s.take(s.known, class) {
+			idle = 0
+		}
+	}
+}
+
+// take adds the equation of a class and reports whether it was independent.
+func (s *search) take(y *system, class uint32) bool {
+	h := s.t.h
+	var f []term
+	if cell := s.t.last().cell[class]; cell != none && s.t.tie[cell] >= 0 {
+		f = append(f, s.tie[s.t.tie[cell]])
+	}
+	for n, i := range s.levels {
+		l := &h.levels[i]
+		for int(class) >= len(l.cell) {
+			class = h.from[class]
+		}
+		cell := l.cell[class]
+		if cell == none {
+			continue
+		}
+		if y.column[n][cell] == 0 {
+			y.column[n][cell] = y.columns
+			y.columns++
+		}
+		f = append(f, term{y.column[n][cell], 1})
+	}
+	ok, cost := y.add(f)
+	s.spend(cost + 4*len(s.levels))
+	return ok
+}
+
+func (s *search) spend(effort int) {
+	if s.t.effort -= effort; s.t.effort < 0 {
+		s.spent = true
+	}
+}
+
+// fill takes in classes that may be picked until nothing but 0 is left for the ties, and then
+// returns nil; or a combination that is worth 0 on all that may be. It tells of each
+// that it took. When the effort is spent it returns nil as well.
+func (s *search) fill(y *system, may func(class uint32) bool, took func(class uint32)) *combination {
+	idle := 0
+	for _, class := range s.t.order {
+		if y.done() || s.spent {
+			return nil
+		}
+		if idle > patience {
+			break
+		}
+		if !may(class) {
+			continue
+		}
+		if idle++; s.take(y, class) {
+			idle = 0
+			took(class)
+		}
+	}
+	for !y.done() && !s.spent {
+		c := s.combination(y)
+		more := s.differs(c, may)
+		if len(more) == 0 {
+			return c
+		}
+		s.guess = c
+		for _, class := range more {
+			if may(class) && s.take(y, class) {
+				took(class)
+			}
+		}
+	}
+	return nil
+}
+
+// combination returns one that fulfils the equations.
+func (s *search) combination(y *system) *combination {
+	value := y.free()
+	c := &combination{levels: s.levels, weight: make([][]uint64, len(s.levels)), tie: make([]uint64, len(s.tie))}
+	for i, t := range s.tie {
+		c.tie[i] = mul(t.factor, value[t.column])
+	}
+	for n, columns := range y.column {
+		for cell, column := range columns {
+			if column > 0 && value[column] != 0 {
+				if c.weight[n] == nil {
+					c.weight[n] = make([]uint64, len(columns))
+				}
+				c.weight[n][cell] = value[column]
+			}
+		}
+	}
+	return c
+}
+
+// differs returns some of the classes, of those that may be picked, on which a
+// combination is not worth 0; none if there are none.
+func (s *search) differs(c *combination, may func(class uint32) bool) []uint32 {
+	h := s.t.h
+	worth, at := make([]uint64, len(h.size)), make([]uint32, len(h.size))
+	for class, cell := range s.t.last().cell {
+		at[class] = uint32(class)
+		if cell != none && s.t.tie[cell] >= 0 {
+			worth[class] = c.tie[s.t.tie[cell]]
+		}
+	}
+	s.spend(4 * len(worth))
+	for n, weight := range c.weight {
+		if weight == nil {
+			continue
+		}
+		s.spend(4 * len(worth))
+		l := &h.levels[c.levels[n]]
+		for class := range at {
+			for int(at[class]) >= len(l.cell) {
+				at[class] = h.from[at[class]]
+			}
+			if cell := l.cell[at[class]]; cell != none {
+				worth[class] = add(worth[class], weight[cell])
+			}
+		}
+	}
+	var out []uint32
+	for _, class := range s.t.order {
+		if worth[class] != 0 && may(class) {
+			if out = append(out, class); len(out) == patience {
+				break
+			}
+		}
+	}
+	return out
+}
+
+// find looks for a combination over those that are out and at most n entities more, none of
+// them fixed; nil if there is none or the effort is spent.
+func (s *search) find(out, fixed map[uint32]bool, n int) *combination {
+	var members []uint32
+	used := map[uint32]bool{}
+	for done := range n + 1 {
+		here := map[uint32]bool{}
+		stays := func(class uint32) (uint32, bool, bool) { // an entity that may be used, whether one need not be
+			if s.t.big[class] {
+				return 0, true, true
+			}
+			var free uint32
+			found := false
+			for _, row := range s.t.rows[s.t.first[class]:s.t.first[class+1]] {
+				switch e := s.t.entity[row]; {
+				case out[e]:
+				case fixed[e] || here[e]:
+					return 0, true, true
+				case !used[e] && !found:
+					free, found = e, true
+				}
+			}
+			return free, found, false
+		}
+		y := s.known.copy()
+		c := s.fill(y, func(class uint32) bool {
+			_, ok, _ := stays(class)
+			return ok
+		}, func(class uint32) {
+			if e, _, nobody := stays(class); !nobody {
+				here[e] = true
+			}
+		})
+		switch {
+		case s.spent:
+			return nil
+		case c != nil && done == 0:
+			c.without = maps.Clone(out)
+			return c
+		case c != nil:
+			// Too few sets: whoever is in all of them is in the first.
+			tried := maps.Clone(fixed)
+			for _, e := range members {
+				out[e] = true
+				found := s.find(out, tried, n-1)
+				delete(out, e)
+				if found != nil || s.spent {
+					return found
+				}
+				tried[e] = true
+			}
+			return nil
+		}
+		if done == 0 {
+			members = slices.Sorted(maps.Keys(here))
+		}
+		maps.Copy(used, here)
+	}
+	return nil
+}
