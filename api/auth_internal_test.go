@@ -22,6 +22,7 @@ import (
 
 	"zonebox/keys"
 	"zonebox/query"
+	"zonebox/query/querytest"
 	"zonebox/registry"
 )
 
@@ -58,6 +59,7 @@ func testMain(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	defer querytest.Clean()
 	code := m.Run()
 	if err := shared.engine.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -570,3 +570,30 @@ func TestAuditKeyIsAnEd25519NoteKey(t *testing.T) {
 		t.Error("audit and release share a key")
 	}
 }
+
+// Folders that tests make cheaply open as any other does, and under no other
+// passphrase.
+func TestACheapFolderIsOneOfAPassphrase(t *testing.T) {
+	made, cheapened := filepath.Join(t.TempDir(), "keys"), filepath.Join(t.TempDir(), "keys")
+	for dir, p := range map[string]keys.KeyProvider{
+		made: keystest.Cheap([]byte("correct horse")), cheapened: keys.Passphrase([]byte("correct horse")),
+	} {
+		f, err := keys.Create(dir, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	if err := keystest.Cheapen(cheapened, []byte("correct horse")); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{made, cheapened} {
+		f, err := keys.Open(dir, keys.Passphrase([]byte("correct horse")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+		_, err = keys.Open(dir, keys.Passphrase([]byte("battery staple")))
+		wantErr(t, "another passphrase", err, keys.ErrPassphrase)
+	}
+}

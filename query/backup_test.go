@@ -215,7 +215,7 @@ func TestAnOrderToTakeUpAStateIsGoodOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	older := filepath.Join(t.TempDir(), "older")
-	copyPrivate(t, d.Config.Domain, older)
+	querytest.CopyFolder(t, d.Config.Domain, older)
 	d.Reopen()
 	answers(t, d)
 	cfg := restored(t, d, root, backUp(t, d))
@@ -256,7 +256,7 @@ func TestAnOrderToTakeUpAStateIsGoodOnce(t *testing.T) {
 	}
 	refused("an older folder under the order", older)
 	again := filepath.Join(t.TempDir(), "again")
-	copyPrivate(t, cfg.Domain, again)
+	querytest.CopyFolder(t, cfg.Domain, again)
 	d.Config = cfg
 	d.Reopen()
 	answers(t, d)
@@ -279,7 +279,7 @@ func TestAnOlderDomainIsRefusedWithoutAnOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := filepath.Join(t.TempDir(), "domain")
-	copyPrivate(t, d.Config.Domain, old)
+	querytest.CopyFolder(t, d.Config.Domain, old)
 	d.Reopen()
 	answers(t, d)
 	if err := d.Engine.Close(); err != nil {

@@ -407,7 +407,7 @@ func TestAnOlderKeyFolderIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			old := filepath.Join(t.TempDir(), "keys")
-			copyPrivate(t, d.Config.Keys, old)
+			querytest.CopyFolder(t, d.Config.Keys, old)
 			d.Reopen()
 			change(t, d)
 			if err := d.Engine.Close(); err != nil {
@@ -429,31 +429,6 @@ func TestAnOlderKeyFolderIsRefused(t *testing.T) {
 
 func isRollback(err error) bool {
 	return err != nil && strings.Contains(err.Error(), query.ErrRollback.Error())
-}
-
-// copyPrivate copies a folder with the modes it has.
-func copyPrivate(t *testing.T, from, to string) {
-	t.Helper()
-	err := filepath.WalkDir(from, func(path string, e os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		if e.IsDir() {
-			return os.MkdirAll(filepath.Join(to, rel), 0o700)
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(to, rel), data, 0o600)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // What the keeper of keys stops half way is refused from the switch on, and comes

@@ -150,8 +150,8 @@ func TestALogShorterThanWitnessedIsRefused(t *testing.T) {
 	stop(t, d)
 	week := t.TempDir()
 	domain, folder := filepath.Join(week, "domain"), filepath.Join(week, "keys")
-	copyPrivate(t, d.Config.Domain, domain)
-	copyPrivate(t, d.Config.Keys, folder)
+	querytest.CopyFolder(t, d.Config.Domain, domain)
+	querytest.CopyFolder(t, d.Config.Keys, folder)
 	d.Reopen()
 	answers(t, d)
 	settled(t, d)
@@ -177,8 +177,8 @@ func TestALogShorterThanWitnessedIsRefused(t *testing.T) {
 	copied := func(domain, keys string) query.Config {
 		cfg, dir := now, t.TempDir()
 		cfg.Domain, cfg.Keys = filepath.Join(dir, "domain"), filepath.Join(dir, "keys")
-		copyPrivate(t, domain, cfg.Domain)
-		copyPrivate(t, keys, cfg.Keys)
+		querytest.CopyFolder(t, domain, cfg.Domain)
+		querytest.CopyFolder(t, keys, cfg.Keys)
 		return cfg
 	}
 	open("log and registry of last week", copied(domain, now.Keys), query.ErrRollback)
@@ -224,7 +224,7 @@ func TestAForkedLogIsRefused(t *testing.T) {
 	d, _ := withRoot(t, nil)
 	stop(t, d)
 	fork := filepath.Join(t.TempDir(), "domain")
-	copyPrivate(t, d.Config.Domain, fork)
+	querytest.CopyFolder(t, d.Config.Domain, fork)
 	d.Reopen()
 	answers(t, d)
 	settled(t, d)
@@ -268,7 +268,7 @@ func TestAForkedLogIsRefused(t *testing.T) {
 	if err := os.Rename(real, moved); err != nil {
 		t.Fatal(err)
 	}
-	copyPrivate(t, query.AuditDir(fork), real)
+	querytest.CopyFolder(t, query.AuditDir(fork), real)
 	wantBroken(t, audit.Holds(real, verifier, last), audit.Forked)
 	if e, err := query.Open(t.Context(), d.Config); err == nil {
 		e.Close()

@@ -38,25 +38,34 @@ type Table struct {
 // City makes a domain with the city's people, documents and Registers.
 func City(t testing.TB, o Options) *Domain {
 	t.Helper()
-	return CityOf(t, o, Registers())
+	return loaded.copy(t, o)
 }
 
 // CityOf is City with other registers.
 func CityOf(t testing.TB, o Options, data Data) *Domain {
 	t.Helper()
-	d := New(t, o)
-	d.Apply(Founder, cityDocument(t, "organizations"))
+	d := licensed.copy(t, o)
+	d.loadCity(data)
+	return d
+}
+
+func (d *Domain) licenseCity() {
+	d.t.Helper()
+	d.Apply(Founder, cityDocument(d.t, "organizations"))
 	d.Register(Cast...)
-	d.Apply(Founder, cityDocument(t, "zone"))
-	d.Apply("zheng.police", cityDocument(t, "persons"))
-	d.Apply("qian.hospital", cityDocument(t, "visits"))
-	d.Apply("qian.hospital", cityDocument(t, "beds"))
-	d.Apply(Founder, cityDocument(t, "license"), "sun.health", Founder, "li.op")
-	d.Apply("sun.health", cityDocument(t, "grants"))
+	d.Apply(Founder, cityDocument(d.t, "zone"))
+	d.Apply("zheng.police", cityDocument(d.t, "persons"))
+	d.Apply("qian.hospital", cityDocument(d.t, "visits"))
+	d.Apply("qian.hospital", cityDocument(d.t, "beds"))
+	d.Apply(Founder, cityDocument(d.t, "license"), "sun.health", Founder, "li.op")
+	d.Apply("sun.health", cityDocument(d.t, "grants"))
+}
+
+func (d *Domain) loadCity(data Data) {
+	d.t.Helper()
 	d.LoadTable("persons", data.Persons)
 	d.LoadTable("visits", data.Visits)
 	d.LoadTable("beds", data.Beds)
-	return d
 }
 
 func cityDocument(t testing.TB, name string) string {

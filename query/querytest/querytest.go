@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"zonebox/keys"
+	"zonebox/keys/keystest"
 	"zonebox/query"
 	"zonebox/release"
 )
@@ -73,7 +74,16 @@ func (d *Domain) In(t testing.TB) *Domain {
 // New makes a domain with its founder and nothing else, and opens it.
 func New(t testing.TB, o Options) *Domain {
 	t.Helper()
-	dir := t.TempDir()
+	d := closed(t, t.TempDir(), o)
+	d.found()
+	d.open()
+	return d
+}
+
+// closed returns a domain in a folder, neither made nor open. What it opens later
+// ends with the test.
+func closed(t testing.TB, dir string, o Options) *Domain {
+	t.Helper()
 	if o.Limits.Explains == 0 {
 		o.Limits.Explains = 1 << 20 // the clock stands nearly still
 	}
@@ -90,21 +100,31 @@ func New(t testing.TB, o Options) *Domain {
 	if o.Provider != nil {
 		d.Config.Provider, d.Config.Passphrase = o.Provider, nil
 	}
-	founding := d.Config
-	founding.Worker = "" // nothing is asked of one yet
-	err := query.Init(t.Context(), founding, query.Founder{
-		Organization: "city-data-authority", Title: "市数据主管部门", User: Founder, RealName: "赵市数", Key: d.Key(Founder),
-	})
-	if err != nil {
-		t.Fatalf("make domain: %v", err)
-	}
-	d.open()
 	t.Cleanup(func() {
+		if *d.last == nil {
+			return
+		}
 		if err := (*d.last).Close(); err != nil {
 			t.Errorf("close domain: %v", err)
 		}
 	})
 	return d
+}
+
+// found makes the domain with its founder.
+func (d *Domain) found() {
+	d.t.Helper()
+	founding := d.Config
+	founding.Worker = "" // nothing is asked of one yet
+	if founding.Provider == nil {
+		founding.Provider = keystest.Cheap(founding.Passphrase)
+	}
+	err := query.Init(d.t.Context(), founding, query.Founder{
+		Organization: "city-data-authority", Title: "市数据主管部门", User: Founder, RealName: "赵市数", Key: d.Key(Founder),
+	})
+	if err != nil {
+		d.t.Fatalf("make domain: %v", err)
+	}
 }
 
 func (d *Domain) open() {
