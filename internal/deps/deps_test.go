@@ -76,6 +76,7 @@ var alsoInTests = map[string][]string{
 	"policy":             {"internal/stopwatch"},
 	"masking/effect":     {"masking"}, // whose kinds have techniques
 	"release":            {"keys"},
+	"release/disclosure": {"internal/stopwatch"},
 	"api":                {"keys", "query/querytest", "registry"},
 	"bench":              {"bench/registers", "internal/city", "internal/stopwatch", "masking", "masking/ff1", "masking/lanes", "masking/maskbench", "masking/prf", "query", "query/analysis", "query/ast", "query/querytest", "registry", "sandbox"}, // a rewrite beside its statement, each in a worker
 	"cmd/zonebox":        {"keys/keystest", "masking", "query/querytest", "zone"},

@@ -180,7 +180,7 @@ func (j *judgement) together(g int) {
 		}
 	}
 	for i, t := range j.Totals {
-		if t.Function == Average && j.undoes(g, i, counted) {
+		if t.Function == Average && len(j.hits[g][i]) == 0 && j.undoes(g, t, counted) {
 			j.add(g, i, Undone)
 		}
 	}
@@ -197,18 +197,15 @@ func (j *judgement) sets(f Function, column int) (sets []int) {
 	return sets
 }
 
-// undoes reports whether the average at i gives back a count that must not leave:
-// that of its set, by the sum over it.
-func (j *judgement) undoes(g, i int, counted []int) bool {
-	t := j.Totals[i]
+// undoes reports whether an average gives back a count that must not leave: that of its
+// set, by the sum over it. Of the sum the rules say what they say of the average.
+func (j *judgement) undoes(g int, t Total, counted []int) bool {
 	summed, hidden := false, false
-	for other, o := range j.Totals {
-		if o.Set != t.Set {
-			continue
+	for i, o := range j.Totals {
+		if o.Set == t.Set {
+			summed = summed || o.Function == Sum && o.Column == t.Column
+			hidden = hidden || o.Function == Count && len(j.hits[g][i]) > 0
 		}
-		out := len(j.hits[g][other]) == 0
-		summed = summed || out && o.Function == Sum && o.Column == t.Column
-		hidden = hidden || !out && o.Function == Count
 	}
 	return summed && (hidden || !slices.Contains(counted, t.Set) && j.nearlyAll(g, Total{Count, 0, t.Set}, counted))
 }

@@ -51,3 +51,10 @@ func (a whole) less(b whole) bool {
 	}
 	return a.lo < b.lo
 }
+
+func larger(a, b whole) whole {
+	if a.less(b) {
+		return b
+	}
+	return a
+}

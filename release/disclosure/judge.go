@@ -1,6 +1,9 @@
 package disclosure
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Verdict is what the rules say of one total.
 type Verdict struct {
@@ -22,27 +25,38 @@ func (t *Table) Judge(f Figures, c *Column, cells [][]uint32) ([]Verdict, error)
 	if c != nil && c.rows() != len(t.entity) {
 		return nil, ErrBlock
 	}
-	rows := 0
 	for _, cell := range cells {
 		for i, row := range cell {
 			if int(row) >= len(t.entity) || i > 0 && row < cell[i-1] {
 				return nil, ErrBlock
 			}
 		}
-		rows += len(cell)
 	}
 	m := &measure{Table: t, figures: f, column: c}
-	if rows > len(t.entity)/4 { // one pass over the table, to save one over most cells
-		m.limit()
-	}
-	m.twoValued(cells)
+	m.survey(cells)
 	out := make([]Verdict, len(cells))
-	for i, cell := range cells {
-		if !m.surely(cell) || !m.varied(cell) {
-			out[i] = m.verdict(cell)
-		}
+	for _, i := range m.doubtful(cells) {
+		out[i] = m.verdict(cells[i])
 	}
 	return out, nil
+}
+
+// doubtful returns which cells have to be added up by entity: those that neither the
+// most of a row, times the most rows of an entity, decides, nor, if there are many, the
+// most of an entity.
+func (m *measure) doubtful(cells [][]uint32) []int {
+	var left []int
+	rows := 0
+	for i, cell := range cells {
+		if !m.surely(cell) || !m.varied(cell) {
+			left = append(left, i)
+			rows += len(cell)
+		}
+	}
+	if !m.bounded || m.keyless || rows <= len(m.entity)/4 || !m.limit() {
+		return left
+	}
+	return slices.DeleteFunc(left, func(i int) bool { return m.surely(cells[i]) && m.varied(cells[i]) })
 }
 
 // measure is a column of a table under judgement.
@@ -51,10 +65,14 @@ type measure struct {
 	figures Figures
 	column  *Column // nil counts rows
 
-	bounded bool // no value is below zero, and no entity has more than peak
+	bounded bool // no value in the cells is below zero or no number
+	limited bool // no entity has more than peak in any cell
 	peak    amount
-	exact   []whole   // contributions to the cell at hand, by place
-	inexact []float64 // those of floats
+	largest whole // of a value in the cells
+
+	narrow  []int64 // contributions to the cell at hand, by place, where they fit
+	exact   []whole // where they need not
+	inexact []float64
 
 	two    bool // the cells hold exactly two values
 	values [2]amount
@@ -86,27 +104,54 @@ func (m *measure) at(row uint32) amount {
 // is under n·2^−53 of that (Higham 2002, 4.2), and size is such a sum itself.
 func rounding(n int, size float64) float64 { return float64(n+8) * 0x1p-52 * size }
 
-// twoValued finds out whether all cells together hold two values only, as a flag does:
-// then a total tells how many rows have either.
-func (m *measure) twoValued(cells [][]uint32) {
-	if m.column == nil {
-		return
+// survey looks at the values of all cells: for the largest, and whether there are two
+// only, as of a flag, whose total tells how many rows have either.
+func (m *measure) survey(cells [][]uint32) {
+	m.bounded = true
+	switch c := m.column; {
+	case c == nil:
+		m.largest = wholeOf(1)
+	case c.Whole != nil:
+		low, high := int64(math.MaxInt64), int64(math.MinInt64)
+		m.two = kinds(m, cells, c.Whole, func(v int64) {
+			low, high = min(low, v), max(high, v)
+		})
+		m.bounded = low >= 0
+		m.largest = larger(wholeOf(low).size(), wholeOf(high).size())
+	case c.Wide != nil:
+		m.two = kinds(m, cells, c.Wide, func(v Int128) {
+			m.bounded = m.bounded && v.High >= 0
+			m.largest = larger(m.largest, wideOf(v).size())
+		})
+	default:
+		m.two = kinds(m, cells, c.Floats, func(v float64) {
+			m.bounded = m.bounded && v >= 0
+		})
 	}
+}
+
+// kinds shows look values of the cells, each that is another than the last one, and
+// reports whether there are two of them, which it leaves in m.
+func kinds[V comparable](m *measure, cells [][]uint32, values []V, look func(V)) bool {
+	var met [2]V
 	n := 0
 	for _, cell := range cells {
-		for _, row := range cell {
-			v := m.at(row)
-			if n > 0 && v == m.values[0] || n > 1 && v == m.values[1] {
+		for i, row := range cell {
+			v := values[row]
+			if i > 0 && v == values[cell[i-1]] {
 				continue
 			}
-			if n == 2 {
-				return
+			look(v)
+			if n > 2 || n > 0 && v == met[0] || n > 1 && v == met[1] {
+				continue
 			}
-			m.values[n] = v
+			if n < 2 {
+				met[n], m.values[n] = v, m.at(row)
+			}
 			n++
 		}
 	}
-	m.two = n == 2
+	return n == 2
 }
 
 // verdict adds the cell up by entity.
@@ -162,45 +207,66 @@ type sizes struct {
 
 // sizes adds up what each entity bears of the cell.
 func (m *measure) sizes(cell []uint32) sizes {
-	s := sizes{inexact: m.floats()}
-	m.begin()
-	m.exact, m.inexact = m.exact[:0], m.inexact[:0]
-	size := 0.0
-	for _, row := range cell {
-		e := m.entity[row]
-		if e == Nobody {
-			continue
-		}
-		if m.meet(e) {
-			m.place[e] = uint32(s.entities)
-			s.entities++
-			if s.inexact {
-				m.inexact = append(m.inexact, 0)
-			} else {
-				m.exact = append(m.exact, whole{})
+	s := sizes{entities: m.place(cell), inexact: m.floats()}
+	if s.inexact {
+		m.addFloats(cell, &s)
+		return s
+	}
+	if c := m.column; c == nil || c.Whole != nil && m.largest.times(len(cell)).less(wholeOf(math.MaxInt64)) {
+		m.narrow = zeros(m.narrow, s.entities)
+		for i, row := range cell {
+			if at := m.places[i]; at != Nobody {
+				v := int64(1)
+				if c != nil {
+					v = c.Whole[row]
+				}
+				m.narrow[at] += v
+				s.negative = s.negative || v < 0
 			}
 		}
-		v := m.at(row)
-		if s.inexact {
-			m.inexact[m.place[e]] += v.float
-			size += math.Abs(v.float)
-			s.negative = s.negative || v.float < 0
-			s.infinite = s.infinite || math.IsNaN(v.float) || math.IsInf(v.float, 0)
-		} else {
-			m.exact[m.place[e]] = m.exact[m.place[e]].plus(v.whole)
+		for _, c := range m.narrow {
+			s.add(amount{whole: wholeOf(c).size()}, c != 0)
+		}
+		return s
+	}
+	m.exact = zeros(m.exact, s.entities)
+	for i, row := range cell {
+		if at := m.places[i]; at != Nobody {
+			v := m.at(row)
+			m.exact[at] = m.exact[at].plus(v.whole)
 			s.negative = s.negative || v.hi < 0
 		}
 	}
-	err := rounding(len(cell), size)
-	s.infinite = s.infinite || math.IsInf(size, 0)
 	for _, c := range m.exact {
 		s.add(amount{whole: c.size()}, !c.zero())
 	}
+	return s
+}
+
+func (m *measure) addFloats(cell []uint32, s *sizes) {
+	m.inexact = zeros(m.inexact, s.entities)
+	size := 0.0
+	for i, row := range cell {
+		if at := m.places[i]; at != Nobody {
+			v := m.column.Floats[row]
+			m.inexact[at] += v
+			size += math.Abs(v)
+			s.negative = s.negative || v < 0
+		}
+	}
+	s.infinite = math.IsNaN(size) || math.IsInf(size, 0)
+	err := rounding(len(cell), size)
 	for _, c := range m.inexact {
 		// What is left of values that cancel may be their rounding.
 		s.add(amount{float: math.Abs(c)}, s.negative && math.Abs(c) > err || !s.negative && c > 0)
 	}
 	s.total.err = err
+}
+
+// zeros returns n zeros, in the memory of s if they fit.
+func zeros[T any](s []T, n int) []T {
+	s = slices.Grow(s[:0], n)[:n]
+	clear(s)
 	return s
 }
 
@@ -250,78 +316,58 @@ func (s *sizes) known(percent int) bool {
 	return left.times(100).less(s.top[0].times(percent))
 }
 
-// limit finds the most that any entity has in the whole table. It is no bound if there
-// are values below zero.
-func (m *measure) limit() {
+// limit finds the most that any entity has in all rows of the table, and reports whether
+// it could: values below zero elsewhere make it no limit. Rows that no cell has only make
+// it higher.
+func (m *measure) limit() bool {
 	if m.column == nil {
-		m.bounded, m.peak = true, amount{whole: wholeOf(int64(m.most))}
-		return
-	}
-	if m.column.Floats != nil {
-		m.limitFloats()
-		return
-	}
-	sums := make([]whole, len(m.seen))
-	for row, e := range m.entity {
-		v := m.at(uint32(row)).whole
-		if v.hi < 0 {
-			return
-		}
-		if e != Nobody {
-			sums[e] = sums[e].plus(v)
-		}
-	}
-	m.bounded = true
-	for _, s := range sums {
-		if m.peak.less(s) {
-			m.peak.whole = s
-		}
-	}
-}
-
-func (m *measure) limitFloats() {
-	sums := make([]float64, len(m.seen))
-	for row, e := range m.entity {
-		v := m.column.Floats[row]
-		if !(v >= 0) {
-			return
-		}
-		if e != Nobody {
-			sums[e] += v
-		}
-	}
-	m.bounded = true
-	for _, s := range sums {
-		m.peak.float = max(m.peak.float, s)
-	}
-	m.peak.float += rounding(m.most, m.peak.float)
-}
-
-// surely reports whether no rule can hit cell, by the number of rows and the peak
-// alone. Where a join repeats rows, or a row is about nobody, it does not say so.
-func (m *measure) surely(cell []uint32) bool {
-	if !m.bounded || m.keyless {
 		return false
 	}
-	var total amount
+	exact, inexact := make([]whole, len(m.marks)), make([]float64, len(m.marks))
+	for row, e := range m.entity {
+		v := m.at(uint32(row))
+		if v.hi < 0 || !(v.float >= 0) {
+			return false
+		}
+		exact[e], inexact[e] = exact[e].plus(v.whole), inexact[e]+v.float
+	}
+	for e := range exact {
+		m.peak.whole, m.peak.float = larger(m.peak.whole, exact[e]), max(m.peak.float, inexact[e])
+	}
+	m.peak.float += rounding(m.most, m.peak.float)
+	m.limited = true
+	return true
+}
+
+// surely reports whether no rule can hit cell, by how much an entity can bear of it at
+// most. Where a join repeats rows, or a row is about nobody, it does not say so.
+func (m *measure) surely(cell []uint32) bool {
+	if !m.bounded || m.keyless || !ascends(cell) {
+		return false
+	}
+	var total, most amount
 	nonzero := len(cell)
 	switch c := m.column; {
 	case c == nil:
-		total.whole = wholeOf(int64(len(cell)))
+		total.whole, most.whole = wholeOf(int64(len(cell))), wholeOf(1)
 	case c.Whole != nil:
+		largest := int64(0)
 		for _, row := range cell {
 			v := c.Whole[row]
 			if v == 0 {
 				nonzero--
 			}
+			largest = max(largest, v)
 			total.whole = total.plus(whole{lo: uint64(v)})
 		}
+		most.whole = wholeOf(largest)
 	case c.Wide != nil:
 		for _, row := range cell {
 			v := wideOf(c.Wide[row])
 			if v.zero() {
 				nonzero--
 			}
+			most.whole = larger(most.whole, v)
 			total.whole = total.plus(v)
 		}
 	default:
@@ -330,27 +376,35 @@ func (m *measure) surely(cell []uint32) bool {
 			if v == 0 {
 				nonzero--
 			}
+			most.float = max(most.float, v)
 			total.float += v
 		}
 		total.err = rounding(len(cell), total.float)
 	}
-	if nonzero <= (m.figures.K-1)*m.most || !ascends(cell) {
+	if nonzero <= (m.figures.K-1)*m.most || total.float > math.MaxFloat64 {
 		return false
 	}
+	most.whole, most.float = most.times(m.most), most.float*float64(m.most)
+	if m.limited {
+		most.float = min(most.float, m.peak.float)
+		if m.peak.less(most.whole) {
+			most.whole = m.peak.whole
+		}
+	}
 	for _, d := range m.figures.Dominance {
-		if !m.under(total, 100*d.N, d.Percent) {
+		if !m.under(most, 100*d.N, total, d.Percent) {
 			return false
 		}
 	}
-	return m.figures.Percent == 0 || m.under(total, 200+m.figures.Percent, 100)
+	return m.figures.Percent == 0 || m.under(most, 200+m.figures.Percent, total, 100)
 }
 
-// under reports whether n of the peak is less than so much of the total.
-func (m *measure) under(total amount, n, of int) bool {
+// under reports whether n times a is less than so much of total.
+func (m *measure) under(a amount, n int, total amount, of int) bool {
 	if m.floats() {
-		return float64(n)*m.peak.float*(1+0x1p-40) < float64(of)*(total.float-total.err)*(1-0x1p-40)
+		return float64(n)*a.float*(1+0x1p-40) < float64(of)*(total.float-total.err)*(1-0x1p-40)
 	}
-	return m.peak.times(n).less(total.times(of))
+	return a.times(n).less(total.times(of))
 }
 
 // ascends reports whether no row is there twice.

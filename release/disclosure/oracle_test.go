@@ -276,6 +276,64 @@ func TestBoundsAreNeverLaxer(t *testing.T) {
 	}
 }
 
+// TestFloatsErrToTheSafeSide puts sums of floats as near to a limit as a float can come:
+// one row bears what all others do, to the last bit or so. What the definition refuses is
+// refused.
+func TestFloatsErrToTheSafeSide(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	refused, passed := 0, 0
+	for n := range 4000 {
+		in := instance{column: &disclosure.Column{}, figures: disclosure.Figures{K: 1}}
+		rest := new(big.Rat)
+		add := func(e uint32, v float64) {
+			in.entity = append(in.entity, e)
+			in.column.Floats = append(in.column.Floats, v)
+			in.value = append(in.value, new(big.Rat).SetFloat64(v))
+		}
+		for row := range 12 {
+			v := r.Float64() * float64(int(1)<<r.IntN(20))
+			add(uint32(2+row%6), v)
+			rest.Add(rest, in.value[row])
+		}
+		most, _ := rest.Float64()
+		switch n % 3 {
+		case 0: // it bears 50 %
+			in.figures.Dominance = []disclosure.Dominance{{1, 50}}
+			add(0, most)
+		case 1: // two bear two thirds, about
+			in.figures.Dominance = []disclosure.Dominance{{2, 75}}
+			add(0, 2*most)
+			add(1, most)
+		case 2: // the rest is 10 % of the largest
+			in.figures.Percent = 10
+			add(0, 10*most)
+			add(1, 10*most)
+		}
+		cell := make([]uint32, len(in.entity))
+		for row := range cell {
+			cell[row] = uint32(row)
+		}
+		in.cells = [][]uint32{cell}
+		got, err := disclosure.NewTable(in.entity).Judge(in.figures, in.column, in.cells)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := in.defined(cell)
+		if !subset(want, got[0].Rules) {
+			t.Fatalf("instance %d: Judge = %v, want %v", n, got[0].Rules, want)
+		}
+		if len(want) > 0 {
+			refused++
+		} else {
+			passed++
+		}
+	}
+	t.Logf("%d are over the limit, %d are not", refused, passed)
+	if refused < 1000 || passed < 1000 {
+		t.Errorf("%d are over the limit and %d are not, want 1000 of each", refused, passed)
+	}
+}
+
 func ExampleTable_Judge() {
 	table := disclosure.NewTable([]uint32{0, 1, 2, 3, 4, 5})
 	taxes := &disclosure.Column{Whole: []int64{900, 40, 30, 10, 10, 10}}

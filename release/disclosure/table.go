@@ -5,13 +5,18 @@ import "math"
 // Table is whom the rows of one version of a dataset are about. It is not safe for
 // concurrent use.
 type Table struct {
-	entity  []uint32 // by row; Nobody, or below len(seen)
+	entity  []uint32 // by row; Nobody, or below len(marks)
 	most    int      // rows of one entity at most
 	keyless bool     // there are rows of Nobody
 
-	turn  uint32   // of the cell at hand
-	seen  []uint32 // by entity: the turn in which it was last met
-	place []uint32 // by entity: where its contribution is in the cell at hand
+	turn   uint32   // of the cell at hand
+	marks  []mark   // by entity
+	places []uint32 // by place in the list of the cell's rows: that of the row's entity among those met, or Nobody
+}
+
+// mark is where an entity was last met.
+type mark struct {
+	turn, place uint32
 }
 
 // NewTable returns the table whose rows are about entity. Codes are dense: the table
@@ -26,11 +31,11 @@ func NewTable(entity []uint32) *Table {
 		}
 		n = max(n, int(e)+1)
 	}
-	t.seen, t.place = make([]uint32, n), make([]uint32, n)
+	t.marks = make([]mark, n)
 	for _, e := range entity {
 		if e != Nobody {
-			t.place[e]++
-			t.most = max(t.most, int(t.place[e]))
+			t.marks[e].place++
+			t.most = max(t.most, int(t.marks[e].place))
 		}
 	}
 	return t
@@ -39,7 +44,7 @@ func NewTable(entity []uint32) *Table {
 // begin starts a cell in which no entity was met.
 func (t *Table) begin() {
 	if t.turn == math.MaxUint32 {
-		clear(t.seen)
+		clear(t.marks)
 		t.turn = 0
 	}
 	t.turn++
@@ -47,11 +52,32 @@ func (t *Table) begin() {
 
 // meet reports whether e is met for the first time since begin.
 func (t *Table) meet(e uint32) bool {
-	if e == Nobody || t.seen[e] == t.turn {
+	if e == Nobody || t.marks[e].turn == t.turn {
 		return false
 	}
-	t.seen[e] = t.turn
+	t.marks[e].turn = t.turn
 	return true
+}
+
+// place fills places with the numbers of the entities of the rows, in the order in which
+// they are met, and returns how many there are.
+func (t *Table) place(rows []uint32) int {
+	t.begin()
+	t.places = t.places[:0]
+	n := uint32(0)
+	for _, row := range rows {
+		e := t.entity[row]
+		if t.meet(e) {
+			t.marks[e].place = n
+			n++
+		}
+		at := Nobody
+		if e != Nobody {
+			at = t.marks[e].place
+		}
+		t.places = append(t.places, at)
+	}
+	return int(n)
 }
 
 // atLeast reports whether rows are about k entities or more.
