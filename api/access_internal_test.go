@@ -315,6 +315,14 @@ func TestAccess(t *testing.T) {
 			part.test(t, &in)
 		})
 	}
+	// The provider was shown previews of what it delivered; nobody else was shown any of
+	// it, and it stands nowhere else.
+	if *w.shown == 0 {
+		t.Error("not even the provider's preview shows what was delivered")
+	}
+	if found := append(w.canaries.In([]byte(w.Log.String())), w.canaries.Below(t, w.Config.Domain, w.Config.Keys, w.Config.BackupRoots[0])...); len(found) > 0 {
+		t.Errorf("log and disks hold %q", found)
+	}
 }
 
 // everyRouteByEveryRole asks each route as each person. A route without a row fails.

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,6 +27,18 @@ type world struct {
 	names   map[string]string // what is known only once it is there
 	bodies  map[string]string
 	last    []byte // body of the last answer
+
+	canaries *querytest.Canaries // what stands once in the registers
+	shown    *int                // answers with some of them, to who may see them
+}
+
+// registered are the identity numbers, names, telephone numbers and addresses of the
+// registers.
+func registered() (out []string) {
+	for _, row := range querytest.Registers().Persons.Rows {
+		out = append(out, row[:4]...)
+	}
+	return out
 }
 
 const rules = `kind: QualityRules
@@ -112,7 +123,8 @@ spec: {title: 金融数据运营有限公司, kind: operator, org_form: legal_pe
 // w gives the world its handler, a draft, runs, a load, a ticket and orders.
 func w(t *testing.T, d *querytest.Domain, city func(string, ...string) string) *world {
 	t.Helper()
-	out := &world{Domain: d, handler: New(d.Engine, slog.New(slog.DiscardHandler)), names: map[string]string{}, bodies: map[string]string{}}
+	out := &world{Domain: d, handler: New(d.Engine, d.Config.Log), names: map[string]string{}, bodies: map[string]string{},
+		canaries: querytest.NewCanaries(t, registered()...), shown: new(int)}
 	as := d.Subject
 	must := func(err error) {
 		t.Helper()
@@ -195,7 +207,14 @@ func (w *world) ask(t *testing.T, person, method, uri, body string) string {
 	}
 	res := httptest.NewRecorder()
 	w.handler.ServeHTTP(res, r)
-	if w.last = res.Body.Bytes(); res.Code == http.StatusOK {
+	w.last = res.Body.Bytes()
+	if found := w.canaries.In(w.last); len(found) > 0 {
+		*w.shown++
+		if uri != "/v1/previews" || person != "zheng.police" {
+			t.Errorf("%s %s as %s shows %q", method, uri, person, found)
+		}
+	}
+	if res.Code == http.StatusOK {
 		return "ok"
 	}
 	p := problem(t, res)

@@ -160,7 +160,7 @@ func (h *home) openWith(t *testing.T, cfg query.Config) error {
 		t.Fatal(err)
 	}
 	cfg.Domain, cfg.Keys, cfg.Passphrase, cfg.Worker = h.domain(), h.path("domain.keys"), secret, workerBinary
-	cfg.Log = slog.New(slog.NewJSONHandler(h.log, nil))
+	cfg.Log = slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	h.gate, err = startGate(t.Context(), socketOf(h.domain()), cfg)
 	return err
 }

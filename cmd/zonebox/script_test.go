@@ -29,6 +29,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/text/width"
 	"sigs.k8s.io/yaml"
+
+	"zonebox/query/querytest"
 )
 
 // lastCode is where a script keeps the exit code of its last command line.
@@ -81,12 +83,24 @@ func clockOf(ts *testscript.TestScript) *scriptClock { return ts.Value(scriptClo
 //	                    which backs up to $BACKUPS
 //	halt                stops the script's own gate
 //
+// Nothing that stands once in the city's registers may be said to a script, nor stand on a
+// disk of its gate.
+//
 // Scripts share one gate unless they ask for their own. With $PROCESS set, each
 // command line is a process of its own: a lock that one closes may live on in a
 // worker that another gate of this process is about to start.
 func TestScripts(t *testing.T) {
 	shared := newHome(t)
 	shared.serve(t)
+	find := querytest.NewCanaries(t, canaries(t)...)
+	if n := len(find.Below(t, founded)); n < 10_000 { // the deliveries themselves lie there
+		t.Fatalf("%d canaries are found where they stand in the open", n)
+	}
+	t.Cleanup(func() {
+		if found := shared.sings(t, find); len(found) > 0 {
+			t.Errorf("the shared gate: %d canaries, %q", len(found), found[:min(3, len(found))])
+		}
+	})
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -95,6 +109,8 @@ func TestScripts(t *testing.T) {
 			env.Values[scriptClock{}] = new(scriptClock)
 			env.Values[ownGate{}] = new(ownGate)
 			env.Values[besides{}] = map[string]*beside{}
+			env.Values[heard{}] = new(syncBuffer)
+			env.Defer(func() { keepsSilent(t, env, find) })
 			setHome(env.Setenv, shared)
 			env.Setenv("ZONEBOX_WORKER", workerBinary)
 			env.Setenv("HEAVY", heavy)
@@ -167,10 +183,15 @@ func setHome(setenv func(key, value string), h *home) {
 func zoneboxCmd(ts *testscript.TestScript, neg bool, stdin string, args []string) {
 	args = completed(ts, args)
 	var code int
+	out, told := ts.Stdout(), ts.Stderr()
+	if !showsRaw(args) {
+		all := ts.Value(heard{}).(*syncBuffer)
+		out, told = io.MultiWriter(out, all), io.MultiWriter(told, all)
+	}
 	if ts.Getenv("PROCESS") != "" {
-		code = process(ts, stdin, args)
+		code = process(ts, stdin, args, out, told)
 	} else {
-		code = runAt(context.Background(), clockOf(ts).now, args, strings.NewReader(stdin), ts.Stdout(), ts.Stderr())
+		code = runAt(context.Background(), clockOf(ts).now, args, strings.NewReader(stdin), out, told)
 	}
 	*ts.Value(lastCode{}).(*int) = code
 	if (code != 0) != neg {
@@ -194,10 +215,10 @@ func completed(ts *testscript.TestScript, args []string) []string {
 }
 
 // process runs a command line in a process of its own and returns its exit code.
-func process(ts *testscript.TestScript, stdin string, args []string) int {
+func process(ts *testscript.TestScript, stdin string, args []string, out, told io.Writer) int {
 	c := exec.Command("/proc/self/exe", args...)
 	c.Env = append(os.Environ(), "ZONEBOX_TEST_PROCESS=zonebox")
-	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), ts.Stdout(), ts.Stderr()
+	c.Stdin, c.Stdout, c.Stderr = strings.NewReader(stdin), out, told
 	var exit *exec.ExitError
 	if err := c.Run(); err != nil && !errors.As(err, &exit) {
 		ts.Check(err)
