@@ -92,7 +92,7 @@ func (f *Folder) fixedEntries() ([]Entry, error) {
 		{rootFile, PurposeRoot, "AES-256-GCM", "provider"},
 		{registryFile, PurposeRegistry, "AES-256-GCM", PurposeRoot},
 		{deriveFile, PurposeReleaseTokens, KDFSHA256, PurposeRoot},
-		{releaseFile, PurposeReleaseSign, "Ed25519", PurposeRoot},
+		{releaseFile, PurposeReleaseSign, "Ed25519, SM2", PurposeRoot},
 		{auditFile, PurposeAuditSign, "Ed25519", PurposeRoot},
 	} {
 		created, err := modified(filepath.Join(f.dir, m.file))

@@ -61,7 +61,7 @@ func TestTheInventoryListsEveryKeyAndItsState(t *testing.T) {
 			"root  1 current AES-256-GCM by provider x1",
 			"registry  1 current AES-256-GCM by root x1",
 			"release-tokens  1 current HKDF-SHA256 by root x1",
-			"release-sign  1 current Ed25519 by root x1",
+			"release-sign  1 current Ed25519, SM2 by root x1",
 			"audit-sign  1 current Ed25519 by root x1",
 			"zone-data b 1 current AES-256-GCM, SM4-GCM by " + by + " x1 11-22",
 			"zone-tokens b 1 current HKDF-SHA256, SM3-KDF by " + by + " x1 11-22",

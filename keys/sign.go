@@ -6,15 +6,19 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/sm3"
 	"golang.org/x/mod/sumdb/note"
 )
 
-// Signer is the gate's Ed25519 key, and the public halves of those it followed.
+// Signer is the gate's Ed25519 key with the key of SM2 that is made of it, and the
+// public halves of the Ed25519 keys it followed.
 // It signs release headers and store manifests; each of them starts with bytes
 // that name what it is, so that one never passes for the other. It is safe for
 // concurrent use.
@@ -55,6 +59,45 @@ func (s *Signer) Sign(msg []byte) []byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return ed25519.Sign(s.key, msg)
+}
+
+// SignSM2 returns the signature of msg by the current key of SM2 (GB/T 32918.2, ASN.1,
+// the default identity), and its public point, uncompressed. That key is made of the
+// seed of the Ed25519 key: it is rotated and ends with it.
+func (s *Signer) SignSM2(msg []byte) (signature, public []byte, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	key, err := nationalOf(s.key.Seed())
+	if err != nil {
+		return nil, nil, fmt.Errorf("keys: sign by SM2: %w", err)
+	}
+	if public, err = pointOf(key); err != nil {
+		return nil, nil, fmt.Errorf("keys: sign by SM2: %w", err)
+	}
+	if signature, err = key.Sign(rand.Reader, msg, sm2.DefaultSM2SignerOpts); err != nil {
+		return nil, nil, fmt.Errorf("keys: sign by SM2: %w", err)
+	}
+	return signature, public, nil
+}
+
+// nationalOf derives a key of SM2 from a seed: one of 1 to n-2 (GB/T 32918.1), of so
+// many more bits than n has that none is likelier.
+func nationalOf(seed []byte) (*sm2.PrivateKey, error) {
+	info := sm3.Sum(bind("signing key of SM2"))
+	secret := sm3.Kdf(slices.Concat(seed, info[:]), 48)
+	defer clear(secret)
+	last := new(big.Int).Sub(sm2.P256().Params().N, big.NewInt(2))
+	d := new(big.Int).Mod(new(big.Int).SetBytes(secret), last)
+	return sm2.NewPrivateKeyFromInt(d.Add(d, big.NewInt(1)))
+}
+
+// pointOf returns the public point of a key, uncompressed.
+func pointOf(key *sm2.PrivateKey) ([]byte, error) {
+	public, err := sm2.PublicKeyToECDH(&key.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	return public.Bytes(), nil
 }
 
 // Verify tells whether sig is a signature of msg by the current key or by one

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/emmansun/gmsm/sm2"
+
 	"zonebox/keys"
 )
 
@@ -80,5 +82,35 @@ func TestASuccessionThatAnotherSignedDoesNotHold(t *testing.T) {
 		if bad.Holds() {
 			t.Errorf("%s holds", name)
 		}
+	}
+}
+
+// The gate's key of SM2 is the same for the life of its Ed25519 key and another one
+// after a rotation; what it signs verifies under the point that comes with it.
+func TestTheKeyOfSM2GoesWithTheSigningKey(t *testing.T) {
+	f, _ := create(t)
+	sign := func() []byte {
+		signature, public, err := f.Signer().SignSM2([]byte("message"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := sm2.NewPublicKey(public)
+		if err != nil || !sm2.VerifyASN1WithSM2(key, nil, []byte("message"), signature) {
+			t.Errorf("the signature does not verify under %x: %v", public, err)
+		}
+		if sm2.VerifyASN1WithSM2(key, nil, []byte("massage"), signature) {
+			t.Error("the signature verifies another message")
+		}
+		return public
+	}
+	first := sign()
+	if again := sign(); !bytes.Equal(first, again) {
+		t.Errorf("the key changed: %x, then %x", first, again)
+	}
+	if _, err := f.RotateSigner(); err != nil {
+		t.Fatal(err)
+	}
+	if next := sign(); bytes.Equal(first, next) {
+		t.Error("the key did not change with its Ed25519 key")
 	}
 }

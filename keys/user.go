@@ -3,6 +3,7 @@ package keys
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/emmansun/gmsm/sm2"
 	"github.com/tink-crypto/tink-go/v2/hybrid"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -18,21 +20,26 @@ import (
 // userFormat names the version of a user key file.
 const userFormat = "zonebox-user-1"
 
+const sm2KeySize = 32 // bytes
+
 // User is the private key of one person: an Ed25519 key that signs requests and
-// documents, and an HPKE key (RFC 9180: X25519, HKDF-SHA256, AES-256-GCM) that
-// results are encrypted to. It prints and logs as its name alone.
+// documents, and the key that results are encrypted to, of HPKE (RFC 9180: X25519,
+// HKDF-SHA256, AES-256-GCM) or of SM2 (GB/T 32918). It prints and logs as its name
+// alone.
 type User struct {
 	name      string
 	signing   ed25519.PrivateKey
-	recipient *keyset.Handle
-	published string // the public half of recipient, as the Person document holds it
+	recipient *keyset.Handle  // nil of a person with a key of SM2
+	national  *sm2.PrivateKey // nil of any other
+	published string          // the public half of either, as the Person document holds it
 }
 
 type userDocument struct {
 	Format    string `json:"format"`
 	Name      string `json:"name"`
-	Signing   []byte `json:"signing_key"`   // Ed25519 seed
-	Recipient []byte `json:"recipient_key"` // Tink keyset with the private key
+	Signing   []byte `json:"signing_key"`             // Ed25519 seed
+	Recipient []byte `json:"recipient_key,omitempty"` // Tink keyset with the private key
+	SM2       []byte `json:"sm2_key,omitempty"`       // in its place: 32 bytes
 }
 
 // Generate makes a new key for the person called name.
@@ -49,6 +56,31 @@ func Generate(name string) (*User, error) {
 		return nil, fmt.Errorf("keys: generate user key: %w", err)
 	}
 	return newUser(name, signing, recipient)
+}
+
+// GenerateSM2 makes a new key for the person called name, to whom results are encrypted
+// by SM2.
+func GenerateSM2(name string) (*User, error) {
+	if err := checkName(name); err != nil {
+		return nil, fmt.Errorf("keys: generate user key: %w", err)
+	}
+	_, signing, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, fmt.Errorf("keys: generate user key: %w", err)
+	}
+	national, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("keys: generate user key: %w", err)
+	}
+	return newUserSM2(name, signing, national)
+}
+
+func newUserSM2(name string, signing ed25519.PrivateKey, national *sm2.PrivateKey) (*User, error) {
+	public, err := pointOf(national)
+	if err != nil {
+		return nil, fmt.Errorf("keys: user key: %w", ErrDamaged)
+	}
+	return &User{name: name, signing: signing, national: national, published: base64.StdEncoding.EncodeToString(public)}, nil
 }
 
 func newUser(name string, signing ed25519.PrivateKey, recipient *keyset.Handle) (*User, error) {
@@ -68,13 +100,17 @@ func newUser(name string, signing ed25519.PrivateKey, recipient *keyset.Handle) 
 // encrypted: whoever reads it is that person. ErrExists if something stands at
 // path, for a key that is overwritten is lost.
 func SaveUser(path string, u *User) error {
-	var buf bytes.Buffer
-	if err := insecurecleartextkeyset.Write(u.recipient, keyset.NewBinaryWriter(&buf)); err != nil {
-		return fmt.Errorf("keys: save user key: %w", err)
+	d := userDocument{Format: userFormat, Name: u.name, Signing: u.signing.Seed()}
+	if u.national != nil {
+		d.SM2 = u.national.D.FillBytes(make([]byte, sm2KeySize))
+	} else {
+		var buf bytes.Buffer
+		if err := insecurecleartextkeyset.Write(u.recipient, keyset.NewBinaryWriter(&buf)); err != nil {
+			return fmt.Errorf("keys: save user key: %w", err)
+		}
+		d.Recipient = buf.Bytes()
 	}
-	data, err := json.MarshalIndent(userDocument{
-		Format: userFormat, Name: u.name, Signing: u.signing.Seed(), Recipient: buf.Bytes(),
-	}, "", "  ")
+	data, err := json.MarshalIndent(d, "", "  ")
 	if err != nil {
 		return fmt.Errorf("keys: save user key: %w", err)
 	}
@@ -107,6 +143,13 @@ func LoadUser(path string) (*User, error) {
 		d.Format != userFormat || checkName(d.Name) != nil || len(d.Signing) != ed25519.SeedSize {
 		return nil, fmt.Errorf("keys: load user key: %w", ErrDamaged)
 	}
+	if d.SM2 != nil {
+		national, err := sm2.NewPrivateKey(d.SM2)
+		if err != nil || d.Recipient != nil {
+			return nil, fmt.Errorf("keys: load user key: %w", ErrDamaged)
+		}
+		return newUserSM2(d.Name, ed25519.NewKeyFromSeed(d.Signing), national)
+	}
 	recipient, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(d.Recipient)))
 	if err != nil {
 		return nil, fmt.Errorf("keys: load user key: %w", ErrDamaged)
@@ -123,8 +166,13 @@ func (u *User) Sign(msg []byte) []byte { return ed25519.Sign(u.signing, msg) }
 // Private returns the signing key, for document signatures.
 func (u *User) Private() ed25519.PrivateKey { return u.signing }
 
-// Recipient returns the private keyset that opens results sealed to this person.
+// Recipient returns the private keyset that opens results sealed to this person, nil
+// if that is a key of SM2.
 func (u *User) Recipient() *keyset.Handle { return u.recipient }
+
+// RecipientSM2 returns the private key of SM2 that opens results sealed to this person,
+// nil if that is a keyset.
+func (u *User) RecipientSM2() *sm2.PrivateKey { return u.national }
 
 // SigningKey returns the public signing key in base64, as the Person document
 // holds it.
@@ -132,8 +180,8 @@ func (u *User) SigningKey() string {
 	return base64.StdEncoding.EncodeToString(u.signing.Public().(ed25519.PublicKey))
 }
 
-// RecipientKey returns the public keyset in base64, as the Person document
-// holds it.
+// RecipientKey returns the public keyset, or the uncompressed point of a key of SM2,
+// in base64, as the Person document holds it.
 func (u *User) RecipientKey() string { return u.published }
 
 // String returns the name; the key never prints.

@@ -140,3 +140,43 @@ func TestUserKeyNeverPrints(t *testing.T) {
 		}
 	}
 }
+
+// A person may have a key of SM2 to open results with: the file keeps it, and nothing
+// else opens as one.
+func TestUserKeyOfSM2RoundTrip(t *testing.T) {
+	u := must(keys.GenerateSM2("li.wei"))(t)
+	path := filepath.Join(t.TempDir(), "li.wei.json")
+	if err := keys.SaveUser(path, u); err != nil {
+		t.Fatal(err)
+	}
+	got := must(keys.LoadUser(path))(t)
+	if got.RecipientKey() != u.RecipientKey() || got.SigningKey() != u.SigningKey() || got.Recipient() != nil || !got.RecipientSM2().Equal(u.RecipientSM2()) {
+		t.Errorf("LoadUser = %v, want the key that was saved", got)
+	}
+	if point, err := base64.StdEncoding.DecodeString(u.RecipientKey()); err != nil || len(point) != 65 || point[0] != 4 {
+		t.Errorf("public key = %x, %v, want an uncompressed point", point, err)
+	}
+	if hpke := must(keys.Generate("li.wei"))(t); hpke.RecipientSM2() != nil || hpke.Recipient() == nil {
+		t.Error("a key of HPKE has one of SM2")
+	}
+	good, _ := os.ReadFile(path)
+	both := must(keys.Generate("li.wei"))(t)
+	other := filepath.Join(t.TempDir(), "both.json")
+	if err := keys.SaveUser(other, both); err != nil {
+		t.Fatal(err)
+	}
+	hpke, _ := os.ReadFile(other)
+	_, keyset, _ := strings.Cut(string(hpke), `"recipient_key"`)
+	_, sm2Key, _ := strings.Cut(string(good), `"sm2_key": "`)
+	sm2Key, _, _ = strings.Cut(sm2Key, `"`)
+	for name, bad := range map[string]string{
+		"zero":    strings.Replace(string(good), sm2Key, base64.StdEncoding.EncodeToString(make([]byte, 32)), 1),
+		"short":   strings.Replace(string(good), sm2Key, base64.StdEncoding.EncodeToString(make([]byte, 31)), 1),
+		"neither": strings.Replace(string(good), "sm2_key", "recipient_key", 1),
+		"both":    strings.Replace(strings.TrimSuffix(strings.TrimSpace(string(good)), "}"), "\n  \"sm2_key\"", "\n  \"sm2_key\"", 1) + ", \"recipient_key\"" + keyset,
+	} {
+		os.WriteFile(path, []byte(bad), 0o600)
+		_, err := keys.LoadUser(path)
+		wantErr(t, name, err, keys.ErrDamaged)
+	}
+}
