@@ -279,7 +279,7 @@ func (c call) request() (query.Request, error) {
 		return query.Request{}, err
 	}
 	return query.Request{Subject: c.subject, Scenario: in.Scenario, Purpose: in.Purpose, SQL: in.SQL, Template: in.Template, Parameters: in.Parameters,
-		Recipient: in.Recipient, Resume: in.Resume}, nil
+		Recipient: in.Recipient, Form: in.Form, Resume: in.Resume}, nil
 }
 
 func (s *server) query(c call) (any, error) {

@@ -17,6 +17,7 @@ type QueryRequest struct {
 	Template   string            `json:"template,omitempty"`
 	Parameters map[string]string `json:"parameters,omitempty"`
 	Recipient  string            `json:"recipient,omitempty"`
+	Form       string            `json:"form,omitempty"`
 	Resume     string            `json:"resume,omitempty"`
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"zonebox/policy"
 	"zonebox/registry"
+	"zonebox/release"
 )
 
 // run is one question on its way: the request, the facts it stands on, and the
@@ -51,6 +52,8 @@ type stored struct {
 	Template   string            `json:",omitempty"`
 	Version    int64             `json:",omitempty"` // of the template
 	Parameters map[string]string `json:",omitempty"`
+
+	Form string `json:",omitempty"` // of the file that leaves
 }
 
 // enter registers the run and reads one consistent snapshot of facts. A resumed
@@ -89,6 +92,8 @@ func (req Request) whole() error {
 		return fail("BAD_REQUEST", nil).because("缺少场景或语句", "the scenario or the statement is missing")
 	case req.SQL != "" && req.Template != "":
 		return fail("BAD_REQUEST", nil).because("语句与模板只能择一", "it has a statement and a template")
+	case req.Form != "" && !slices.Contains(release.Forms(), req.Form):
+		return fail("BAD_REQUEST", nil).because("文件形式须为 "+strings.Join(release.Forms(), "、")+" 之一", "the form of the file is one of "+strings.Join(release.Forms(), ", "))
 	case req.Template == "" && len(req.Parameters) > 0:
 		return fail("BAD_REQUEST", nil).because("只有模板可以带参数", "only a template has parameters")
 	}
@@ -98,7 +103,7 @@ func (req Request) whole() error {
 // load takes the question of a stored run, which only its requester may resume.
 func (r *run) load() error {
 	if r.request.SQL != "" || r.request.Scenario != "" || r.request.Purpose != "" || r.request.Recipient != "" ||
-		r.request.Template != "" || len(r.request.Parameters) > 0 {
+		r.request.Template != "" || len(r.request.Parameters) > 0 || r.request.Form != "" {
 		return fail("BAD_REQUEST", nil).because("--resume 不能与其他参数同用", "resume takes no other part of a request")
 	}
 	old, err := r.engine.registry.LoadRun(r.ctx, r.id)
@@ -116,7 +121,7 @@ func (r *run) load() error {
 		return asError(fmt.Errorf("query: stored run %s: %w", r.id, err))
 	}
 	r.request.Scenario, r.request.Purpose, r.request.SQL, r.request.Recipient = s.Scenario, s.Purpose, s.SQL, s.Recipient
-	r.request.Template, r.request.Parameters = s.Template, s.Parameters
+	r.request.Template, r.request.Parameters, r.request.Form = s.Template, s.Parameters, s.Form
 	r.filled = filled{s.Version, s.Parameters}
 	r.resumed = true
 	return nil
@@ -228,7 +233,7 @@ func (r *run) leave() {
 // question returns the run as the registry keeps it.
 func (r *run) question() (registry.Run, error) {
 	body, err := json.Marshal(stored{r.request.Scenario, r.request.Purpose, r.request.SQL, r.request.Recipient,
-		r.request.Template, r.filled.version, r.filled.parameters})
+		r.request.Template, r.filled.version, r.filled.parameters, r.request.Form})
 	if err != nil {
 		return registry.Run{}, fmt.Errorf("query: store run %s: %w", r.id, err)
 	}

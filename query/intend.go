@@ -32,9 +32,12 @@ type record struct {
 	Facts       *OutputFacts     `json:"facts,omitempty"`
 	Sources     []release.Source `json:"sources,omitempty"`
 	Proof       *proof           `json:"proof,omitempty"`
-	Refusal     string           `json:"refusal,omitempty"` // codes
-	Marks       *marks           `json:"marks,omitempty"`
-	Consent     *consentRecord   `json:"consent,omitempty"`
+	// Columns are those that the statement was approved with, as its answer has to
+	// have them.
+	Columns []release.HeaderColumn `json:"columns,omitempty"`
+	Refusal string                 `json:"refusal,omitempty"` // codes
+	Marks   *marks                 `json:"marks,omitempty"`
+	Consent *consentRecord         `json:"consent,omitempty"`
 }
 
 // save stores the question of the run with rec.
@@ -118,7 +121,9 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 		if pack := d.lapsed(); pack != "" {
 			fields[fieldLapsed] = pack
 		}
-		return tx.Emit(d.event("query.intent", fields))
+		intent := d.event("query.intent", fields)
+		intent.ID = intentID(d.id)
+		return tx.Emit(intent)
 	})
 	if errors.Is(err, errUnlogged) && d.decision.Verdict == policy.Allow {
 		return nil, e.close(&intent{d}, err) // it stands, and must not stay open

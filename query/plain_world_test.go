@@ -205,7 +205,7 @@ func received(t testing.TB, d *querytest.Domain, a *query.Answer) outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := release.Open(a.Artifact.Bytes(), d.Key("li.op").Recipient(), gate)
+	o, err := release.Open(a.Artifact.Bytes(), release.Key{HPKE: d.Key("li.op").Recipient()}, gate)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -189,14 +189,10 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 			c.recipient = p.Spec.RecipientKey
 		}
 	}
-	c.label = release.Label{
-		Release: "rel" + o.id[len("run"):], Run: o.id, Zone: o.facts.Zone.Name, License: o.facts.License.Name, Scenario: o.facts.Scenario.Name,
-		Sources: o.record.Sources, Recipient: o.request.Recipient, Pack: o.pack.ID, IssuedAt: e.cfg.Now(),
+	var err error
+	if c.label, err = o.labelOf(); err != nil {
+		return nil, o.stopped(err)
 	}
-	if o.record.Facts != nil {
-		c.label.Effect = o.record.Facts.Effect
-	}
-	c.label.Template, c.label.Parameters = o.filled.shown(o.run)
 	in := e.policyFacts(policy.ActionRelease, about(o.facts, o.record.Query.Datasets()))
 	in.Template = o.templateFacts()
 	in.Query, in.Masking, in.Output = o.record.Query, o.record.Masking, o.record.Output
@@ -207,7 +203,6 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 		in.Output.Label.Sources = append(in.Output.Label.Sources, policy.Source{Dataset: s.Dataset, Provider: s.Provider, Version: s.Version, Acquired: s.Acquired})
 	}
 	in.Runtime = hostFacts()
-	var err error
 	if in.History, err = e.history(o.ctx, o.request.Subject.user, o.facts.Operator.Name); err != nil {
 		return nil, o.stopped(err)
 	}
@@ -221,6 +216,7 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 		return nil, o.stopped(err) // no decision: nothing leaves, and nothing is destroyed
 	}
 	c.word = &ruled{in, c.decision}
+	c.label.Evidence.Decision = c.decision.ID
 	for _, w := range c.decision.Warnings {
 		c.label.Warnings = append(c.label.Warnings, w.ZH+" / "+w.EN)
 	}
@@ -308,7 +304,8 @@ func (e *Engine) destroyHold(run string) error {
 
 // seal labels, signs and encrypts the output to its recipient.
 func (c *cleared) seal() (*sealed, error) {
-	artifact, err := c.held.Seal(c.label, c.recipient, c.engine.keys.Signer())
+	artifact, err := c.held.Seal(release.Sealing{Label: c.label, Recipient: c.recipient, Columns: c.record.Columns, Form: c.request.Form, Signature: c.signature()},
+		c.engine.keys.Signer())
 	if errors.Is(err, release.ErrRecipientKey) {
 		return nil, fail("BAD_REQUEST", err).because("接收人没有可用的公钥", "the recipient has no usable public key").of(c.id)
 	}
@@ -322,14 +319,12 @@ func (c *cleared) seal() (*sealed, error) {
 // entry commit together, and the entry is durable in the audit log before the
 // first byte is handed out.
 func (e *Engine) publish(s *sealed) (*Answer, error) {
-	if s.record.Proof == nil {
-		return nil, fail("DATA_DAMAGED", errors.New("query: a held output without its proof")).of(s.id)
-	}
 	released, err := s.record.Proof.proven(s.run, "output.released", relying(s.decision, map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
 		"output": s.digest, "recipient": s.request.Recipient, "rows": strconv.FormatInt(int64(s.record.Facts.Rows), 10)}))
 	if err != nil {
 		return nil, asError(err).of(s.id)
 	}
+	released.ID = releaseID(s.id)
 	if g := s.label.Effect; g != nil {
 		released.Fields["effect"] = strconv.Itoa(g.Level)
 		if !entryOf(registry.Pending{Event: released}).Fits() {

@@ -175,10 +175,7 @@ func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.
 			return masking.Rekey(alloc, tokens, r.catalog.tokenRecipe(r.Outputs[output]), leaving)
 		},
 	}
-	for i, c := range r.Outputs {
-		plan.Columns = append(plan.Columns, release.Column{Name: c.Name, Type: r.schema[i].Type, Form: c.Form, Level: c.MaxLevel,
-			Technique: r.catalog.technique(c), Token: c.Form == release.Token})
-	}
+	plan.Columns = r.columns()
 	for _, o := range r.Order {
 		plan.Order = append(plan.Order, o.Output)
 	}
@@ -187,6 +184,17 @@ func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.
 	}
 	plan.Match, plan.Inspect = scan.add, found.inspect
 	return release.Check(r.batches(), plan)
+}
+
+// columns are the outputs that the statement was approved with, of the types it was
+// bound to.
+func (d *decided) columns() []release.Column {
+	var out []release.Column
+	for i, c := range d.Outputs {
+		out = append(out, release.Column{Name: c.Name, Type: d.schema[i].Type, Form: c.Form, Level: c.MaxLevel,
+			Technique: d.catalog.technique(c), Token: c.Form == release.Token})
+	}
+	return out
 }
 
 // hold encrypts what passed under a key of its own: from here on the answer is
@@ -202,7 +210,11 @@ func (e *Engine) hold(c *checked) (*output, error) {
 	if err != nil {
 		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
 	}
-	return &output{run: c.run, held: held, digest: held.Digest(), key: key, state: workflow.Held, record: c.describe(held), fresh: c}, nil
+	rec := c.describe(held)
+	if rec.Columns, err = release.Approved(c.columns()); err != nil {
+		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
+	}
+	return &output{run: c.run, held: held, digest: held.Digest(), key: key, state: workflow.Held, record: rec, fresh: c}, nil
 }
 
 // finish ends the run of a fresh output and opens the output's own course.

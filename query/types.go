@@ -21,7 +21,8 @@ type Subject struct {
 
 // Request asks a question in a scenario, by its SQL or by a template of the
 // scenario and values for its parameters; or with Resume, and nothing else,
-// continues a run that was in review. Recipient empty means the asking person.
+// continues a run that was in review. Recipient empty means the asking person. Form is
+// that of the file which leaves, one of release.Forms, the first of them when empty.
 type Request struct {
 	Subject    Subject
 	Scenario   string
@@ -30,6 +31,7 @@ type Request struct {
 	Template   string
 	Parameters map[string]string // by name, as registry.Parameter.Value reads them
 	Recipient  string
+	Form       string
 	Resume     string
 
 	explain bool // it is not to run

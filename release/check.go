@@ -98,13 +98,9 @@ type kept struct {
 
 func (k *kept) init() error {
 	for _, c := range k.plan.Columns {
-		t, err := arrowType(c.Type)
+		f, err := c.field()
 		if err != nil {
 			return err
-		}
-		f := arrow.Field{Name: c.Name, Type: t, Nullable: true}
-		if c.Technique != "" {
-			f.Metadata = arrow.MetadataFrom(map[string]string{techniqueKey: c.Technique})
 		}
 		k.fields = append(k.fields, f)
 		k.report.MaxLevel = max(k.report.MaxLevel, c.Level)

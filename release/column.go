@@ -56,6 +56,23 @@ func arrowType(duckdb string) (arrow.DataType, error) {
 	return nil, fmt.Errorf("type %q: %w", duckdb, ErrPlan)
 }
 
+// field returns the column as it leaves.
+func (c Column) field() (arrow.Field, error) {
+	t, err := arrowType(c.Type)
+	if err != nil {
+		return arrow.Field{}, err
+	}
+	return arrowField(c.Name, t, c.Technique), nil
+}
+
+func arrowField(name string, t arrow.DataType, technique string) arrow.Field {
+	f := arrow.Field{Name: name, Type: t, Nullable: true}
+	if technique != "" {
+		f.Metadata = arrow.MetadataFrom(map[string]string{techniqueKey: technique})
+	}
+	return f
+}
+
 // column is what the checks do with an array of any type that may leave.
 type column struct {
 	// compare orders two rows: a total order that tells any two values apart

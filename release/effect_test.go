@@ -38,7 +38,7 @@ func TestAFileSaysHowItsColumnsWereMasked(t *testing.T) {
 		private, public := newRecipient(t, suite)
 		l := label()
 		l.Effect = c.effect
-		a, err := held.Seal(l, public, newGate(1))
+		a, err := held.Seal(release.Sealing{Label: l, Recipient: public, Columns: release.ColumnsOf(checked.Schema())}, newGate(1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestAFileSaysHowItsColumnsWereMasked(t *testing.T) {
 		if said := strings.Contains(header, `"technique"`) && strings.Contains(header, `"effect"`); said != (c.effect != nil) {
 			t.Errorf("%s: the header is %s", c.name, header)
 		}
-		o, err := release.Open(a.Bytes(), private, newGate(1).public())
+		o, err := release.Open(a.Bytes(), release.Key{HPKE: private}, newGate(1).public())
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}

@@ -33,11 +33,11 @@ func TestNothingIsOnDiskBeforeSave(t *testing.T) {
 		t.Errorf("%d files after Hold (%v), want none", len(files), err)
 	}
 	private, public := newRecipient(t, suite)
-	a, err := h.Seal(label(), public, newGate(1))
+	a, err := h.Seal(to(public), newGate(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := release.Open(a.Bytes(), private, newGate(1).public())
+	o, err := release.Open(a.Bytes(), release.Key{HPKE: private}, newGate(1).public())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,11 +73,11 @@ func TestHeldResultWaitsEncryptedAndSealsLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	private, public := newRecipient(t, suite)
-	a, err := h.Seal(label(), public, newGate(1))
+	a, err := h.Seal(to(public), newGate(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := release.Open(a.Bytes(), private, newGate(1).public())
+	o, err := release.Open(a.Bytes(), release.Key{HPKE: private}, newGate(1).public())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,17 +26,21 @@
 //
 // A sealed file is three lines of text and the ciphertext:
 //
-//	zonebox-release-1
-//	{"columns":[…],"label":{…},"recipient_key":"…"}
+//	zonebox-release-2
+//	{"columns":[…],"encryption":"…","form":"…","label":{…},"recipient_key":"…","signature":"…"}
 //	{"digest":"…","signature":"…"}
 //	…
 //
-// Line two, the header, is canonical JSON (RFC 8785). Line three holds the
-// SHA-256 of the ciphertext and the gate's Ed25519 signature of line one, line
-// two and that digest. The ciphertext is HPKE (RFC 9180) of an Arrow IPC stream
-// with the SHA-256 of the header as its info, so that it opens under its own
-// label only. No digest of the plaintext stands outside: small statistics could
-// be guessed from it.
+// Line two, the header, is canonical JSON (RFC 8785). Line three holds the digest of
+// the ciphertext and the gate's signature of line one, line two and that digest: by
+// Ed25519 with SHA-256, or by SM2 with SM3, then with the SM2 key and the word of the
+// gate's Ed25519 key for it. The ciphertext is HPKE (RFC 9180), or SM2 and SM4-GCM,
+// by the recipient's key, and bound to the digest of the header, so that it opens
+// under its own label only. Inside are the rows in one of Forms. No digest of the
+// plaintext stands outside: small statistics could be guessed from it.
+//
+// Files of the first version say zonebox-release-1 and nothing of form and suites;
+// they are read as ever.
 package release
 
 import (
@@ -65,8 +69,8 @@ var (
 	ErrNoHold = errors.New("no such hold")
 	// ErrLabel says that the label lacks a part it must have.
 	ErrLabel = errors.New("label is incomplete")
-	// ErrRecipientKey says that a recipient's key is not one public HPKE key of
-	// the suite this package uses.
+	// ErrRecipientKey says that a recipient's key is neither one public HPKE key of
+	// the suite this package uses nor a public key of SM2.
 	ErrRecipientKey = errors.New("recipient key is not usable")
 	// ErrFormat says that the file is not a sealed release.
 	ErrFormat = errors.New("not a sealed release")
@@ -76,6 +80,13 @@ var (
 	ErrDigest = errors.New("content differs from its signed digest")
 	// ErrRecipient says that the file is sealed to someone else.
 	ErrRecipient = errors.New("sealed to another recipient")
+	// ErrForm says that there is no such form of content.
+	ErrForm = errors.New("no such form")
+	// ErrSuite says that there is no such way to sign.
+	ErrSuite = errors.New("no such suite")
+	// ErrApproved says that a result has other columns than its statement was
+	// approved with.
+	ErrApproved = errors.New("columns are not those that were approved")
 	// ErrContent says that the content does not decrypt under its header.
 	ErrContent = errors.New("content does not belong to its header")
 )

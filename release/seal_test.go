@@ -3,10 +3,12 @@ package release_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/emmansun/gmsm/sm2"
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/hybrid"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
@@ -33,6 +36,29 @@ func newGate(seed byte) gate {
 }
 func (g gate) Sign(msg []byte) []byte    { return ed25519.Sign(g.key, msg) }
 func (g gate) public() ed25519.PublicKey { return g.key.Public().(ed25519.PublicKey) }
+
+// SignSM2 signs with the key whose 32 bytes are the seed's.
+func (g gate) SignSM2(msg []byte) (signature, public []byte, err error) {
+	key, err := sm2.NewPrivateKey(g.key.Seed())
+	if err != nil {
+		return nil, nil, err
+	}
+	point, err := sm2.PublicKeyToECDH(&key.PublicKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	public = point.Bytes()
+	signature, err = key.Sign(nil, msg, sm2.DefaultSM2SignerOpts)
+	return signature, public, err
+}
+
+// approved are the columns of sample.
+var approved = []release.HeaderColumn{{Name: "district", Type: "utf8"}, {Name: "n", Type: "int64"}, {Name: "s", Type: "float64"}}
+
+// to seals the sample to a recipient.
+func to(public string) release.Sealing {
+	return release.Sealing{Label: label(), Recipient: public, Columns: approved}
+}
 
 func newRecipient(t testing.TB, template *tinkpb.KeyTemplate) (*keyset.Handle, string) {
 	t.Helper()
@@ -114,11 +140,13 @@ func roundTrip(t *testing.T, c *release.Checked) *release.Opened {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := h.Seal(label(), public, newGate(1))
+	how := to(public)
+	how.Columns = release.ColumnsOf(c.Schema())
+	a, err := h.Seal(how, newGate(1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := release.Open(a.Bytes(), private, newGate(1).public())
+	o, err := release.Open(a.Bytes(), release.Key{HPKE: private}, newGate(1).public())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +175,7 @@ func sealed(t testing.TB) (*release.Artifact, *keyset.Handle) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := h.Seal(label(), public, newGate(1))
+	a, err := h.Seal(to(public), newGate(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +184,7 @@ func sealed(t testing.TB) (*release.Artifact, *keyset.Handle) {
 
 func TestSealedResultOpensForItsRecipient(t *testing.T) {
 	a, private := sealed(t)
-	o, err := release.Open(a.Bytes(), private, newGate(1).public())
+	o, err := release.Open(a.Bytes(), release.Key{HPKE: private}, newGate(1).public())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,10 +214,10 @@ func mustJSON(t *testing.T, v any) string {
 func TestLabelStandsInTheClear(t *testing.T) {
 	a, _ := sealed(t)
 	lines := strings.SplitN(string(a.Bytes()), "\n", 4)
-	if lines[0] != "zonebox-release-1" {
+	if lines[0] != "zonebox-release-2" {
 		t.Errorf("first line = %q", lines[0])
 	}
-	const want = `{"columns":[{"name":"district","type":"utf8"},{"name":"n","type":"int64"},{"name":"s","type":"float64"}],` +
+	const want = `{"columns":[{"name":"district","type":"utf8"},{"name":"n","type":"int64"},{"name":"s","type":"float64"}],"encryption":"hpke-x25519-sha256-aes256gcm","form":"arrow",` +
 		`"label":{"issued_at":"2025-06-01T00:30:00Z","license":"lic-1","notes":["an empty cell may be a withheld one"],"pack":"nanjing-2024","recipient":"li.wei",` +
 		`"release":"rel-1","run":"run-1","scenario":"prevention","sources":[` +
 		`{"acquired":"2025-03-01","dataset":"visits","provider":"南京市卫生健康委员会","version":"v3"},` +
@@ -218,7 +246,7 @@ func TestEveryFlippedByteIsRefused(t *testing.T) {
 		for _, flip := range []byte{0x01, 0x20, 0x80} {
 			bad := bytes.Clone(file)
 			bad[i] ^= flip
-			o, err := release.Open(bad, private, newGate(1).public())
+			o, err := release.Open(bad, release.Key{HPKE: private}, newGate(1).public())
 			if err == nil {
 				o.Release()
 				t.Fatalf("byte %d of %d flipped by %#x still opens", i, len(file), flip)
@@ -242,11 +270,11 @@ func TestEveryFlippedByteIsRefused(t *testing.T) {
 		t.Errorf("refusals by name = %v, want all three", count)
 	}
 	for _, n := range []int{0, 1, 17, 18, 19, len(file) / 2, len(file) - 1} {
-		if _, err := release.Open(file[:n], private, newGate(1).public()); err == nil {
+		if _, err := release.Open(file[:n], release.Key{HPKE: private}, newGate(1).public()); err == nil {
 			t.Errorf("the first %d bytes open", n)
 		}
 	}
-	if _, err := release.Open(append(bytes.Clone(file), 0), private, newGate(1).public()); !errors.Is(err, release.ErrDigest) {
+	if _, err := release.Open(append(bytes.Clone(file), 0), release.Key{HPKE: private}, newGate(1).public()); !errors.Is(err, release.ErrDigest) {
 		t.Errorf("a byte more = %v, want %v", err, release.ErrDigest)
 	}
 }
@@ -254,7 +282,7 @@ func TestEveryFlippedByteIsRefused(t *testing.T) {
 func TestAnotherRecipientIsRefused(t *testing.T) {
 	a, _ := sealed(t)
 	other, _ := newRecipient(t, suite)
-	_, err := release.Open(a.Bytes(), other, newGate(1).public())
+	_, err := release.Open(a.Bytes(), release.Key{HPKE: other}, newGate(1).public())
 	wantErr(t, "Open", err, release.ErrRecipient)
 
 	// Even when the gate itself names that recipient over the same ciphertext,
@@ -262,7 +290,7 @@ func TestAnotherRecipientIsRefused(t *testing.T) {
 	lines := bytes.SplitN(a.Bytes(), []byte("\n"), 4)
 	from, to := a.Header().RecipientKey, idOf(t, other)
 	header := bytes.Replace(lines[1], []byte(from), []byte(to), 1)
-	_, err = release.Open(resign(t, newGate(1), header, lines[2], lines[3]), other, newGate(1).public())
+	_, err = release.Open(resign(t, newGate(1), header, lines[2], lines[3]), release.Key{HPKE: other}, newGate(1).public())
 	wantErr(t, "Open of the relabeled file", err, release.ErrContent)
 }
 
@@ -273,45 +301,66 @@ func idOf(t *testing.T, private *keyset.Handle) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := h.Seal(label(), publish(t, private), newGate(1))
+	a, err := h.Seal(to(publish(t, private)), newGate(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a.Header().RecipientKey
 }
 
-// resign signs another header over the digest in foot.
+// resign signs another header over the digest in foot, as of the second version.
 func resign(t *testing.T, g gate, header, foot, ciphertext []byte) []byte {
+	t.Helper()
+	return resignAs(t, "zonebox-release-2", g, header, foot, ciphertext)
+}
+
+// resignAs signs with the suite that the header names, if it names one.
+func resignAs(t *testing.T, version string, g gate, header, foot, ciphertext []byte) []byte {
 	t.Helper()
 	var s struct {
 		Digest    string `json:"digest"`
+		Key       []byte `json:"key,omitempty"`
 		Signature []byte `json:"signature"`
+		Voucher   []byte `json:"voucher,omitempty"`
 	}
 	if err := json.Unmarshal(foot, &s); err != nil {
 		t.Fatal(err)
 	}
-	s.Signature = g.Sign(fmt.Appendf(nil, "zonebox-release-1\n%s\n%s\n", header, s.Digest))
+	message := fmt.Appendf(nil, "%s\n%s\n%s\n", version, header, s.Digest)
+	s.Key, s.Voucher, s.Signature = nil, nil, g.Sign(message)
+	if bytes.Contains(header, []byte(`"signature":"sm2-sm3"`)) {
+		der, public, err := g.SignSM2(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rs struct{ R, S *big.Int }
+		if _, err := asn1.Unmarshal(der, &rs); err != nil {
+			t.Fatal(err)
+		}
+		s.Key, s.Voucher = public, g.Sign(release.Voucher(public))
+		s.Signature = append(rs.R.FillBytes(make([]byte, 32)), rs.S.FillBytes(make([]byte, 32))...)
+	}
 	foot, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bytes.Join([][]byte{[]byte("zonebox-release-1"), header, foot, ciphertext}, []byte("\n"))
+	return bytes.Join([][]byte{[]byte(version), header, foot, ciphertext}, []byte("\n"))
 }
 
 func TestForeignGateIsRefused(t *testing.T) {
 	a, private := sealed(t)
-	_, err := release.Open(a.Bytes(), private, newGate(2).public())
+	_, err := release.Open(a.Bytes(), release.Key{HPKE: private}, newGate(2).public())
 	wantErr(t, "Open", err, release.ErrSignature)
 	_, err = release.Verify(a.Bytes(), newGate(2).public())
 	wantErr(t, "Verify", err, release.ErrSignature)
-	_, err = release.Open(a.Bytes(), private, nil)
+	_, err = release.Open(a.Bytes(), release.Key{HPKE: private}, nil)
 	if err == nil {
 		t.Error("Open without a gate key succeeds")
 	}
 	// A forger who signs with another key does not pass for the gate.
 	lines := bytes.SplitN(a.Bytes(), []byte("\n"), 4)
 	forged := resign(t, newGate(2), lines[1], lines[2], lines[3])
-	_, err = release.Open(forged, private, newGate(1).public())
+	_, err = release.Open(forged, release.Key{HPKE: private}, newGate(1).public())
 	wantErr(t, "Open of the forged file", err, release.ErrSignature)
 }
 
@@ -325,16 +374,16 @@ func TestTamperedLabelIsRefused(t *testing.T) {
 		if bytes.Equal(bad, a.Bytes()) {
 			t.Fatalf("%q is not in the file", edit[0])
 		}
-		_, err := release.Open(bad, private, newGate(1).public())
+		_, err := release.Open(bad, release.Key{HPKE: private}, newGate(1).public())
 		wantErr(t, "Open with "+edit[1], err, release.ErrSignature)
 	}
 	// Even the gate cannot put another label on the same content.
 	lines := bytes.SplitN(a.Bytes(), []byte("\n"), 4)
 	header := bytes.Replace(lines[1], []byte("lic-1"), []byte("lic-2"), 1)
-	_, err := release.Open(resign(t, newGate(1), header, lines[2], lines[3]), private, newGate(1).public())
+	_, err := release.Open(resign(t, newGate(1), header, lines[2], lines[3]), release.Key{HPKE: private}, newGate(1).public())
 	wantErr(t, "Open of the relabeled file", err, release.ErrContent)
 	// The control: signed again over the true header it opens.
-	o, err := release.Open(resign(t, newGate(1), lines[1], lines[2], lines[3]), private, newGate(1).public())
+	o, err := release.Open(resign(t, newGate(1), lines[1], lines[2], lines[3]), release.Key{HPKE: private}, newGate(1).public())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +399,7 @@ func TestHeaderHasOneSpelling(t *testing.T) {
 		"a member twice":    bytes.Replace(lines[1], []byte(`"zone":"health"`), []byte(`"zone":"health","zone":"health"`), 1),
 		"an escape":         bytes.Replace(lines[1], []byte(`"health"`), []byte(`"\u0068ealth"`), 1),
 	} {
-		_, err := release.Open(resign(t, newGate(1), header, lines[2], lines[3]), private, newGate(1).public())
+		_, err := release.Open(resign(t, newGate(1), header, lines[2], lines[3]), release.Key{HPKE: private}, newGate(1).public())
 		wantErr(t, name, err, release.ErrFormat)
 	}
 }
@@ -378,12 +427,12 @@ func TestIncompleteLabelIsNotSealed(t *testing.T) {
 	} {
 		l := label()
 		spoil(&l)
-		_, err := h.Seal(l, public, newGate(1))
+		_, err := h.Seal(release.Sealing{Label: l, Recipient: public, Columns: approved}, newGate(1))
 		wantErr(t, "Seal without "+name, err, release.ErrLabel)
 	}
 	l := label()
 	l.Warnings, l.Notes = nil, nil
-	if _, err := h.Seal(l, public, newGate(1)); err != nil {
+	if _, err := h.Seal(release.Sealing{Label: l, Recipient: public, Columns: approved}, newGate(1)); err != nil {
 		t.Errorf("Seal without warnings and notes = %v", err)
 	}
 }
@@ -413,10 +462,10 @@ func TestRecipientKeyMustBeOfTheSuite(t *testing.T) {
 		"empty": "", "not base64": "…", "not a keyset": "AAAA", "a private keyset": base64.StdEncoding.EncodeToString(secret.Bytes()),
 		"two keys": publish(t, pair), "ECIES": ecies, "AES-128": aes128, "P-256": p256,
 	} {
-		_, err := h.Seal(label(), key, newGate(1))
+		_, err := h.Seal(to(key), newGate(1))
 		wantErr(t, "Seal to "+name, err, release.ErrRecipientKey)
 	}
-	if _, err := h.Seal(label(), good, newGate(1)); err != nil {
+	if _, err := h.Seal(to(good), newGate(1)); err != nil {
 		t.Errorf("Seal = %v", err)
 	}
 }

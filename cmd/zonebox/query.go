@@ -232,7 +232,7 @@ func (a *app) open(file []byte, output string) error {
 	}
 	var content *release.Opened
 	for _, public := range gate {
-		if content, err = release.Open(file, key.Recipient(), public); !errors.Is(err, release.ErrSignature) {
+		if content, err = release.Open(file, release.Key{HPKE: key.Recipient(), SM2: key.RecipientSM2()}, public); !errors.Is(err, release.ErrSignature) {
 			break
 		}
 	}

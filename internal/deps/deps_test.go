@@ -103,7 +103,7 @@ var owners = map[string][]string{
 	"golang.org/x/crypto":                    {"keys", "keys/keystest"},
 	"github.com/jackc/pgx":                   {"sandbox/worker"},
 	"github.com/go-sql-driver/mysql":         {"sandbox/worker"},
-	"github.com/apache/arrow-go/v18/parquet": {"cmd/zonebox", "internal/city", "sandbox", "sandbox/worker"},
+	"github.com/apache/arrow-go/v18/parquet": {"cmd/zonebox", "internal/city", "release", "sandbox", "sandbox/worker"},
 }
 
 // oracles lists the owners' dependencies that tests of others may ask what is right.

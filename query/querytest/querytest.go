@@ -229,7 +229,7 @@ func (d *Domain) Open(user string, a *query.Answer) Result {
 	if err != nil {
 		d.t.Fatalf("gate key: %v", err)
 	}
-	opened, err := release.Open(a.Artifact.Bytes(), d.Key(user).Recipient(), gate)
+	opened, err := release.Open(a.Artifact.Bytes(), release.Key{HPKE: d.Key(user).Recipient(), SM2: d.Key(user).RecipientSM2()}, gate)
 	if err != nil {
 		d.t.Fatalf("open answer %s: %v", a.Run, err)
 	}
