@@ -29,6 +29,7 @@ type Result struct {
 	drained  <-chan struct{} // closed when a piped delivery's source has been read; nil for any other
 	shape    *Shape          // of an inspection, to be received
 	partial  bool            // an inspection may end before its source
+	noting   *noting         // of a statement: what its row sets noted
 }
 
 // newResult takes over stop, which ends the watch on the caller's context.
@@ -64,11 +65,20 @@ func (r *Result) Next() (arrow.RecordBatch, error) {
 
 func (r *Result) next() (arrow.RecordBatch, error) {
 	kind, payload, err := r.s.served()
+	for ; err == nil && kind == wire.Rows && r.noting != nil; kind, payload, err = r.s.served() {
+		if err := r.noting.take(payload); err != nil {
+			r.s.kill(err)
+			return nil, err
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	switch kind {
 	case wire.Batch:
+		if r.noting != nil && r.noting.frames > 0 {
+			return nil, r.s.broken("frame")
+		}
 	case wire.Seen:
 		if r.shape == nil || r.shape.Columns != nil {
 			return nil, r.s.broken("frame")
@@ -81,6 +91,9 @@ func (r *Result) next() (arrow.RecordBatch, error) {
 		return r.next()
 	case wire.Done:
 		if !r.partial && !r.complete() {
+			return nil, r.s.broken("early end")
+		}
+		if r.noting != nil && !r.noting.whole() {
 			return nil, r.s.broken("early end")
 		}
 		if err := r.s.done(payload, r.rows); err != nil {

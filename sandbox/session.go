@@ -31,6 +31,15 @@ type Table = wire.Table
 // the number of its distinct values, nulls aside, or k if there are more.
 func Counter(k int) string { return wire.Counter(k) }
 
+// A RowSet is an aggregate of a statement, by the name Gatherer, that notes of
+// each row of its columns in which group it is; see Result.Noted. A column holds
+// row numbers, UINTEGER, or null where a row has none. Its own value is the number
+// of the group.
+type RowSet = wire.RowSet
+
+// Gatherer is the name of the aggregate of a row set.
+func Gatherer(s RowSet) string { return wire.Gatherer(s) }
+
 // A Parameter is the value of $Name in a statement: Text as the engine's type
 // Type spells it, in the forms that wire.Parameter tells. The worker takes no
 // other, and none that the statement reads as another type.
@@ -41,6 +50,9 @@ type Limits struct {
 	// Rows and Bytes (of Arrow data) end the session with ErrOutput when they
 	// are exceeded. Defaults: 1,000,000 rows and 256 MiB.
 	Rows, Bytes int64
+	// Noted bounds the bytes of what the row sets note: more is ErrOutput.
+	// Default: 256 MiB.
+	Noted int64
 	// Schema, if not nil, is what the result's columns must be, as Bind
 	// returned them. Anything else is ErrProtocol.
 	Schema []Column
@@ -79,6 +91,7 @@ type Session struct {
 	attachedLen int64
 	streams     streams
 	parameters  []Parameter
+	sets        []RowSet
 	text        int // bytes of the statement under way
 	phase       phase
 
@@ -212,6 +225,16 @@ func (s *Session) SetParameters(values []Parameter) error {
 	return nil
 }
 
+// SetRowSets names the row sets of the statements that follow. It returns an error
+// if no statement may have them.
+func (s *Session) SetRowSets(sets []RowSet) error {
+	if !wire.ValidRowSets(sets) {
+		return fmt.Errorf("sandbox: row sets: too many, or one twice")
+	}
+	s.sets = sets
+	return nil
+}
+
 // Bind returns the result columns of sql over empty tables. groups are the k up
 // to which sql counts by the aggregates Counter(k): ascending, from 1 to 1000.
 // No other k binds.
@@ -226,7 +249,7 @@ func (s *Session) Bind(ctx context.Context, tables []Table, sql string, groups .
 		return nil, err
 	}
 	defer s.watch(ctx)()
-	if err := s.send(wire.AppendJSON(nil, wire.Bind, wire.BindMessage{Tables: tables, SQL: sql, Groups: groups, Parameters: s.parameters}), nil); err != nil {
+	if err := s.send(wire.AppendJSON(nil, wire.Bind, wire.BindMessage{Tables: tables, SQL: sql, Groups: groups, Sets: s.sets, Parameters: s.parameters}), nil); err != nil {
 		return nil, err
 	}
 	return s.receiveSchema(nil)
@@ -251,8 +274,11 @@ func (s *Session) Execute(ctx context.Context, sql string, tree [32]byte, lim Li
 	if lim.Bytes <= 0 {
 		lim.Bytes = 256 << 20
 	}
+	if lim.Noted <= 0 {
+		lim.Noted = 256 << 20
+	}
 	stop := s.watch(ctx)
-	m := wire.ExecuteMessage{SQL: sql, Tree: tree[:], Groups: groups, Parameters: s.parameters, Rows: lim.Rows, Bytes: lim.Bytes}
+	m := wire.ExecuteMessage{SQL: sql, Tree: tree[:], Groups: groups, Sets: s.sets, Parameters: s.parameters, Rows: lim.Rows, Bytes: lim.Bytes}
 	if err := s.send(wire.AppendJSON(nil, wire.Execute, m), nil); err != nil {
 		stop()
 		return nil, err
@@ -266,7 +292,12 @@ func (s *Session) Execute(ctx context.Context, sql string, tree [32]byte, lim Li
 		stop()
 		return nil, s.broken("schema")
 	}
-	return newResult(s, columns, lim, nil, stop)
+	r, err := newResult(s, columns, lim, nil, stop)
+	if err != nil {
+		return nil, err
+	}
+	r.noting = &noting{sets: s.sets, limit: lim.Noted, noted: make([]Noted, len(s.sets))}
+	return r, nil
 }
 
 func equalColumns(a, b []Column) bool {

@@ -14,6 +14,9 @@ func (s *server) bind(m wire.BindMessage) error {
 	if err := s.engine.count(m.Groups); err != nil {
 		return err
 	}
+	if err := s.engine.gather(m.Sets); err != nil {
+		return err
+	}
 	for _, t := range m.Tables {
 		columns := make([]string, len(t.Columns))
 		for i, c := range t.Columns {

@@ -36,6 +36,9 @@ func (s *server) execute(m wire.ExecuteMessage) error {
 	if err := s.engine.count(m.Groups); err != nil {
 		return err
 	}
+	if err := s.engine.gather(m.Sets); err != nil {
+		return err
+	}
 	stmt, columns, err := s.engine.prepare(m.SQL, m.Parameters)
 	defer duckdb.DestroyPrepare(&stmt)
 	if err != nil {
@@ -72,6 +75,12 @@ func (s *server) execute(m wire.ExecuteMessage) error {
 	}
 	if text := duckdb.ResultError(&res); text != "" {
 		return engineFault(duckdb.ResultErrorType(&res), text)
+	}
+	if err := out.flush(); err != nil {
+		return err
+	}
+	if err := s.tellRows(m.Sets); err != nil {
+		return err
 	}
 	return out.done()
 }

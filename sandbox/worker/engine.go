@@ -20,7 +20,8 @@ type engine struct {
 	tables  map[string]*table
 	schemas map[string]duckdb.ArrowConvertedSchema // of types whose values are not copied
 
-	counters map[int]bool // by k: the aggregates of kset.go that are registered
+	counters map[int]bool            // by k: the aggregates of kset.go that are registered
+	rows     map[wire.RowSet]*rowSet // those of rows.go that are
 
 	// How scans ask for announced segments, and tell that they need one no more.
 	ask  func(m wire.SegmentMessage, columns int, take func(fd int)) error
@@ -56,7 +57,7 @@ func openEngine(opt wire.Options, spill string) (*engine, error) {
 			return nil, fmt.Errorf("worker: set engine option %s", s[0])
 		}
 	}
-	e := &engine{tables: map[string]*table{}, schemas: map[string]duckdb.ArrowConvertedSchema{}, counters: map[int]bool{}, version: duckdb.LibraryVersion()}
+	e := &engine{tables: map[string]*table{}, schemas: map[string]duckdb.ArrowConvertedSchema{}, counters: map[int]bool{}, rows: map[wire.RowSet]*rowSet{}, version: duckdb.LibraryVersion()}
 	var text string
 	if duckdb.OpenExt(":memory:", &e.db, config, &text) != duckdb.StateSuccess {
 		return nil, fmt.Errorf("worker: open engine")

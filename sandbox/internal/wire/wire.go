@@ -34,7 +34,7 @@ const (
 
 // From the worker to the gate. A request is answered by any number of Tree or
 // Batch frames and exactly one Done, Schema (Bind) or Fault; Execute and Deliver
-// answer with one Schema before the first Batch.
+// answer with one Schema before the first Batch, Execute with Rows after the last.
 const (
 	Hello Kind = 64 + iota
 	Tree
@@ -45,6 +45,7 @@ const (
 	Want // of Execute: answered by Attach frames with the columns of the segment
 	Drop // of Execute: the segment is not mapped any more; not answered
 	Seen // of a Deliver that inspects: what the file looks like, before Done
+	Rows // of Execute: what the message's Sets noted, before Done
 )
 
 const (
@@ -89,12 +90,13 @@ type ParseMessage struct {
 }
 
 // BindMessage asks for the result columns of SQL over empty tables, where it may
-// count up to each k of Groups (ValidGroups). Parameters are all that SQL has
-// (CheckParameters).
+// count up to each k of Groups (ValidGroups) and note the rows of each of Sets
+// (ValidRowSets). Parameters are all that SQL has (CheckParameters).
 type BindMessage struct {
 	Tables     []Table     `json:"tables"`
 	SQL        string      `json:"sql"`
 	Groups     []int       `json:"groups,omitempty"`
+	Sets       []RowSet    `json:"sets,omitempty"`
 	Parameters []Parameter `json:"parameters,omitempty"`
 }
 
@@ -115,12 +117,13 @@ type Part struct {
 	Files int   `json:"files"`
 }
 
-// ExecuteMessage runs SQL if its tree has the hash Tree. Groups and Parameters
-// are as in Bind.
+// ExecuteMessage runs SQL if its tree has the hash Tree. Groups, Sets and
+// Parameters are as in Bind.
 type ExecuteMessage struct {
 	SQL        string      `json:"sql"`
 	Tree       []byte      `json:"tree"`
 	Groups     []int       `json:"groups,omitempty"`
+	Sets       []RowSet    `json:"sets,omitempty"`
 	Parameters []Parameter `json:"parameters,omitempty"`
 	Rows       int64       `json:"rows"`
 	Bytes      int64       `json:"bytes"`
@@ -277,6 +280,8 @@ func (k Kind) most() int {
 		return MaxSchema
 	case Done, Fault, Want, Drop:
 		return MaxReply
+	case Rows:
+		return MaxRows
 	}
 	return 0
 }
