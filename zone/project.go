@@ -21,7 +21,8 @@ type Projection struct {
 	Zone, Dataset, Version string
 	Manifest               string // digest that Commit returned and the registry holds; required
 	Columns                []Project
-	Entity                 bool        // add EntityColumn, uint32, as the last column
+	Entity                 bool        // add EntityColumn, uint32, behind the columns
+	Rows                   bool        // add RowColumn, uint32, as the last column
 	Scope                  []Condition // rows must meet all
 	// Consented leaves out the rows of every person who is not in it, before any
 	// mask. Nil leaves out none; an empty set leaves out all.
@@ -59,7 +60,7 @@ type Condition struct {
 // A Piece is what a projection gives of one segment: at least one row.
 type Piece struct {
 	Rows    int
-	Columns []Column // in the order of the projection; then EntityColumn, if asked for
+	Columns []Column // in the order of the projection; then EntityColumn and RowColumn, if asked for
 }
 
 // A Column is one column of a piece, made when Array is called. It is safe for
@@ -76,6 +77,7 @@ type Column struct {
 	at      int // in view.plan
 	segment int
 	rows    *selection
+	numbers *numbers // instead of all these, if it is RowColumn
 }
 
 // Project returns the pieces of a projection in order of the segments; a
@@ -109,7 +111,11 @@ func (s *Store) Project(ctx context.Context, p Projection) iter.Seq2[*Piece, err
 			if rows.count == 0 || v.unneeded(segment, rows) {
 				continue
 			}
-			if !yield(v.piece(segment, rows), nil) {
+			piece := v.piece(segment, rows)
+			if p.Rows {
+				piece.Columns = append(piece.Columns, v.numbered(segment, rows))
+			}
+			if !yield(piece, nil) {
 				return
 			}
 		}
@@ -119,7 +125,7 @@ func (s *Store) Project(ctx context.Context, p Projection) iter.Seq2[*Piece, err
 // Count returns how many rows of a projection are in scope; its columns and
 // needs do not matter. It leaves no trace of the conditions behind.
 func (s *Store) Count(ctx context.Context, p Projection) (int64, error) {
-	p.Columns, p.Entity = nil, false
+	p.Columns, p.Entity, p.Rows = nil, false, false
 	v, err := s.view(p)
 	if err != nil {
 		return 0, err
@@ -153,6 +159,10 @@ func (c Column) Array() (arrow.Array, error) {
 // Counted is Array, and how many of the values are outside the shape that the
 // recipe is made for.
 func (c Column) Counted() (arrow.Array, int64, error) {
+	if c.numbers != nil {
+		arr, err := c.numbers.array()
+		return arr, 0, err
+	}
 	v := c.view
 	column := v.plan[c.at].Column
 	column.Stored = c.rows.bits == nil

@@ -121,18 +121,20 @@ type Store struct {
 	subjects   *memo[[]masking.SubjectTag]
 	bounds     *memo[*bounds]
 	spreads    *memo[spread]
+	codes      *memo[[]uint32]
 	pruned     atomic.Int64
 	misfits    atomic.Int64
 }
 
 // What a store may remember of projections, bytes: rows in scope, a bit each,
-// tags of people whose consent counts, bounds of delivered columns, and how values
-// are spread.
+// tags of people whose consent counts, bounds of delivered columns, how values are
+// spread, and codes of entities by row.
 const (
 	selectionBytes = 64 << 20
 	subjectBytes   = 256 << 20
 	boundsBytes    = 16 << 20
 	spreadBytes    = 1 << 20
+	codeBytes      = 256 << 20
 )
 
 // Open opens the store at dir with the defaults of Config.
@@ -151,7 +153,7 @@ func New(c Config) (*Store, error) {
 		rand: c.Rand, alloc: c.Allocator, rows: c.SegmentRows,
 		loads: map[string]bool{}, selections: newMemo[*selection](selectionBytes),
 		subjects: newMemo[[]masking.SubjectTag](subjectBytes), bounds: newMemo[*bounds](boundsBytes),
-		spreads: newMemo[spread](spreadBytes),
+		spreads: newMemo[spread](spreadBytes), codes: newMemo[[]uint32](codeBytes),
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader
@@ -213,6 +215,7 @@ func (s *Store) Forget(zone string) {
 	s.subjects.forget(zone)
 	s.bounds.forget(zone)
 	s.spreads.forget(zone)
+	s.codes.forget(zone)
 }
 
 // Sweep removes versions that keep does not want, and what loads that never
