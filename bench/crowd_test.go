@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -106,6 +107,7 @@ func (c *crowd) add(tb testing.TB, name string, rows int64, entity func(int64) i
 	}
 	if entity != nil {
 		field("__entity", "UINTEGER", arrow.PrimitiveTypes.Uint32)
+		field("__row", "UINTEGER", arrow.PrimitiveTypes.Uint32)
 	}
 	for from := int64(0); from < rows; from += crowdSegment {
 		to := min(rows, from+crowdSegment)
@@ -124,6 +126,7 @@ func (c *crowd) add(tb testing.TB, name string, rows int64, entity func(int64) i
 			}
 			if entity != nil {
 				b.Field(len(features)).(*array.Uint32Builder).Append(uint32(entity(row) % math.MaxUint32))
+				b.Field(len(features) + 1).(*array.Uint32Builder).Append(uint32(row))
 			}
 		}
 		batch := b.NewRecordBatch()
@@ -146,7 +149,7 @@ func (c *crowd) catalog() analysis.Catalog {
 	for _, t := range c.tables {
 		out := analysis.Table{Name: t.Name, Personal: keys[t.Name] != "", Entity: keys[t.Name], K: leastGroup}
 		for _, col := range t.Columns {
-			if col.Name != "__entity" {
+			if !strings.HasPrefix(col.Name, "__") {
 				out.Columns = append(out.Columns, analysis.Column{Name: col.Name, Type: col.Type, Level: 2, Mode: analysis.Clear, Granted: true, Nullable: col.Name == "y"})
 			}
 		}
@@ -156,8 +159,8 @@ func (c *crowd) catalog() analysis.Catalog {
 }
 
 // read is a table cut to the columns a statement reads, with its segments.
-func (c *crowd) read(name string, columns []string, entity bool) (sandbox.Table, []sandbox.Segment) {
-	wanted := map[string]bool{"__entity": entity}
+func (c *crowd) read(name string, columns []string, entity, row bool) (sandbox.Table, []sandbox.Segment) {
+	wanted := map[string]bool{"__entity": entity, "__row": row}
 	for _, n := range columns {
 		wanted[n] = true
 	}

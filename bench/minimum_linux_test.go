@@ -54,6 +54,7 @@ type task struct {
 	sql    string
 	hash   [32]byte
 	groups []int
+	sets   []sandbox.RowSet
 	scans  []analysis.Scan
 }
 
@@ -86,10 +87,20 @@ func (w *ward) sides(q bench.Query) sides {
 	for _, o := range st.Outputs {
 		cells = append(cells, fmt.Sprintf("max(%q)", o.Name))
 	}
+	var sets []sandbox.RowSet
+	for _, e := range st.Evidence {
+		sets = append(sets, sandbox.RowSet{Number: e.Number, Columns: len(e.Columns)})
+	}
 	asked := func(sql string, groups []int, entity bool) task {
 		t := task{sql: "SELECT count(*), " + strings.Join(cells, ", ") + " FROM (" + sql + ") AS released", groups: groups, scans: slices.Clone(st.Scans)}
 		for i := range t.scans {
-			t.scans[i].Entity = t.scans[i].Entity && entity
+			t.scans[i].Entity, t.scans[i].Row = t.scans[i].Entity && entity, t.scans[i].Row && entity
+		}
+		if entity {
+			t.sets = sets
+			if i := len(st.Hidden) - 1; i >= 0 && st.Hidden[i].Kind == "rows" {
+				t.sql += ` WHERE "` + st.Hidden[i].Name + `" IS NOT NULL` // else the engine would leave it out
+			}
 		}
 		var err error
 		if t.hash, err = ast.HashJSON(tree(t.sql)); err != nil {
@@ -114,7 +125,7 @@ func (w *ward) run(t task) (string, spent) {
 	}
 	defer s.Close()
 	for _, sc := range t.scans {
-		table, segs := w.crowd.read(sc.Table, sc.Columns, sc.Entity)
+		table, segs := w.crowd.read(sc.Table, sc.Columns, sc.Entity, sc.Row)
 		if err := s.Attach(w.tb.Context(), table, segs); err != nil {
 			w.tb.Fatalf("attach %s: %v", sc.Table, err)
 		}
@@ -122,6 +133,9 @@ func (w *ward) run(t task) (string, spent) {
 	w.settle()
 	used := w.processor()
 	began := time.Now()
+	if err := s.SetRowSets(t.sets); err != nil {
+		w.tb.Fatal(err)
+	}
 	r, err := s.Execute(w.tb.Context(), t.sql, t.hash, sandbox.Limits{}, t.groups...)
 	if err != nil {
 		w.tb.Fatalf("%s\n%v", t.sql, err)

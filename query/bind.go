@@ -26,6 +26,9 @@ func (a *approved) bind() (*bound, error) {
 	if err := a.session.SetParameters(values); err != nil {
 		return nil, asError(err).of(a.id)
 	}
+	if err := a.session.SetRowSets(a.rowSets()); err != nil {
+		return nil, asError(err).of(a.id)
+	}
 	if a.Plain {
 		if err := a.named(tables, len(values) == 0); err != nil {
 			return nil, err
@@ -168,6 +171,9 @@ func (a *analyzed) tables() ([]sandbox.Table, error) {
 		}
 		if scan.Entity {
 			t.Columns = append(t.Columns, sandbox.Column{Name: zone.EntityColumn, Type: "UINTEGER"})
+		}
+		if scan.Row {
+			t.Columns = append(t.Columns, sandbox.Column{Name: zone.RowColumn, Type: "UINTEGER"})
 		}
 		out = append(out, t)
 	}

@@ -212,7 +212,7 @@ func counts(e ast.Expr) bool {
 func totals(change func(first, all, both *ast.Select)) func(*ast.Select) {
 	return func(s *ast.Select) {
 		eachBlock(s, func(s *ast.Select) {
-			if len(s.With) == 3 {
+			if len(s.With) >= 3 {
 				change(s.With[0].Query.(*ast.Select), s.With[1].Query.(*ast.Select), s.With[2].Query.(*ast.Select))
 			}
 		})

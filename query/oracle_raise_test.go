@@ -64,6 +64,9 @@ func TestWhatIsMergedOrComparedIsOfTheTypeDeclared(t *testing.T) {
 	t.Parallel()
 	p := newTrial(t, extremes, 11*8*7)
 	bound := func(sql string, groups ...int) string {
+		if err := p.parser.SetRowSets(rowSetsIn(sql)); err != nil {
+			t.Fatal(err)
+		}
 		columns, err := p.parser.Bind(t.Context(), p.tables[:], sql, groups...)
 		if err != nil {
 			t.Errorf("%s\n%v", sql, err)
@@ -110,7 +113,10 @@ func (p *trial) checkUnion(sqls []string) {
 	if !ok {
 		p.t.Fatalf("refused together, not alone: %s", sqls)
 	}
-	_, err := p.parser.Bind(p.t.Context(), p.tables[:], st.SQL, st.Groups()...)
+	err := p.parser.SetRowSets(rowSetsIn(st.SQL))
+	if err == nil {
+		_, err = p.parser.Bind(p.t.Context(), p.tables[:], st.SQL, st.Groups()...)
+	}
 	if err == nil {
 		err = p.answer(st, true, []string{"n"})
 	}

@@ -99,6 +99,9 @@ func prepare(t *testing.T, s *sandbox.Session, sql string, tables []bruteTable) 
 	if err != nil || !ast.Equal(again, q.st.Tree) {
 		t.Errorf("%v\nprint parses to another tree (%v)", q, err)
 	}
+	if err := s.SetRowSets(rowSetsIn(q.st.SQL)); err != nil {
+		t.Fatal(err)
+	}
 	bound, err := s.Bind(t.Context(), q.scans(), q.st.SQL, q.st.Groups()...)
 	if _, refused := errors.AsType[*sandbox.StatementError](err); refused && q.st.Plain {
 		return q, err // it was not looked at, but for what it reads
@@ -138,7 +141,7 @@ func (q posed) scans() []sandbox.Table {
 	var out []sandbox.Table
 	for _, sc := range q.st.Scans {
 		b := q.table(sc.Table)
-		out = append(out, b.attached(func(c string) bool { return slices.Contains(sc.Columns, c) || c == "__entity" && sc.Entity }))
+		out = append(out, b.attached(func(c string) bool { return slices.Contains(sc.Columns, c) || c == "__entity" && sc.Entity || c == "__row" && sc.Row }))
 	}
 	return out
 }
@@ -162,6 +165,9 @@ func (b *bruteTable) attached(keep func(string) bool) sandbox.Table {
 	if b.K > 0 && keep("__entity") {
 		out.Columns = append(out.Columns, sandbox.Column{Name: "__entity", Type: "UINTEGER"})
 	}
+	if b.K > 0 && keep("__row") {
+		out.Columns = append(out.Columns, sandbox.Column{Name: "__row", Type: "UINTEGER"})
+	}
 	return out
 }
 
@@ -176,9 +182,13 @@ func (b *bruteTable) attach(t *testing.T, s *sandbox.Session, as sandbox.Table) 
 	rec := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
 	defer rec.Release()
 	codes := map[any]uint32{}
-	for _, row := range b.Rows {
+	for n, row := range b.Rows {
 		for i, c := range as.Columns {
 			name := c.Name
+			if name == "__row" {
+				rec.Field(i).(*array.Uint32Builder).Append(uint32(n))
+				continue
+			}
 			if name == "__entity" {
 				name = b.Entity
 			}
@@ -225,6 +235,20 @@ func (b *bruteTable) attach(t *testing.T, s *sandbox.Session, as sandbox.Table) 
 // oracleGroups are the k of the oracle's tables, and those that mutants make of them.
 var oracleGroups = []int{1, 2, 3}
 
+var rowSetName = regexp.MustCompile(`"__rows_(\d+)_(\d+)"`)
+
+// rowSetsIn are the row sets that sql names.
+func rowSetsIn(sql string) (out []sandbox.RowSet) {
+	for _, m := range rowSetName.FindAllStringSubmatch(sql, -1) {
+		number, err1 := strconv.Atoi(m[1])
+		columns, err2 := strconv.Atoi(m[2])
+		if s := (sandbox.RowSet{Number: number, Columns: columns}); errors.Join(err1, err2) == nil && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // runAlone runs sql in a worker of its own and returns its rows as text, nil for
 // null.
 func runAlone(t *testing.T, p *sandbox.Pool, parser *sandbox.Session, sql string, tables []bruteTable, as []sandbox.Table) [][]*string {
@@ -236,6 +260,9 @@ func runAlone(t *testing.T, p *sandbox.Pool, parser *sandbox.Session, sql string
 	defer s.Close()
 	for _, a := range as {
 		tables[slices.IndexFunc(tables, func(b bruteTable) bool { return b.Name == a.Name })].attach(t, s, a)
+	}
+	if err := s.SetRowSets(rowSetsIn(sql)); err != nil {
+		t.Fatal(err)
 	}
 	r, err := s.Execute(t.Context(), sql, liveHash(t, parser, sql), sandbox.Limits{}, oracleGroups...)
 	if err != nil {

@@ -54,7 +54,7 @@ func TestParametersStandWhereConstantsAreCompared(t *testing.T) {
 	cat := fixtureCatalog(t)
 	var tables []sandbox.Table
 	for _, table := range cat.Tables {
-		at := sandbox.Table{Name: table.Name, Columns: []sandbox.Column{{Name: "__entity", Type: "UINTEGER"}}}
+		at := sandbox.Table{Name: table.Name, Columns: []sandbox.Column{{Name: "__entity", Type: "UINTEGER"}, {Name: "__row", Type: "UINTEGER"}}}
 		for _, c := range table.Columns {
 			engine := map[string]string{"string": "VARCHAR", "int64": "BIGINT", "float64": "DOUBLE", "bool": "BOOLEAN", "date": "DATE"}[c.Type]
 			at.Columns = append(at.Columns, sandbox.Column{Name: c.Name, Type: engine})
@@ -104,6 +104,9 @@ func TestParametersStandWhereConstantsAreCompared(t *testing.T) {
 		}
 		values = boundIn(st, values)
 		if err := s.SetParameters(values); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SetRowSets(rowSetsIn(st.SQL)); err != nil {
 			t.Fatal(err)
 		}
 		_, err = s.Bind(t.Context(), tables, st.SQL, st.Groups()...)

@@ -101,6 +101,10 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 			p.Entity = true
 			continue
 		}
+		if c.Name == zone.RowColumn {
+			p.Rows = true
+			continue
+		}
 		g, ok := granted(grant, c.Name)
 		if !ok {
 			return zone.Projection{}, fmt.Errorf("query: column %s.%s is not granted", t.Name, c.Name)

@@ -231,6 +231,9 @@ func TestNothingRaisesInOpenPartsOfProtectedStatements(t *testing.T) {
 				continue
 			}
 			tried++
+			if err := p.parser.SetRowSets(rowSetsIn(st.SQL)); err != nil {
+				t.Fatal(err)
+			}
 			if _, err := p.parser.Bind(t.Context(), p.tables[:], st.SQL, st.Groups()...); err != nil {
 				t.Errorf("%s: bind: %v", e, err)
 			} else if err := p.answer(st, true, []string{e}); err != nil {
@@ -302,7 +305,7 @@ func newTrial(t *testing.T, extremes []extreme, all int) *trial {
 		open.Columns = append(open.Columns, analysis.Column{Name: c.name, Type: c.delivered, Level: 2, Mode: analysis.Clear, Nullable: true, Granted: true})
 		columns = append(columns, sandbox.Column{Name: c.name, Type: c.engine})
 	}
-	columns = append(columns, sandbox.Column{Name: "__entity", Type: "UINTEGER"})
+	columns = append(columns, sandbox.Column{Name: "__entity", Type: "UINTEGER"}, sandbox.Column{Name: "__row", Type: "UINTEGER"})
 	people := analysis.Table{Name: "people", Personal: true, Entity: "id", K: 1, Columns: append([]analysis.Column{id}, open.Columns...)}
 	p.catalog.Tables = []analysis.Table{people, open}
 	p.tables = [2]sandbox.Table{{Name: "people", Columns: columns}, {Name: "open", Columns: columns}}
@@ -367,6 +370,9 @@ func (p *trial) run(exprs []string, exact bool) error {
 	if !ok {
 		return fmt.Errorf("refused together, not alone")
 	}
+	if err := p.parser.SetRowSets(rowSetsIn(st.SQL)); err != nil {
+		return err
+	}
 	columns, err := p.parser.Bind(p.t.Context(), p.tables[:], st.SQL, st.Groups()...)
 	if err != nil {
 		return fmt.Errorf("bind: %w", err)
@@ -408,13 +414,19 @@ func (p *trial) execute(pool *sandbox.Pool, segments []sandbox.Segment, st *anal
 		}
 	}
 	var answer []string // rows, in no order
+	if err := s.SetRowSets(rowSetsIn(st.SQL)); err != nil {
+		return "", err
+	}
 	r, err := s.Execute(p.t.Context(), st.SQL, hash, sandbox.Limits{}, st.Groups()...)
 	for err == nil {
 		var rows arrow.RecordBatch
 		if rows, err = r.Next(); err == nil {
 			for row := range int(rows.NumRows()) {
 				var cells []string
-				for _, c := range rows.Columns() {
+				for i, c := range rows.Columns() {
+					if at := i - len(st.Outputs); at >= 0 && st.Hidden[at].Kind == "rows" {
+						continue // whichever number the group was given
+					}
 					cells = append(cells, c.ValueStr(row))
 				}
 				slices.Reverse(cells)
@@ -436,7 +448,9 @@ func extremeRows(extremes []extreme, from, to, step int) arrow.RecordBatch {
 	for _, c := range extremes {
 		fields = append(fields, arrow.Field{Name: c.name, Type: c.arrow, Nullable: true})
 	}
-	fields = append(fields, arrow.Field{Name: "__entity", Type: arrow.PrimitiveTypes.Uint32, Nullable: true})
+	for _, hidden := range []string{"__entity", "__row"} {
+		fields = append(fields, arrow.Field{Name: hidden, Type: arrow.PrimitiveTypes.Uint32, Nullable: true})
+	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
 	for row := from; row != to; row += step {
 		b.Field(0).(*array.Int64Builder).Append(int64(row))
@@ -463,6 +477,7 @@ func extremeRows(extremes []extreme, from, to, step int) arrow.RecordBatch {
 			}
 		}
 		b.Field(len(extremes) + 1).(*array.Uint32Builder).Append(uint32(row))
+		b.Field(len(extremes) + 2).(*array.Uint32Builder).Append(uint32(row))
 	}
 	return b.NewRecordBatch()
 }

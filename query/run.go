@@ -25,6 +25,7 @@ type worker struct {
 	*intent
 	session *sandbox.Session
 	cut     map[string]string // digests of who tables were cut to
+	read    map[string]*versionRows
 }
 
 // rows are the answer of the engine, unchecked.
@@ -50,7 +51,7 @@ func (e *Engine) attach(i *intent) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{i, s, map[string]string{}}
+	w := &worker{intent: i, session: s, cut: map[string]string{}}
 	tables, err := i.tables()
 	if err == nil {
 		for _, t := range tables {
@@ -96,17 +97,23 @@ func (w *worker) close() {
 // is gone when it returns.
 func (w *worker) execute() (*rows, error) {
 	defer w.lap(&w.took.execute)
-	err := w.session.SetParameters(w.values(w.Statement))
-	if err != nil {
-		w.close()
-		return nil, err
-	}
-	r, err := w.session.Execute(w.ctx, w.SQL, w.hash, sandbox.Limits{Schema: w.schema}, w.Groups()...)
+	r, err := w.start()
 	if err != nil {
 		w.close()
 		return nil, err
 	}
 	return &rows{w, r}, nil
+}
+
+func (w *worker) start() (*sandbox.Result, error) {
+	if err := errors.Join(w.session.SetParameters(w.values(w.Statement)), w.session.SetRowSets(w.rowSets())); err != nil {
+		return nil, err
+	}
+	var err error
+	if w.read, err = w.versions(); err != nil {
+		return nil, err
+	}
+	return w.session.Execute(w.ctx, w.SQL, w.hash, sandbox.Limits{Schema: w.schema, Noted: w.notes(w.read)}, w.Groups()...)
 }
 
 // batches yields the engine's answer.
@@ -182,7 +189,7 @@ func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.
 	for _, h := range r.Hidden {
 		plan.Hidden = append(plan.Hidden, release.Hidden{Kind: h.Kind, K: h.K, Output: h.Output})
 	}
-	plan.Match, plan.Inspect = scan.add, found.inspect
+	plan.Match, plan.Inspect, plan.Judge = scan.add, found.inspect, r.judge
 	return release.Check(r.batches(), plan)
 }
 
@@ -195,6 +202,18 @@ func (d *decided) columns() []release.Column {
 			Technique: d.catalog.technique(c), Token: c.Form == release.Token})
 	}
 	return out
+}
+
+// judge looks at what the answer rests on, once all of it has come.
+func (r *rows) judge(reached []release.Reached) error {
+	if len(r.Evidence) == 0 {
+		return nil
+	}
+	evidence, err := newEvidence(r.worker, r.read, r.result.Noted())
+	if err != nil {
+		return err
+	}
+	return evidence.agree(reached)
 }
 
 // hold encrypts what passed under a key of its own: from here on the answer is

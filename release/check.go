@@ -54,6 +54,11 @@ func check(batches iter.Seq2[arrow.RecordBatch, error], p Plan) (*Checked, Repor
 			return nil, Report{}, err
 		}
 	}
+	if p.Judge != nil {
+		if err := p.Judge(k.reached); err != nil {
+			return nil, Report{}, err
+		}
+	}
 	if err := k.join(); err != nil {
 		return nil, Report{}, err
 	}
@@ -90,8 +95,9 @@ type kept struct {
 	parts  [][]arrow.Array // per output, one of each batch
 	joined []arrow.Array   // per output, once all batches are in
 
-	late  []bool  // per row: a value was suppressed that the engine had at hand
-	group []int64 // per row: its smallest Group count, which is the K it reached
+	late    []bool    // per row: a value was suppressed that the engine had at hand
+	reached []Reached // per row, if anybody judges
+	group   []int64   // per row: its smallest Group count, which is the K it reached
 
 	report Report
 }
@@ -145,12 +151,18 @@ func (k *kept) judge(batch arrow.RecordBatch) error {
 	var rows []int
 	blank := make([][]bool, len(p.Columns)) // per output and kept row; nil blanks none
 	for row := range int(batch.NumRows()) {
+		var reached Reached
 		group, ok := int64(math.MaxInt64), true
 		for i, h := range p.Hidden {
 			n := counts[i](row)
+			if h.Kind == Numbered {
+				reached.Number = uint32(n)
+				continue
+			}
 			if n > int64(h.K) {
 				return ErrSchema
 			}
+			reached.K = append(reached.K, n == int64(h.K))
 			if h.Kind == Group {
 				group = min(group, n)
 				ok = ok && n == int64(h.K)
@@ -177,6 +189,9 @@ func (k *kept) judge(batch arrow.RecordBatch) error {
 		rows = append(rows, row)
 		k.late = append(k.late, late)
 		k.group = append(k.group, group)
+		if p.Judge != nil {
+			k.reached = append(k.reached, reached)
+		}
 	}
 
 	for i := range k.fields {

@@ -138,6 +138,8 @@ const (
 	Group = "group"
 	// Cell counts the entities behind one output of the row in the same way.
 	Cell = "cell"
+	// Numbered holds the number of the group that the row is, as Judge knows it.
+	Numbered = "rows"
 )
 
 // Column is one output of the statement.
@@ -155,9 +157,16 @@ type Column struct {
 // Hidden is one trailing column of the statement that the gate judges and
 // strips.
 type Hidden struct {
-	Kind   string // Group or Cell
-	K      int    // least number of entities, at least 1
+	Kind   string // Group, Cell or Numbered
+	K      int    // least number of entities, at least 1; 0 where Numbered
 	Output int    // the output a Cell guards
+}
+
+// Reached is what hidden columns tell of a row: its number, 0 if there is none, and
+// of each Group and Cell, in their order, whether there are K entities.
+type Reached struct {
+	Number uint32
+	K      []bool
 }
 
 // Plan says how the rows of one statement are judged. The zero value lets
@@ -178,6 +187,10 @@ type Plan struct {
 
 	RowCap    int64 // most rows of any result
 	RecordCap int64 // most rows of a record-level result, beside RowCap
+
+	// Judge sees, once all rows have come, those that reached the K of every Group.
+	// Its error ends the check. Required if a hidden column is Numbered.
+	Judge func([]Reached) error
 
 	// RekeyToken returns the tokens of a column under the key of the release.
 	// Required if a column is a token.
@@ -225,6 +238,7 @@ func (p Plan) check() error {
 	for _, h := range p.Hidden {
 		switch {
 		case h.Kind == Group && h.K >= 1:
+		case h.Kind == Numbered && h.K == 0 && p.Judge != nil:
 		case h.Kind == Cell && h.K >= 1 && h.Output >= 0 && h.Output < len(p.Columns):
 		default:
 			return ErrPlan

@@ -10,6 +10,7 @@ import (
 type cell struct {
 	ref   *reference
 	count ast.Expr
+	rows  ast.Expr // over which it counts
 }
 
 // aggregateCall lowers an aggregate. Over rows of protected tables it takes a
@@ -65,22 +66,30 @@ func (x *lowering) aggregateCall(f *Function, e *ast.Function) (ast.Expr, value)
 		}
 		out.live, out.perEntity, out.masked, out.recipe = true, true, false, ""
 		out.refs = []*reference{b.deferred[0].ref}
+		out.measured, out.counts = nil, f.Name == "count" || len(vs) == 0
+		for _, v := range vs {
+			if !out.counts {
+				out.measured = out.measured.with(v.measures()...)
+			}
+			out.counts = out.counts || v.counts
+		}
 	} else {
 		out.live, out.secret, out.masked, out.recipe = false, nil, false, ""
-	}
-	if call.Filter == nil && !nullable || len(b.enforced) == 0 {
-		return call, out
 	}
 	var present ast.Expr
 	if nullable {
 		present = &ast.Operator{Meta: none(), Kind: ast.IsNotNull, Args: []ast.Expr{ast.CloneExpr(args[0])}}
 	}
 	rows := ast.Conjoin(ast.And, clones(call.Filter, present)...)
+	x.calls(f, e, vs, call, rows)
+	if rows == nil || len(b.enforced) == 0 {
+		return call, out
+	}
 	var conds []ast.Expr
 	for _, l := range b.enforced {
 		count := b.entities(l, rows)
 		if x.cells != nil {
-			*x.cells = append(*x.cells, cell{l.ref, count})
+			*x.cells = append(*x.cells, cell{l.ref, count, rows})
 		}
 		conds = append(conds, atLeast(ast.CloneExpr(count), l.ref.table.K))
 	}

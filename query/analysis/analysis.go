@@ -82,6 +82,7 @@ type Statement struct {
 	Hidden     []Hidden // columns of Tree after Outputs, in this order
 	References []Reference
 	Scans      []Scan
+	Evidence   []Evidence // in the order of their numbers; none of a record-level statement's records
 
 	// Plain: reads no protected table and no token, so that Tree is what was
 	// written. Outputs come with Named.
@@ -126,13 +127,15 @@ type Output struct {
 type Ref struct{ Table, Column string }
 
 // Hidden is a trailing column of the rewrite: a count of distinct entities, up to
-// K, that must be K, for the whole row (group) or for one output (cell).
+// K, that must be K, for the whole row (group) or for one output (cell); or the
+// number of the group in the root's Evidence (rows).
 type Hidden struct {
 	Name   string
-	Kind   string // group or cell
+	Kind   string // group, cell or rows
 	Table  string
 	K      int
 	Output int // index of the output a cell count guards, -1 for a group
+	Column int // index in Columns of the root's Evidence of the rows it counts, -1 for the number itself
 }
 
 // Reference is one use of a protected table, after common tables are expanded.
@@ -147,6 +150,7 @@ type Scan struct {
 	Table   string
 	Columns []string // catalogue order
 	Entity  bool     // also reads the hidden entity code
+	Row     bool     // also reads the hidden row number
 	Needs   [][]Need // what each reference needs of a row; nil if one needs every row
 }
 

@@ -39,17 +39,20 @@ type block struct {
 	set   *ast.SetOperation // instead of out, with the parts below
 	parts []*block
 
-	items   []*item
-	whole   bool       // sums up one table: total.go
-	totals  []ast.Expr // counts that queries of their own make, if whole
-	hidden  []Hidden   // of the root
-	counts  []ast.Expr // what Hidden counts
-	carried []ast.Expr // entity codes of live references, below the root
-	order   []Order
-	record  bool // the root of a record-level statement
-	out     *ast.Select
-	limit   *Count
-	offset  *Count
+	items    []*item
+	called   []called   // aggregates over rows of live references
+	evidence *rowSet    // of a block that aggregates such rows
+	whole    bool       // sums up one table: total.go
+	totals   []ast.Expr // counts that queries of their own make, if whole
+	hidden   []Hidden   // of the root
+	counts   []ast.Expr // what Hidden counts
+	guards   []cell     // of which rows
+	carried  []ast.Expr // entity codes of live references, below the root
+	order    []Order
+	record   bool // the root of a record-level statement
+	out      *ast.Select
+	limit    *Count
+	offset   *Count
 }
 
 // chosen is an entry of the select list after * is expanded.

@@ -28,6 +28,7 @@ type lowering struct {
 	clause  clause
 	post    bool      // after aggregation: columns must be keys
 	aliases []*chosen // select list items a name may stand for
+	item    int       // of the select list, -1 in HAVING and ORDER BY
 	cells   *[]cell   // takes the guards of aggregates, nil if they are not handed out
 }
 

@@ -101,7 +101,7 @@ func (b *block) table(t *ast.Table, e *env) (ast.From, scope) {
 		r.columns = append(r.columns, &column{name: c.Name, val: v})
 	}
 	if base.protected {
-		r.live = []live{{ref, r.expr("__entity")}}
+		r.live = []live{{ref: ref, code: r.expr("__entity"), rows: r.expr("__row")}}
 	}
 	if len(t.Columns) > 0 {
 		// The rewrite names physical columns, so aliases of a base table's
@@ -131,7 +131,7 @@ func (b *block) derived(inner *block, alias string, names []string, node ast.Nod
 		r.columns = append(r.columns, &column{name: it.name, val: v})
 	}
 	for _, l := range inner.live {
-		r.live = append(r.live, live{l.ref, r.expr(entityName(l.ref))})
+		r.live = append(r.live, live{l.ref, r.expr(entityName(l.ref)), r.expr(rowName(l.ref)), l.of, l.ofColumn})
 	}
 	return b.add(r, &ast.Derived{Location: ast.NoLocation, Alias: alias, Query: inner.query()})
 }

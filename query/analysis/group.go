@@ -108,7 +108,7 @@ func (b *block) addKey(x *lowering, c *chosen) {
 func (b *block) project() {
 	for i, c := range b.list {
 		var cells []cell
-		x := &lowering{b: b, scope: &b.scope, clause: clauseSelect, post: b.aggregated, aliases: b.list[:i]}
+		x := &lowering{b: b, scope: &b.scope, clause: clauseSelect, post: b.aggregated, aliases: b.list[:i], item: i}
 		if b.root {
 			x.cells = &cells
 		}
@@ -166,13 +166,13 @@ func (b *block) discharged(v value) value {
 func (b *block) cell(g cell, output int) {
 	name := "__c" + itoa(len(b.hidden)+1)
 	b.hidden = append(b.hidden, Hidden{Name: name, Kind: "cell", Table: g.ref.table.Name, K: g.ref.table.K, Output: output})
-	b.counts = append(b.counts, g.count)
+	b.counts, b.guards = append(b.counts, g.count), append(b.guards, g)
 }
 
 // having lowers HAVING: its aggregates carry the same guards as released ones,
 // so a group shown or dropped by one tells nothing that its cell would not.
 func (b *block) having(e ast.Expr) {
-	x := &lowering{b: b, scope: &b.scope, clause: clauseHaving, post: true, aliases: b.list}
+	x := &lowering{b: b, scope: &b.scope, clause: clauseHaving, post: true, aliases: b.list, item: -1}
 	l, v := x.lower(e, true)
 	x.truth(l, v, e)
 	across := len(b.spanning)
@@ -235,7 +235,7 @@ func (b *block) sortKey(e ast.Expr) (ast.Expr, value, int) {
 			return number(i + 1), b.items[i].val, i
 		}
 	}
-	x := &lowering{b: b, scope: &b.scope, clause: clauseOrder, post: b.aggregated, aliases: b.list}
+	x := &lowering{b: b, scope: &b.scope, clause: clauseOrder, post: b.aggregated, aliases: b.list, item: -1}
 	l, v := x.lower(e, false)
 	if b.aggregated && len(b.deferred) == 0 {
 		v = b.discharged(v)
@@ -349,7 +349,7 @@ func (b *block) finish() {
 	case b.root && !b.aggregated:
 	case !b.aggregated:
 		for _, l := range b.live {
-			b.carried = append(b.carried, as(entityName(l.ref), ast.CloneExpr(l.code)))
+			b.carried = append(b.carried, as(entityName(l.ref), ast.CloneExpr(l.code)), as(rowName(l.ref), ast.CloneExpr(l.rows)))
 		}
 	default:
 		b.enforce()

@@ -50,7 +50,7 @@ func (b *block) enforce() {
 		l.ref.held = true
 		if b.root {
 			b.hidden = append(b.hidden, Hidden{Name: "__g" + itoa(i+1), Kind: "group", Table: l.ref.table.Name, K: l.ref.table.K, Output: -1})
-			b.counts = append(b.counts, b.entities(l, nil))
+			b.counts, b.guards = append(b.counts, b.entities(l, nil)), append(b.guards, cell{ref: l.ref})
 		}
 	}
 	if b.out.Having != nil {
@@ -62,7 +62,9 @@ func (b *block) enforce() {
 		b.carried = append(b.carried, as(entityName(l.ref), code))
 	}
 	b.countApart()
-	b.live = b.deferred
+	if len(b.live) > 0 {
+		b.note()
+	}
 	if len(b.deferred) == 0 {
 		b.control.secrets = nil
 	}

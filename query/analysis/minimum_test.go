@@ -27,8 +27,8 @@ func TestStatementsCannotNameTheCounter(t *testing.T) {
 	}
 }
 
-// A statement says which counters its rewrite calls: those of the references it
-// enforces, each once.
+// A statement says which counters its rewrite calls, those of the references it
+// enforces, each once; and which row sets, one for each block that aggregates rows.
 func TestGroupsAreThoseOfTheRewrite(t *testing.T) {
 	recorded := trees(t)
 	for sql, want := range map[string][]int{
@@ -58,8 +58,13 @@ func TestGroupsAreThoseOfTheRewrite(t *testing.T) {
 				t.Errorf("%s\n\tdoes not call %s", sql, analysis.Counter(k))
 			}
 		}
-		if len(called) != len(want) {
-			t.Errorf("%s\n\tcalls %v, want those of %v only", sql, called, want)
+		for i, e := range st.Evidence {
+			if name := analysis.RowSet(e.Number, len(e.Columns)); e.Number != i+1 || !called[name] {
+				t.Errorf("%s\n\tdoes not call %s, number %d", sql, name, i+1)
+			}
+		}
+		if len(called) != len(want)+len(st.Evidence) {
+			t.Errorf("%s\n\tcalls %v, want those of %v and of %d row sets only", sql, called, want, len(st.Evidence))
 		}
 	}
 }

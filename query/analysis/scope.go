@@ -66,11 +66,13 @@ type value struct {
 	masked bool
 	recipe string
 
-	live      bool // read from rows of a protected table not yet aggregated
-	perEntity bool // an aggregate over the rows of one entity, not yet released
-	aggregate bool // an aggregate of any kind
-	total     bool // a sum, unchanged, of numbers of at most 64 bits
-	label     bool // a group label from a public code list
+	live      bool    // read from rows of a protected table not yet aggregated
+	perEntity bool    // an aggregate over the rows of one entity, not yet released
+	measured  sources // of such a one: the columns it was computed from
+	counts    bool    // of such a one: it counts
+	aggregate bool    // an aggregate of any kind
+	total     bool    // a sum, unchanged, of numbers of at most 64 bits
+	label     bool    // a group label from a public code list
 
 	size int // a text as long as this many of the longest in its columns; see length
 
@@ -133,10 +135,14 @@ func (r *relation) find(name string) *column {
 }
 
 // live is a protected reference whose rows are still apart: code reads its
-// hidden entity code from the FROM clause at hand.
+// hidden entity code from the FROM clause at hand, rows the number of its row, or,
+// of a group that a block within made, that of the group.
 type live struct {
 	ref  *reference
 	code ast.Expr
+	rows ast.Expr
+
+	of, ofColumn int // of groups: their row set and its column
 }
 
 // control is what decided which rows there are.

@@ -27,6 +27,7 @@ type analyzer struct {
 	scans      map[*table]map[string]bool // columns read, by table; of subqueries while they are lowered
 	facts      facts
 	faults     []Fault
+	evidence   []*rowSet
 	asked      map[*ast.Subquery]*block // queries in expressions, lowered
 	trial      bool                     // lowering to compare only: leave no trace
 	around     []*scope                 // of the queries that subqueries in expressions stand in, outermost first
@@ -100,6 +101,12 @@ func (a *analyzer) root(q ast.Query) *block {
 func (a *analyzer) statement(root *block) *Statement {
 	scans := a.scans
 	root.assemble(nil, scans)
+	references := map[*reference]int{}
+	for _, r := range a.references {
+		if r.table.protected {
+			references[r] = len(references)
+		}
+	}
 	st := &Statement{Tree: root.out, SQL: ast.Print(root.out), Hidden: root.hidden, Protected: a.protected(), RecordLevel: root.record,
 		Limit: root.limit, Offset: root.offset, Ordered: len(root.out.OrderBy) > 0, Order: root.order}
 	for _, it := range root.items {
@@ -110,12 +117,13 @@ func (a *analyzer) statement(root *block) *Statement {
 			st.References = append(st.References, Reference{r.table.Name, r.alias, r.table.K, r.held})
 		}
 	}
+	st.Evidence = a.evident(references)
 	needs := a.needs(root.out)
 	for t, columns := range scans {
 		if len(columns) == 0 {
 			columns[fold(t.any())] = true
 		}
-		sc := Scan{Table: t.Name, Entity: columns["__entity"], Needs: needs[t]}
+		sc := Scan{Table: t.Name, Entity: columns["__entity"], Row: columns["__row"], Needs: needs[t]}
 		for i := range t.Columns {
 			if c := &t.Columns[i]; columns[fold(c.Name)] {
 				sc.Columns = append(sc.Columns, c.Name)
@@ -210,6 +218,7 @@ func (b *block) assemble(used map[string]bool, scans map[*table]map[string]bool)
 		return
 	}
 	keep := used == nil || b.out.Distinct || len(b.out.OrderBy) > 0
+	b.gather(func(item int) bool { return keep || used[fold(b.items[item].name)] })
 	for _, it := range b.items {
 		if keep || used[fold(it.name)] {
 			b.out.List = append(b.out.List, as(it.name, ast.CloneExpr(it.expr)))
@@ -245,7 +254,7 @@ func (b *block) assemble(used map[string]bool, scans map[*table]map[string]bool)
 			return !inner
 		})
 	}
-	for _, e := range slices.Concat([]ast.Expr{b.out.Where, b.out.Having}, b.out.List, b.out.GroupBy, b.totals) {
+	for _, e := range slices.Concat([]ast.Expr{b.out.Where, b.out.Having}, b.out.List, b.out.GroupBy, b.totals, []ast.Expr{b.noted()}) {
 		if e != nil {
 			note(e)
 		}

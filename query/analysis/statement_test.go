@@ -58,10 +58,11 @@ func TestOutputsTellTheirPath(t *testing.T) {
 func TestTheGateGetsTheCountsAndTheLimit(t *testing.T) {
 	st := allowed(t, "select sum(income), avg(income), count(income) from visits")
 	want := []analysis.Hidden{
-		{Name: "__c1", Kind: "cell", Table: "visits", K: 3, Output: 0},
-		{Name: "__c2", Kind: "cell", Table: "visits", K: 3, Output: 1},
-		{Name: "__c3", Kind: "cell", Table: "visits", K: 3, Output: 2},
+		{Name: "__c1", Kind: "cell", Table: "visits", K: 3, Output: 0, Column: 1},
+		{Name: "__c2", Kind: "cell", Table: "visits", K: 3, Output: 1, Column: 1},
+		{Name: "__c3", Kind: "cell", Table: "visits", K: 3, Output: 2, Column: 1},
 		{Name: "__g1", Kind: "group", Table: "visits", K: 3, Output: -1},
+		{Name: "__s", Kind: "rows", Output: -1, Column: -1},
 	}
 	if !reflect.DeepEqual(st.Hidden, want) {
 		t.Errorf("hidden %v, want %v", st.Hidden, want)
@@ -77,12 +78,12 @@ func TestTheGateGetsTheCountsAndTheLimit(t *testing.T) {
 	}
 }
 
-// Only what is read enters the engine, the entity code where it is counted.
+// Only what is read enters the engine, the entity code and the row's number where they are counted.
 func TestScansAreWhatIsRead(t *testing.T) {
 	for _, c := range []struct{ sql, want string }{
-		{"with c as (select income as x from visits) select avg(x) from c", "[{visits [income] true}]"},
-		{"select id_number from visits", "[{visits [id_number] false}]"},
-		{"select count(*) from visits v join persons p on v.id_number = p.id_number", "[{persons [id_number] true} {visits [id_number] true}]"},
+		{"with c as (select income as x from visits) select avg(x) from c", "[{visits [income] true true}]"},
+		{"select id_number from visits", "[{visits [id_number] false false}]"},
+		{"select count(*) from visits v join persons p on v.id_number = p.id_number", "[{persons [id_number] true true} {visits [id_number] true true}]"},
 	} {
 		scans := allowed(t, c.sql).Scans
 		for i := range scans {

@@ -146,6 +146,7 @@ func (b *block) merged(i int, from *rowsOf) *item {
 		rows = rows || len(b.parts[n].live) > 0 && !v.aggregate
 		out.nullable = out.nullable || v.nullable
 		out.perEntity = out.perEntity || v.perEntity
+		out.measured, out.counts = out.measured.with(v.measured...), out.counts || v.counts
 		out.label = out.label || v.label
 		if v.token != out.token {
 			a.fault(TokenNotBare, b.parts[n].items[i].node, v.name(), "", v.path...)
@@ -212,18 +213,20 @@ func (b *block) query() ast.Query {
 // every live reference, which is null in the rows of other parts.
 func (b *block) assembleParts(scans map[*table]map[string]bool) {
 	for _, part := range b.parts {
+		part.gather(func(int) bool { return true })
 		codes := map[string]ast.Expr{}
 		for _, c := range part.carried {
 			codes[c.As()] = c
 		}
 		part.carried = nil
 		for _, l := range b.live {
-			name := entityName(l.ref)
-			c := codes[name]
-			if c == nil {
-				c = as(name, &ast.Cast{Meta: none(), Expr: untypedNull(), Type: ast.Type{ID: "UINTEGER"}})
+			for _, name := range []string{entityName(l.ref), rowName(l.ref)} {
+				c := codes[name]
+				if c == nil {
+					c = as(name, &ast.Cast{Meta: none(), Expr: untypedNull(), Type: ast.Type{ID: "UINTEGER"}})
+				}
+				part.carried = append(part.carried, c)
 			}
-			part.carried = append(part.carried, c)
 		}
 		for i, it := range b.items {
 			part.items[i].name = it.name
