@@ -9,7 +9,7 @@ QUIET    = $(shell ld --help | grep -q -- --no-warnings && echo -Wl,--no-warning
 # every package but the worker's builds without cgo
 PURE     = $(shell CGO_ENABLED=0 $(GO) list -e ./... | grep -v -e '^zonebox/sandbox/worker' -e '^zonebox/cmd/zonebox-worker')
 
-.PHONY: all build demo test race lint bench bench-rows bench-consents bench-masking bench-repeat fuzz fuzz-gate fuzz-worker campaign test-long load-long worker-arm64 clean
+.PHONY: all build demo test race lint bench bench-rows bench-consents bench-masking bench-repeat fuzz fuzz-gate fuzz-worker campaign test-long canaries load-long worker-arm64 clean
 
 all: build
 
@@ -106,6 +106,11 @@ campaign: build
 test-long: build
 	CGO_ENABLED=0 ZONEBOX_LONG=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -count=1 -v -timeout 6h -run '^(TestRandomWorldsLookAlike|TestOpenDataAnswerAsTheEngineAloneDoes|TestRandomAnswersEqualBruteForce|TestGraftedAnswersEqualBruteForce)$$' ./query
 	CGO_ENABLED=0 ZONEBOX_LONG=1 $(GO) test -count=1 -v -run '^TestTheLedgerIsWhatTryingEverybodyGives$$' ./release/ledger
+
+# Values that occur once in deliveries are looked for in everything that commands, routes
+# and the gate say and store: minutes. make test plants as many and does less.
+canaries: build
+	CGO_ENABLED=0 ZONEBOX_LONG=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -count=1 -v -timeout 60m -p 1 -run '^(TestTenThousandCanariesKeepSilent|TestNoPlainValueIsOnAnyDisk|TestAccess|TestScripts)$$' ./query ./api ./cmd/zonebox
 
 # A register of 5 GB, made as it is read, through worker and store: some minutes and
 # some 5 GB of disk. make test streams 150 MB.
