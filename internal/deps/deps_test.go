@@ -77,6 +77,7 @@ var alsoInTests = map[string][]string{
 	"masking/effect":     {"masking"}, // whose kinds have techniques
 	"release":            {"keys"},
 	"release/disclosure": {"internal/stopwatch"},
+	"release/ledger":     {"internal/stopwatch"},
 	"api":                {"keys", "query/querytest", "registry"},
 	"bench":              {"bench/registers", "internal/city", "internal/stopwatch", "masking", "masking/ff1", "masking/lanes", "masking/maskbench", "masking/prf", "query", "query/analysis", "query/ast", "query/querytest", "registry", "sandbox"}, // a rewrite beside its statement, each in a worker
 	"cmd/zonebox":        {"keys/keystest", "masking", "query/querytest", "zone"},

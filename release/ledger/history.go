@@ -16,6 +16,7 @@ type history struct {
 	from   []uint32  // by class but 0: the class it was split off from, a lower number
 	size   []uint32  // by class: its rows
 	weight []float32 // by class: over its cells, one by the rows of the cell
+	depth  []uint16  // by class: its cells
 	levels []level
 }
 
@@ -67,6 +68,17 @@ func (h *history) grown(n int) *history {
 	return &g
 }
 
+// newHistory returns that of rows that nothing was released of.
+func newHistory(rows int) *history {
+	return &history{
+		class:  make([]uint32, rows),
+		from:   []uint32{0},
+		size:   []uint32{uint32(rows)},
+		weight: []float32{0},
+		depth:  []uint16{0},
+	}
+}
+
 // with returns the history with one layer more. What a class has outside of the cells
 // stays in it; where it has nothing there, its part in the first of the cells does.
 func (h *history) with(l layer, r Release) *history {
@@ -75,6 +87,7 @@ func (h *history) with(l layer, r Release) *history {
 		from:   slices.Clone(h.from),
 		size:   slices.Clone(h.size),
 		weight: slices.Clone(h.weight),
+		depth:  slices.Clone(h.depth),
 	}
 	left := slices.Clone(h.size) // by class: rows in none of the cells
 	for _, rows := range l.cells {
@@ -99,11 +112,13 @@ func (h *history) with(l layer, r Release) *history {
 				to := c
 				if first := last[c].cell == none; !first || left[c] > 0 || c == 0 {
 					to = uint32(len(g.from))
-					g.from, g.size, g.weight = append(g.from, c), append(g.size, 0), append(g.weight, h.weight[c])
+					g.from, g.size = append(g.from, c), append(g.size, 0)
+					g.weight, g.depth = append(g.weight, h.weight[c]), append(g.depth, h.depth[c])
 					next.cell = append(next.cell, none)
 				}
 				next.cell[to] = uint16(i)
 				g.weight[to] += weight
+				g.depth[to]++
 				last[c] = part{uint32(i), to}
 			}
 			to := last[c].class
@@ -122,7 +137,7 @@ func (h *history) without(id string) *history {
 		return h
 	}
 	// The levels that stay are put on anew, over the classes in place of the rows.
-	g := &history{class: make([]uint32, len(h.size)), from: []uint32{0}, size: []uint32{uint32(len(h.size))}, weight: []float32{0}}
+	g := newHistory(len(h.size))
 	for i := range h.levels {
 		l := &h.levels[i]
 		if l.release == id {

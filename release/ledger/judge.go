@@ -22,7 +22,7 @@ func (l *Ledger) judge(measure string, r Release) *Finding {
 	layers := layers(r.Cells[measure], len(l.entity))
 	for _, layer := range layers {
 		h = h.with(layer, r)
-		t := &trial{k: l.k, entity: l.entity, h: h, effort: maxEffort}
+		t := &trial{k: l.k, entity: l.entity, h: h, effort: l.effort}
 		kind, c := t.judge()
 		if kind == "" {
 			continue
@@ -57,7 +57,11 @@ type trial struct {
 	rows  []uint32 // class by class
 	first []uint32 // by class: the first of its rows in rows
 	big   []bool   // by class: it has k entities or more
-	order []uint32 // classes that have rows, in the order they are asked
+	// order is the classes that have rows, in the order they are asked, by how much
+	// else they tell of. The first nearby parts are those in no level that has no class in
+	// common with the last.
+	order  [][]uint32
+	nearby int
 
 	// Ties are cells of the last level that have the same weight, because some class
 	// before has a big class in each. Cells of tie −1 have weight 0: one such is in none.
@@ -69,7 +73,7 @@ func (t *trial) last() *level { return &t.h.levels[len(t.h.levels)-1] }
 
 // judge returns why the last level is refused, "" if it is not, and the combination.
 func (t *trial) judge() (Kind, *combination) {
-	t.gather()
+	t.gather(t.split())
 	if t.join(); t.ties == 0 {
 		return "", nil
 	}
@@ -77,6 +81,7 @@ func (t *trial) judge() (Kind, *combination) {
 	if followed.rank == t.ties {
 		return "", nil
 	}
+	t.gather(nil)
 	t.sort()
 	for {
 		s := t.search(followed)
@@ -101,18 +106,40 @@ func (t *trial) judge() (Kind, *combination) {
 	}
 }
 
-// gather lists the rows of each class and finds those of many entities.
-func (t *trial) gather() {
+// split returns, by class, whether the class before that it is of has rows in new cells.
+func (t *trial) split() []bool {
+	h := t.h
+	met := make([]bool, len(h.size)) // by class before
+	for c, cell := range t.last().cell {
+		if cell != none {
+			met[h.before(uint32(c))] = true
+		}
+	}
+	out := make([]bool, len(h.size))
+	for c := range out {
+		out[c] = met[h.before(uint32(c))]
+	}
+	return out
+}
+
+// gather lists the rows of the classes that are wanted, or of all, and finds those of
+// many entities.
+func (t *trial) gather(wanted []bool) {
 	h := t.h
 	t.first = make([]uint32, len(h.size)+1)
 	for c, n := range h.size {
-		t.first[c+1] = t.first[c] + n
+		t.first[c+1] = t.first[c]
+		if wanted == nil || wanted[c] {
+			t.first[c+1] += n
+		}
 	}
 	at := slices.Clone(t.first)
-	t.rows = make([]uint32, len(h.class))
+	t.rows = make([]uint32, t.first[len(h.size)])
 	for row, c := range h.class {
-		t.rows[at[c]] = uint32(row)
-		at[c]++
+		if wanted == nil || wanted[c] {
+			t.rows[at[c]] = uint32(row)
+			at[c]++
+		}
 	}
 	t.big = make([]bool, len(h.size))
 	seen := make([]uint32, 0, t.k)
@@ -158,7 +185,7 @@ func (l *level) node(class uint32) int {
 // follow returns the weights of ties with which the last level is worth what one
 // earlier level of its population is worth, class by class.
 func (t *trial) follow() *echelon {
-	out := newEchelon(t.ties)
+	out := newEchelon(t.ties, t.ties)
 	n := t.last()
 	at := make([]uint32, len(t.h.size)) // by class: what it was at the level
 	for c := range at {
@@ -222,34 +249,78 @@ func (h *history) before(class uint32) uint32 {
 	return class
 }
 
-// sort puts the classes in order: first those in few and large cells, which tell of
-// those with least besides; among the like by chance.
+// sort puts the classes in order: first those in no level that the last has no class in
+// common with, of which nothing else has to be known; of those, first the ones in few and
+// large cells, which tell of the new cells with least besides; among the like by chance.
 func (t *trial) sort() {
-	const bits = 21 // of a weight's, that make no difference
 	h := t.h
-	count := make([]int, math.MaxUint32>>bits+1)
-	bucket := func(c int) uint32 { return math.Float32bits(h.weight[c]) >> bits }
-	n := 0
+	near := t.near()
+	const weights = 1 << 9 // exponents of a weight
+	count := make([]int, 2*weights+1)
+	bucket := func(c int) int {
+		b := int(math.Float32bits(h.weight[c]) >> 23)
+		if h.depth[c] > near[c] {
+			b += weights
+		}
+		return b
+	}
 	for c, size := range h.size {
 		if size > 0 {
-			count[bucket(c)]++
-			n++
+			count[bucket(c)+1]++
 		}
 	}
-	at := 0
-	for b, here := range count {
-		count[b], at = at, at+here
+	for b := range 2 * weights {
+		count[b+1] += count[b]
 	}
-	t.order = make([]uint32, n)
-	const step = 2654435761 // a prime, larger than any number of classes may be even
+	order := make([]uint32, count[2*weights])
+	for b := range 2 * weights {
+		if part := order[count[b]:count[b+1]]; len(part) > 0 {
+			t.order = append(t.order, part)
+			if b < weights {
+				t.nearby = len(t.order)
+			}
+		}
+	}
+	const step = 2654435761 // prime
 	for i := range uint64(len(h.size)) {
 		c := int(i * step % uint64(len(h.size)))
 		if h.size[c] > 0 {
 			b := bucket(c)
-			t.order[count[b]] = uint32(c)
+			order[count[b]] = uint32(c)
 			count[b]++
 		}
 	}
+}
+
+// near returns, by class, how many of its cells are of levels that the last one has a
+// class in common with, itself among them.
+func (t *trial) near() []uint16 {
+	h := t.h
+	out := make([]uint16, len(h.size))
+	at := make([]uint32, len(h.size))
+	var own []uint32
+	for c, cell := range t.last().cell {
+		at[c] = uint32(c)
+		if cell != none {
+			out[c]++
+			own = append(own, uint32(c))
+		}
+	}
+	for i := len(h.levels) - 2; i >= 0; i-- {
+		l := &h.levels[i]
+		if !slices.ContainsFunc(own, func(c uint32) bool { return l.of(h, c) != none }) {
+			continue
+		}
+		for c := range at {
+			for int(at[c]) >= len(l.cell) {
+				at[c] = h.from[at[c]]
+			}
+			if l.cell[at[c]] != none {
+				out[c]++
+			}
+		}
+	}
+	return out
 }
 
 // union is a forest of points that go together.

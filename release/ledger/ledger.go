@@ -78,6 +78,7 @@ type Finding struct {
 // concurrent use.
 type Ledger struct {
 	k        int
+	effort   int      // that a judgement may take
 	entity   []uint32 // by row
 	kept     []string // in their order
 	measures map[string]*history
@@ -86,7 +87,7 @@ type Ledger struct {
 // New returns the ledger of rows that nothing was released of. entity tells whose each
 // row is; a figure has to stand on at least k entities. It keeps entity.
 func New(k int, entity []uint32) *Ledger {
-	return &Ledger{k: k, entity: entity, measures: map[string]*history{}}
+	return &Ledger{k: k, effort: maxEffort, entity: entity, measures: map[string]*history{}}
 }
 
 // Grow adds rows that nothing was released of, after those there are.
@@ -174,7 +175,7 @@ func (l *Ledger) check(r Release) error {
 func (l *Ledger) history(measure string) *history {
 	h := l.measures[measure]
 	if h == nil {
-		h = &history{from: []uint32{0}, size: []uint32{0}, weight: []float32{0}}
+		h = newHistory(0)
 	}
 	return h.grown(len(l.entity))
 }

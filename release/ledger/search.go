@@ -9,8 +9,8 @@ const (
 	// maxEffort is how many steps of arithmetic a layer may take before it is refused
 	// as undecided: some seconds.
 	maxEffort = 500_000_000
-	// patience is how many classes in a row may tell nothing new before a search for
-	// one that does.
+	// patience is how many classes of one part of the order may tell nothing new in a
+	// row before the others are left out, unless one of them is found to.
 	patience = 64
 )
 
@@ -25,8 +25,9 @@ const (
 type search struct {
 	t      *trial
 	levels []int  // that take part, newest first
+	column []int  // by level of levels: the column of its first cell
 	tie    []term // by tie: its column and factor
-	known  *system
+	known  *echelon
 	spent  bool
 	guess  *combination // the last that was not refuted, when spent
 }
@@ -70,21 +71,6 @@ func (t *trial) weighs(c *combination) [][]int {
 	return out
 }
 
-// system is equations and the columns that the cells of earlier levels have in them.
-type system struct {
-	*echelon
-	column  [][]int // by level of the search and cell: the column, 0 if none yet
-	columns int
-}
-
-func (s *system) copy() *system {
-	c := &system{s.echelon.copy(), make([][]int, len(s.column)), s.columns}
-	for i, l := range s.column {
-		c.column[i] = slices.Clone(l)
-	}
-	return c
-}
-
 // search returns that for combinations beside those that follow from the population.
 func (t *trial) search(followed *echelon) *search {
 	s := &search{t: t}
@@ -94,7 +80,7 @@ func (t *trial) search(followed *echelon) *search {
 	for i := range t.ties {
 		s.tie = append(s.tie, term{i, 1})
 	}
-	s.known = s.system(t.ties)
+	s.known = s.echelon(t.ties)
 	for c, led := range followed.led {
 		if led != nil {
 			s.known.add([]term{{c, 1}})
@@ -103,12 +89,24 @@ func (t *trial) search(followed *echelon) *search {
 	return s
 }
 
-func (s *search) system(ties int) *system {
-	out := &system{newEchelon(ties), make([][]int, len(s.levels)), ties}
-	for n, i := range s.levels {
-		out.column[n] = make([]int, s.t.h.levels[i].cells)
+// echelon returns one with columns for ties and for the cells of the levels that take part.
+// Of the levels, the one of most cells has the highest columns: they lead first, and a row
+// is in one of them only, so that what they are replaced by is short.
+func (s *search) echelon(ties int) *echelon {
+	s.column = make([]int, len(s.levels))
+	order := make([]int, len(s.levels))
+	for n := range order {
+		order[n] = n
 	}
-	return out
+	slices.SortStableFunc(order, func(a, b int) int {
+		return s.t.h.levels[s.levels[a]].cells - s.t.h.levels[s.levels[b]].cells
+	})
+	columns := ties
+	for _, n := range order {
+		s.column[n] = columns
+		columns += s.t.h.levels[s.levels[n]].cells
+	}
+	return newEchelon(ties, columns)
 }
 
 // follows reports whether the weights of the last level in a combination are worth what some
@@ -118,28 +116,30 @@ func (t *trial) follows(c *combination) (bool, bool) {
 	for _, factor := range c.tie {
 		s.tie = append(s.tie, term{0, factor})
 	}
-	got := s.fill(s.system(1), func(uint32) bool { return true }, func(uint32) {})
+	got := s.fill(s.echelon(1), func(uint32) bool { return true }, func(uint32) {})
 	return got != nil, !s.spent
 }
 
 // start takes in big classes, on which every combination is worth 0.
 func (s *search) start() {
-	idle := 0
-	for _, class := range s.t.order {
-		if s.known.done() || idle > patience || s.spent {
-			break
-		}
-		if !s.t.big[class] {
-			continue
-		}
-		if idle++; s.take(s.known, class) {
-			idle = 0
+	for _, part := range s.t.order[:s.t.nearby] {
+		idle := 0
+		for _, class := range part {
+			if s.known.done() || idle > patience || s.spent {
+				break
+			}
+			if !s.t.big[class] {
+				continue
+			}
+			if idle++; s.take(s.known, class) {
+				idle = 0
+			}
 		}
 	}
 }
 
 // take adds the equation of a class and reports whether it was independent.
-func (s *search) take(y *system, class uint32) bool {
+func (s *search) take(y *echelon, class uint32) bool {
 	h := s.t.h
 	var f []term
 	if cell := s.t.last().cell[class]; cell != none && s.t.tie[cell] >= 0 {
@@ -150,15 +150,9 @@ func (s *search) take(y *system, class uint32) bool {
 		for int(class) >= len(l.cell) {
 			class = h.from[class]
 		}
-		cell := l.cell[class]
-		if cell == none {
-			continue
+		if cell := l.cell[class]; cell != none {
+			f = append(f, term{s.column[n] + int(cell), 1})
 		}
-		if y.column[n][cell] == 0 {
-			y.column[n][cell] = y.columns
-			y.columns++
-		}
-		f = append(f, term{y.column[n][cell], 1})
 	}
 	ok, cost := y.add(f)
 	s.spend(cost + 4*len(s.levels))
@@ -174,30 +168,32 @@ func (s *search) spend(effort int) {
 // fill takes in classes that may be picked until nothing but 0 is left for the ties, and then
 // returns nil; or a combination that is worth 0 on all that may be. It tells of each
 // that it took. When the effort is spent it returns nil as well.
-func (s *search) fill(y *system, may func(class uint32) bool, took func(class uint32)) *combination {
-	idle := 0
-	for _, class := range s.t.order {
-		if y.done() || s.spent {
-			return nil
-		}
-		if idle > patience {
-			break
-		}
-		if !may(class) {
-			continue
-		}
-		if idle++; s.take(y, class) {
-			idle = 0
-			took(class)
+func (s *search) fill(y *echelon, may func(class uint32) bool, took func(class uint32)) *combination {
+	for _, part := range s.t.order[:s.t.nearby] {
+		idle := 0
+		for _, class := range part {
+			if y.done() || s.spent {
+				return nil
+			}
+			if idle > patience {
+				break
+			}
+			if !may(class) {
+				continue
+			}
+			if idle++; s.take(y, class) {
+				idle = 0
+				took(class)
+			}
 		}
 	}
 	for !y.done() && !s.spent {
 		c := s.combination(y)
+		s.guess = c
 		more := s.differs(c, may)
-		if len(more) == 0 {
+		if len(more) == 0 && !s.spent {
 			return c
 		}
-		s.guess = c
 		for _, class := range more {
 			if may(class) && s.take(y, class) {
 				took(class)
@@ -208,60 +204,59 @@ func (s *search) fill(y *system, may func(class uint32) bool, took func(class ui
 }
 
 // combination returns one that fulfils the equations.
-func (s *search) combination(y *system) *combination {
+func (s *search) combination(y *echelon) *combination {
 	value := y.free()
 	c := &combination{levels: s.levels, weight: make([][]uint64, len(s.levels)), tie: make([]uint64, len(s.tie))}
 	for i, t := range s.tie {
 		c.tie[i] = mul(t.factor, value[t.column])
 	}
-	for n, columns := range y.column {
-		for cell, column := range columns {
-			if column > 0 && value[column] != 0 {
-				if c.weight[n] == nil {
-					c.weight[n] = make([]uint64, len(columns))
-				}
-				c.weight[n][cell] = value[column]
-			}
+	for n, i := range s.levels {
+		weight := value[s.column[n]:][:s.t.h.levels[i].cells]
+		if slices.ContainsFunc(weight, func(w uint64) bool { return w != 0 }) {
+			c.weight[n] = weight
 		}
 	}
 	return c
 }
 
 // differs returns some of the classes, of those that may be picked, on which a
-// combination is not worth 0; none if there are none.
+// combination is not worth 0; none if there are none or the effort is spent.
 func (s *search) differs(c *combination, may func(class uint32) bool) []uint32 {
-	h := s.t.h
-	worth, at := make([]uint64, len(h.size)), make([]uint32, len(h.size))
-	for class, cell := range s.t.last().cell {
-		at[class] = uint32(class)
-		if cell != none && s.t.tie[cell] >= 0 {
-			worth[class] = c.tie[s.t.tie[cell]]
+	var out []uint32
+	for _, part := range s.t.order {
+		for _, class := range part {
+			if s.worth(c, class) != 0 && may(class) {
+				out = append(out, class)
+			}
+			if len(out) == patience || s.spent {
+				return out
+			}
 		}
 	}
-	s.spend(4 * len(worth))
+	return out
+}
+
+// worth returns what a combination is worth on a class.
+func (s *search) worth(c *combination, class uint32) uint64 {
+	h := s.t.h
+	out := uint64(0)
+	if cell := s.t.last().cell[class]; cell != none && s.t.tie[cell] >= 0 {
+		out = c.tie[s.t.tie[cell]]
+	}
 	for n, weight := range c.weight {
 		if weight == nil {
 			continue
 		}
-		s.spend(4 * len(worth))
 		l := &h.levels[c.levels[n]]
-		for class := range at {
-			for int(at[class]) >= len(l.cell) {
-				at[class] = h.from[at[class]]
-			}
-			if cell := l.cell[at[class]]; cell != none {
-				worth[class] = add(worth[class], weight[cell])
-			}
+		for int(class) >= len(l.cell) {
+			class = h.from[class]
 		}
-	}
-	var out []uint32
-	for _, class := range s.t.order {
-		if worth[class] != 0 && may(class) {
-			if out = append(out, class); len(out) == patience {
-				break
-			}
+		if cell := l.cell[class]; cell != none {
+			out = add(out, weight[cell])
 		}
+		s.spend(4)
 	}
+	s.spend(1)
 	return out
 }
 

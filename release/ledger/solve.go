@@ -1,5 +1,10 @@
 package ledger
 
+import (
+	"math/bits"
+	"slices"
+)
+
 // term is a column with its factor.
 type term struct {
 	column int
@@ -8,70 +13,82 @@ type term struct {
 
 // echelon is independent equations, each led by its highest column, with factor 1.
 type echelon struct {
-	led  [][]term // by column: the equation it leads, lowest column first; nil if none
-	buf  []uint64
+	led  [][]term // by column: the equation it leads, highest column first; nil if none
 	rank int
-	// of counts the equations led by columns before it, which are those of ties.
+	// of counts the equations led by columns before ties.
 	ties, of int
+
+	// An equation that is being added: its factors, and a bit for each column that may
+	// have one.
+	buf  []uint64
+	bits []uint64
 }
 
 // newEchelon returns that of no equation. The first columns are those of ties.
-func newEchelon(ties int) *echelon { return &echelon{ties: ties, led: make([][]term, ties)} }
+func newEchelon(ties, columns int) *echelon {
+	return &echelon{ties: ties, led: make([][]term, columns), buf: make([]uint64, columns), bits: make([]uint64, columns/64+1)}
+}
 
 // done reports whether no tie is left a weight but 0.
 func (e *echelon) done() bool { return e.of == e.ties }
 
+// copy returns an echelon of the same equations. Not both may be added to at a time.
 func (e *echelon) copy() *echelon {
 	c := *e
-	c.led, c.buf = append([][]term(nil), e.led...), nil
+	c.led = slices.Clone(e.led)
 	return &c
 }
 
-// add takes an equation in, and reports whether it was independent and what it cost.
+// add takes an equation in, and reports whether it was independent and how many
+// multiplications it took.
 func (e *echelon) add(f []term) (bool, int) {
-	top := -1
-	for _, t := range f {
-		top = max(top, t.column)
-	}
-	for len(e.led) <= top {
-		e.led = append(e.led, nil)
-	}
-	for len(e.buf) <= top {
-		e.buf = append(e.buf, 0)
-	}
 	for _, t := range f {
 		e.buf[t.column] = add(e.buf[t.column], t.factor)
+		e.bits[t.column/64] |= 1 << (t.column % 64)
 	}
-	cost := top + 1
-	for col := top; col >= 0; col-- {
-		v := e.buf[col]
-		if v == 0 {
-			continue
-		}
-		if led := e.led[col]; led != nil {
-			v = neg(v)
-			for _, t := range led {
-				e.buf[t.column] = add(e.buf[t.column], mul(v, t.factor))
+	cost := len(e.bits)
+	for w := len(e.bits) - 1; w >= 0; w-- {
+		for e.bits[w] != 0 {
+			column := w*64 + bits.Len64(e.bits[w]) - 1
+			v := e.buf[column]
+			switch led := e.led[column]; {
+			case v == 0:
+				e.bits[w] &^= 1 << (column % 64)
+			case led == nil:
+				e.lead(column)
+				return true, cost
+			default:
+				v = neg(v)
+				for _, t := range led {
+					e.buf[t.column] = add(e.buf[t.column], mul(v, t.factor))
+					e.bits[t.column/64] |= 1 << (t.column % 64)
+				}
+				cost += len(led)
 			}
-			cost += len(led)
-			continue
 		}
-		var out []term
-		scale := invert(v)
-		for c := range e.buf[:col+1] {
+	}
+	return false, cost
+}
+
+// lead takes what is left of an equation out of the buffer, led by its highest column.
+func (e *echelon) lead(column int) {
+	scale := invert(e.buf[column])
+	var out []term
+	for w := column / 64; w >= 0; w-- {
+		for e.bits[w] != 0 {
+			c := w*64 + bits.Len64(e.bits[w]) - 1
+			e.bits[w] &^= 1 << (c % 64)
 			if e.buf[c] != 0 {
 				out = append(out, term{c, mul(scale, e.buf[c])})
 				e.buf[c] = 0
 			}
 		}
-		e.led[col] = out
-		e.rank++
-		if col < e.ties {
-			e.of++
-		}
-		return true, cost
 	}
-	return false, cost
+	e.led[column] = out
+	e.rank++
+	if column < e.ties {
+		e.of++
+	}
 }
 
 // free returns weights, by column, that fulfil the equations: 1 for the first tie that is left
@@ -87,7 +104,7 @@ func (e *echelon) free() []uint64 {
 			continue
 		}
 		v := uint64(0)
-		for _, t := range led[:len(led)-1] {
+		for _, t := range led[1:] {
 			v = add(v, mul(t.factor, out[t.column]))
 		}
 		out[c] = neg(v)
