@@ -28,6 +28,7 @@ type bruteScope struct {
 	grouped  bool
 	group    []joinedRow
 	enforced []*bruteUse
+	shown    bool // HAVING lets the group pass
 	short    bool // an aggregate evaluated here rests on too few entities
 }
 
@@ -221,9 +222,8 @@ func (x *bruteScope) operator(e *ast.Operator) any {
 
 // aggregate computes a cell over the rows of the group that it uses, and none
 // if they rest on too few entities.
-func (x *bruteScope) aggregate(e *ast.Function) any {
-	var rows []joinedRow
-	var values []any
+// taken are the rows of the group that an aggregate takes, and its argument there.
+func (x *bruteScope) taken(e *ast.Function) (rows []joinedRow, values []any) {
 	for _, r := range x.group {
 		y := &bruteScope{brute: x.brute, env: x.env, frame: x.frame, items: x.items, row: r}
 		if e.Filter != nil && y.eval(e.Filter) != true {
@@ -237,6 +237,11 @@ func (x *bruteScope) aggregate(e *ast.Function) any {
 		}
 		rows, values = append(rows, r), append(values, v)
 	}
+	return rows, values
+}
+
+func (x *bruteScope) aggregate(e *ast.Function) any {
+	rows, values := x.taken(e)
 	if !enoughEntities(rows, x.enforced) {
 		x.short = true
 		return nil

@@ -49,10 +49,10 @@ func (b *brute) table(t *ast.Table, env *bruteEnv) *bruteFrame {
 	if base.K > 0 {
 		rel.live = []*bruteUse{use}
 	}
-	for _, cells := range base.Rows {
+	for n, cells := range base.Rows {
 		r := &bruteRow{cells: cells}
 		if base.K > 0 {
-			r.entity = map[*bruteUse]any{use: cells[entity]}
+			r.entity, r.behind = map[*bruteUse]any{use: cells[entity]}, map[*bruteUse][]uint32{use: {uint32(n)}}
 		}
 		rel.rows = append(rel.rows, r)
 	}

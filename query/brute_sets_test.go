@@ -148,14 +148,20 @@ func (r *bruteRel) sorted(by []ast.Order, limit, offset ast.Expr) []bruteOrder {
 	return order
 }
 
-// subquery evaluates a query in an expression. What it reads of protected tables
-// has to be released: a row of it stands for nobody.
-func (x *bruteScope) subquery(e *ast.Subquery) any {
+// relation is the query of an expression, evaluated.
+func (x *bruteScope) relation(e *ast.Subquery) *bruteRel {
 	rel := x.brute.asked[e]
 	if rel == nil {
 		rel, _ = x.brute.query(e.Query, x.env, false)
 		x.brute.asked[e] = rel
 	}
+	return rel
+}
+
+// subquery evaluates a query in an expression. What it reads of protected tables
+// has to be released: a row of it stands for nobody.
+func (x *bruteScope) subquery(e *ast.Subquery) any {
+	rel := x.relation(e)
 	switch {
 	case len(rel.live) > 0:
 		panic("brute: a subquery of rows that stand for entities")

@@ -20,6 +20,17 @@ type brute struct {
 	tables []bruteTable
 	pairs  int                         // of rows joined so far
 	asked  map[*ast.Subquery]*bruteRel // subqueries, which are the same for every row
+	every  bool                        // evaluate subqueries whose value nobody asks for, as the engine does
+	blocks []bruteBlock                // that release groups, innermost first
+}
+
+// bruteBlock is a SELECT that aggregates rows of protected tables: its groups of K
+// entities of every use that is enforced, before HAVING.
+type bruteBlock struct {
+	query  *ast.Select
+	root   bool
+	uses   []*bruteUse
+	groups []*bruteScope
 }
 
 // brutePairs bounds the pairs of rows that one answer may try.
@@ -57,6 +68,7 @@ type bruteColumn struct {
 type bruteRow struct {
 	cells  []any
 	entity map[*bruteUse]any
+	behind map[*bruteUse][]uint32 // the rows of the use's table that it stands for
 }
 
 // bruteRel is a member of a FROM clause.
@@ -80,6 +92,16 @@ func (j joinedRow) entity(u *bruteUse) any {
 		}
 	}
 	return nil
+}
+
+// behind are the rows of the use's table that j stands for.
+func (j joinedRow) behind(u *bruteUse) (out []uint32) {
+	for _, r := range j {
+		if r != nil {
+			out = append(out, r.behind[u]...)
+		}
+	}
+	return out
 }
 
 // bruteSeen is a column that an unqualified name can mean: the first of its places
@@ -161,6 +183,15 @@ func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bru
 		live = append(live, r.live...)
 	}
 	x := &bruteScope{brute: b, env: env, frame: f, items: f.choose(s.List)}
+	if b.every {
+		ast.Walk(s, func(n ast.Node) bool {
+			q, inner := n.(ast.Query)
+			if e, ok := n.(*ast.Subquery); ok {
+				x.relation(e)
+			}
+			return !inner || q == ast.Query(s)
+		})
+	}
 	if s.Where != nil {
 		f.rows = slices.DeleteFunc(f.rows, func(r joinedRow) bool { return x.at(r).eval(s.Where) != true })
 		f.note(s.Where)
@@ -191,7 +222,8 @@ func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bru
 		if s.Having != nil && y.eval(s.Having) != true {
 			continue
 		}
-		r := sorted{row: &bruteRow{entity: map[*bruteUse]any{}}}
+		y.shown = true
+		r := sorted{row: &bruteRow{entity: map[*bruteUse]any{}, behind: map[*bruteUse][]uint32{}}}
 		var blank []bool
 		for _, it := range x.items {
 			y.short = false
@@ -204,6 +236,7 @@ func (b *brute) block(s *ast.Select, env *bruteEnv, root bool) (*bruteRel, []bru
 				if e := j.entity(u); e != nil {
 					r.row.entity[u] = e
 				}
+				r.row.behind[u] = append(r.row.behind[u], j.behind(u)...)
 			}
 		}
 		if s.Distinct && !distinct {
@@ -339,6 +372,9 @@ func (x *bruteScope) groups(s *ast.Select, live []*bruteUse, distinct, root bool
 			y.group, y.grouped, y.enforced = g, true, enforced
 			out = append(out, &y)
 		}
+	}
+	if len(enforced) > 0 {
+		x.brute.blocks = append(x.brute.blocks, bruteBlock{s, root, enforced, out})
 	}
 	return deferred, out
 }

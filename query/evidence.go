@@ -130,16 +130,20 @@ func (w *worker) versions() (map[string]*versionRows, error) {
 		if err != nil {
 			return nil, w.engine.storeError(err)
 		}
-		t := &versionRows{entities: codes}
-		for _, c := range codes {
-			if c != zone.NoEntity {
-				t.codes = max(t.codes, int(c)+1)
-			}
-		}
-		t.seen = make([]uint32, t.codes)
-		out[r.Table] = t
+		out[r.Table] = newVersionRows(codes)
 	}
 	return out, nil
+}
+
+func newVersionRows(entities []uint32) *versionRows {
+	t := &versionRows{entities: entities}
+	for _, c := range entities {
+		if c != zone.NoEntity {
+			t.codes = max(t.codes, int(c)+1)
+		}
+	}
+	t.seen = make([]uint32, t.codes)
+	return t
 }
 
 // notes bounds the bytes of what the worker notes: a row may be noted three times

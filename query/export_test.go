@@ -8,9 +8,56 @@ import (
 	"zonebox/audit"
 	"zonebox/masking"
 	"zonebox/policy"
+	"zonebox/query/analysis"
 	"zonebox/registry"
+	"zonebox/release"
 	"zonebox/sandbox"
 )
+
+// EvidentBlock is what the groups of a block rest on that count as released.
+type EvidentBlock struct {
+	analysis.Evidence
+	References []int // indexes in Statement.References
+	Groups     []EvidentGroup
+}
+
+// EvidentGroup are the rows of a group: by condition and reference, and whether each
+// condition reaches K.
+type EvidentGroup struct {
+	Rows     [][][]uint32
+	Released []bool
+}
+
+// EvidenceOf reads what a worker noted of a statement whose tables are of these
+// entities, by row, and compares it with the rows of the answer.
+func EvidenceOf(st *analysis.Statement, entities map[string][]uint32, told []sandbox.Noted, answer []release.Reached) ([]EvidentBlock, error) {
+	tables := map[string]*versionRows{}
+	for name, codes := range entities {
+		tables[name] = newVersionRows(codes)
+	}
+	w := &worker{intent: &intent{decided: &decided{bound: &bound{approved: &approved{analyzed: &analyzed{Statement: st}}}}}}
+	e, err := newEvidence(w, tables, told)
+	if err != nil {
+		return nil, err
+	}
+	var out []EvidentBlock
+	for _, c := range e.cells {
+		b := EvidentBlock{c.Evidence, c.references, nil}
+		for i, group := range c.groups {
+			var g EvidentGroup
+			for condition := range c.conditions {
+				var rows [][]uint32
+				for r := range c.references {
+					rows = append(rows, c.at(i, condition, r))
+				}
+				g.Rows, g.Released = append(g.Rows, rows), append(g.Released, e.released(c, group, condition))
+			}
+			b.Groups = append(b.Groups, g)
+		}
+		out = append(out, b)
+	}
+	return out, e.agree(answer)
+}
 
 // Segmented returns c with segments of so many rows, which are left out where a
 // statement does not need them only if pruned.

@@ -141,7 +141,9 @@ func (q posed) scans() []sandbox.Table {
 	var out []sandbox.Table
 	for _, sc := range q.st.Scans {
 		b := q.table(sc.Table)
-		out = append(out, b.attached(func(c string) bool { return slices.Contains(sc.Columns, c) || c == "__entity" && sc.Entity || c == "__row" && sc.Row }))
+		out = append(out, b.attached(func(c string) bool {
+			return slices.Contains(sc.Columns, c) || c == "__entity" && sc.Entity || c == "__row" && sc.Row
+		}))
 	}
 	return out
 }
