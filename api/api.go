@@ -112,6 +112,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.POST("/samples/:id/verdicts", s.signed(s.judge))
 	v1.GET("/audit/checkpoint", s.signed(s.checkpoint))
 	v1.POST("/audit/cosignatures", s.signed(s.cosign))
+	v1.GET("/audit/proofs/:run", s.signed(s.prove))
 	v1.POST("/versions", s.signed(s.versions))
 	v1.POST("/versions/verify", s.signed(s.verifyVersion))
 	v1.POST("/versions/diff", s.signed(s.diffVersions))

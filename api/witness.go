@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"zonebox/query"
@@ -28,6 +29,16 @@ func (s *server) cosign(c call) (any, error) {
 		return nil, err
 	}
 	return s.engine.Cosign(c.Request.Context(), c.subject, []byte(in.Checkpoint))
+}
+
+func (s *server) prove(c call) (any, error) {
+	return s.engine.Prove(c.Request.Context(), c.subject, c.Param("run"))
+}
+
+// Proof returns the entry by which the output of a run was released, with the proof
+// that the log holds it.
+func (c *Client) Proof(ctx context.Context, run string) (*query.ReleaseProof, error) {
+	return get[*query.ReleaseProof](ctx, c, http.MethodGet, "/v1/audit/proofs/"+url.PathEscape(run), nil)
 }
 
 // Extension returns the newest checkpoint of the log with the proof that it continues

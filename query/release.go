@@ -42,7 +42,11 @@ type cleared struct {
 type sealed struct {
 	*cleared
 	artifact *release.Artifact
+	contents registry.ReleaseContents
 }
+
+// kindReleased is the kind of the entry without which no byte of an output leaves.
+const kindReleased = "output.released"
 
 // formDataset is the one form in which answers leave: a table (数据集).
 const formDataset = "dataset"
@@ -312,14 +316,18 @@ func (c *cleared) seal() (*sealed, error) {
 	if err != nil {
 		return nil, asError(err).of(c.id)
 	}
-	return &sealed{c, artifact}, nil
+	contents, err := c.contents()
+	if err != nil {
+		return nil, asError(err).of(c.id)
+	}
+	return &sealed{c, artifact, contents}, nil
 }
 
 // publish lets an artifact go: the move to RELEASED, the epoch and the release
 // entry commit together, and the entry is durable in the audit log before the
 // first byte is handed out.
 func (e *Engine) publish(s *sealed) (*Answer, error) {
-	released, err := s.record.Proof.proven(s.run, "output.released", relying(s.decision, map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
+	released, err := s.record.Proof.proven(s.run, kindReleased, relying(s.decision, map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
 		"output": s.digest, "recipient": s.request.Recipient, "rows": strconv.FormatInt(int64(s.record.Facts.Rows), 10)}))
 	if err != nil {
 		return nil, asError(err).of(s.id)
@@ -357,6 +365,9 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 			return err
 		}
 		if err := s.keepMarks(tx); err != nil {
+			return err
+		}
+		if err := tx.AddReleaseContents(s.contents); err != nil {
 			return err
 		}
 		if err := s.keepDecision(tx, policy.ActionRelease, s.word); err != nil {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
@@ -55,6 +56,17 @@ func hold(c *Checked, id string, aead tink.AEAD) (*Held, error) {
 		return nil, err
 	}
 	return &Held{id: id, digest: hexSHA256(sealed), schema: c.Schema(), stream: stream, sealed: sealed}, nil
+}
+
+// Rows hands the rows to f, which keeps nothing of them.
+func (h *Held) Rows(f func([]arrow.RecordBatch)) error {
+	_, rows, err := decode(h.stream, memory.DefaultAllocator)
+	if err != nil {
+		return fmt.Errorf("release: read held result: %w", err)
+	}
+	defer releaseAll(rows)
+	f(rows)
+	return nil
 }
 
 // Save writes the encrypted result to a new file in dir and returns once it is

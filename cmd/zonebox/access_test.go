@@ -34,7 +34,7 @@ var updateVerbs = flag.Bool("update-verbs", false, "write testdata/verbs.txt ane
 // local are the verbs that ask no gate: they work on files alone, or open the domain
 // folder themselves and need its files or keys.
 var local = strings.Fields(`
-	init serve demo city user bench/masking sign open
+	init serve demo city user bench/masking sign open inspect
 	manifest/sign policy/build policy/sign audit/verify backup/restore backup/accept shred/verify
 `)
 

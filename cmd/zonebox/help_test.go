@@ -18,12 +18,12 @@ import (
 
 // verbs are all there are, so that a new one gets a script.
 var verbs = strings.Fields(`
-	init serve user sign apply get load query explain open doctor city demo
+	init serve user sign apply get load query explain open inspect doctor city demo
 	bench bench/masking
 	template template/list template/show
 	clocks request request/list request/reply request/show request/move
 	review review/list review/show review/approve review/reject review/recall review/freeze
-	audit audit/list audit/show audit/verify audit/witness
+	audit audit/list audit/show audit/verify audit/prove audit/witness
 	report report/use report/unused report/risk report/sample report/show report/verdict
 	mask mask/preview
 	zone zone/ls zone/versions zone/show zone/verify zone/diff zone/rollback zone/retire

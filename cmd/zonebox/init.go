@@ -35,7 +35,7 @@ first organization and person. --as names that person; the key is made if absent
 			}
 			key, err := a.userKey()
 			if errors.Is(err, keys.ErrNoKey) {
-				key, err = a.newUserKey(a.user)
+				key, err = a.newUserKey(a.user, keys.Generate)
 			}
 			if err != nil {
 				return err
@@ -57,8 +57,8 @@ first organization and person. --as names that person; the key is made if absent
 	return c
 }
 
-func (a *app) newUserKey(user string) (*keys.User, error) {
-	key, err := keys.Generate(user)
+func (a *app) newUserKey(user string, generate func(name string) (*keys.User, error)) (*keys.User, error) {
+	key, err := generate(user)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,9 @@ func (a *app) pinGate(ctx context.Context, c *api.Client) error {
 	if err != nil {
 		return err
 	}
+	if err := a.pinAudit(d.AuditKey); err != nil {
+		return err
+	}
 	pinned, err := os.ReadFile(a.gatePin())
 	if errors.Is(err, fs.ErrNotExist) {
 		return os.WriteFile(a.gatePin(), []byte(d.GateKey+"\n"), 0o600)
@@ -52,6 +55,24 @@ func (a *app) pinGate(ctx context.Context, c *api.Client) error {
 		return fmt.Errorf("zonebox: keep gate key: %w", err)
 	}
 	fmt.Fprint(a.stderr, a.say("网关签名密钥已轮换,新公钥由原密钥签署,已记录\n", "the gate's signing key was rotated; the new one is signed by the one known, and kept\n"))
+	return nil
+}
+
+// auditPin is the file in the keyring that holds the verifier key of the audit log,
+// kept on first contact. That key does not change.
+func (a *app) auditPin() string { return filepath.Join(a.keyring, "audit.pub") }
+
+func (a *app) pinAudit(key string) error {
+	pinned, err := os.ReadFile(a.auditPin())
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.WriteFile(a.auditPin(), []byte(key+"\n"), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("zonebox: read key of the audit log: %w", err)
+	}
+	if strings.TrimSpace(string(pinned)) != key {
+		return fmt.Errorf(a.say("审计日志公钥与 %s 中记录的不同;如确属更换,请核实后删除该文件", "the key of the audit log differs from %s; if it was replaced, verify that and remove the file"), a.auditPin())
+	}
 	return nil
 }
 

@@ -93,6 +93,7 @@ When a person must approve, the exit code is 4; continue with --resume RUN.`),
 	c.Flags().StringVar(&r.Resume, "resume", "", a.say("继续一个待审的运行", "continue a run that was in review"))
 	c.Flags().StringVarP(&output, "output", "o", "table", formats)
 	c.Flags().StringVar(&save, "save", "", a.say("保存密封结果而不打开", "save the sealed artifact instead of opening it"))
+	c.Flags().StringVar(&r.Form, "form", "", a.say("密封结果内的文件形式: ", "form of the file inside the sealed artifact: ")+strings.Join(release.Forms(), "|"))
 	return c
 }
 
@@ -172,7 +173,7 @@ operator files with its commitments.`),
 }
 
 // writeRequest writes the data request of an explanation, or says that there is
-// nothing to ask for. It does not replace a file.
+// nothing to ask for.
 func (a *app) writeRequest(x *query.Explanation, file string) error {
 	if x.Request == nil {
 		fmt.Fprintln(a.stderr, a.say("没有可写的数据申请:语句无需授权,或者单凭授权不能放行", "no data request was written: the statement lacks no grant, or grants alone do not help"))
@@ -182,13 +183,8 @@ func (a *app) writeRequest(x *query.Explanation, file string) error {
 	if err != nil {
 		return fmt.Errorf("zonebox: write data request: %w", err)
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("zonebox: write data request: %w", err)
-	}
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("zonebox: write data request: %w", err)
+	if err := writeNew(file, text); err != nil {
+		return err
 	}
 	fmt.Fprintf(a.stderr, a.say("已写数据申请草稿 %s (%s)\n", "wrote the draft of data request %s (%s)\n"), file, x.Request.Name)
 	return nil
@@ -201,41 +197,74 @@ type refusedError struct{ x *query.Explanation }
 func (e refusedError) Error() string { return "zonebox: refused: " + e.x.Reasons[0].Code }
 
 func (a *app) openCmd() *cobra.Command {
-	var output string
+	var output, save string
 	c := &cobra.Command{
-		Use:     "open FILE",
-		Short:   a.say("接收人打开密封结果:核对签名,解密,显示来源", "the recipient opens a sealed artifact: check the signature, decrypt, show the sources"),
-		Example: "  zonebox open --as li.op visits.zbx -o csv > visits.csv",
-		Args:    nArgs(1, 1),
+		Use:   "open FILE",
+		Short: a.say("接收人打开密封结果:核对签名,解密,显示来源", "the recipient opens a sealed artifact: check the signature, decrypt, show the sources"),
+		Long: a.say(`核对网关的签名(Ed25519 或 SM2),以 --as 用户的私钥解密,按 -o 显示各行。各种形式的结果都可以各种格式显示。
+--save 把其中的文件按密封时的形式原样写出。CSV 中以 = + - @ 开头的文本前加 ',防止表格软件当作公式。`,
+			`Checks the gate's signature (Ed25519 or SM2), decrypts with the key of --as and shows
+the rows as -o says, whatever the form inside. --save writes the file inside as it was
+sealed, in its own form. In CSV a text that begins with = + - or @ has a ' before it, so
+that no spreadsheet takes it for a formula.`),
+		Example: `  zonebox open --as li.op visits.zbx -o csv > visits.csv
+  zonebox open --as li.op visits.zbx --save visits.parquet`,
+		Args: nArgs(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := os.ReadFile(args[0])
 			if err != nil {
 				return fmt.Errorf("zonebox: read artifact: %w", err)
 			}
+			if save != "" {
+				return a.saveContent(file, save)
+			}
 			return a.open(file, output)
 		},
 	}
 	c.Flags().StringVarP(&output, "output", "o", "table", formats)
+	c.Flags().StringVar(&save, "save", "", a.say("把其中的文件原样写入新文件", "write the file inside, as it is, to a new file"))
 	return c
+}
+
+// opened decrypts an artifact with the user's key. The caller releases it.
+func (a *app) opened(file []byte) (content *release.Opened, err error) {
+	key, err := a.userKey()
+	if err != nil {
+		return nil, err
+	}
+	gate, err := a.pinnedGate()
+	if err != nil {
+		return nil, err
+	}
+	for _, public := range gate {
+		content, err = release.Open(file, release.Key{HPKE: key.Recipient(), SM2: key.RecipientSM2()}, public)
+		if !errors.Is(err, release.ErrSignature) {
+			break
+		}
+	}
+	return content, err
+}
+
+// saveContent writes the file inside an artifact.
+func (a *app) saveContent(file []byte, path string) error {
+	content, err := a.opened(file)
+	if err != nil {
+		return err
+	}
+	defer content.Release()
+	if err := writeNew(path, content.Content); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, a.say("已写出 %s(%s,%d 字节)\n", "wrote %s (%s, %d bytes)\n"), path, content.Form, len(content.Content))
+	a.printLabel(content.Label)
+	a.printTechniques(content.Columns)
+	return nil
 }
 
 // open decrypts an artifact with the user's key and prints it: rows on stdout,
 // the label on stderr.
 func (a *app) open(file []byte, output string) error {
-	key, err := a.userKey()
-	if err != nil {
-		return err
-	}
-	gate, err := a.pinnedGate()
-	if err != nil {
-		return err
-	}
-	var content *release.Opened
-	for _, public := range gate {
-		if content, err = release.Open(file, release.Key{HPKE: key.Recipient(), SM2: key.RecipientSM2()}, public); !errors.Is(err, release.ErrSignature) {
-			break
-		}
-	}
+	content, err := a.opened(file)
 	if err != nil {
 		return err
 	}

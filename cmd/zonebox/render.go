@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +15,8 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"zonebox/release"
 )
 
 // formats are the values of -o.
@@ -29,7 +30,7 @@ func render(w io.Writer, format string, schema *arrow.Schema, rows []arrow.Recor
 	case "json":
 		return renderJSON(w, schema, rows)
 	case "csv":
-		return renderCSV(w, schema, rows)
+		return release.WriteCSV(w, schema, rows)
 	case "arrow":
 		out := ipc.NewWriter(w, ipc.WithSchema(schema))
 		for _, r := range rows {
@@ -121,32 +122,6 @@ func harmless(r rune) rune {
 		return '·'
 	}
 	return r
-}
-
-func renderCSV(w io.Writer, schema *arrow.Schema, rows []arrow.RecordBatch) error {
-	out := csv.NewWriter(w)
-	line := make([]string, schema.NumFields())
-	for i, f := range schema.Fields() {
-		line[i] = f.Name
-	}
-	if err := out.Write(line); err != nil {
-		return err
-	}
-	for _, r := range rows {
-		for i := range int(r.NumRows()) {
-			for c := range line {
-				line[c] = ""
-				if col := r.Column(c); col.IsValid(i) {
-					line[c] = col.ValueStr(i)
-				}
-			}
-			if err := out.Write(line); err != nil {
-				return err
-			}
-		}
-	}
-	out.Flush()
-	return out.Error()
 }
 
 // renderJSON writes one array of objects whose keys keep the column order.

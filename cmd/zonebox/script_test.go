@@ -31,6 +31,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"zonebox/query/querytest"
+	"zonebox/release"
 )
 
 // lastCode is where a script keeps the exit code of its last command line.
@@ -288,7 +289,7 @@ func rowsCmd(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	schema, rows, err := readRows(args[0], []byte(ts.ReadFile(args[1])))
 	ts.Check(err)
-	ts.Check(renderCSV(ts.Stdout(), schema, rows))
+	ts.Check(release.WriteCSV(ts.Stdout(), schema, rows))
 }
 
 // jsonAsCSV prints an array of flat objects, in the order of their keys.

@@ -7,15 +7,18 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"zonebox/keys"
 	"zonebox/registry"
 )
 
 func (a *app) userCmd() *cobra.Command {
-	return &cobra.Command{
-		Use:     "user NAME",
-		Short:   a.say("生成用户密钥,输出人员文档所需的公钥", "make a user's key and print the public parts for the person document"),
-		Example: "  zonebox user li.op >> people.yaml",
-		Args:    nArgs(1, 1),
+	var national bool
+	c := &cobra.Command{
+		Use:   "user NAME",
+		Short: a.say("生成用户密钥,输出人员文档所需的公钥", "make a user's key and print the public parts for the person document"),
+		Example: `  zonebox user li.op >> people.yaml
+  zonebox user li.op --sm2 >> people.yaml`,
+		Args: nArgs(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := a.userName(args[0]); err != nil {
 				return err
@@ -23,7 +26,11 @@ func (a *app) userCmd() *cobra.Command {
 			if _, err := os.Stat(a.keyFile(args[0])); err == nil {
 				return usageError{fmt.Errorf(a.say("%s 的密钥已存在", "a key of %s exists"), args[0])}
 			}
-			key, err := a.newUserKey(args[0])
+			generate := keys.Generate
+			if national {
+				generate = keys.GenerateSM2
+			}
+			key, err := a.newUserKey(args[0], generate)
 			if err != nil {
 				return err
 			}
@@ -31,6 +38,8 @@ func (a *app) userCmd() *cobra.Command {
 			return err
 		},
 	}
+	c.Flags().BoolVar(&national, "sm2", false, a.say("结果以 SM2 与 SM4 加密给该用户,而非 HPKE", "results are encrypted to the user by SM2 and SM4, not by HPKE"))
+	return c
 }
 
 func (a *app) signCmd() *cobra.Command {
