@@ -13,13 +13,14 @@ import (
 func TestAReleaseIsReadAsItWasWritten(t *testing.T) {
 	cells := [][]uint32{{0, 3, 4_000_000_000}, {1}}
 	r := ledger.Release{ID: "out-1", Population: "p", Cells: map[string][][]uint32{
-		ledger.Counts: cells, "income": cells, "tax": {{0, 3}},
+		ledger.Counts: cells, "income": cells, "tax": {{0, 3}}, "wage": {{0, 3}},
 	}}
 	b := r.Append(nil)
-	want := "\x01\x05out-1\x01p\x03" +
+	want := "\x01\x05out-1\x01p\x04" +
 		"\x00\x00\x02\x03\x00\x03\xfd\xcf\xac\xf3\x0e\x01\x01" + // counts
 		"\x06income\x01" + // as counts
-		"\x03tax\x00\x01\x02\x00\x03"
+		"\x03tax\x00\x01\x02\x00\x03" +
+		"\x04wage\x03" // as tax
 	if string(b) != want {
 		t.Errorf("Append = %q, want %q", b, want)
 	}

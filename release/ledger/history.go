@@ -7,6 +7,9 @@ const (
 	none = 1<<16 - 1
 	// maxLayer is how many cells a layer has at most.
 	maxLayer = none - 1
+	// maxLayers is how many layers a measure of a release has at most: each takes a byte
+	// a row while it is made and a judgement of its own.
+	maxLayers = 64
 )
 
 // history is the releases of one measure. Rows that all of them treat alike are one
@@ -35,14 +38,18 @@ type layer struct {
 	of    []int
 }
 
-// layers splits cells into as few layers as the first fit gives.
-func layers(cells [][]uint32, rows int) []layer {
+// layers splits cells into as few layers as the first fit gives, and reports whether
+// they are not too many.
+func layers(cells [][]uint32, rows int) ([]layer, bool) {
 	var out []layer
 	var taken [][]bool
 	for i, c := range cells {
 		at := 0
 		for at < len(out) && (len(out[at].cells) == maxLayer || slices.ContainsFunc(c, func(row uint32) bool { return taken[at][row] })) {
 			at++
+		}
+		if at == maxLayers {
+			return nil, false
 		}
 		if at == len(out) {
 			out, taken = append(out, layer{}), append(taken, make([]bool, rows))
@@ -52,7 +59,7 @@ func layers(cells [][]uint32, rows int) []layer {
 		}
 		out[at].cells, out[at].of = append(out[at].cells, c), append(out[at].of, i)
 	}
-	return out
+	return out, true
 }
 
 // grown returns the history with rows that nothing was released of, so that there are n.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"iter"
 	"math"
 	"slices"
 )
@@ -19,7 +20,10 @@ import (
 func (l *Ledger) judge(measure string, r Release) *Finding {
 	h := l.history(measure)
 	before := len(h.levels)
-	layers := layers(r.Cells[measure], len(l.entity))
+	layers, ok := layers(r.Cells[measure], len(l.entity))
+	if !ok {
+		return &Finding{Measure: measure, Kind: Undecided}
+	}
 	for _, layer := range layers {
 		h = h.with(layer, r)
 		t := &trial{k: l.k, entity: l.entity, h: h, effort: l.effort}
@@ -143,7 +147,10 @@ func (t *trial) gather(wanted []bool) {
 	}
 	t.big = make([]bool, len(h.size))
 	seen := make([]uint32, 0, t.k)
-	for c := range h.size {
+	for c, n := range h.size {
+		if int(n) < t.k {
+			continue
+		}
 		seen = seen[:0]
 		for _, row := range t.rows[t.first[c]:t.first[c+1]] {
 			if e := t.entity[row]; !slices.Contains(seen, e) {
@@ -251,7 +258,7 @@ func (h *history) before(class uint32) uint32 {
 
 // sort puts the classes in order: first those in no level that the last has no class in
 // common with, of which nothing else has to be known; of those, first the ones in few and
-// large cells, which tell of the new cells with least besides; among the like by chance.
+// large cells, which tell of the new cells with least besides.
 func (t *trial) sort() {
 	h := t.h
 	near := t.near()
@@ -281,13 +288,23 @@ func (t *trial) sort() {
 			}
 		}
 	}
-	const step = 2654435761 // prime
-	for i := range uint64(len(h.size)) {
-		c := int(i * step % uint64(len(h.size)))
-		if h.size[c] > 0 {
+	for c, size := range h.size {
+		if size > 0 {
 			b := bucket(c)
 			order[count[b]] = uint32(c)
 			count[b]++
+		}
+	}
+}
+
+// scattered goes through classes far from each other one after the other, n at most.
+func scattered(part []uint32, n int) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		const step = 2654435761 // prime
+		for i := range uint64(min(n, len(part))) {
+			if !yield(part[i*step%uint64(len(part))]) {
+				return
+			}
 		}
 	}
 }
@@ -296,27 +313,31 @@ func (t *trial) sort() {
 // class in common with, itself among them.
 func (t *trial) near() []uint16 {
 	h := t.h
-	out := make([]uint16, len(h.size))
-	at := make([]uint32, len(h.size))
 	var own []uint32
 	for c, cell := range t.last().cell {
-		at[c] = uint32(c)
 		if cell != none {
-			out[c]++
 			own = append(own, uint32(c))
 		}
 	}
+	var far []*level
 	for i := len(h.levels) - 2; i >= 0; i-- {
 		l := &h.levels[i]
 		if !slices.ContainsFunc(own, func(c uint32) bool { return l.of(h, c) != none }) {
-			continue
+			far = append(far, l)
 		}
+	}
+	out := slices.Clone(h.depth)
+	at := make([]uint32, len(h.size))
+	for c := range at {
+		at[c] = uint32(c)
+	}
+	for _, l := range far {
 		for c := range at {
 			for int(at[c]) >= len(l.cell) {
 				at[c] = h.from[at[c]]
 			}
 			if l.cell[at[c]] != none {
-				out[c]++
+				out[c]--
 			}
 		}
 	}

@@ -119,18 +119,25 @@ func (l *Ledger) Try(r Release) (*Finding, error) {
 // Keep puts a release into the ledger. It does not judge it: after a start the releases
 // of before are kept again, in their order.
 //
-// Errors are those of Try.
+// Errors are those of Try, and ErrCells also where cells overlap so much that Try does
+// not decide.
 func (l *Ledger) Keep(r Release) error {
 	if err := l.check(r); err != nil {
 		return err
 	}
+	next := map[string]*history{}
 	for m, cells := range r.Cells {
+		layers, ok := layers(cells, len(l.entity))
+		if !ok {
+			return fmt.Errorf("%w: those of %q overlap more than %d times", ErrCells, m, maxLayers)
+		}
 		h := l.history(m)
-		for _, layer := range layers(cells, len(l.entity)) {
+		for _, layer := range layers {
 			h = h.with(layer, r)
 		}
-		l.measures[m] = h
+		next[m] = h
 	}
+	maps.Copy(l.measures, next)
 	l.kept = append(l.kept, r.ID)
 	return nil
 }

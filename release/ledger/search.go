@@ -124,7 +124,7 @@ func (t *trial) follows(c *combination) (bool, bool) {
 func (s *search) start() {
 	for _, part := range s.t.order[:s.t.nearby] {
 		idle := 0
-		for _, class := range part {
+		for class := range scattered(part, len(part)) {
 			if s.known.done() || idle > patience || s.spent {
 				break
 			}
@@ -171,7 +171,7 @@ func (s *search) spend(effort int) {
 func (s *search) fill(y *echelon, may func(class uint32) bool, took func(class uint32)) *combination {
 	for _, part := range s.t.order[:s.t.nearby] {
 		idle := 0
-		for _, class := range part {
+		for class := range scattered(part, len(part)) {
 			if y.done() || s.spent {
 				return nil
 			}
@@ -220,20 +220,26 @@ func (s *search) combination(y *echelon) *combination {
 }
 
 // differs returns some of the classes, of those that may be picked, on which a
-// combination is not worth 0; none if there are none or the effort is spent.
+// combination is not worth 0; none if there are none or the effort is spent. It looks at
+// a few of each part first.
 func (s *search) differs(c *combination, may func(class uint32) bool) []uint32 {
 	var out []uint32
-	for _, part := range s.t.order {
-		for _, class := range part {
-			if s.worth(c, class) != 0 && may(class) {
-				out = append(out, class)
-			}
-			if len(out) == patience || s.spent {
-				return out
+	for _, n := range []int{16 * patience, len(s.t.h.size)} {
+		for _, part := range s.t.order {
+			for class := range scattered(part, n) {
+				if s.worth(c, class) != 0 && may(class) {
+					out = append(out, class)
+				}
+				if len(out) == patience || s.spent {
+					return out
+				}
 			}
 		}
+		if len(out) > 0 {
+			return out
+		}
 	}
-	return out
+	return nil
 }
 
 // worth returns what a combination is worth on a class.

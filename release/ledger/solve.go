@@ -14,6 +14,7 @@ type term struct {
 // echelon is independent equations, each led by its highest column, with factor 1.
 type echelon struct {
 	led  [][]term // by column: the equation it leads, highest column first; nil if none
+	zero []bool   // by column: it leads an equation of itself alone
 	rank int
 	// of counts the equations led by columns before ties.
 	ties, of int
@@ -26,7 +27,7 @@ type echelon struct {
 
 // newEchelon returns that of no equation. The first columns are those of ties.
 func newEchelon(ties, columns int) *echelon {
-	return &echelon{ties: ties, led: make([][]term, columns), buf: make([]uint64, columns), bits: make([]uint64, columns/64+1)}
+	return &echelon{ties: ties, led: make([][]term, columns), zero: make([]bool, columns), buf: make([]uint64, columns), bits: make([]uint64, columns/64+1)}
 }
 
 // done reports whether no tie is left a weight but 0.
@@ -35,7 +36,7 @@ func (e *echelon) done() bool { return e.of == e.ties }
 // copy returns an echelon of the same equations. Not both may be added to at a time.
 func (e *echelon) copy() *echelon {
 	c := *e
-	c.led = slices.Clone(e.led)
+	c.led, c.zero = slices.Clone(e.led), slices.Clone(e.zero)
 	return &c
 }
 
@@ -52,16 +53,25 @@ func (e *echelon) add(f []term) (bool, int) {
 			column := w*64 + bits.Len64(e.bits[w]) - 1
 			v := e.buf[column]
 			switch led := e.led[column]; {
-			case v == 0:
+			case v == 0 || e.zero[column]:
+				e.buf[column] = 0
 				e.bits[w] &^= 1 << (column % 64)
 			case led == nil:
 				e.lead(column)
 				return true, cost
 			default:
 				v = neg(v)
+				stale := 0
 				for _, t := range led {
+					if e.zero[t.column] {
+						stale++
+						continue
+					}
 					e.buf[t.column] = add(e.buf[t.column], mul(v, t.factor))
 					e.bits[t.column/64] |= 1 << (t.column % 64)
+				}
+				if stale > 0 {
+					e.shorten(column)
 				}
 				cost += len(led)
 			}
@@ -78,17 +88,29 @@ func (e *echelon) lead(column int) {
 		for e.bits[w] != 0 {
 			c := w*64 + bits.Len64(e.bits[w]) - 1
 			e.bits[w] &^= 1 << (c % 64)
-			if e.buf[c] != 0 {
+			if e.buf[c] != 0 && !e.zero[c] {
 				out = append(out, term{c, mul(scale, e.buf[c])})
-				e.buf[c] = 0
 			}
+			e.buf[c] = 0
 		}
 	}
-	e.led[column] = out
+	e.led[column], e.zero[column] = out, len(out) == 1
 	e.rank++
 	if column < e.ties {
 		e.of++
 	}
+}
+
+// shorten leaves out of an equation what is known to be 0. Copies of the echelon keep
+// theirs.
+func (e *echelon) shorten(column int) {
+	var out []term
+	for _, t := range e.led[column] {
+		if !e.zero[t.column] {
+			out = append(out, t)
+		}
+	}
+	e.led[column], e.zero[column] = out, len(out) == 1
 }
 
 // free returns weights, by column, that fulfil the equations: 1 for the first tie that is left

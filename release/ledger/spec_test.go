@@ -1,7 +1,9 @@
 package ledger_test
 
 import (
+	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"zonebox/release/ledger"
@@ -143,5 +145,22 @@ func TestRowsThatCameLaterAreToldFromThoseBefore(t *testing.T) {
 		if got, err := l.Try(counts("b", "second version", span(0, 100+added))); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("Try of %d more = %+v, %v, want %+v", added, got, err, want)
 		}
+	}
+}
+
+func TestAReleaseIsKeptOnce(t *testing.T) {
+	l := ledger.New(10, people(100))
+	r := counts("a", "all", span(0, 100))
+	if err := l.Keep(r); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Try(r); !errors.Is(err, ledger.ErrKept) {
+		t.Errorf("Try = %v, want %v", err, ledger.ErrKept)
+	}
+	if err := l.Keep(r); !errors.Is(err, ledger.ErrKept) {
+		t.Errorf("Keep = %v, want %v", err, ledger.ErrKept)
+	}
+	if got := l.Releases(); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("Releases = %v, want a", got)
 	}
 }
