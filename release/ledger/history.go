@@ -86,6 +86,10 @@ func newHistory(rows int) *history {
 	}
 }
 
+// part is what with knows of a class: its rows in any cell; and the cell, and 1, that was
+// met last, with the class that its rows there are.
+type part struct{ rows, last, class uint32 }
+
 // with returns the history with one layer more. What a class has outside of the cells
 // stays in it; where it has nothing there, its part in the first of the cells does.
 func (h *history) with(l layer, r Release) *history {
@@ -96,28 +100,27 @@ func (h *history) with(l layer, r Release) *history {
 		weight: slices.Clone(h.weight),
 		depth:  slices.Clone(h.depth),
 	}
-	left := slices.Clone(h.size) // by class: rows in none of the cells
+	parts := make([]part, len(h.size))
 	for _, rows := range l.cells {
 		for _, row := range rows {
-			left[h.class[row]]--
+			parts[h.class[row]].rows++
 		}
+	}
+	for c, p := range parts {
+		g.size[c] -= p.rows
 	}
 	next := level{release: r.ID, population: r.Population, cells: len(l.cells), cell: make([]uint16, len(h.size))}
 	for c := range next.cell {
 		next.cell[c] = none
 	}
-	type part struct{ cell, class uint32 }
-	last := make([]part, len(h.size)) // by class: the part that was met last
-	for c := range last {
-		last[c].cell = none
-	}
 	for i, rows := range l.cells {
 		weight := 1 / float32(len(rows))
 		for _, row := range rows {
 			c := h.class[row]
-			if last[c].cell != uint32(i) {
+			p := &parts[c]
+			if p.last != uint32(i)+1 {
 				to := c
-				if first := last[c].cell == none; !first || left[c] > 0 || c == 0 {
+				if first := p.last == 0; !first || h.size[c] > p.rows || c == 0 {
 					to = uint32(len(g.from))
 					g.from, g.size = append(g.from, c), append(g.size, 0)
 					g.weight, g.depth = append(g.weight, h.weight[c]), append(g.depth, h.depth[c])
@@ -126,12 +129,10 @@ func (h *history) with(l layer, r Release) *history {
 				next.cell[to] = uint16(i)
 				g.weight[to] += weight
 				g.depth[to]++
-				last[c] = part{uint32(i), to}
+				p.last, p.class = uint32(i)+1, to
 			}
-			to := last[c].class
-			g.class[row] = to
-			g.size[c]--
-			g.size[to]++
+			g.class[row] = p.class
+			g.size[p.class]++
 		}
 	}
 	g.levels = append(slices.Clip(h.levels), next)

@@ -202,6 +202,7 @@ func (t *trial) follow() *echelon {
 		if out.rank == t.ties {
 			break
 		}
+		t.effort -= len(t.h.size)
 		l := &t.h.levels[i]
 		u := newUnion(t.ties + l.cells + 1)
 		for c, size := range t.h.size {
