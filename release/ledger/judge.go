@@ -66,6 +66,7 @@ type trial struct {
 	// common with the last.
 	order  [][]uint32
 	nearby int
+	ofTie  [][]uint32 // by tie: the classes of its cells, in the order
 
 	// Ties are cells of the last level that have the same weight, because some class
 	// before has a big class in each. Cells of tie −1 have weight 0: one such is in none.
@@ -294,6 +295,14 @@ func (t *trial) sort() {
 			b := bucket(c)
 			order[count[b]] = uint32(c)
 			count[b]++
+		}
+	}
+	t.ofTie = make([][]uint32, t.ties)
+	for _, part := range t.order {
+		for c := range scattered(part, len(part)) {
+			if cell := t.last().cell[c]; cell != none && t.tie[cell] >= 0 {
+				t.ofTie[t.tie[cell]] = append(t.ofTie[t.tie[cell]], c)
+			}
 		}
 	}
 }

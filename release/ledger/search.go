@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"iter"
 	"maps"
 	"slices"
 )
@@ -169,14 +170,12 @@ func (s *search) spend(effort int) {
 // returns nil; or a combination that is worth 0 on all that may be. It tells of each
 // that it took. When the effort is spent it returns nil as well.
 func (s *search) fill(y *echelon, may func(class uint32) bool, took func(class uint32)) *combination {
-	for _, part := range s.t.order[:s.t.nearby] {
+	// some takes classes until so many in a row tell nothing new.
+	some := func(classes iter.Seq[uint32], enough func() bool) {
 		idle := 0
-		for class := range scattered(part, len(part)) {
-			if y.done() || s.spent {
-				return nil
-			}
-			if idle > patience {
-				break
+		for class := range classes {
+			if idle > patience || enough() || s.spent {
+				return
 			}
 			if !may(class) {
 				continue
@@ -186,6 +185,12 @@ func (s *search) fill(y *echelon, may func(class uint32) bool, took func(class u
 				took(class)
 			}
 		}
+	}
+	for _, part := range s.t.order[:s.t.nearby] {
+		some(scattered(part, len(part)), y.done)
+	}
+	for tie, column := range s.tie {
+		some(slices.Values(s.t.ofTie[tie]), func() bool { return y.led[column.column] != nil })
 	}
 	for !y.done() && !s.spent {
 		c := s.combination(y)
