@@ -167,12 +167,22 @@ func TestADatabaseThatStallsEndsItsLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	ended := make(chan []net.Conn)
 	go func() {
+		var held []net.Conn // one that nothing refers to is closed when memory is cleared
 		for {
-			if _, err := l.Accept(); err != nil { // and holds it
+			c, err := l.Accept()
+			if err != nil {
+				ended <- held
 				return
 			}
+			held = append(held, c)
+		}
+	}()
+	defer func() {
+		_ = l.Close()
+		for _, c := range <-ended {
+			_ = c.Close()
 		}
 	}()
 	secret := filepath.Join(t.TempDir(), "password")
