@@ -96,6 +96,7 @@ func active(t *testing.T, d *querytest.Domain, id string) registry.Document {
 // An application is under an open call of the city, within its window, with the form
 // and the five materials of the days that count, by who has a clean record.
 func TestWhatAnApplicationMustBring(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	if err := d.TryApply(querytest.Founder, querytest.CallText(d.Now()), querytest.Founder); querytest.Code(err) != "DOCUMENT_REFUSED" {
 		t.Errorf("a call of an industry zone without its regulator = %v", err)
@@ -195,6 +196,7 @@ func withRecord(t *testing.T, d *querytest.Domain, field string, on time.Time) s
 // No step of the course is skipped, nothing is entered but by whom it is for, and what
 // comes into force is what every party signed.
 func TestTheCourseOfALicense(t *testing.T) {
+	t.Parallel()
 	d, id := applied(t)
 	move := func(by string, o query.AgreementOrder, want string) {
 		t.Helper()
@@ -277,6 +279,7 @@ func TestTheCourseOfALicense(t *testing.T) {
 // keys are destroyed with a certificate, and the audit trail is still readable. That a
 // restored backup opens nothing of it stands with the tests of backups.
 func TestFromTerminationToOffboarding(t *testing.T) {
+	t.Parallel()
 	d, id := applied(t)
 	active(t, d, id)
 	answer, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, perDistrict)

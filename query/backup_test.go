@@ -54,6 +54,7 @@ func restored(t *testing.T, d *querytest.Domain, root string, b *query.Backup) q
 // An older backup does not bring back what was shredded since; the rest of it
 // reads. So for each kind of shred and each way of keeping keys.
 func TestABackupDoesNotBringBackWhatWasShredded(t *testing.T) {
+	t.Parallel()
 	providers := map[string]func(t *testing.T) keys.KeyProvider{
 		"passphrase": func(*testing.T) keys.KeyProvider { return nil },
 		"vault": func(t *testing.T) keys.KeyProvider {
@@ -175,6 +176,7 @@ func orders(t *testing.T, d *querytest.Domain, domain string, after time.Duratio
 // Whoever lost the role after the backup was made has it in what is restored, and yet
 // takes nothing up: the key folder is newer. A new key is another person's.
 func TestARestoredRoleIsNoneTheKeyFolderKnowsToBeGone(t *testing.T) {
+	t.Parallel()
 	person := func(old, now string) func(t *testing.T, d *querytest.Domain) {
 		return func(t *testing.T, d *querytest.Domain) {
 			d.In(t).Apply(querytest.Founder, changed(t, d, registry.KindPerson, "wu.dc", old, now))
@@ -210,6 +212,7 @@ func TestARestoredRoleIsNoneTheKeyFolderKnowsToBeGone(t *testing.T) {
 // The order by which a state was taken up takes up no other: not the same folder once
 // more, nor an older one, nor one of which the order is old or of days to come.
 func TestAnOrderToTakeUpAStateIsGoodOnce(t *testing.T) {
+	t.Parallel()
 	d, root := withRoot(t, nil)
 	if err := d.Engine.Close(); err != nil {
 		t.Fatal(err)
@@ -274,6 +277,7 @@ func TestAnOrderToTakeUpAStateIsGoodOnce(t *testing.T) {
 
 // A copy of an older state that nobody ordered is refused as before.
 func TestAnOlderDomainIsRefusedWithoutAnOrder(t *testing.T) {
+	t.Parallel()
 	d, _ := withRoot(t, nil)
 	if err := d.Engine.Close(); err != nil {
 		t.Fatal(err)
@@ -297,6 +301,7 @@ func TestAnOlderDomainIsRefusedWithoutAnOrder(t *testing.T) {
 }
 
 func TestABackupHoldsWhatItsManifestSays(t *testing.T) {
+	t.Parallel()
 	d, root := withRoot(t, nil)
 	for who, want := range map[string]string{"li.op": "ROLE_REQUIRED", "feng.audit": "ROLE_REQUIRED", querytest.Founder: "ROLE_REQUIRED"} {
 		if _, err := d.Engine.CreateBackup(t.Context(), d.Subject(who), ""); querytest.Code(err) != want {
@@ -370,6 +375,7 @@ func TestABackupHoldsWhatItsManifestSays(t *testing.T) {
 }
 
 func TestBackupRootsAreApart(t *testing.T) {
+	t.Parallel()
 	d := querytest.New(t, querytest.Options{})
 	if err := d.Engine.Close(); err != nil {
 		t.Fatal(err)

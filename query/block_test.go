@@ -16,6 +16,7 @@ import (
 // own word; that of an output which the measure is not about opens. Lifting changes
 // nothing: all its reviewers do.
 func TestTheKeyOfAFrozenOutputOpensNothing(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	for i, l := range switchLevels {
 		if !campaign() && i%2 == 1 {
@@ -57,6 +58,7 @@ func TestTheKeyOfAFrozenOutputOpensNothing(t *testing.T) {
 // A registry that does not know of the freezing releases nothing: approvals of before it
 // do not open the key. And a gate that died before it blocked a key does so at its start.
 func TestTheKeyFolderRemembersWhatTheRegistryForgot(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	run := approvedOutput(t, d)
 	m := closes(registry.LevelScenario, querytest.Scenario)
@@ -80,6 +82,7 @@ func TestTheKeyFolderRemembersWhatTheRegistryForgot(t *testing.T) {
 
 // What people froze is blocked for good.
 func TestTheKeyOfWhatPeopleFrozeIsBlocked(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	run := approvedOutput(t, d)
 	if _, err := d.Engine.MoveOutput(t.Context(), d.Subject("wu.dc"), run, "freeze", "NJ24-23"); err != nil {
@@ -93,6 +96,7 @@ func TestTheKeyOfWhatPeopleFrozeIsBlocked(t *testing.T) {
 // The end of a license by the clock is a switch like any other: what is held under it
 // is frozen, what waits is void (4.1).
 func TestTheClockFreezesWhatALicenseHolds(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	last := time.Date(2030, 12, 31, 23, 0, 0, 0, time.FixedZone("CST", 8*60*60))
 	d.Advance(last.Sub(d.Now()))
@@ -116,6 +120,7 @@ func TestTheClockFreezesWhatALicenseHolds(t *testing.T) {
 // Access that is closed while a download is under way closes it too, however late the
 // download is told.
 func TestADownloadMeetsTheSwitch(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT count(*) FROM persons")
 	if err != nil {
@@ -143,6 +148,7 @@ func TestADownloadMeetsTheSwitch(t *testing.T) {
 
 // Of two measures at one target the one that is left withholds as both did.
 func TestTwoMeasuresAreLiftedOneByOne(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	run := approvedOutput(t, d)
 	m := closes(registry.LevelScenario, querytest.Scenario)
@@ -168,6 +174,7 @@ func TestTwoMeasuresAreLiftedOneByOne(t *testing.T) {
 // A column that is closed is read by no statement, wherever it stands in it, is explained
 // to nobody, and what was made of it is frozen; its neighbors are as before.
 func TestAClosedColumnIsReadNowhere(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	run := approvedOutput(t, d) // name and district
 	m := closes(registry.LevelColumn, "persons.district")
@@ -200,6 +207,7 @@ func TestAClosedColumnIsReadNowhere(t *testing.T) {
 // A measure that restricts voids what waits for a review, under rules of before, and
 // freezes nothing: what it lets out leaves as its reviewers agreed.
 func TestARestrictionFreezesNothing(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	run := approvedOutput(t, d)
 	waits := cityRefuses(t, d, "SELECT name, district FROM persons LIMIT 2", "QUERY_IN_REVIEW")
@@ -222,6 +230,7 @@ func TestARestrictionFreezesNothing(t *testing.T) {
 // Whatever closes access freezes what is held under it, at its time and whether or not
 // somebody applies it then; and nobody collects under it what was released before.
 func TestWhateverClosesFreezesWhatIsHeld(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT count(*) FROM persons")
 	if err != nil {

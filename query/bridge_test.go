@@ -94,6 +94,7 @@ func TestABridgeGivesTheTokensOfTheOtherZone(t *testing.T) {
 // A suspension of the zone that a bridge leads to ends what runs on it, what
 // waits, and what is kept of it.
 func TestASuspensionOfTheOtherZoneEndsABridge(t *testing.T) {
+	t.Parallel()
 	d := bridged(t)
 	const counted = "SELECT count(DISTINCT id_number) AS n FROM persons"
 	if got := ask(t, d, "bridged", counted); got != "120\n" {

@@ -15,6 +15,7 @@ import (
 // log, no entry of the audit log and no refusal; lists show it masked, and the log is
 // told before it is shown as it is.
 func TestContactsAreSealedMaskedAndShownForAReason(t *testing.T) {
+	t.Parallel()
 	const phone, email = "13812345678", "li.yunying@example.com"
 	d, root := withRoot(t, nil)
 	said, err := d.Engine.SetContact(t.Context(), d.Subject("li.op"), query.ContactOrder{Phone: phone, Email: email})

@@ -9,6 +9,7 @@ import (
 // Where the engine compares in another type than the column's, what it finds
 // equal is not what bounds say: 9007199254740992 and …993 are one DOUBLE.
 func TestPruningLeavesWhatTheEngineConverts(t *testing.T) {
+	t.Parallel()
 	data := querytest.Registers()
 	data.Beds.Rows = nil
 	for _, beds := range []string{"9007199254740991", "9007199254740992", "9007199254740993", "9007199254740994", "5", "-3"} {

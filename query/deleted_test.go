@@ -16,6 +16,7 @@ import (
 // the newest of a document away and so bring an older one back into force. The
 // log knows better.
 func TestARegistryWhoseNewestRowsWereDeletedIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct{ name, statement string }{
 		{"the newest version of a document", `DELETE FROM documents WHERE kind = 'Dataset' AND name = 'beds' AND version = 2`},
 		{"a document", `DELETE FROM documents WHERE kind = 'Grant' AND name = (SELECT min(name) FROM documents WHERE kind = 'Grant')`},

@@ -34,6 +34,7 @@ spec:
 // the license and once in the log, and again when it has ended; from then on nothing
 // comes into force.
 func TestACertificateThatEndsIsToldAhead(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	d.Apply(querytest.Founder, operatorWith("2027-01-15", ""))
 	next := nextLicense(t)
@@ -99,6 +100,7 @@ func TestACertificateThatEndsIsToldAhead(t *testing.T) {
 // NJ24-08: the days on an operator's record count by the pack when a license comes into
 // force and at each question, as they do when it applies.
 func TestADatedRecordCountsWithoutAFlag(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	next := nextLicense(t)
 	parties := []string{"sun.health", querytest.Founder, "li.op"}

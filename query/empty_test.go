@@ -8,6 +8,7 @@ import (
 
 // A question that reads nothing of the zone has no source to be labeled with.
 func TestAStatementWithoutADatasetIsRefused(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	for _, sql := range []string{"SELECT 1", "WITH q AS (SELECT 1 AS a) SELECT a FROM q"} {
 		if _, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, sql); querytest.Code(err) != "NO_DATASET" {

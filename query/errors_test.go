@@ -13,6 +13,7 @@ import (
 // What is written out as a reason or an error in the source of the gate and of the
 // command line names its articles, so that none comes to be without.
 func TestEveryReasonWrittenOutNamesItsArticles(t *testing.T) {
+	t.Parallel()
 	seen := 0
 	for _, dir := range []string{".", filepath.Join("..", "api"), filepath.Join("..", "cmd", "zonebox")} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))

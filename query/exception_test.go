@@ -67,6 +67,7 @@ func asksAs(d *querytest.Domain, sql string) (*query.Answer, string) {
 // records, of columns as they are, of another dataset or of two. What is released names
 // it in the log, and explain tells it.
 func TestAnExceptionRaisesTheRowsOfFigures(t *testing.T) {
+	t.Parallel()
 	d := narrowed(t, querytest.Options{Idle: 1})
 	beside := map[string]string{
 		"records":              "SELECT name, district FROM persons ORDER BY name LIMIT 2",
@@ -125,6 +126,7 @@ func TestAnExceptionRaisesTheRowsOfFigures(t *testing.T) {
 // An exception is over from the next question on when it is revoked and when its last
 // day is past, and what was approved under it is approved no more.
 func TestAnExceptionThatIsOverHoldsNoLonger(t *testing.T) {
+	t.Parallel()
 	const records = "SELECT name, district FROM persons ORDER BY name LIMIT 1"
 	for how, end := range map[string]func(d *querytest.Domain){
 		"revoked": func(d *querytest.Domain) { d.Apply("sun.health", revokedNow(t, d, "rows-persons")) },
@@ -158,6 +160,7 @@ func TestAnExceptionThatIsOverHoldsNoLonger(t *testing.T) {
 // What the pack does not list nobody raises, and nothing further or longer than it
 // says; a pack that lists it no more ends what it let.
 func TestThePackSaysWhatAnExceptionRaises(t *testing.T) {
+	t.Parallel()
 	d := narrowed(t, querytest.Options{Idle: 1})
 	try := func(text string) string {
 		err := d.TryApply(querytest.Founder, text, querytest.Founder, "sun.health", "zheng.police")
@@ -199,6 +202,7 @@ func TestThePackSaysWhatAnExceptionRaises(t *testing.T) {
 // A license longer than the pack's term comes into force by an exception alone, which
 // may come with it, and then answers about the datasets that have one.
 func TestALicenseIsLongerByException(t *testing.T) {
+	t.Parallel()
 	d := narrowed(t, querytest.Options{Idle: 1})
 	text, err := os.ReadFile(filepath.Join("querytest", "city", "license.yaml"))
 	if err != nil {
@@ -310,6 +314,7 @@ func TestExceptionsShowNoValue(t *testing.T) {
 // The risk report lists what was in force in its period, how often it was used, and what
 // ended in it, to those whose zone it is.
 func TestTheRiskReportListsExceptions(t *testing.T) {
+	t.Parallel()
 	d := narrowed(t, querytest.Options{Idle: 1})
 	first := dayFrom(d, 0)
 	except(d, "persons", rowsText(d, "persons"))

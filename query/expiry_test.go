@@ -22,6 +22,7 @@ func authenticates(t *testing.T, d *querytest.Domain, user string) bool {
 // A license that ends takes the accounts of its operator with it in the same act: the
 // very next request is nobody's. Others are as before, and a restart changes nothing.
 func TestAccountsDieWithTheLicense(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	if c := code(d, perDistrict); c != "" {
 		t.Fatalf("before: %s", c)
@@ -49,6 +50,7 @@ func TestAccountsDieWithTheLicense(t *testing.T) {
 // On the last day a license answers; on the next it has ended, by the clock of the
 // city and by nobody's word, at whichever comes first: a question, the hour, a start.
 func TestALicenseEndsWithItsLastDay(t *testing.T) {
+	t.Parallel()
 	for name, look := range map[string]func(t *testing.T, d *querytest.Domain){
 		"a question": func(t *testing.T, d *querytest.Domain) {
 			if c := code(d, perDistrict); c == "" {

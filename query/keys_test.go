@@ -88,6 +88,7 @@ func later(d *querytest.Domain, day int, dataset string) {
 
 // Data written before a rotation answer as they did, beside data written after.
 func TestARotationChangesNoAnswer(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	want := answers(t, d)
 	if n := rotate(t, d, keys.PurposeZoneData); n != 2 {
@@ -118,6 +119,7 @@ func TestARotationChangesNoAnswer(t *testing.T) {
 }
 
 func TestAVersionIsDestroyedOnceNoCurrentDataNeedIt(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	want := answers(t, d)
 	refused := func(what, user string, version int, code string) {
@@ -187,6 +189,7 @@ func TestAVersionIsDestroyedOnceNoCurrentDataNeedIt(t *testing.T) {
 // A load that a rotation meets has columns under the earlier version and its
 // manifest under the later one: both are needed.
 func TestAVersionThatALoadBeganWithIsNeeded(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	want := answers(t, d)
 	beds := querytest.Registers().Beds
@@ -220,6 +223,7 @@ func TestAVersionThatALoadBeganWithIsNeeded(t *testing.T) {
 
 // A load that began before a zone was suspended is waited for.
 func TestTheKeysOfAZoneWaitForItsLoads(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	beds := querytest.Registers().Beds
 	asked := false
@@ -296,6 +300,7 @@ func copies(t *testing.T, d *querytest.Domain, dir string) map[string]bool {
 // The keys of a zone end by the word of the right person, once nothing may use
 // them, and everything of the zone is closed for good.
 func TestTheKeysOfAZoneAreDestroyedByTheRules(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	answers(t, d)
 	refused := func(what, user, code, why string) {
@@ -349,6 +354,7 @@ func TestTheKeysOfAZoneAreDestroyedByTheRules(t *testing.T) {
 // A new key that signs is the domain's at once, for the gate and in its identity
 // file, with how it came to be.
 func TestARotatedSigningKeyIsTheDomains(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	first := d.Engine.Domain()
 	for version := 2; version <= 3; version++ {
@@ -371,6 +377,7 @@ func TestARotatedSigningKeyIsTheDomains(t *testing.T) {
 }
 
 func TestKeysAreListedAndRotatedByTheirRoles(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	for user, may := range map[string][2]bool{
 		"wu.dc": {true, true}, "feng.audit": {true, false}, querytest.Founder: {true, false},
@@ -397,6 +404,7 @@ func TestKeysAreListedAndRotatedByTheirRoles(t *testing.T) {
 // Nothing secret is in the inventory: neither a file of the key folder nor a
 // derived key, in any common spelling, is a part of it.
 func TestTheInventoryHoldsNoSecret(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	r := inventory(t, d)
 	text, err := json.Marshal(r)

@@ -12,6 +12,7 @@ import (
 // A delivery that does not fit into the zone's quota beside what is stored is refused,
 // tried or loaded, and the dataset is as before; one that fits is loaded.
 func TestAZoneTakesNoMoreThanItsQuota(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	all, err := d.Engine.Versions(t.Context(), d.Subject("wu.dc"), query.VersionQuery{Zone: "medical"})
 	if err != nil {

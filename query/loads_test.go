@@ -56,6 +56,7 @@ func eventually(t *testing.T, d *querytest.Domain, by, id string, is func(query.
 }
 
 func TestALoadTellsHowItStandsToItsLoaderAndToSupervisors(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
 	d.Register(querytest.Person{User: "he.dc", RealName: "何数据", Organization: "data-centre", Role: registry.RoleDataCentre},
 		querytest.Person{User: "an.sec", RealName: "安网信", Organization: "third-party", Role: registry.RoleAuditor})
@@ -131,6 +132,7 @@ func TestALoadTellsHowItStandsToItsLoaderAndToSupervisors(t *testing.T) {
 }
 
 func TestALoadWhoseSenderGoesAwayLeavesTheDatasetAsItWas(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
 	m, data := bedsManifest(d)
 	before := cityAnswer(t, d, "SELECT sum(beds) FROM beds")
@@ -170,6 +172,7 @@ func TestALoadWhoseSenderGoesAwayLeavesTheDatasetAsItWas(t *testing.T) {
 
 // TestALoadIsCalledOffByItsLoaderAlone, whether it waits or runs.
 func TestALoadIsCalledOffByItsLoaderAlone(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Loads: 1}})
 	m, data := bedsManifest(d)
 	read, write := io.Pipe()
@@ -203,6 +206,7 @@ func TestALoadIsCalledOffByItsLoaderAlone(t *testing.T) {
 
 // TestADeliveryThatBreaksOffEndsAsStopped: nothing is wrong with it, it is not all.
 func TestADeliveryThatBreaksOffEndsAsStopped(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	m, data := bedsManifest(d)
 	broken := io.MultiReader(bytes.NewReader(data[:len(data)/2]), iotest.ErrReader(io.ErrUnexpectedEOF))
@@ -216,6 +220,7 @@ func TestADeliveryThatBreaksOffEndsAsStopped(t *testing.T) {
 }
 
 func TestAReceiptIsSignedAndHoldsNoValue(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	m, data := bedsManifest(d)
 	wrong := m

@@ -15,6 +15,7 @@ import (
 // was delivered in the form of its own mask. The second layer holds where the
 // first does not.
 func TestAMaskThatShowsItsValueEndsTheRelease(t *testing.T) {
+	t.Parallel()
 	data := querytest.Registers().Clone()
 	phone := data.Persons.Column("phone")
 	const shown = "138****9999"

@@ -425,6 +425,7 @@ func (m mutant) of(q posed) (*ast.Select, bool) {
 
 // Rewrite and worker call the counter by one name.
 func TestTheRewriteNamesTheWorkersCounter(t *testing.T) {
+	t.Parallel()
 	for _, k := range []int{1, 2, 10, 1000} {
 		if a, b := analysis.Counter(k), sandbox.Counter(k); a != b {
 			t.Errorf("the rewrite calls %s, the worker has %s", a, b)

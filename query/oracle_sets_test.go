@@ -45,6 +45,7 @@ func unionStatement(t *testing.T, sql string) *analysis.Statement {
 // out a column masked in the same way. Had one part constants of the statement,
 // or a list in the clear, the finding would tell who is in the register.
 func TestAUnionIsBareWhereEveryPartIsMaskedAlike(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		sql  string
 		bare bool
@@ -69,6 +70,7 @@ func TestAUnionIsBareWhereEveryPartIsMaskedAlike(t *testing.T) {
 
 // The form of a column is that of the rows in it that need most care.
 func TestRowsInAUnionAreNoAggregate(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ sql, forms string }{
 		{"select town, count(*) from people group by town union all select name, pay from towns", "clear aggregate"},
 		{"select count(*)::varchar from people union all select name from people", "masked"},
@@ -91,6 +93,7 @@ func TestRowsInAUnionAreNoAggregate(t *testing.T) {
 // A conversion that fails gives NULL, so that a converted column has a guard of
 // its own though none of the parts' columns may be NULL.
 func TestAConvertedColumnOfAUnionMayBeNull(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		sql  string
 		kind []string
@@ -110,6 +113,7 @@ func TestAConvertedColumnOfAUnionMayBeNull(t *testing.T) {
 
 // A query in an expression has tables of its own, whatever it calls them.
 func TestAQueryInAnExpressionReadsItsOwnColumns(t *testing.T) {
+	t.Parallel()
 	st := unionStatement(t, "select p.town, count(*) from people p where exists (select p.pay from towns p) group by p.town")
 	if got, want := fmt.Sprint(st.Scans), "[{people [town] true []} {towns [pay] false []}]"; got != want {
 		t.Errorf("scans %v, want %v", got, want)

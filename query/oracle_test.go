@@ -256,6 +256,7 @@ func TestRandomAnswersEqualBruteForce(t *testing.T) {
 }
 
 func TestNamedAnswersEqualBruteForce(t *testing.T) {
+	t.Parallel()
 	p := livePool(t, 2)
 	parser := liveSession(t, p)
 	for _, c := range namedCases(t) {

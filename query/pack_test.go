@@ -15,6 +15,7 @@ import (
 // TestALicenseComesIntoForceAsThePackOfItsZoneAllows applies one license under
 // each city's pack, after nanjing-2024 has lapsed: only the zone's pack differs.
 func TestALicenseComesIntoForceAsThePackOfItsZoneAllows(t *testing.T) {
+	t.Parallel()
 	read := func(name string) string {
 		text, err := os.ReadFile(filepath.Join("querytest", "city", name+".yaml"))
 		if err != nil {
@@ -68,6 +69,7 @@ func TestALicenseComesIntoForceAsThePackOfItsZoneAllows(t *testing.T) {
 // JM19-18: a purpose that the pack of the zone does not publish comes into force by no
 // license and no scenario, and is no purpose of a question; one that it does is.
 func TestAPurposeOffThePublishedListIsRefused(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	text, err := os.ReadFile(filepath.Join("querytest", "city", "license.yaml"))
 	if err != nil {
@@ -129,6 +131,7 @@ func TestAPurposeOffThePublishedListIsRefused(t *testing.T) {
 // A question under a regulation that has ended is answered by its recorded basis,
 // and told so each time; under one in force nothing is told.
 func TestAQuestionUnderALapsedPackIsToldOfIt(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	const sql = "SELECT department, count(*) AS n FROM visits GROUP BY department"
 	zone, err := os.ReadFile(filepath.Join("querytest", "city", "zone.yaml"))
@@ -165,6 +168,7 @@ func TestAQuestionUnderALapsedPackIsToldOfIt(t *testing.T) {
 // NJ24-24: what runs when the regulation ends goes on, each decision warns, the city is
 // told once a day; nothing more comes into force until a basis is on record.
 func TestARunningAgreementGoesOnWhenItsPackEndsAndNothingBegins(t *testing.T) {
+	t.Parallel()
 	d := watched(t)
 	read := func(name string) string {
 		text, err := os.ReadFile(filepath.Join("querytest", "city", name+".yaml"))

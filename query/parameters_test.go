@@ -51,6 +51,7 @@ func fixtureCatalog(t *testing.T) analysis.Catalog {
 }
 
 func TestParametersStandWhereConstantsAreCompared(t *testing.T) {
+	t.Parallel()
 	cat := fixtureCatalog(t)
 	var tables []sandbox.Table
 	for _, table := range cat.Tables {
@@ -175,6 +176,7 @@ func sameButForValues(t *testing.T, s *sandbox.Session, sql string, tree ast.Que
 }
 
 func TestADeclaredParameterIsUsed(t *testing.T) {
+	t.Parallel()
 	s := liveSession(t, livePool(t, 1))
 	for _, sql := range []string{"select count(*) from visits where district = $d", "select code from districts where code = $d", "select code from districts group by rollup (code) having code = $d"} {
 		tree, err := liveTree(t, s, sql)

@@ -69,6 +69,7 @@ func deniedFor(err error) []string {
 // organization and the operator on every record of it, and the report on use shows the
 // partner under its operator, to the operator too.
 func TestAPartnerAsksInTheOperatorsScenario(t *testing.T) {
+	t.Parallel()
 	d := partnered(t, querytest.Options{Idle: 1})
 	a, err := d.Ask("zhou.kj", querytest.Scenario, querytest.Purpose, perDistrict)
 	if err != nil {
@@ -132,6 +133,7 @@ func TestAPartnerAsksInTheOperatorsScenario(t *testing.T) {
 // not have is not there for it; a grant that it does not have gives nothing; an account
 // without an agreement on confidentiality asks nothing.
 func TestAPartnerHasItsPartAlone(t *testing.T) {
+	t.Parallel()
 	d := partnered(t, querytest.Options{Idle: 1})
 	if c := asks(d, "yu.kj", perDistrict); c != "CONFIDENTIALITY_MISSING" {
 		t.Errorf("an account without an agreement on confidentiality = %q", c)
@@ -192,6 +194,7 @@ func TestAPartnerHasItsPartAlone(t *testing.T) {
 
 // Results go to listed recipients: to people of a partner those of its own questions.
 func TestAPartnerReceivesWhatItAsked(t *testing.T) {
+	t.Parallel()
 	d := partnered(t, querytest.Options{Idle: 1})
 	for _, c := range []struct{ by, recipient, want string }{
 		{"zhou.kj", "zhou.kj", ""}, {"zhou.kj", "li.op", ""}, {"li.op", "li.op", ""},
@@ -208,6 +211,7 @@ func TestAPartnerReceivesWhatItAsked(t *testing.T) {
 // sets. A measure on the operator holds for its partners; one on a partner, or its
 // suspension, for it alone, and at once.
 func TestThePartnerIsUnderTheOperatorsMeasures(t *testing.T) {
+	t.Parallel()
 	d := partnered(t, querytest.Options{Idle: 2})
 	refused := func(user string) string {
 		_, err := d.Ask(user, querytest.Scenario, querytest.Purpose, perDistrict)
@@ -278,6 +282,7 @@ func TestThePartnerIsUnderTheOperatorsMeasures(t *testing.T) {
 // The turns of a partner are its operator's: with one turn, the operator's question
 // waits for the partner's.
 func TestAPartnerTakesTheOperatorsTurns(t *testing.T) {
+	t.Parallel()
 	d := partnered(t, querytest.Options{Idle: 2, Limits: query.Limits{All: 4, Operator: 1, Queue: 1}})
 	running := askBeside(t, d, "zhou.kj", long)
 	running.runs(t, d)
@@ -306,6 +311,7 @@ func TestAPartnerTakesTheOperatorsTurns(t *testing.T) {
 // accounts and, once it is destroyed, what they asked, which lies in the operator's
 // workspace. An account of theirs that lives keeps the course open.
 func TestAPartnerEndsWithTheLicense(t *testing.T) {
+	t.Parallel()
 	d, id := applied(t)
 	active(t, d, id)
 	d.Apply(querytest.Founder, `{"kind":"Organization","name":"kangjian","spec":{"title":"康健数据有限公司","kind":"operator","org_form":"legal_person",
@@ -354,6 +360,7 @@ func TestAPartnerEndsWithTheLicense(t *testing.T) {
 // On its last day a partner is answered; on the next it has ended, and with it what it
 // held and its accounts, at whichever comes first: a question, the hour, a start.
 func TestAPartnerEndsWithItsLastDay(t *testing.T) {
+	t.Parallel()
 	for name, look := range map[string]func(d *querytest.Domain) error{
 		"a question": func(d *querytest.Domain) error { _ = asks(d, "zhou.kj", perDistrict); return nil },
 		"the hour":   func(d *querytest.Domain) error { return d.Engine.ExpireDue(t.Context()) },
@@ -403,6 +410,7 @@ func day(d *querytest.Domain) string {
 
 // A draft of the partner's document tells what would have been denied.
 func TestWhatIfAPartnerHadLess(t *testing.T) {
+	t.Parallel()
 	d := partnered(t, querytest.Options{Idle: 1})
 	from := d.Now().Add(-time.Hour)
 	for _, user := range []string{"zhou.kj", "li.op"} {

@@ -58,6 +58,7 @@ func there(t *testing.T, d *querytest.Domain) []string {
 // What waits for its time is what the log says waits: a batch that was taken away, and
 // one that was withdrawn and put back, are seen at the next start.
 func TestPendingDocumentsAreThoseOfTheLog(t *testing.T) {
+	t.Parallel()
 	for _, withdrawn := range []bool{false, true} {
 		d := querytest.New(t, querytest.Options{})
 		twoToCome(d)
@@ -96,6 +97,7 @@ func TestPendingDocumentsAreThoseOfTheLog(t *testing.T) {
 // A batch from which a document was taken comes into force not at all: what is left of
 // it was never agreed to alone. Nobody is answered, and the gate does not start.
 func TestABatchWithoutOneOfItsDocumentsComesIntoForceNotAtAll(t *testing.T) {
+	t.Parallel()
 	for _, taken := range []int64{0, 1} {
 		d := querytest.New(t, querytest.Options{})
 		twoToCome(d)
@@ -135,6 +137,7 @@ func TestABatchWithoutOneOfItsDocumentsComesIntoForceNotAtAll(t *testing.T) {
 // What waited when a backup was made may have been withdrawn since: nothing of it comes
 // into force in the domain that is restored, and its log says why.
 func TestNothingThatWaitedComesIntoForceAfterARestoration(t *testing.T) {
+	t.Parallel()
 	d, root := withRoot(t, nil)
 	twoToCome(d)
 	b := backUp(t, d)

@@ -13,6 +13,7 @@ import (
 // Each verb takes its permission and no other, whatever the role; no verb takes
 // that to copy.
 func TestEachVerbTakesItsPermission(t *testing.T) {
+	t.Parallel()
 	d, _ := withRoot(t, nil)
 	answers(t, d)
 	dc := func(permissions string) {
@@ -81,6 +82,7 @@ func permissionList(list string) string {
 // A zone that takes SM4-GCM loads with it from then on; what was loaded before
 // stays readable, and all of it is wrapped anew and shredded alike.
 func TestAZoneChangesItsStorageAlgorithm(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	want := answers(t, d)
 	d.Apply(querytest.Founder, changed(t, d, registry.KindZone, "medical", `"status":"ACTIVE"`, `"status":"ACTIVE","storage_algorithm":"sm4-gcm"`))

@@ -63,6 +63,7 @@ func judged(t *testing.T, sql string, tree ast.Query) string {
 // stands before its allowed twin. What would read a protected table or a token is
 // no plain statement, and is refused for whatever else it does.
 func TestWhatAPlainStatementMayReadAndCall(t *testing.T) {
+	t.Parallel()
 	s := liveSession(t, livePool(t, 1))
 	for _, c := range []struct{ rule, sql, want string }{
 		// Protected tables, however they are named.

@@ -71,6 +71,7 @@ func districtRefused(t testing.TB, d *querytest.Domain) bool {
 // A bundle has its time: before it the earlier rules decide, from it on the new ones,
 // in a gate that was restarted in between too.
 func TestABundleIsInForceFromItsTimeOn(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	inForce(t, d, 3, noDistrict, d.Now().Add(2*time.Hour))
 	if districtRefused(t, d) {
@@ -112,6 +113,7 @@ func TestABundleIsInForceFromItsTimeOn(t *testing.T) {
 // Whoever orders does not confirm, nor does anybody of the same organization or in
 // the same part; every pair of people is tried.
 func TestRulesNeedACityAuthorityAndAZoneRegulator(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	d.Register(querytest.Person{User: "zhou.city", RealName: "周市数", Organization: "city-data-authority", Role: registry.RoleCityAuthority},
 		querytest.Person{User: "lu.city", RealName: "陆市数", Organization: "city-data-authority", Role: registry.RoleZoneRegulator},
@@ -172,6 +174,7 @@ func hasPerson(t testing.TB, d *querytest.Domain, name string) bool {
 
 // No mutant of a bundle is taken, and the one in force stays, across a restart too.
 func TestNoMutantOfABundleComesIntoForce(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	inForce(t, d, 5, noDistrict, time.Time{})
 	before, err := d.Engine.Policy(t.Context(), d.Subject(querytest.Founder))
@@ -218,6 +221,7 @@ func TestNoMutantOfABundleComesIntoForce(t *testing.T) {
 // A registry that lacks confirmed rules, or whose stored bundle does not open, is
 // not opened: the gate would decide by laxer rules.
 func TestAGateWithoutItsRulesDoesNotStart(t *testing.T) {
+	t.Parallel()
 	for name, statement := range map[string]string{
 		"missing": `DELETE FROM policy_orders WHERE step = 2`,
 		"all":     `DELETE FROM policy_orders`,

@@ -266,6 +266,7 @@ func TestAPreviewIsInTheLog(t *testing.T) {
 
 // What comes in between ends a preview: nothing is shown.
 func TestAChangeDuringAPreviewEndsIt(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	between, now := func() {}, d.Config.Now
 	d.Config.Now = func() time.Time {

@@ -28,6 +28,7 @@ func entryOf(t *testing.T, d *querytest.Domain, run, kind string) query.AuditEnt
 // was in force in it, the policy, the pack, license and catalogue by version. A
 // release that waited says it of its run, whatever runs by then.
 func TestAReleaseProvesItsRun(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT sum(beds) FROM beds")
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 // What was found to be wrong is not read by way of an increment that took its
 // rows over.
 func TestIncrementsOfAQuarantinedVersionAreQuarantined(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	text, err := os.ReadFile(filepath.Join("querytest", "city", "beds.yaml"))
 	if err != nil {
@@ -89,6 +90,7 @@ func TestIncrementsOfAQuarantinedVersionAreQuarantined(t *testing.T) {
 // An output that waits is withheld for good once its data were quarantined: that
 // they are retired afterwards heals nothing.
 func TestAnOutputOfQuarantinedDataIsWithheldOnceTheyAreRetired(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	all, err := d.Engine.Versions(t.Context(), d.Subject("wu.dc"), query.VersionQuery{Dataset: "persons"})
 	if err != nil {

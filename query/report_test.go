@@ -16,6 +16,7 @@ import (
 // TestReportsAgreeWithACountByHand: what the reports say is what was done, and what a
 // plain count of the log gives.
 func TestReportsAgreeWithACountByHand(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	day := func() string { return d.Now().UTC().Add(8 * time.Hour).Format(time.DateOnly) }
 	ask := func(sql, want string) string {
@@ -134,6 +135,7 @@ func versionsOf(t *testing.T, d *querytest.Domain, dataset string) []query.Versi
 // TestASampleIsTheSameAgain: same seed and period, same sample; each draw is logged;
 // nobody judges their own.
 func TestASampleIsTheSameAgain(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	for range 6 {
 		if _, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, perDistrict); err != nil {
@@ -210,6 +212,7 @@ func TestASampleIsTheSameAgain(t *testing.T) {
 // TestNobodyRechecksTheirOwnApproval: who approved, and whoever is of the same
 // organization, gives no verdict on it.
 func TestNobodyRechecksTheirOwnApproval(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	_, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT name, phone FROM persons ORDER BY name, phone LIMIT 3")
 	if querytest.Code(err) != "QUERY_IN_REVIEW" {

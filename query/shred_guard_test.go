@@ -50,6 +50,7 @@ func orderState(t *testing.T, d *querytest.Domain) string {
 // A shred that failed half way is repeated. What was wrapped meanwhile, by whichever
 // key, opens as little as what was wrapped before.
 func TestWhatIsWrappedAnewBeforeAShredIsRepeatedEndsWithIt(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	v, err := orderShred(t, d, "wu.dc", department)
 	if err != nil {
@@ -134,6 +135,7 @@ func damage(t *testing.T, d *querytest.Domain, dataset string) func() {
 // confirmed; one that broke since stops neither the domain nor, once it is mended,
 // the shred.
 func TestADamagedVersionDoesNotLockTheDomain(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	v, err := orderShred(t, d, "wu.dc", department)
 	if err != nil {
@@ -167,6 +169,7 @@ func TestADamagedVersionDoesNotLockTheDomain(t *testing.T) {
 // A version whose rows an increment has taken over is not said to be destroyed while
 // they can be read there, through a version that is retired as well.
 func TestAVersionIsShreddedAfterThoseThatTookItOver(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	base := d.LoadTable("beds", rowsOf("甲"))
 	add := func(on *query.LoadReport, hospital string) *query.LoadReport {
@@ -207,6 +210,7 @@ func rowsOf(hospital string) querytest.Table {
 
 // The word of somebody who left, or lost the permission, counts no more.
 func TestAnOrderOfSomebodyWhoMayNotAnyMoreIsVoid(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	d.Register(querytest.Person{User: "he.health", RealName: "何卫健", Organization: "health-commission", Role: registry.RoleZoneRegulator})
 	for _, c := range []struct{ who, by, was, is string }{
@@ -230,6 +234,7 @@ func TestAnOrderOfSomebodyWhoMayNotAnyMoreIsVoid(t *testing.T) {
 // A certificate says one thing to every reader: none that names a member twice, or in
 // other letters, passes.
 func TestACertificateIsSpelledOneWay(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	c := shred(t, d, "sun.health", department)
 	text, err := json.MarshalIndent(c, "", "    ")

@@ -55,6 +55,7 @@ func endedIn(t *testing.T, d *querytest.Domain, run, shred string) bool {
 // What was made of shredded data and waits ends with them, keys too, and nothing else
 // does; what has left before is named as what nobody calls back.
 func TestOutputsMadeOfWhatIsShreddedEndWithIt(t *testing.T) {
+	t.Parallel()
 	const withName, withYear = "SELECT name, district FROM persons LIMIT 3", "SELECT birth_date, district FROM persons LIMIT 3"
 	for _, c := range []struct {
 		order      query.ShredOrder
@@ -113,6 +114,7 @@ func TestOutputsMadeOfWhatIsShreddedEndWithIt(t *testing.T) {
 
 // The same of a zone, and of an operator's workspace.
 func TestOutputsEndWithTheirZoneAndWorkspace(t *testing.T) {
+	t.Parallel()
 	for _, o := range []query.ShredOrder{{Kind: "zone", Zone: "medical"}, {Kind: "workspace", Organization: "huiyi"}} {
 		d := querytest.City(t, querytest.Options{Idle: 1})
 		left := waitsIn(t, d, "SELECT name, district FROM persons LIMIT 3")
@@ -135,6 +137,7 @@ func TestOutputsEndWithTheirZoneAndWorkspace(t *testing.T) {
 
 // A shred is not certified, and no key destroyed, while something still reads.
 func TestAShredWaitsForThoseWhoRead(t *testing.T) {
+	t.Parallel()
 	for _, what := range []string{"a statement", "a statement that just begins", "a verification"} {
 		d := querytest.City(t, querytest.Options{Idle: 1})
 		v, err := orderShred(t, d, "wu.dc", department)
@@ -175,6 +178,7 @@ func TestAShredWaitsForThoseWhoRead(t *testing.T) {
 // Reading rows leaves an entry, whoever reads them and whatever for, before the first
 // is read; comparing digests reads none.
 func TestReadingRowsIsLogged(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	bedsIn(d, "222")
 	reads := func() (out []string) {

@@ -55,6 +55,7 @@ const byDepartment = "SELECT department, count(*) AS n FROM visits GROUP BY depa
 // A column that was shredded is refused by name, the rest answers as before; with
 // the keys of today nobody opens it in a copy of before, but everything else.
 func TestAShreddedColumnIsReadByNobody(t *testing.T) {
+	t.Parallel()
 	for name, provider := range map[string]func(t *testing.T) keys.KeyProvider{
 		"passphrase": func(*testing.T) keys.KeyProvider { return nil },
 		"vault": func(t *testing.T) keys.KeyProvider {
@@ -119,6 +120,7 @@ func TestAShreddedColumnIsReadByNobody(t *testing.T) {
 // The delivery that a shredded column came with brings it back: it is no longer
 // what is in use.
 func TestADeliveryBringsAShreddedColumnBack(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	first := d.LoadTable("visits", querytest.Registers().Visits)
 	if again := d.LoadTable("visits", querytest.Registers().Visits); !again.Already || again.Version != first.Version {
@@ -192,6 +194,7 @@ func verified(t *testing.T, d *querytest.Domain, c *query.Certificate) {
 }
 
 func TestAVersionADatasetAndAZoneAreShredded(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	want := answers(t, d)
 	version := func(dataset string) string {
@@ -249,6 +252,7 @@ func TestAVersionADatasetAndAZoneAreShredded(t *testing.T) {
 
 // Who orders does not confirm; neither goes without the role and the permission.
 func TestAShredTakesTwoPeopleWithThePermission(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	d.Register(querytest.Person{User: "he.health", RealName: "何卫健", Organization: "health-commission", Role: registry.RoleZoneRegulator})
 	o := query.ShredOrder{Kind: "column", Zone: "medical", Dataset: "visits", Column: "department"}
@@ -304,6 +308,7 @@ func TestAShredTakesTwoPeopleWithThePermission(t *testing.T) {
 
 // A workspace ends with its statements and results; that they were stays.
 func TestAWorkspaceIsShredded(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, perDistrict)
 	if err != nil {
@@ -343,6 +348,7 @@ func TestAWorkspaceIsShredded(t *testing.T) {
 // Data keys are wrapped anew without a row being touched, and the version before
 // can be destroyed then.
 func TestRewrappingLetsAnEarlierKeyBeDestroyed(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	want := answers(t, d)
 	rotate(t, d, keys.PurposeZoneData)
@@ -384,6 +390,7 @@ func ended(t *testing.T, d *querytest.Domain) {
 
 // A key folder put back to what it was is refused, whichever change it lacks.
 func TestAnOlderKeyFolderIsRefused(t *testing.T) {
+	t.Parallel()
 	for what, change := range map[string]func(t *testing.T, d *querytest.Domain){
 		"a rotation": func(t *testing.T, d *querytest.Domain) { rotate(t, d, keys.PurposeZoneData) },
 		"a destruction": func(t *testing.T, d *querytest.Domain) {
@@ -434,6 +441,7 @@ func isRollback(err error) bool {
 // What the keeper of keys stops half way is refused from the switch on, and comes
 // to its end by repeating it or when the domain is opened next.
 func TestAnInterruptedShredComesToItsEnd(t *testing.T) {
+	t.Parallel()
 	for _, how := range []string{"repeated", "opened again"} {
 		t.Run(how, func(t *testing.T) {
 			transit := keystest.NewTransit(t)

@@ -14,6 +14,7 @@ import (
 // What fails to authenticate is in the log, by the minute and not by the request: how
 // many, and the names of people that were claimed. What else a stranger says is not.
 func TestStrangersAreCountedAndFillNothing(t *testing.T) {
+	t.Parallel()
 	d := querytest.New(t, querytest.Options{})
 	d.Config.Worker = ""
 	d.Reopen()

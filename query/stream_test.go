@@ -41,6 +41,7 @@ func TestAnswersAreTheSameFromSegmentsThatStream(t *testing.T) {
 // A chunk that is damaged ends the run when a scan comes to it, and names the
 // file to the data centre.
 func TestADamagedSegmentEndsARunThatStreams(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	streaming(t, d, querytest.Registers(), 60) // a district a segment
 	for _, f := range chunks(t, d, "persons") {

@@ -211,6 +211,7 @@ func TestTheLicensesRegulatorAndTheProviderReviewWhatWasSupplied(t *testing.T) {
 // Whatever ends the supply, or the zone it comes from, ends questions, runs, what waits
 // for its approval and what is held, and evicts.
 func TestTheEndOfASupplyEndsWhatStandsOnIt(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, code string
 		by         string // document that runs are ended by
@@ -277,6 +278,7 @@ const revokedSupply = residentsSupply + "\n  status: REVOKED\n  status_reason: ç
 
 // A supply past its last day gives nothing, to a question or to an output that waited.
 func TestASupplyEndsWithItsLastDay(t *testing.T) {
+	t.Parallel()
 	d := supplied(t)
 	held := waitsIn(t, d, someResidents)
 	d.Approve("sun.health", held)
@@ -301,6 +303,7 @@ func TestASupplyEndsWithItsLastDay(t *testing.T) {
 // What was made of supplied data ends with them when they are shredded, in whatever
 // zone it waits.
 func TestAShredReachesWhatWasSupplied(t *testing.T) {
+	t.Parallel()
 	for _, order := range []query.ShredOrder{{Kind: "dataset", Zone: "civic", Dataset: "residents"}, {Kind: "column", Zone: "civic", Dataset: "residents", Column: "birth_date"}} {
 		t.Run(order.Kind, func(t *testing.T) {
 			d := supplied(t)

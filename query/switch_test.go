@@ -103,6 +103,7 @@ func closedOnce(t *testing.T, d *querytest.Domain, runs ...string) {
 // At every boundary between two steps of a question and at every level: no byte
 // leaves, the intent is closed once, and after lifting nothing resumes by itself.
 func TestASwitchStopsAQuestionAtEveryStep(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	const sql = "SELECT count(*) FROM persons"
 	steps := []string{}
@@ -153,6 +154,7 @@ func TestASwitchStopsAQuestionAtEveryStep(t *testing.T) {
 // An output that both reviewers agreed to, on its way out when the switch comes: it
 // is frozen, at every boundary and level, and only a new review lets it go.
 func TestASwitchFreezesAnApprovedOutputAtEveryStep(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	for i, l := range switchLevels {
 		for j, at := range []string{"enter", "output", "decide release", "seal"} {
@@ -252,6 +254,7 @@ func running(t *testing.T, d *querytest.Domain, n int) {
 // An approval is used once, however many resume it, and not at all once the switch
 // voided it.
 func TestOneApprovalRunsOnceUnderFiftyResumes(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2, Limits: query.Limits{Queue: 64}})
 	for _, closed := range []bool{false, true} {
 		t.Run(fmt.Sprint("closed ", closed), func(t *testing.T) {
@@ -289,6 +292,7 @@ func TestOneApprovalRunsOnceUnderFiftyResumes(t *testing.T) {
 
 // A restriction leaves what it says: statements an hour, a level, aggregates.
 func TestARestrictionLeavesWhatItSays(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	for _, c := range []struct {
 		name    string
@@ -324,6 +328,7 @@ func TestARestrictionLeavesWhatItSays(t *testing.T) {
 // Whatever waits is frozen, wherever on its way to its recipient it is; what has left
 // is not, and a restriction freezes nothing.
 func TestASwitchFreezesAnOutputInEveryStateOfItsWay(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	waits := []string{"HELD", "CHECKED", "REVIEWING", "REVIEWING_FIRST", "REVIEWING_SECOND", "APPROVED"}
 	runs := map[string]string{}

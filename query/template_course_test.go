@@ -43,6 +43,7 @@ func revoked(text string) string {
 
 // An approval stands for one statement with one set of values.
 func TestAnApprovalForOneValueRunsNoOther(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	publish(d, peopleTemplate("people", peopleOfDistrict))
 	first, second, again := waits(t, d, "people", "320102"), waits(t, d, "people", "320104"), waits(t, d, "people", "320102")
@@ -87,6 +88,7 @@ func TestAnApprovalForOneValueRunsNoOther(t *testing.T) {
 // What waits stands on the template as it was approved: changed, revoked or past
 // its days, it goes no further. What stands on something else goes on.
 func TestATemplateChangedMeanwhile(t *testing.T) {
+	t.Parallel()
 	city := querytest.City(t, querytest.Options{})
 	for i, c := range []struct {
 		what   string
@@ -147,6 +149,7 @@ func TestATemplateChangedMeanwhile(t *testing.T) {
 }
 
 func TestATemplateIsAskedOnItsDaysOnly(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	text := strings.NewReplacer("2026-01-01", "2026-11-25", "2027-12-31", "2026-11-26").Replace(templateText("days", "SELECT count(*) AS people FROM persons"))
 	publish(d, text)
@@ -168,6 +171,7 @@ func TestATemplateIsAskedOnItsDaysOnly(t *testing.T) {
 
 // A template serves its scenario, and its name tells nothing to anybody else.
 func TestATemplateOfAnotherScenarioOrOperatorIsNotThere(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	publish(d, templateText("people", "SELECT count(*) AS people FROM persons"))
 	d.Apply("sun.health", `
@@ -247,6 +251,7 @@ spec: {title: 另一公司, kind: operator, org_form: legal_person, credit_code:
 // The log and the label tell which template, which version and a digest of the
 // values: of other values another one. They hold no value.
 func TestTheLogTellsTheTemplateAndNoValue(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	publish(d, templateText("marked", "SELECT count(*) AS people FROM persons WHERE district <> $text", anyText))
 	digests := map[string]bool{}
@@ -301,6 +306,7 @@ func TestTheLogTellsTheTemplateAndNoValue(t *testing.T) {
 
 // What nobody could ask is not published.
 func TestATemplateIsReadableBeforeItIsPublished(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	for _, c := range []struct{ sql, say string }{
 		{"SELECT count(*) FROM persons WHERE district = $district", ""},

@@ -54,6 +54,7 @@ func became(d *querytest.Domain, a *query.Answer, err error) string {
 // Whatever the values, a template answers as its statement does with constants:
 // rows, suppressed groups and cells, order, cut, refusals.
 func TestATemplateAnswersAsItsStatementDoes(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	segmented(t, d, querytest.Registers(), 20, true)
 	templates := []struct {
@@ -142,6 +143,7 @@ var hostile = []string{
 // A value is data wherever it goes: it comes back as it was given, or is refused,
 // and is compared as it is.
 func TestNoValueBecomesPartOfTheStatement(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	publish(d, templateText("echo", "SELECT $text AS echo, count(*) AS beds FROM beds WHERE hospital = $text OR $text = 'all'", anyText))
 	publish(d, templateText("people", "SELECT count(*) AS people FROM persons WHERE district = $text", anyText))
@@ -211,6 +213,7 @@ func TestNoValueBecomesPartOfTheStatement(t *testing.T) {
 }
 
 func TestValuesAtTheEdgesOfTheirDomains(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	publish(d, templateText("edges", "SELECT count(*) AS people FROM persons WHERE district = $district AND birth_date >= $year HAVING count(*) >= $least LIMIT $most",
 		districtParameter, yearParameter, leastParameter, strings.Replace(mostParameter, "}}}", `}}, default: "5"}`, 1)))

@@ -18,6 +18,7 @@ import (
 // zone: the columns made by the one before go from the cache, and tokens join as
 // they did.
 func TestTokensJoinByWhateverAlgorithmTheZoneHas(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{})
 	const joined = "SELECT p.district, count(*) AS n FROM persons p JOIN visits v ON p.id_number = v.id_number GROUP BY p.district ORDER BY p.district"
 	want := cityAnswer(t, d, joined)
@@ -40,6 +41,7 @@ func TestTokensJoinByWhateverAlgorithmTheZoneHas(t *testing.T) {
 
 // Each algorithm has a key of its suite.
 func TestTokenKeysFollowTheZone(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	zone := registry.Versioned[registry.Zone]{Name: "medical"}
 	of := func(a masking.Algorithm) []byte {
@@ -77,6 +79,7 @@ func TestTokenKeysFollowTheZone(t *testing.T) {
 // engine where columns of two forms stand in one. Whatever the form, two outputs of
 // one release tell the same persons apart.
 func TestTokensLeaveInTheFormOfTheirColumn(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	const plain = `"name":"id_number","recipe":{"kind":"token"}`
 	for grant, form := range map[string]string{"persons-statistics": `"alphabet":"base32","length":16`, "visits-statistics": `"alphabet":"digits","length":20`} {

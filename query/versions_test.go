@@ -56,6 +56,7 @@ func exists(path string) bool {
 }
 
 func TestVersionsAreKeptRolledBackAndRetired(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	second, third := bedsIn(d, "222"), bedsIn(d, "333")
 	if got := states(t, d, "beds"); got != "RETIRED KEPT CURRENT" {
@@ -160,6 +161,7 @@ func TestVersionsAreKeptRolledBackAndRetired(t *testing.T) {
 // Whoever may write the registry's file can take any row of the history of data
 // away. The log knows each.
 func TestARegistryWithoutARowOfDataIsRefused(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	first := bedsIn(d, "222")
 	bedsIn(d, "333")
@@ -210,6 +212,7 @@ func TestARegistryWithoutARowOfDataIsRefused(t *testing.T) {
 }
 
 func TestIncrementsStandOnTheCurrentVersion(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	beds, err := os.ReadFile(filepath.Join("querytest", "city", "beds.yaml"))
 	if err != nil {
@@ -286,6 +289,7 @@ func TestIncrementsStandOnTheCurrentVersion(t *testing.T) {
 }
 
 func TestADamagedFileIsNamedAndLogged(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	verify := func(who string, q query.VerifyRequest) (*query.VerifyReport, error) {
 		return d.Engine.Verify(t.Context(), d.Subject(who), q)
@@ -327,6 +331,7 @@ func TestADamagedFileIsNamedAndLogged(t *testing.T) {
 // An output that waits was made of rows that turn out to be wrong: it is not
 // released, whoever agrees.
 func TestAnOutputOfDataThatWereRolledBackIsWithheld(t *testing.T) {
+	t.Parallel()
 	for _, back := range []bool{false, true} {
 		d := querytest.City(t, querytest.Options{Idle: 1})
 		all, err := d.Engine.Versions(t.Context(), d.Subject("wu.dc"), query.VersionQuery{Dataset: "persons"})

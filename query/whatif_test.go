@@ -190,6 +190,7 @@ func rehearsed(t *testing.T) *querytest.Domain {
 // A what-if tells of every kind of document what really happens when the draft is put
 // into force and everybody does again what they did; every kind of document is tried.
 func TestWhatIfTellsWhatADraftDoes(t *testing.T) {
+	t.Parallel()
 	health := []string{"sun.health"}
 	parties := []string{"sun.health", querytest.Founder, "li.op"}
 	for _, c := range []struct {
@@ -291,6 +292,7 @@ func TestWhatIfTellsWhatADraftDoes(t *testing.T) {
 
 // The drafts of a supply, too: what it gives less is denied.
 func TestWhatIfASupplyGaveLess(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ draft, want string }{
 		"revoked":     {strings.Replace(residentsSupply, "  basis:", "  status: REVOKED\n  status_reason: NJ24-05\n  basis:", 1), "DENY"},
 		"over":        {strings.Replace(residentsSupply, `"2027-06-30"`, `"2026-06-30"`, 1), "DENY"},
@@ -319,6 +321,7 @@ func TestWhatIfASupplyGaveLess(t *testing.T) {
 // What a what-if stands on is the registry of then: documents that were applied since
 // change nothing of it, nor does it change anything.
 func TestAWhatIfIsOfTheRegistryOfThen(t *testing.T) {
+	t.Parallel()
 	d := rehearsed(t)
 	d.Advance(time.Second)
 	from := d.Now()
@@ -346,6 +349,7 @@ func TestAWhatIfIsOfTheRegistryOfThen(t *testing.T) {
 
 // A document that no decision rests on is told from one that does.
 func TestADraftThatBearsOnNothingIsRefused(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1})
 	in := query.WhatIf{From: d.Now().Add(-time.Hour), Until: d.Now().Add(time.Hour)}
 	for kind, text := range map[string]string{
@@ -366,6 +370,7 @@ func TestADraftThatBearsOnNothingIsRefused(t *testing.T) {
 
 // A decision of before a fact existed is told as such, and the others go on.
 func TestADecisionOfBeforeAFactIsNotReplayed(t *testing.T) {
+	t.Parallel()
 	d := partnered(t, querytest.Options{Idle: 2})
 	d.Advance(time.Second)
 	from := d.Now()
@@ -405,6 +410,7 @@ func TestADecisionOfBeforeAFactIsNotReplayed(t *testing.T) {
 // Loads and previews are recorded with what they were: by a rule denied or allowed, or
 // refused before one was asked.
 func TestLoadsAndPreviewsAreReplayed(t *testing.T) {
+	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	d.Advance(time.Second)
 	from := d.Now()

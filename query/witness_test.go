@@ -77,6 +77,7 @@ func settled(t *testing.T, d *querytest.Domain) {
 }
 
 func TestTheGateTakesCosignaturesOfAuditorsOnly(t *testing.T) {
+	t.Parallel()
 	d, _ := withRoot(t, nil)
 	settled(t, d)
 	w := newWitness(t, d, "feng.audit")
@@ -141,6 +142,7 @@ func mustKey(t *testing.T, d *querytest.Domain, user string) []byte {
 // TestALogShorterThanWitnessedIsRefused: what is put back to last week is seen at the
 // start, unless the key folder was put back as well, and by the auditor even then.
 func TestALogShorterThanWitnessedIsRefused(t *testing.T) {
+	t.Parallel()
 	d, _ := withRoot(t, nil)
 	settled(t, d)
 	w := newWitness(t, d, "feng.audit")
@@ -221,6 +223,7 @@ func wantBroken(t *testing.T, err error, code audit.Code) {
 // TestAForkedLogIsRefused: whoever holds the keys of the log writes another that is
 // as long, and consistent; the cosigned checkpoint is not in it.
 func TestAForkedLogIsRefused(t *testing.T) {
+	t.Parallel()
 	d, _ := withRoot(t, nil)
 	stop(t, d)
 	fork := filepath.Join(t.TempDir(), "domain")
@@ -288,6 +291,7 @@ func TestAForkedLogIsRefused(t *testing.T) {
 // TestARestoreBehindAWitnessTakesTheAuditor: a backup of before the auditor's last
 // checkpoint is taken up only if the auditor orders it too, and the log says so.
 func TestARestoreBehindAWitnessTakesTheAuditor(t *testing.T) {
+	t.Parallel()
 	d, root := withRoot(t, nil)
 	settled(t, d)
 	w := newWitness(t, d, "feng.audit")
