@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"zonebox/query"
+	"zonebox/query/analysis"
 	"zonebox/query/ast"
 	"zonebox/release"
 	"zonebox/sandbox"
@@ -34,9 +35,9 @@ func (b *bruteTable) entities() []uint32 {
 	return out
 }
 
-// runNoted runs the rewrite of q alone, as the gate does, and returns what the worker
-// noted and what its hidden columns tell of the answer.
-func (q posed) runNoted(t *testing.T, p *sandbox.Pool, parser *sandbox.Session) ([]sandbox.Noted, []release.Reached) {
+// runNoted runs the rewrite of q, or what was made of it, alone, as the gate does, and
+// returns what the worker noted and what its hidden columns tell of the answer.
+func (q posed) runNoted(t *testing.T, p *sandbox.Pool, parser *sandbox.Session, sql string) ([]sandbox.Noted, []release.Reached) {
 	t.Helper()
 	s, err := p.Start(t.Context())
 	if err != nil {
@@ -46,9 +47,6 @@ func (q posed) runNoted(t *testing.T, p *sandbox.Pool, parser *sandbox.Session) 
 	for _, a := range q.scans() {
 		q.table(a.Name).attach(t, s, a)
 	}
-	if err := s.SetRowSets(rowSetsIn(q.st.SQL)); err != nil {
-		t.Fatal(err)
-	}
 	var sets []sandbox.RowSet
 	for _, e := range q.st.Evidence {
 		sets = append(sets, sandbox.RowSet{Number: e.Number, Columns: len(e.Columns)})
@@ -56,7 +54,7 @@ func (q posed) runNoted(t *testing.T, p *sandbox.Pool, parser *sandbox.Session) 
 	if err := s.SetRowSets(sets); err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Execute(t.Context(), q.st.SQL, liveHash(t, parser, q.st.SQL), sandbox.Limits{}, oracleGroups...)
+	r, err := s.Execute(t.Context(), sql, liveHash(t, parser, sql), sandbox.Limits{}, oracleGroups...)
 	var answer []release.Reached
 	for err == nil {
 		batch, e := r.Next()
@@ -81,6 +79,29 @@ func (q posed) runNoted(t *testing.T, p *sandbox.Pool, parser *sandbox.Session) 
 		t.Fatalf("%v\nrun = %v", q, err)
 	}
 	return r.Noted(), answer
+}
+
+// entities are those of q's protected tables.
+func (q posed) entities() map[string][]uint32 {
+	out := map[string][]uint32{}
+	for _, b := range q.tables {
+		if b.K > 0 {
+			out[b.Name] = b.entities()
+		}
+	}
+	return out
+}
+
+// blocks are those of q that release groups by brute force, nil if that takes too long.
+func (q posed) blocks(t *testing.T) []bruteBlock {
+	t.Helper()
+	again := &brute{tables: q.tables, every: true}
+	if _, err := again.answer(q.tree); errors.Is(err, errBrutePairs) {
+		return nil
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return again.blocks
 }
 
 // behindText writes down rows of several uses of tables, in one order for uses of one
@@ -220,26 +241,18 @@ func TestEvidenceEqualsBruteForce(t *testing.T) {
 		if len(q.st.Evidence) == 0 {
 			return
 		}
-		entities := map[string][]uint32{}
-		for _, b := range q.tables {
-			if b.K > 0 {
-				entities[b.Name] = b.entities()
-			}
-		}
-		noted, answer := q.runNoted(t, p, parser)
-		blocks, err := query.EvidenceOf(q.st, entities, noted, answer)
+		noted, answer := q.runNoted(t, p, parser, q.st.SQL)
+		blocks, err := query.EvidenceOf(q.st, q.entities(), noted, answer)
 		if err != nil {
 			t.Errorf("%v\nEvidenceOf() = %v", q, err)
 			return
 		}
-		again := &brute{tables: q.tables, every: true}
-		if _, err := again.answer(q.tree); errors.Is(err, errBrutePairs) {
+		want := q.blocks(t)
+		if want == nil {
 			return
-		} else if err != nil {
-			t.Fatal(err)
 		}
 		asked++
-		if problem := evidenceProblem(blocks, q, again.blocks, &found, &all); problem != "" {
+		if problem := evidenceProblem(blocks, q, want, &found, &all); problem != "" {
 			if failed++; failed <= 5 {
 				t.Errorf("%v%s", q, problem)
 			}
@@ -280,4 +293,117 @@ func one(yes bool) int {
 		return 1
 	}
 	return 0
+}
+
+// evidenceMutant is a mistake in what is noted or in how it is read.
+type evidenceMutant struct {
+	name  string
+	tree  func(*ast.Select)
+	noted func([]sandbox.Noted, *analysis.Statement)
+	agree bool // the answer contradicts it, so that no brute force is needed
+}
+
+// rowSets changes every call of a row set.
+func rowSets(change func(*ast.Function)) func(*ast.Select) {
+	return everyExpr(func(e ast.Expr) ast.Expr {
+		if f, ok := e.(*ast.Function); ok && strings.HasPrefix(f.Name, "__rows_") {
+			change(f)
+		}
+		return e
+	})
+}
+
+var evidenceMutants = []evidenceMutant{
+	{name: "all rows for those of a cell", tree: rowSets(func(f *ast.Function) {
+		for i, arg := range f.Args {
+			if c, ok := arg.(*ast.Case); ok {
+				f.Args[i] = c.Whens[0].Then
+			}
+		}
+	})},
+	{name: "the rows of the first reference for those of each", tree: rowSets(func(f *ast.Function) {
+		for i := range f.Args {
+			f.Args[i] = ast.CloneExpr(f.Args[0])
+		}
+	})},
+	{name: "a row once however often a join repeats it", noted: func(all []sandbox.Noted, _ *analysis.Statement) {
+		for _, n := range all {
+			for i, c := range n.Columns {
+				n.Columns[i].More = slices.DeleteFunc(c.More, func(uint32) bool { return true })
+			}
+		}
+	}},
+	{name: "groups within for rows", noted: func(_ []sandbox.Noted, st *analysis.Statement) {
+		for _, e := range st.Evidence {
+			for i := range e.Columns {
+				e.Columns[i].Of = 0
+			}
+		}
+	}},
+	{name: "a row of another group", agree: true, noted: func(all []sandbox.Noted, st *analysis.Statement) {
+		n := all[len(all)-1]
+		for _, run := range n.Columns[0].Group {
+			for i := range run.Values {
+				run.Values[i] = run.Values[i]%n.Groups + 1
+			}
+		}
+	}},
+	{name: "nothing noted", agree: true, noted: func(all []sandbox.Noted, _ *analysis.Statement) {
+		for i := range all {
+			for c := range all[i].Columns {
+				all[i].Columns[c] = sandbox.NotedColumn{}
+			}
+		}
+	}},
+}
+
+// The comparison finds every mistake, so that its silence says something; those that
+// the answer contradicts the gate finds by itself. Its seed is fixed.
+func TestBruteForceCatchesWrongEvidence(t *testing.T) {
+	t.Parallel()
+	p := livePool(t, 2)
+	parser := liveSession(t, p)
+	poser := newPoser(parser, 7)
+	qs := poser.next(t, 250)
+	for _, m := range evidenceMutants {
+		caught, tried, agreed := 0, 0, 0
+		for _, q := range qs {
+			if len(q.st.Evidence) == 0 || caught >= mutantsCaught {
+				continue
+			}
+			sql, st := q.st.SQL, *q.st
+			if m.tree != nil {
+				tree := ast.Clone(q.st.Tree).(*ast.Select)
+				if m.tree(tree); ast.Equal(tree, q.st.Tree) {
+					continue
+				}
+				sql = ast.Print(tree)
+			}
+			want := q.blocks(t)
+			if want == nil {
+				continue
+			}
+			tried++
+			noted, answer := q.runNoted(t, p, parser, sql)
+			if m.noted != nil {
+				st.Evidence = slices.Clone(st.Evidence)
+				for i := range st.Evidence {
+					st.Evidence[i].Columns = slices.Clone(st.Evidence[i].Columns)
+				}
+				m.noted(noted, &st)
+			}
+			blocks, err := query.EvidenceOf(&st, q.entities(), noted, answer)
+			if err != nil {
+				agreed++
+			}
+			var found, all int
+			if err != nil || !m.agree && evidenceProblem(blocks, q, want, &found, &all) != "" {
+				caught++
+			}
+		}
+		t.Logf("%d of %d caught, %d of them by the gate: %s", caught, tried, agreed, m.name)
+		if caught < mutantsCaught || m.agree && agreed < mutantsCaught {
+			t.Errorf("caught in %d of %d statements: %s", caught, tried, m.name)
+		}
+	}
 }
