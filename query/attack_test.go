@@ -40,6 +40,9 @@ var shapes = []struct{ sql, outcome, twin string }{
 	{"SELECT name AS n, id_number AS i FROM persons ORDER BY n LIMIT 5", masked, ""},
 	{"SELECT birth_date FROM persons ORDER BY birth_date LIMIT 5", masked, ""},
 	{"SELECT __entity FROM persons", "RESERVED_NAME", ""},
+	{"SELECT __row FROM persons", "RESERVED_NAME", ""},
+	{"SELECT district AS __s, count(*) FROM persons GROUP BY district", "RESERVED_NAME", "SELECT district AS s, count(*) FROM persons GROUP BY district"},
+	{"SELECT __rows_1_1(income) FROM persons", "FUNCTION_NOT_ALLOWED", "SELECT avg(income) FROM persons"},
 	{"SELECT rowid FROM persons", "UNKNOWN_NAME", ""},
 	{"SELECT income FROM persons", "COMPUTE_ONLY_PROJECTED", "SELECT avg(income) FROM persons"},
 	// Expressions over it.

@@ -36,7 +36,7 @@ type versionRows struct {
 
 // cells are the groups of one block of which every reference has K entities. They
 // count as released, whatever the statement does with them; of their cells, by
-// condition, those that reach K are. Groups of the same rows are one.
+// condition, those that reach K are.
 type cells struct {
 	analysis.Evidence
 	references []int    // indexes in Statement.References of those that are counted here
@@ -281,10 +281,9 @@ func each(c sandbox.NotedColumn, f func(row, group uint32) error) error {
 // list puts the rows of a column in order by group. If inner is set, they are its
 // groups, each of which stands for the rows of its column.
 func (n *gathered) list(c sandbox.NotedColumn, inner *gathered, column int, rows uint32) (rowLists, error) {
-	behind := func(row uint32) []uint32 { return nil }
+	var within rowLists
 	if inner != nil {
-		rows = inner.groups + 1
-		behind = func(row uint32) []uint32 { return inner.lists[column].at(inner.find(row)) }
+		rows, within = inner.groups+1, inner.lists[column]
 	}
 	l := rowLists{start: make([]uint32, n.groups+2)}
 	total := uint64(0)
@@ -294,7 +293,7 @@ func (n *gathered) list(c sandbox.NotedColumn, inner *gathered, column int, rows
 		}
 		many := 1
 		if inner != nil {
-			many = len(behind(row))
+			many = len(within.at(inner.find(row)))
 		}
 		l.start[n.find(group)+1] += uint32(many)
 		if total += uint64(many); total > math.MaxUint32 {
@@ -316,7 +315,7 @@ func (n *gathered) list(c sandbox.NotedColumn, inner *gathered, column int, rows
 			l.rows[*at] = row
 			*at++
 		} else {
-			*at += uint32(copy(l.rows[*at:], behind(row)))
+			*at += uint32(copy(l.rows[*at:], within.at(inner.find(row))))
 		}
 		return nil
 	})
