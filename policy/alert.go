@@ -9,15 +9,18 @@ import (
 
 // What alert rules count. Each is of things that the audit log has an entry of.
 const (
-	CountRefusals  = "refusals"    // questions and explains that were refused
-	CountExplains  = "explains"    // explains
-	CountFailures  = "failures"    // statements that failed after they got data
-	CountBlocked   = "blocked"     // outputs that policy did not let go
-	CountQuestions = "questions"   // questions that ran
-	CountRows      = "rows"        // rows that were released
-	CountOffHours  = "off_hours"   // questions that ran outside working hours
-	CountLapsedRun = "lapsed_runs" // questions that ran under a pack that had ended, without a recorded basis
-	CountBreaches  = "breaches"    // isolation or data found not to be what they must be
+	CountRefusals  = "refusals"       // questions and explains that were refused
+	CountExplains  = "explains"       // explains
+	CountFailures  = "failures"       // statements that failed after they got data
+	CountBlocked   = "blocked"        // outputs that policy did not let go
+	CountRawMatch  = "raw_matches"    // outputs that held raw values
+	CountWithheld  = "withheld_texts" // texts of logs, errors and records that were withheld for what they held
+	CountQuestions = "questions"      // questions that ran
+	CountRows      = "rows"           // rows that were released
+	CountBytes     = "bytes"          // bytes that were released, as they were sealed
+	CountOffHours  = "off_hours"      // questions that ran outside working hours
+	CountLapsedRun = "lapsed_runs"    // questions that ran under a pack that had ended, without a recorded basis
+	CountBreaches  = "breaches"       // isolation or data found not to be what they must be
 
 	// Of these each is an alert.
 	CountOverdue  = "term_overdue"

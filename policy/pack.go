@@ -23,7 +23,8 @@ type Pack struct {
 	WorkingHours     WorkingHours            `json:"working_hours"`
 	Alerts           []AlertRule             `json:"alerts"`
 	EvidenceWarnDays int                     `json:"evidence_warn_days"` // before a certificate of an operator ends it is told
-	FreshnessDays    map[string]int          `json:"freshness_days"`     // how old a delivery of that update frequency may be before it is told
+	RawMatch         RawMatch                `json:"raw_match"`
+	FreshnessDays    map[string]int          `json:"freshness_days"` // how old a delivery of that update frequency may be before it is told
 	Label            bool                    `json:"label"`
 	Watermark        bool                    `json:"watermark"`
 	MaxTermYears     int                     `json:"max_term_years"`
@@ -53,6 +54,14 @@ type Pack struct {
 	ExclusiveRoles   [][]string              `json:"exclusive_roles"`
 	Articles         map[string][]string     `json:"articles"` // where the regulation says it, by key
 	Local            []string                `json:"local"`    // keys whose value is a local decision, not the regulation's
+}
+
+// RawMatch says from when on a text of an output that stands among raw values is one,
+// where it could be by chance. Without it every one is.
+type RawMatch struct {
+	Length int     `json:"length"` // bytes of a text that says something in a column which it does not come from
+	Bits   float64 `json:"bits"`   // entropy of such a column
+	Share  float64 `json:"share"`  // of a column's rows that its mask may show before nothing is computed from it
 }
 
 // Relaxed says how far an exception raises a figure, and for how long.

@@ -27,6 +27,9 @@ func TestAnAnswerDoesNotTellWhoIsInTheRegister(t *testing.T) {
 		{"SELECT CASE WHEN name IS NULL THEN name ELSE '?' END AS who, count(*) FROM persons GROUP BY 1", somebody[1]},
 		{"SELECT coalesce(nullif(name, name), '?') AS who, count(*) FROM persons GROUP BY 1", somebody[1]},
 		{"SELECT coalesce(nullif(phone, phone), '?') AS who, count(*) FROM persons GROUP BY 1", somebody[2]},
+		{"SELECT trim(coalesce(nullif(phone, phone), '?')) AS who, count(*) FROM persons GROUP BY 1", somebody[2]},
+		{"SELECT CASE WHEN phone = '0' THEN name WHEN phone = '1' THEN phone ELSE '?' END AS who, count(*) FROM persons GROUP BY 1", somebody[2][:3] + "-" + somebody[2][3:]},
+		{"SELECT concat(left(phone, 0), '?') AS who, count(*) FROM persons GROUP BY 1", somebody[2]},
 	} {
 		for _, guess := range []string{q.guess, "nobody"} {
 			if got, want := cityAnswer(t, d, strings.Replace(q.sql, "?", guess, 1)), guess+"|200\n"; got != want {

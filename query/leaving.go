@@ -38,13 +38,15 @@ var certain = detect.Of(detect.ResidentID, detect.Passport, detect.BankCard, det
 
 func newLeaving(r *rows) *leaving {
 	s := detect.New(detect.Options{Classes: certain, Threshold: detect.Certain})
-	return &leaving{rows: r, scanner: s.Knowing(r.written()...)}
+	return &leaving{rows: r, scanner: s.Knowing(r.written(shortest)...)}
 }
 
-// written are the texts and numbers that the statement holds as they stand, with
-// the values of its parameters: whoever asks has them already.
-func (r *rows) written() []string {
-	const shortest = 9 // characters of an identifier
+// shortest is how many bytes an identifier has at least.
+const shortest = 9
+
+// written are the texts and numbers of so many bytes or more that the statement holds
+// as they stand, with the values of its parameters: whoever asks has them already.
+func (r *rows) written(shortest int) []string {
 	var out []string
 	ast.Walk(r.Tree, func(n ast.Node) bool {
 		if c, ok := n.(*ast.Constant); ok && len(c.Text) >= shortest {
@@ -90,7 +92,7 @@ func (l *leaving) identify(record arrow.RecordBatch) error {
 				return err
 			}
 			if !permitted {
-				l.identifiers = append(l.identifiers, Identifier{Column: outputName(i, o.Name), Class: class.String(), Rows: t.Sure})
+				l.identifiers = append(l.identifiers, Identifier{Column: outputName(i, o.Name), Class: class.String(), Place: Place{Row: t.First + 1, Rows: t.Sure}})
 			}
 		}
 	}
@@ -164,20 +166,33 @@ func (l *leaving) permits(o analysis.Output, class detect.Class) (bool, error) {
 func (l *leaving) facts() []policy.Identifier {
 	out := []policy.Identifier{}
 	for _, i := range l.identifiers {
-		out = append(out, policy.Identifier(i))
+		out = append(out, policy.Identifier{Column: i.Column, Class: i.Class, Rows: i.Rows})
 	}
 	return out
 }
 
-// identified adds the classes that were found to the event of a blocked output.
+// identified adds to the event of a blocked output of which classes what was found
+// is: identifiers, and raw values.
 func identified(e registry.Event, facts *OutputFacts) registry.Event {
-	var classes []string
-	if facts != nil {
-		for _, i := range facts.Identifiers {
-			if !slices.Contains(classes, i.Class) {
-				classes = append(classes, i.Class)
-			}
-		}
+	if facts == nil {
+		return e
 	}
-	return listed(e, "identifiers", classes)
+	var classes, matches []string
+	for _, i := range facts.Identifiers {
+		classes = append(classes, i.Class)
+	}
+	for _, m := range facts.Matches {
+		matches = append(matches, m.Class)
+	}
+	e = listed(e, "identifiers", unique(classes))
+	return listed(e, fieldMatches, unique(matches))
+}
+
+// fieldMatches are the classes of the raw values that an output held.
+const fieldMatches = "raw_matches"
+
+// unique returns the names, each once, in order.
+func unique(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }

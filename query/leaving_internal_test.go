@@ -126,7 +126,7 @@ func TestRegistersOfTheCityHoldTheIdentifiersTheyHold(t *testing.T) {
 			}
 			found := inspected(t, []string{name}, values)
 			switch {
-			case want[name] == "" && found != nil, want[name] != "" && (len(found) != 1 || found[0] != Identifier{name, want[name], rows}):
+			case want[name] == "" && found != nil, want[name] != "" && (len(found) != 1 || found[0] != Identifier{name, want[name], Place{1, rows}}):
 				t.Errorf("%s.%s holds %+v, want %s", register, name, found, want[name])
 			}
 		}

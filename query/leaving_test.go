@@ -119,7 +119,8 @@ func TestAFoundIdentifierIsToldWithoutIt(t *testing.T) {
 		t.Errorf("the requester sees %+v (%v)", mine, err)
 	}
 	seen, err := d.Engine.Review(t.Context(), d.Subject("sun.health"), e.Run)
-	if err != nil || !slices.Equal(seen.Output.Identifiers, []query.Identifier{{Column: "#3", Class: "mobile", Rows: 2}, {Column: "hospital", Class: "mobile", Rows: 2}}) {
+	first := query.Place{Row: 1, Rows: 2}
+	if err != nil || !slices.Equal(seen.Output.Identifiers, []query.Identifier{{Column: "#3", Class: "mobile", Place: first}, {Column: "hospital", Class: "mobile", Place: first}}) {
 		t.Errorf("a reviewer sees %+v (%v)", seen, err)
 	}
 	text, err := json.Marshal([]any{mine, seen})

@@ -68,6 +68,41 @@ func TestAUnionIsBareWhereEveryPartIsMaskedAlike(t *testing.T) {
 	}
 }
 
+// What an output's texts come from is told where it makes none: of a column as it is,
+// or behind letter case and blanks, or chosen among columns and texts of the statement.
+func TestAnOutputTellsWhereItsTextsComeFrom(t *testing.T) {
+	for _, c := range []struct{ sql, texts string }{
+		{"select name from people", "people.name"},
+		{"select n from (select name as n from people) q", "people.name"},
+		{"select upper(trim(name)) from people", "people.name"},
+		{"select lower(rtrim(ltrim(name))) from people", "people.name"},
+		{"select case when town = 'x' then name else 'Wang Wu' end from people", "people.name"},
+		{"select case when name = 'x' then phone else name end from people", "people.phone people.name"},
+		{"select case when phone = 'x' then 'a' else null end from people", ""},
+		{"select coalesce(nullif(name, phone), 'Wang Wu') from people", "people.name"},
+		{"select greatest(name, phone, 'a') from people", "people.name people.phone"},
+		{"select name from people union all select upper(phone) from people", "people.name people.phone"},
+		{"select name from people union all select 'Wang Wu'", "people.name"},
+		{"select town, name from people group by town, name", "people.town"},
+		{"select trim(name, 'W') from people", ""},
+		{"select name || '' from people", ""},
+		{"select left(name, 9) from people", ""},
+		{"select upper(concat(name)) from people", ""},
+		{"select case when town = 'x' then name else left(phone, 3) end from people", ""},
+		{"select coalesce(name, 'a' || 'b') from people", ""},
+		{"select name from people union all select 'a' || 'b'", ""},
+		{"select cast(length(name) as varchar) from people", ""},
+	} {
+		var got []string
+		for _, ref := range unionStatement(t, c.sql).Outputs[0].Texts {
+			got = append(got, ref.Table+"."+ref.Column)
+		}
+		if texts := strings.Join(got, " "); texts != c.texts {
+			t.Errorf("%s: texts of %q, want %q", c.sql, texts, c.texts)
+		}
+	}
+}
+
 // The form of a column is that of the rows in it that need most care.
 func TestRowsInAUnionAreNoAggregate(t *testing.T) {
 	t.Parallel()

@@ -46,6 +46,9 @@ const (
 	ofBlocked
 	ofQuestions
 	ofRows
+	ofBytes
+	ofRawMatches
+	ofWithheld
 	ofOffHours // questions outside working hours
 	ofLapsedRuns
 	ofBreaches
@@ -56,6 +59,7 @@ const (
 var counterNames = map[string]tallied{
 	policy.CountRefusals: ofRefusals, policy.CountExplains: ofExplains, policy.CountFailures: ofFailures, policy.CountBlocked: ofBlocked,
 	policy.CountQuestions: ofQuestions, policy.CountRows: ofRows, policy.CountOffHours: ofOffHours, policy.CountLapsedRun: ofLapsedRuns, policy.CountBreaches: ofBreaches,
+	policy.CountBytes: ofBytes, policy.CountRawMatch: ofRawMatches, policy.CountWithheld: ofWithheld,
 }
 
 // tally is what was counted for one subject.

@@ -164,6 +164,8 @@ func figuresOf(p policy.Pack) []PackFigure {
 	}
 	say("alerts", "告警规则", "alert rules", strings.Join(alertsZH, "、"), strings.Join(alertsEN, ", "))
 	number("evidence_warn_days", "证明材料到期前提示天数", "days ahead that the end of evidence is told", p.EvidenceWarnDays)
+	say("raw_match", "原始数据比对:他列最短字节数、他列最小信息熵、掩码露出比例上限", "raw match: bytes of a text and entropy of a column where it is another's, and the share a mask may show",
+		fmt.Sprintf("%d、%g、%g", p.RawMatch.Length, p.RawMatch.Bits, p.RawMatch.Share), fmt.Sprintf("%d, %g bits, %g", p.RawMatch.Length, p.RawMatch.Bits, p.RawMatch.Share))
 	number("max_term_years", "协议最长年限", "longest term in years", p.MaxTermYears)
 	for _, relaxes := range sortedKeys(p.Exceptions) {
 		x := p.Exceptions[relaxes]

@@ -67,16 +67,17 @@ func (w *worker) project(t sandbox.Table) error {
 	return nil
 }
 
-// projection is what the grant gives of a table.
-func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
+// rowsGranted is what the grant gives of a table, without its columns: its rows and
+// the keys of its masks.
+func (w *worker) rowsGranted(table string) (zone.Projection, error) {
 	e := w.engine
-	d, grant := w.catalog.datasets[t.Name], w.catalog.grants[t.Name].Spec
+	d := w.catalog.datasets[table]
 	if d.Data == nil {
-		return zone.Projection{}, fail("DATA_DAMAGED", fmt.Errorf("query: dataset %s has no data", t.Name))
+		return zone.Projection{}, fail("DATA_DAMAGED", fmt.Errorf("query: dataset %s has no data", table))
 	}
 	owner, ok := w.facts.Owner(d)
 	if !ok {
-		return zone.Projection{}, fmt.Errorf("query: dataset %s is not of the zone, and no supply gives it", t.Name)
+		return zone.Projection{}, fmt.Errorf("query: dataset %s is not of the zone, and no supply gives it", table)
 	}
 	keys, err := e.tokenKeys(owner)
 	if err != nil {
@@ -85,11 +86,18 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 	if keys.Scope = w.facts.License.Name; d.Spec.Entity != nil { // a person and an enterprise of one number are two
 		keys.Scope += " " + d.Spec.Entity.Kind
 	}
-	p := zone.Projection{Zone: d.Spec.Zone, Dataset: t.Name, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: keys}
-	if p.Bridges, err = e.bridgeKeys(w.catalog.grants[t.Name]); err != nil {
+	p := zone.Projection{Zone: d.Spec.Zone, Dataset: table, Version: d.Data.Version, Manifest: d.Data.Manifest, Keys: keys, Scope: conditions(w.catalog.grants[table].Spec)}
+	if p.Bridges, err = e.bridgeKeys(w.catalog.grants[table]); err != nil {
 		return zone.Projection{}, err
 	}
-	if p.Consented, err = w.cutTo(t.Name); err != nil {
+	p.Consented, err = w.cutTo(table)
+	return p, err
+}
+
+// projection is what the grant gives of a table.
+func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
+	p, err := w.rowsGranted(t.Name)
+	if err != nil {
 		return zone.Projection{}, err
 	}
 	if p.Consented != nil {
@@ -105,14 +113,13 @@ func (w *worker) projection(t sandbox.Table) (zone.Projection, error) {
 			p.Rows = true
 			continue
 		}
-		g, ok := granted(grant, c.Name)
+		g, ok := granted(w.catalog.grants[t.Name].Spec, c.Name)
 		if !ok {
 			return zone.Projection{}, fmt.Errorf("query: column %s.%s is not granted", t.Name, c.Name)
 		}
 		p.Columns = append(p.Columns, zone.Project{Name: c.Name, Recipe: recipeOf(g.Recipe)})
 	}
-	p.Scope = conditions(grant)
-	if !e.cfg.unpruned {
+	if !w.engine.cfg.unpruned {
 		p.Needs = w.needs(t.Name)
 	}
 	return p, nil

@@ -328,7 +328,7 @@ func (c *cleared) seal() (*sealed, error) {
 // first byte is handed out.
 func (e *Engine) publish(s *sealed) (*Answer, error) {
 	released, err := s.record.Proof.proven(s.run, kindReleased, relying(s.decision, map[string]string{"decision": s.decision.ID, "artifact": s.artifact.Digest(),
-		"output": s.digest, "recipient": s.request.Recipient, "rows": strconv.FormatInt(int64(s.record.Facts.Rows), 10)}))
+		"output": s.digest, "recipient": s.request.Recipient, "rows": strconv.FormatInt(int64(s.record.Facts.Rows), 10), "bytes": strconv.Itoa(len(s.artifact.Bytes()))}))
 	if err != nil {
 		return nil, asError(err).of(s.id)
 	}

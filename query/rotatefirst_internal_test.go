@@ -1,38 +1,16 @@
 package query
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
-	"zonebox/keys"
 	"zonebox/zone"
 )
 
 // A zone whose key is older than SM4 takes no SM4 data before it is rotated, and
 // whoever loads is told so.
 func TestAKeyOfBeforeSM4IsRotatedFirst(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "keys")
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "keys", "testdata", "folder-1"))); err != nil {
-		t.Fatal(err)
-	}
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			return os.Chmod(path, 0o700)
-		}
-		return os.Chmod(path, 0o600)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder, err := keys.Open(dir, keys.Passphrase([]byte("correct horse")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer folder.Close()
+	folder := oldFolder(t)
 	store, err := zone.New(zone.Config{Dir: filepath.Join(t.TempDir(), "zones"), Wrapper: folder, Signer: folder.Signer()})
 	if err != nil {
 		t.Fatal(err)

@@ -40,6 +40,7 @@ type checked struct {
 	checked *release.Checked
 	report  release.Report
 	raw     int64 // raw rows that hold a value that would leave
+	matches []Match
 	found   *leaving
 }
 
@@ -166,7 +167,7 @@ func (r *rows) check() (*checked, error) {
 		c.Release()
 		return nil, err
 	}
-	return &checked{r, c, report, raw, found}, nil
+	return &checked{r, c, report, raw, scan.found, found}, nil
 }
 
 func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.Report, error) {
@@ -260,7 +261,7 @@ func (c *checked) finish(tx *registry.Tx, rec record) error {
 func (c *checked) describe(held *release.Held) record {
 	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(), Marks: c.found.marked, Consent: c.consentRecord(),
 		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest(),
-			Identifiers: c.found.identifiers, Effect: c.effect()}}
+			Identifiers: c.found.identifiers, Matches: c.matches, Effect: c.effect()}}
 	// Analysis lets no column at the threshold out as it is; the forms are
 	// counted again here, and the caps and groups on the rows themselves.
 	unmasked, raw, rows := int64(0), c.raw, c.report.Rows

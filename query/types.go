@@ -259,15 +259,18 @@ type OutputFacts struct {
 
 	// Identifiers were found in columns whose sources do not permit them.
 	Identifiers []Identifier `json:"identifiers,omitempty"`
+	// Matches are columns that hold raw values, or that are computed from a mask that
+	// shows them.
+	Matches []Match `json:"matches,omitempty"`
 }
 
-// Identifier counts the rows of an output column that surely hold an identifier of
-// a class, as masking/detect spells it. A column without a name of its own is #
+// Identifier says in which rows of an output column an identifier of a class surely
+// stands, as masking/detect spells it. A column without a name of its own is #
 // and its place among them.
 type Identifier struct {
 	Column string `json:"column"`
 	Class  string `json:"class"`
-	Rows   int64  `json:"rows"`
+	Place
 }
 
 // MoveView is one step of a run's course.

@@ -85,16 +85,24 @@ func amounts(entry audit.Entry) []amount {
 		case slices.Contains([]string{"ISOLATION", "PROTOCOL", "TREE"}, cause), cause == "DATA" && entry.Fields["reasons"] != "DATA_WITHOUT_ENTITY":
 			return one(ofBreaches)
 		case cause == "RAW_MATCH":
-			return one(ofBlocked)
+			return append(one(ofBlocked), amount{ofRawMatches, 1})
 		case slices.Contains([]string{"TIME", "MEMORY", "OUTPUT", "ROWS", "ENGINE", "KILLED"}, cause):
 			return one(ofFailures)
 		}
 	case "output.blocked":
+		if entry.Fields[fieldMatches] != "" {
+			return append(one(ofBlocked), amount{ofRawMatches, 1})
+		}
 		return one(ofBlocked)
 	case "output.released":
+		var out []amount
 		if n, err := strconv.ParseInt(entry.Fields["rows"], 10, 64); err == nil {
-			return []amount{{ofRows, n}}
+			out = append(out, amount{ofRows, n})
 		}
+		if n, err := strconv.ParseInt(entry.Fields["bytes"], 10, 64); err == nil {
+			out = append(out, amount{ofBytes, n})
+		}
+		return out
 	case "zone.damaged":
 		return one(ofBreaches)
 	}

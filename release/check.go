@@ -362,7 +362,7 @@ func (p Plan) scan(record arrow.RecordBatch) error {
 			continue
 		}
 		for row := range a.Len() {
-			if a.IsValid(row) && p.Match(i, a.Value(row)) {
+			if a.IsValid(row) && p.Match(i, row, a.Value(row)) {
 				return &RawMatchError{Column: c.Name, Row: row}
 			}
 		}

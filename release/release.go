@@ -197,9 +197,9 @@ type Plan struct {
 	RekeyToken func(alloc memory.Allocator, column int, tokens arrow.Array) (arrow.Array, error)
 
 	// Match tells whether value is a raw value of the column. It is asked for
-	// every string of every Masked and Token column as it would leave; nil asks
-	// nothing.
-	Match func(column int, value string) bool
+	// every string of every Masked and Token column as it would leave, with its row
+	// in the order of release, from 0; nil asks nothing.
+	Match func(column, row int, value string) bool
 
 	// Inspect sees the rows as they leave, after every other rule has passed. Its
 	// error ends the check. It keeps nothing of the record; nil sees nothing.

@@ -328,7 +328,7 @@ func TestMaskedColumnsAreScannedForRawValues(t *testing.T) {
 		Protected: true, RecordLevel: true, RowCap: 10, RecordCap: 10, Allocator: alloc,
 	}
 	rows := `{"phone": "139****", "name": "raw", "n": 1}, {"phone": "raw", "name": "x", "n": 2}, {"phone": null, "name": null, "n": null}`
-	plan.Match = func(column int, value string) bool {
+	plan.Match = func(column, row int, value string) bool {
 		if column != 0 {
 			t.Errorf("asked for column %d, which is not a masked string", column)
 		}
@@ -345,13 +345,13 @@ func TestMaskedColumnsAreScannedForRawValues(t *testing.T) {
 	}
 
 	// The allowed twin: nothing matches; and what the limit cuts is not scanned.
-	plan.Match = func(_ int, value string) bool { return value == "absent" }
+	plan.Match = func(_, _ int, value string) bool { return value == "absent" }
 	c, _, err := release.Check(stream(batch(t, alloc, fields, rows)), plan)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Release()
-	plan.Match = func(_ int, value string) bool { return value == "raw" }
+	plan.Match = func(_, _ int, value string) bool { return value == "raw" }
 	plan.Limit = ptr(1)
 	if c, _, err = release.Check(stream(batch(t, alloc, fields, rows)), plan); err != nil {
 		t.Fatal(err)

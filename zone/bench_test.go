@@ -251,3 +251,30 @@ func benchVersion(b *testing.B, s *zone.Store, batches, others int) zone.Ref {
 	}
 	return zone.Ref{Zone: info.Zone, Dataset: info.Dataset, Version: info.Version, Manifest: info.Manifest}
 }
+
+// BenchmarkOccur looks 1,000 values up that do not occur in a column: the first time,
+// when its values are hashed, and once they are known.
+func BenchmarkOccur(b *testing.B) {
+	s, err := zone.Open(b.TempDir(), keys{}, newSigner("gate"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	info := benchLoad(b, s, benchBatches())
+	var values []string
+	for i := range 1000 {
+		values = append(values, fmt.Sprintf("320107%012d", i))
+	}
+	for _, known := range []bool{false, true} {
+		b.Run(map[bool]string{false: "first", true: "again"}[known], func(b *testing.B) {
+			for b.Loop() {
+				if !known {
+					s.Forget("")
+				}
+				if _, err := s.Occur(b.Context(), projection(info), "id", values); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds()/1e6, "Mrows/s")
+		})
+	}
+}

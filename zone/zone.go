@@ -28,6 +28,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"os"
@@ -122,13 +123,18 @@ type Store struct {
 	bounds     *memo[*bounds]
 	spreads    *memo[spread]
 	codes      *memo[[]uint32]
+	occurring  *memo[occurrences]
+	showings   *memo[showing]
 	pruned     atomic.Int64
 	misfits    atomic.Int64
+
+	occurrenceKey maphash.Seed
 }
 
 // What a store may remember of projections, bytes: rows in scope, a bit each,
 // tags of people whose consent counts, bounds of delivered columns, how values are
-// spread, and codes of entities by row.
+// spread, codes of entities by row, and how many texts masks show; of which values
+// there are, see occurrenceBytes.
 const (
 	selectionBytes = 64 << 20
 	subjectBytes   = 256 << 20
@@ -153,7 +159,8 @@ func New(c Config) (*Store, error) {
 		rand: c.Rand, alloc: c.Allocator, rows: c.SegmentRows,
 		loads: map[string]bool{}, selections: newMemo[*selection](selectionBytes),
 		subjects: newMemo[[]masking.SubjectTag](subjectBytes), bounds: newMemo[*bounds](boundsBytes),
-		spreads: newMemo[spread](spreadBytes), codes: newMemo[[]uint32](codeBytes),
+		spreads: newMemo[spread](spreadBytes), codes: newMemo[[]uint32](codeBytes), occurring: newMemo[occurrences](occurrenceBytes),
+		showings: newMemo[showing](spreadBytes), occurrenceKey: maphash.MakeSeed(),
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader
@@ -216,6 +223,8 @@ func (s *Store) Forget(zone string) {
 	s.bounds.forget(zone)
 	s.spreads.forget(zone)
 	s.codes.forget(zone)
+	s.occurring.forget(zone)
+	s.showings.forget(zone)
 }
 
 // Sweep removes versions that keep does not want, and what loads that never

@@ -9,8 +9,9 @@ import (
 
 // A Tally says how many rows of a column hold a class, without saying what.
 type Tally struct {
-	Rows int64 // with at least one hit
-	Sure int64 // of these, with a hit of Certain or more
+	Rows  int64 // with at least one hit
+	Sure  int64 // of these, with a hit of Certain or more
+	First int64 // the first of those, from 0
 }
 
 // Certain is the score from which a hit proves itself: a check character, a
@@ -108,6 +109,9 @@ func (s *Scanner) Array(arr arrow.Array) (map[Class]Tally, error) {
 			t := out[c]
 			t.Rows++
 			if sure.Has(c) {
+				if t.Sure == 0 {
+					t.First = int64(row)
+				}
 				t.Sure++
 			}
 			out[c] = t

@@ -120,6 +120,7 @@ type Output struct {
 	Recipe    string   // of the masked column it shows
 	Aggregate bool     // made by an aggregate
 	Bare      bool     // a column as it is, not computed
+	Texts     []Ref    // each value is one of these columns', or written in the statement, but for letter case and blanks; nil if computed in another way
 	Path      []string // from the output to the first column it is made of
 }
 

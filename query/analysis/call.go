@@ -50,6 +50,12 @@ func (x *lowering) function(e *ast.Function) (ast.Expr, value) {
 			out.size += v.length()
 		}
 	}
+	switch {
+	case f.Same && f.Result == "=", f.Keeps && len(vs) == 1:
+		out.keep(vs[0])
+	case f.Same:
+		out.keep(vs...)
+	}
 	call := &ast.Function{Meta: none(), Schema: e.Schema, Name: e.Name, Args: args, Operator: e.Operator}
 	if !a.hard {
 		if accepted {

@@ -191,6 +191,8 @@ func (f *Function) flag(mark string) *bool {
 		return &f.Double
 	case "same":
 		return &f.Same
+	case "keeps":
+		return &f.Keeps
 	case "shrinks":
 		return &f.Shrinks
 	case "joins":

@@ -111,7 +111,7 @@ func (x *lowering) lower(e ast.Expr, condition bool) (ast.Expr, value) {
 		return x.cases(e)
 	case *ast.Cast:
 		if p, t, ok := parameterOf(e); ok {
-			return parameter(p.Name, t), value{typ: t, constant: true}
+			return parameter(p.Name, t), value{typ: t, constant: true, kept: t.class == text}
 		}
 		return x.cast(e)
 	case *ast.Function:
@@ -387,6 +387,7 @@ func (x *lowering) operator(e *ast.Operator, condition bool) (ast.Expr, value) {
 				a.fault(TypeMismatch, e, "COALESCE", "")
 			}
 		}
+		out.keep(vs...)
 	case ast.Try:
 		x.consume(ops[0])
 		if !tryable(es[0]) {
@@ -453,6 +454,7 @@ func (x *lowering) cases(e *ast.Case) (ast.Expr, value) {
 	out.Else = results[len(results)-1]
 	v := combine(all...)
 	v.typ, v.secret = t, nil
+	v.keep(rv...)
 	return out, v
 }
 

@@ -94,7 +94,7 @@ func (b *block) table(t *ast.Table, e *env) (ast.From, scope) {
 		}
 		s := source{base, c}
 		v := value{typ: columnType(c.Type), nullable: c.Nullable, from: sources{s}, refs: []*reference{ref}, origin: &origin{ref, c},
-			masked: c.Mode == Masked, token: c.Mode == Masked && c.Token, recipe: c.Recipe, live: base.protected, path: []string{s.String()}}
+			masked: c.Mode == Masked, token: c.Mode == Masked && c.Token, recipe: c.Recipe, live: base.protected, kept: true, keeps: sources{s}, path: []string{s.String()}}
 		if secret(c, a.opt) {
 			v.secret = sources{s}
 		}

@@ -44,9 +44,9 @@ type Function struct {
 
 	ReasonZH, ReasonEN string // why the group is refused, a phrase
 
-	Try, Double, Same, Shrinks, Joins       bool
-	Aggregate, Reveals, Ordered, Rounds     bool
-	Grows, Rows, NamesAggregate, ReadsClock bool
+	Try, Double, Same, Shrinks, Joins, Keeps bool
+	Aggregate, Reveals, Ordered, Rounds      bool
+	Grows, Rows, NamesAggregate, ReadsClock  bool
 }
 
 // LookupCall returns the judgment of a name called in an expression, whatever

@@ -62,7 +62,9 @@ type value struct {
 	among  []origin     // columns of which it is one, each in other rows of a union
 	mixed  bool         // in some rows of a union computed from protected ones
 	each   bool         // one of among in every row
-	token  bool         // a keyed token, unchanged
+	kept   bool         // in every row a text of keeps or of the statement, as it stands but for letter case and blanks
+	keeps  sources
+	token  bool // a keyed token, unchanged
 	masked bool
 	recipe string
 
@@ -85,6 +87,15 @@ func (v *value) reads(refs ...*reference) {
 		if !slices.Contains(v.refs, r) {
 			v.refs = append(v.refs[:len(v.refs):len(v.refs)], r)
 		}
+	}
+}
+
+// keep notes that v is one of vs in every row, but for letter case and blanks.
+func (v *value) keep(vs ...value) {
+	v.kept, v.keeps = true, nil
+	for _, w := range vs {
+		v.kept = v.kept && (w.kept || w.literal && (w.typ.class == text || w.typ.class == null))
+		v.keeps = v.keeps.with(w.keeps...)
 	}
 }
 

@@ -182,6 +182,11 @@ func (b *block) output(it *item) Output {
 		o.Lineage = append(o.Lineage, Ref{s.table.Name, s.column.Name})
 		o.MaxLevel = max(o.MaxLevel, level(s.column))
 	}
+	if v.kept {
+		for _, s := range v.keeps {
+			o.Texts = append(o.Texts, Ref{s.table.Name, s.column.Name})
+		}
+	}
 	for _, s := range b.control.from {
 		o.Control = append(o.Control, Ref{s.table.Name, s.column.Name})
 		o.MaxLevel = max(o.MaxLevel, level(s.column))

@@ -139,6 +139,7 @@ func (b *block) merged(i int, from *rowsOf) *item {
 	}
 	first := b.parts[0].items[i]
 	out := combine(vs...)
+	out.keep(vs...)
 	out.constant, out.typ = false, vs[0].typ
 	out.token, out.nullable, out.each = vs[0].token, false, true
 	rows := false // some are of a table
