@@ -37,6 +37,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	r := gin.New()
 	// A name with a slash in it stays one name, and no path stands for another's.
 	r.UseRawPath, r.RedirectTrailingSlash = true, false
+	log = e.Veiled(log)
 	s := &server{engine: e, log: log, large: make(chan struct{}, largeBodies)}
 	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) {
 		log.ErrorContext(c, "panic in handler", "path", c.FullPath())
@@ -242,7 +243,7 @@ var statuses = map[query.Class]int{
 }
 
 func (s *server) problem(c *gin.Context, err error) {
-	e := query.AsError(err)
+	e := s.engine.Told(err)
 	if e.Code == "AUTH_FAILED" {
 		s.log.WarnContext(c, "request not authenticated", "path", c.FullPath(), "claimed", claimed(c), "cause", errors.Unwrap(e))
 	} else if cause := errors.Unwrap(e); cause != nil {

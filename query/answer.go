@@ -15,12 +15,13 @@ import "context"
 // Release; Answer then returns an *Error of ClassInReview, and a later call
 // with Request.Resume goes on from there. Answer is safe for concurrent use;
 // the end of ctx kills the worker.
-func (e *Engine) Answer(ctx context.Context, req Request) (*Answer, error) {
+func (e *Engine) Answer(ctx context.Context, req Request) (_ *Answer, err error) {
 	run, err := e.enter(ctx, req) // facts of one moment; registered, so that a suspension finds it
 	if err != nil {
 		return nil, e.turnAway(ctx, req, err)
 	}
 	defer run.leave()
+	defer func() { err = e.ended(run, err) }() // no text tells what the run read
 
 	output, err := e.outputOf(run) // not nil if an earlier call ran it
 	if err != nil {

@@ -141,6 +141,10 @@ func (e *Engine) note(ctx context.Context, entries ...audit.Entry) error {
 	if err := e.ready(ctx); err != nil {
 		return asError(err)
 	}
+	entries = slices.Clone(entries)
+	for i := range entries {
+		entries[i] = e.veil.entry(entries[i])
+	}
 	if _, err := e.audit.Append(ctx, entries...); err != nil {
 		return fail("AUDIT_UNAVAILABLE", err)
 	}
@@ -162,7 +166,7 @@ func (e *Engine) empty(ctx context.Context) (entries []audit.Entry, err error) {
 		if index, logged := e.audit.Find(p.ID); logged {
 			marks = append(marks, registry.Mark{ID: p.ID, Index: index})
 		} else {
-			entries = append(entries, entryOf(p))
+			entries = append(entries, e.veil.entry(entryOf(p)))
 		}
 	}
 	if len(entries) > 0 {

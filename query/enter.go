@@ -15,6 +15,7 @@ import (
 	"zonebox/policy"
 	"zonebox/registry"
 	"zonebox/release"
+	"zonebox/zone"
 )
 
 // run is one question on its way: the request, the facts it stands on, and the
@@ -37,6 +38,7 @@ type run struct {
 	// consented is who the rows by consent are cut to; nil where policy was not told
 	// that they are.
 	consented *consented
+	touched   []zone.Projection // columns whose raw values no text may hold, from when on rows are read
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 
@@ -61,7 +63,7 @@ type stored struct {
 func (e *Engine) enter(ctx context.Context, req Request) (*run, error) {
 	r := &run{engine: e, request: req, id: req.Resume, began: e.cfg.Now(), gone: make(chan struct{})}
 	r.took.mark = r.began
-	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	r.ctx, r.cancel = context.WithCancelCause(context.WithValue(ctx, runKey{}, r))
 	if req.Resume != "" {
 		if err := r.load(); err != nil {
 			return nil, err

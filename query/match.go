@@ -141,8 +141,7 @@ func (s *rawScan) others(beside []analysis.Ref) (out []analysis.Ref) {
 	for _, scan := range s.Scans {
 		for _, name := range scan.Columns {
 			ref := analysis.Ref{Table: scan.Table, Column: name}
-			col, known := columnOf(s.catalog.datasets[scan.Table].Spec, name)
-			if known && col.Type == "string" && col.Level >= s.pack.LevelThreshold && len(col.PublicCodes) == 0 && !slices.Contains(beside, ref) {
+			if s.protectedText(ref) && !slices.Contains(beside, ref) {
 				out = append(out, ref)
 			}
 		}

@@ -114,6 +114,7 @@ type Engine struct {
 	feeding feeding // of alerts to those who supervise
 
 	strangers strangers // who were not recognised
+	veil      *veil
 
 	looking sync.Mutex // guards looked: one goroutine at a time looks what is over
 	looked  time.Time  // the hour in which it did last
@@ -171,9 +172,10 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	if cfg.Limits, err = cfg.Limits.withDefaults(cfg.Memory); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, log: cfg.Log, runs: map[string]*run{}, reads: map[*rawRead]bool{},
+	e := &Engine{cfg: cfg, veil: newVeil(), runs: map[string]*run{}, reads: map[*rawRead]bool{},
 		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadTurns(cfg.Limits), book: newLoadBook(cfg.Now),
 		pace: newPace(cfg.Limits.Explains), readers: newReaders(cfg.Limits.All, cmp.Or(cfg.Wall, sandbox.DefaultWall)), recall: newRecall(), consents: newConsents()}
+	e.log = e.Veiled(cfg.Log)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -262,6 +264,9 @@ func (e *Engine) Close() error {
 	if e.whole {
 		if err := e.tellRefused(context.Background(), 0); err != nil {
 			e.log.ErrorContext(context.Background(), "requests not authenticated", "cause", err)
+		}
+		if err := e.TellWithheld(context.Background()); err != nil {
+			e.log.ErrorContext(context.Background(), "texts that were withheld", "cause", err)
 		}
 		errs = append(errs, e.remember(context.Background()))
 	}

@@ -55,6 +55,9 @@ func (e *Engine) attach(i *intent) (*worker, error) {
 	w := &worker{intent: i, session: s, cut: map[string]string{}}
 	tables, err := i.tables()
 	if err == nil {
+		err = w.touch()
+	}
+	if err == nil {
 		for _, t := range tables {
 			if err = w.project(t); err != nil {
 				break

@@ -103,6 +103,10 @@ func amounts(entry audit.Entry) []amount {
 			out = append(out, amount{ofBytes, n})
 		}
 		return out
+	case kindWithheld:
+		if n, err := strconv.ParseInt(entry.Fields["count"], 10, 64); err == nil {
+			return []amount{{ofWithheld, n}}
+		}
 	case "zone.damaged":
 		return one(ofBreaches)
 	}

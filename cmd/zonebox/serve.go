@@ -161,7 +161,7 @@ func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, err
 	go func() { g.done <- g.server.Serve(l) }()
 	clock, idle := context.WithCancel(context.WithoutCancel(ctx))
 	g.idle = idle
-	g.clock.Go(func() { g.keepTime(clock, cfg.Log) })
+	g.clock.Go(func() { g.keepTime(clock, engine.Veiled(cfg.Log)) })
 	g.clock.Go(func() { engine.Feed(clock) })
 	return g, nil
 }
@@ -178,6 +178,9 @@ func (g *gate) keepTime(ctx context.Context, log *slog.Logger) {
 		_ = g.engine.Look(ctx) // which logs what it could not do
 		if err := g.engine.TellRefused(ctx); err != nil {
 			log.ErrorContext(ctx, "requests not authenticated", "cause", err)
+		}
+		if err := g.engine.TellWithheld(ctx); err != nil {
+			log.ErrorContext(ctx, "texts that were withheld", "cause", err)
 		}
 		select {
 		case <-ctx.Done():

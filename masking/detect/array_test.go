@@ -17,8 +17,8 @@ import (
 func TestAColumnIsScannedOnItsWayOut(t *testing.T) {
 	values := []string{"无", "联系13812345678", "11010519491231002X", "13912345678，13712345678", "无"}
 	want := map[detect.Class]detect.Tally{
-		detect.Mobile:     {Rows: 2, Sure: 1},
-		detect.ResidentID: {Rows: 1, Sure: 1},
+		detect.Mobile:     {Rows: 2, Sure: 1, First: 1},
+		detect.ResidentID: {Rows: 1, Sure: 1, First: 2},
 	}
 	plain := texts(t, []string{values[0], "电话13812345678", values[2], values[3], values[4]})
 	got, err := detect.New(detect.Options{}).Array(plain)
