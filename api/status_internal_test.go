@@ -56,6 +56,6 @@ func answer(err error) *httptest.ResponseRecorder {
 	c, _ := gin.CreateTestContext(w)
 	c.Request = httptest.NewRequest(http.MethodGet, "/", nil)
 	c.Request.Header.Set("Accept-Language", "en")
-	(&server{log: slog.New(slog.DiscardHandler)}).problem(c, err)
+	(&server{engine: shared.engine, log: slog.New(slog.DiscardHandler)}).problem(c, err)
 	return w
 }

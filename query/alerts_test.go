@@ -99,6 +99,9 @@ func TestEachCounterRaisesItsAlertAtItsFigure(t *testing.T) {
 		{"blocked_output", "WARNING", "huiyi", did(d, "output.blocked"), 5},
 		{"question_volume", "NOTICE", "huiyi", did(d, "query.intent"), 2000},
 		{"row_volume", "NOTICE", "medical-2026", did(d, "output.released", "rows", "250000"), 4},
+		{"person_bytes", "NOTICE", "li.op", did(d, "output.released", "bytes", "67108864"), 4},
+		{"raw_match", "WARNING", "li.op", did(d, "output.blocked", "reasons", "RELEASE_RAW_MATCH", "raw_matches", "contact"), 1},
+		{"withheld_text", "WARNING", "li.op", did(d, "text.withheld", "where", "log", "class", "mobile", "count", "1"), 1},
 		{"off_hours", "NOTICE", "huiyi", night(did(d, "query.intent")), 20},
 		{"pack_lapsed", "NOTICE", "medical-2026", did(d, "query.intent", "lapsed", "nanjing-2024"), 1},
 		{"breach", "MAJOR", "medical", did(d, "query.failed", "cause", "TREE", "reasons", "INTERNAL"), 1},
@@ -128,6 +131,7 @@ func TestEachCounterRaisesItsAlertAtItsFigure(t *testing.T) {
 	for rule, all := range map[string][]audit.Entry{
 		"failures": slices.Concat(times(4, did(d, "query.failed", "cause", "TIME")), times(3, did(d, "query.failed", "cause", "MEMORY")), times(3, did(d, "query.failed", "cause", "OUTPUT")),
 			times(3, did(d, "query.failed", "cause", "ROWS")), times(3, did(d, "query.failed", "cause", "ENGINE")), times(4, did(d, "query.failed", "cause", "KILLED"))),
+		"person_rows":    {did(d, "output.released", "rows", "1"), did(d, "output.released", "rows", "199999")},
 		"blocked_output": append(times(4, did(d, "query.failed", "cause", "RAW_MATCH")), did(d, "output.blocked")),
 	} {
 		before := mark(rule)

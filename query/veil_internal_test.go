@@ -50,7 +50,9 @@ func TestALogHoldsNoNumberOfAPerson(t *testing.T) {
 			log.InfoContext(t.Context(), "m", slog.Group("g", slog.Group("h", "a", numberOfAPerson), "b", 1))
 		}, `{"level":"INFO","msg":"m","g":{"h":{"a":` + hidden + `},"b":1}}`},
 		{"in a list", func() { log.InfoContext(t.Context(), "m", "names", []string{"a", numberOfAPerson}) }, `{"level":"INFO","msg":"m","names":` + hidden + `}`},
-		{"in what a log has always", func() { log.With("of", numberOfAPerson).WithGroup("g").InfoContext(t.Context(), "m", "a", numberOfAPerson) }, `{"level":"INFO","msg":"m","of":` + hidden + `,"g":{"a":` + hidden + `}}`},
+		{"in what a log has always", func() {
+			log.With("of", numberOfAPerson).WithGroup("g").InfoContext(t.Context(), "m", "a", numberOfAPerson)
+		}, `{"level":"INFO","msg":"m","of":` + hidden + `,"g":{"a":` + hidden + `}}`},
 		{"numbers, ids and names", func() {
 			log.InfoContext(t.Context(), "answered", "query_id", "run-06h0bqlvjo1silr5bg9oc4h5ek", "rows", 13912345678, "elapsed", time.Duration(13912345678),
 				"bundle_hash", "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03", "cause", io.EOF)

@@ -87,7 +87,14 @@ func (a *app) reviewShowCmd() *cobra.Command {
 				}
 				a.printEffect(a.stdout, d.Output.Effect)
 				for _, i := range d.Output.Identifiers {
-					fmt.Fprintf(a.stdout, a.say("来源未许可: 列 %s 有 %d 行含%s\n", "not permitted by its source: column %s has %d rows with a %s\n"), printable(i.Column), i.Rows, a.called(classTitles, i.Class))
+					fmt.Fprintf(a.stdout, a.say("来源未许可: 列 %s 有 %d 行含%s,首见于第 %d 行\n", "not permitted by its source: column %s has %d rows with a %s, the first is row %d\n"), printable(i.Column), i.Rows, a.called(classTitles, i.Class), i.Row)
+				}
+				for _, m := range d.Output.Matches {
+					if m.Row == 0 {
+						fmt.Fprintf(a.stdout, a.say("掩码露出原始数据: 列 %s 由其算出,类别 %s\n", "a mask shows raw data: column %s is computed from it, class %s\n"), printable(m.Column), printable(m.Class))
+						continue
+					}
+					fmt.Fprintf(a.stdout, a.say("与原始数据相符: 列 %s 有 %d 行,类别 %s,首见于第 %d 行\n", "raw data: column %s has %d rows of them, class %s, the first is row %d\n"), printable(m.Column), m.Rows, printable(m.Class), m.Row)
 				}
 			}
 			if at := d.ConsentWithdrawn; at != nil {
