@@ -20,6 +20,13 @@
 // positive, whole or rounded, not at maxima, medians and other figures that are no sums,
 // not at what the refusals themselves tell.
 //
+// What it costs. A judgement goes a few times over the rows of the cells and, at most
+// twice, over all. Where the classes of rows that earlier releases treat alike have fewer
+// than k entities, which a handful of tables over everybody brings about, it solves k
+// systems with as many unknowns as the releases that overlap the new one have cells:
+// fractions of a second for hundreds, seconds for thousands, and then it gives up. In memory
+// a measure has 4 bytes for each row, and for each class 14 and 2 more for each layer.
+//
 // Read [Ledger.Try] first.
 package ledger
 
