@@ -32,6 +32,8 @@ var bots = []bot{
 	{"a search by HAVING", searchByHaving, 1},
 	{"answered or refused", answeredOrRefused, 6},
 	{"two operators of two licenses", twoOperators, 6},
+	{"a join of each with itself", joinedOnce, 6},
+	{"a join that counts one twice", joinedTwice, 6},
 	{"repeats, to average noise away", averagedNoise, 0},
 	{"the same question before and after a delivery", acrossVersions, 3},
 }
