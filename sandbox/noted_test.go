@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
 	"zonebox/sandbox"
 	"zonebox/sandbox/internal/wire"
 )
@@ -139,6 +143,58 @@ func TestARowSetNotesTheRowsOfEveryGroup(t *testing.T) {
 				t.Errorf("%s: %d rows are noted, want all %d", c.rule, total, rows)
 			}
 		}
+	}
+}
+
+// Threads that meet one group give it several numbers, which are told to be the same.
+func TestThreadsNoteOneGroup(t *testing.T) {
+	const segments, each = 8, 200_000
+	schema := arrow.NewSchema([]arrow.Field{{Name: "x", Type: arrow.PrimitiveTypes.Uint32}}, nil)
+	table := sandbox.Table{Name: "t", Columns: []sandbox.Column{{Name: "x", Type: "UINTEGER"}}}
+	p := pool(t, sandbox.Config{Threads: 2})
+	s, err := p.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for n := range uint32(segments) {
+		b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+		for i := range uint32(each) {
+			b.Field(0).(*array.Uint32Builder).Append(n*each + i)
+		}
+		rec := b.NewRecordBatch()
+		g, err := sandbox.SealBatch(rec)
+		rec.Release()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Attach(t.Context(), table, []sandbox.Segment{g}); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const sql = `SELECT x % 10 AS g, __rows_1_1(x) AS s FROM t GROUP BY g`
+	if err := s.SetRowSets([]sandbox.RowSet{{Number: 1, Columns: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Execute(t.Context(), sql, hash(t, p, sql), sandbox.Limits{})
+	if _, err := rows(r, err); err != nil {
+		t.Fatal(err)
+	}
+	noted := r.Noted()[0]
+	groups := map[string]bool{}
+	for _, m := range members(noted, 0) {
+		groups[fmt.Sprint(m[0], len(m))] = true
+		for _, row := range m {
+			if row%10 != m[0]%10 {
+				t.Fatalf("row %d is in the group of row %d", row, m[0])
+			}
+		}
+	}
+	if len(noted.Same) == 0 || len(groups) != 10 || !groups[fmt.Sprint(7, segments*each/10)] {
+		t.Errorf("%d pairs of numbers of one group, groups %v, want some and 10 groups of %d rows", len(noted.Same)/2, groups, segments*each/10)
 	}
 }
 
