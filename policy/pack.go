@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 )
 
 // Pack is a city's policy pack: every figure the rules use. The numbers are
@@ -19,6 +20,7 @@ type Pack struct {
 	MinGroup         int                     `json:"min_group"` // entities
 	RowCap           int                     `json:"row_cap"`
 	RecordCap        int                     `json:"record_cap"` // rows of a record-level answer
+	Release          Release                 `json:"release"`
 	TTLSeconds       int                     `json:"ttl_seconds"`
 	WorkingHours     WorkingHours            `json:"working_hours"`
 	Alerts           []AlertRule             `json:"alerts"`
@@ -62,6 +64,37 @@ type RawMatch struct {
 	Length int     `json:"length"` // bytes of a text that says something in a column which it does not come from
 	Bits   float64 `json:"bits"`   // entropy of such a column
 	Share  float64 `json:"share"`  // of a column's rows that its mask may show before nothing is computed from it
+}
+
+// Release is what may leave at most, and what totals over the entities of a kind must
+// not tell.
+type Release struct {
+	CellCap int                                  `json:"cell_cap"` // rows times columns
+	ByteCap int                                  `json:"byte_cap"`
+	Rules   map[string]map[string]Disclosiveness `json:"rules"` // by kind of entity, then by the level from which they hold
+}
+
+// Disclosiveness is when a total tells too much of the largest behind it.
+type Disclosiveness struct {
+	Dominance []Dominance `json:"dominance"`
+	PPercent  int         `json:"p_percent"` // of the largest; 0 does not ask
+}
+
+// Dominance is that the N largest bear so much of a total or more.
+type Dominance struct {
+	N       int `json:"n"`
+	Percent int `json:"percent"`
+}
+
+// Disclosive returns the rules for totals of a column of the level, over entities of
+// the kind: those of the highest level that is not above it, none if there is none.
+func (p Pack) Disclosive(kind string, level int) Disclosiveness {
+	for ; level > 0; level-- {
+		if d, ok := p.Release.Rules[kind][strconv.Itoa(level)]; ok {
+			return d
+		}
+	}
+	return Disclosiveness{}
 }
 
 // Relaxed says how far an exception raises a figure, and for how long.

@@ -325,6 +325,14 @@ func TestAPackThatSaysMoreThanItsSchemaIsNotRead(t *testing.T) {
 		"a purpose in words":         set("purposes/market research", map[string]string{"zh": "市场研究", "en": "market research"}),
 		"a purpose without a title":  set("purposes/MED-STAT", map[string]string{"zh": "医疗服务统计", "en": ""}),
 		"eligibility without a year": set("eligibility/credit_years", 0),
+		"no cap of cells":            set("release/cell_cap", 0),
+		"another key of a release":   set("release/round_base", 5),
+		"rules of another kind":      set("release/rules/city", map[string]any{}),
+		"rules of one kind":          set("release/rules", map[string]any{"person": map[string]any{}}),
+		"rules of no level":          set("release/rules/person/0", map[string]any{"dominance": []any{}, "p_percent": 10}),
+		"dominance of none":          set("release/rules/person/1/dominance", []any{map[string]any{"n": 0, "percent": 90}}),
+		"dominance over all":         set("release/rules/person/1/dominance", []any{map[string]any{"n": 2, "percent": 101}}),
+		"more than the largest":      set("release/rules/person/1/p_percent", 101),
 	} {
 		all := packs(t)
 		var p map[string]any
@@ -339,6 +347,36 @@ func TestAPackThatSaysMoreThanItsSchemaIsNotRead(t *testing.T) {
 		all["nanjing-2024.json"].Data = raw
 		if _, err := policy.New(t.Context(), policy.Config{Packs: all}); err == nil {
 			t.Errorf("%s: the pack is read", name)
+		}
+	}
+}
+
+// TestRulesOnTotalsAreThoseOfTheKindAndTheLevel: those of the highest level that a
+// column reaches, and no others.
+func TestRulesOnTotalsAreThoseOfTheKindAndTheLevel(t *testing.T) {
+	of := func(percent int) policy.Disclosiveness { return policy.Disclosiveness{PPercent: percent} }
+	p := policy.Pack{Release: policy.Release{Rules: map[string]map[string]policy.Disclosiveness{
+		"person": {"2": of(5), "4": of(20)}, "enterprise": {"1": of(10)},
+	}}}
+	for _, c := range []struct {
+		kind        string
+		level, want int
+	}{
+		{"person", 1, 0}, {"person", 2, 5}, {"person", 3, 5}, {"person", 4, 20}, {"person", 9, 20}, {"enterprise", 1, 10}, {"enterprise", 4, 10},
+	} {
+		if got := p.Disclosive(c.kind, c.level).PPercent; got != c.want {
+			t.Errorf("%s of level %d: %d %%, want %d %%", c.kind, c.level, got, c.want)
+		}
+	}
+	e := newEvaluator(t, policy.Config{})
+	for _, c := range cities {
+		for _, kind := range []string{"person", "enterprise"} {
+			for level := 1; level <= 4; level++ {
+				got := pack(t, e, c.id).Disclosive(kind, level)
+				if got.PPercent != 10 || !slices.Equal(got.Dominance, []policy.Dominance{{N: 2, Percent: 90}}) {
+					t.Errorf("%s: totals over a %s of level %d: %+v", c.id, kind, level, got)
+				}
+			}
 		}
 	}
 }

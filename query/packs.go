@@ -152,6 +152,14 @@ func figuresOf(p policy.Pack) []PackFigure {
 	}
 	number("row_cap", "结果行数上限", "rows at most", p.RowCap)
 	number("record_cap", "明细行数上限", "records at most", p.RecordCap)
+	number("release", "结果单元格数上限", "cells at most", p.Release.CellCap)
+	number("release", "结果字节数上限", "bytes at most", p.Release.ByteCap)
+	for _, kind := range sortedKeys(p.Release.Rules) {
+		for _, level := range sortedKeys(p.Release.Rules[kind]) {
+			zh, en := disclosive(p.Release.Rules[kind][level])
+			say("release", fmt.Sprintf("%s合计的披露规则(%s 级起)", entityKinds[kind], level), fmt.Sprintf("totals over %ss, from level %s", kind, level), zh, en)
+		}
+	}
 	number("ttl_seconds", "批准有效秒数", "approval holds for seconds", p.TTLSeconds)
 	say("working_hours", "工作时间", "working hours", p.WorkingHours.From+"–"+p.WorkingHours.Until, p.WorkingHours.From+"–"+p.WorkingHours.Until)
 	var alertsZH, alertsEN []string
@@ -274,8 +282,26 @@ func levelControl(c policy.LevelControl, least int) (zh, en string) {
 	return strings.Join(zhs, ";"), strings.Join(ens, "; ")
 }
 
+// disclosive tells when a total does not leave.
+func disclosive(d policy.Disclosiveness) (zh, en string) {
+	var zhs, ens []string
+	for _, x := range d.Dominance {
+		zhs = append(zhs, fmt.Sprintf("前 %d 名占 %d%% 及以上不出域", x.N, x.Percent))
+		ens = append(ens, fmt.Sprintf("none of which the largest %d bear %d %% or more", x.N, x.Percent))
+	}
+	if d.PPercent > 0 {
+		zhs = append(zhs, fmt.Sprintf("其余之和不足最大者的 %d%% 不出域", d.PPercent))
+		ens = append(ens, fmt.Sprintf("none whose rest is under %d %% of the largest", d.PPercent))
+	}
+	if zhs == nil {
+		return "无", "none"
+	}
+	return strings.Join(zhs, ";"), strings.Join(ens, "; ")
+}
+
 // What the codes of a pack are called.
 var (
+	entityKinds = map[string]string{"person": "自然人", "enterprise": "企业"}
 	basisTitles = map[string][2]string{
 		"sharing": {"不予共享的依据", "basis of refusing to share"}, "opening": {"不予开放的依据", "basis of refusing to open"},
 		"class": {"非无条件类的依据", "basis of a class not open to all"},
