@@ -179,7 +179,7 @@ func BenchmarkInspect(b *testing.B) {
 	}
 	arrays := []arrow.Array{name.NewArray(), district.NewArray(), token.NewArray(), day.NewArray(), id.NewArray()}
 	i := intentOf(b.Context(), false)
-	plan := release.Plan{Protected: true, RowCap: n, RekeyToken: func(alloc memory.Allocator, _ int, tokens arrow.Array) (arrow.Array, error) {
+	plan := release.Plan{Protected: true, RowCap: n, CellCap: 1 << 30, ByteCap: 1 << 30, RekeyToken: func(alloc memory.Allocator, _ int, tokens arrow.Array) (arrow.Array, error) {
 		return masking.Rekey(alloc, tokens, masking.Recipe{Kind: "token"}, masking.Keys{Token: make([]byte, masking.KeySize)})
 	}}
 	var fields []arrow.Field

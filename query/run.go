@@ -32,6 +32,7 @@ type worker struct {
 type rows struct {
 	*worker
 	result *sandbox.Result
+	totals []RuledTotal // set by judge
 }
 
 // checked are the rows that passed the release rules.
@@ -106,7 +107,7 @@ func (w *worker) execute() (*rows, error) {
 		w.close()
 		return nil, err
 	}
-	return &rows{w, r}, nil
+	return &rows{worker: w, result: r}, nil
 }
 
 func (w *worker) start() (*sandbox.Result, error) {
@@ -181,7 +182,7 @@ func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.
 	o := r.decision.Obligations
 	plan := release.Plan{
 		Protected: r.Protected, RecordLevel: r.RecordLevel, Ordered: r.Ordered, Limit: r.count(r.Limit), Offset: r.count(r.Offset),
-		RowCap: int64(o.RowCap), RecordCap: int64(o.RecordCap),
+		RowCap: int64(o.RowCap), RecordCap: int64(o.RecordCap), CellCap: int64(r.pack.Release.CellCap), ByteCap: int64(r.pack.Release.ByteCap),
 		RekeyToken: func(alloc memory.Allocator, output int, tokens arrow.Array) (arrow.Array, error) {
 			return masking.Rekey(alloc, tokens, r.catalog.tokenRecipe(r.Outputs[output]), leaving)
 		},
@@ -208,16 +209,22 @@ func (d *decided) columns() []release.Column {
 	return out
 }
 
-// judge looks at what the answer rests on, once all of it has come.
-func (r *rows) judge(reached []release.Reached) error {
+// judge looks at what the answer rests on, once all of it has come, and returns which
+// outputs of each row must not leave.
+func (r *rows) judge(reached []release.Reached) ([][]int, error) {
 	if len(r.Evidence) == 0 {
-		return nil
+		return nil, nil
 	}
 	evidence, err := newEvidence(r.worker, r.read, r.result.Noted())
-	if err != nil {
-		return err
+	if err == nil {
+		err = evidence.agree(reached)
 	}
-	return evidence.agree(reached)
+	if err != nil {
+		return nil, err
+	}
+	hide, said, err := evidence.disclosive(reached)
+	r.totals = said
+	return hide, err
 }
 
 // hold encrypts what passed under a key of its own: from here on the answer is
@@ -264,7 +271,7 @@ func (c *checked) finish(tx *registry.Tx, rec record) error {
 func (c *checked) describe(held *release.Held) record {
 	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(), Marks: c.found.marked, Consent: c.consentRecord(),
 		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest(),
-			Identifiers: c.found.identifiers, Matches: c.matches, Effect: c.effect()}}
+			Identifiers: c.found.identifiers, Matches: c.matches, Effect: c.effect(), Totals: c.totals}}
 	// Analysis lets no column at the threshold out as it is; the forms are
 	// counted again here, and the caps and groups on the rows themselves.
 	unmasked, raw, rows := int64(0), c.raw, c.report.Rows

@@ -262,6 +262,17 @@ type OutputFacts struct {
 	// Matches are columns that hold raw values, or that are computed from a mask that
 	// shows them.
 	Matches []Match `json:"matches,omitempty"`
+
+	// Totals broke a rule on what they tell, or have values below zero behind them.
+	Totals []RuledTotal `json:"totals,omitempty"`
+}
+
+// RuledTotal counts the groups of which a rule says something of an output column.
+// They are those of the answer before its limit.
+type RuledTotal struct {
+	Column string `json:"column"` // as of an Identifier
+	Rule   string `json:"rule"`   // as release/disclosure spells it, or NEGATIVE_VALUES
+	Groups int64  `json:"groups"` // in which it is hidden; with NEGATIVE_VALUES it is there
 }
 
 // Identifier says in which rows of an output column an identifier of a class surely

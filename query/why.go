@@ -56,7 +56,7 @@ func stands(by *registry.Ref, err error) error {
 //	TIME         time limit
 //	MEMORY       memory limit
 //	OUTPUT       the engine's result is larger than its limits
-//	ROWS         more rows or cells than may leave
+//	ROWS         more rows, cells or bytes than may leave
 //	RAW_MATCH    a raw value would have left
 //	ENGINE       the engine refused or raised
 //	KILLED       the worker died of something else

@@ -54,13 +54,17 @@ func check(batches iter.Seq2[arrow.RecordBatch, error], p Plan) (*Checked, Repor
 			return nil, Report{}, err
 		}
 	}
-	if p.Judge != nil {
-		if err := p.Judge(k.reached); err != nil {
-			return nil, Report{}, err
-		}
-	}
 	if err := k.join(); err != nil {
 		return nil, Report{}, err
+	}
+	if p.Judge != nil {
+		hide, err := p.Judge(k.reached)
+		if err == nil {
+			err = k.hide(hide)
+		}
+		if err != nil {
+			return nil, Report{}, err
+		}
 	}
 	if err := k.rekey(); err != nil {
 		return nil, Report{}, err
@@ -77,7 +81,9 @@ func check(batches iter.Seq2[arrow.RecordBatch, error], p Plan) (*Checked, Repor
 	if err != nil {
 		return nil, Report{}, err
 	}
-	err = p.scan(record)
+	if err = p.size(record); err == nil {
+		err = p.scan(record)
+	}
 	if err == nil && p.Inspect != nil {
 		err = p.Inspect(record)
 	}
@@ -98,6 +104,7 @@ type kept struct {
 	late    []bool    // per row: a value was suppressed that the engine had at hand
 	reached []Reached // per row, if anybody judges
 	group   []int64   // per row: its smallest Group count, which is the K it reached
+	gone    []bool    // per row: nothing of it is left to leave; nil: no row is
 
 	report Report
 }
@@ -232,6 +239,64 @@ func (k *kept) join() error {
 	return nil
 }
 
+// hide blanks outputs by row, and lets go of the rows with keys of which every aggregate
+// is null then.
+func (k *kept) hide(outputs [][]int) error {
+	if outputs == nil {
+		return nil
+	}
+	if len(outputs) != len(k.late) {
+		return ErrSchema
+	}
+	rows := make([]int, len(outputs))
+	blank := make([][]bool, len(k.joined))
+	for row, hidden := range outputs {
+		rows[row] = row
+		for _, output := range hidden {
+			if blank[output] == nil {
+				blank[output] = make([]bool, len(rows))
+			}
+			if k.joined[output].IsValid(row) {
+				k.late[row] = true
+				k.report.CellsSuppressed++
+			}
+			blank[output][row] = true
+		}
+	}
+	for i, b := range blank {
+		if b == nil {
+			continue
+		}
+		old := k.joined[i]
+		col, err := newColumn(old)
+		if err != nil {
+			return err
+		}
+		k.joined[i] = col.take(k.plan.Allocator, rows, b)
+		old.Release()
+	}
+	k.gone = make([]bool, len(rows))
+	for row, hidden := range outputs {
+		if len(hidden) > 0 && k.empty(row) {
+			k.gone[row] = true
+			k.report.RowsSuppressed++
+		}
+	}
+	return nil
+}
+
+// empty reports whether a row has keys, and every aggregate of it is null.
+func (k *kept) empty(row int) bool {
+	keys := false
+	for i, c := range k.plan.Columns {
+		if c.Form == Aggregate && k.joined[i].IsValid(row) {
+			return false
+		}
+		keys = keys || c.Form != Aggregate
+	}
+	return keys
+}
+
 // rekey replaces the tokens by those of the release. It comes before the order:
 // sorted by the zone's own tokens, two releases could be laid side by side.
 func (k *kept) rekey() error {
@@ -263,9 +328,11 @@ func (k *kept) rekey() error {
 // sorted that way: its place would tell what was withheld. Statements that
 // suppress the cell themselves hand over null and order by that.
 func (k *kept) order() ([]int, error) {
-	rows := make([]int, len(k.late))
-	for i := range rows {
-		rows[i] = i
+	var rows []int
+	for i := range k.late {
+		if k.gone == nil || !k.gone[i] {
+			rows = append(rows, i)
+		}
 	}
 	p := k.plan
 	if !p.Protected {
@@ -331,6 +398,25 @@ func (p Plan) caps(rows int) error {
 	}
 	if p.RecordLevel && int64(rows) > p.RecordCap {
 		return &LimitError{RecordCap, p.RecordCap}
+	}
+	if int64(rows)*int64(len(p.Columns)) > p.CellCap {
+		return &LimitError{CellCap, p.CellCap}
+	}
+	return nil
+}
+
+// size refuses a record of more bytes than may leave.
+func (p Plan) size(record arrow.RecordBatch) error {
+	total := int64(0)
+	for _, column := range record.Columns() {
+		for _, b := range column.Data().Buffers() {
+			if b != nil {
+				total += int64(b.Len())
+			}
+		}
+	}
+	if total > p.ByteCap {
+		return &LimitError{ByteCap, p.ByteCap}
 	}
 	return nil
 }

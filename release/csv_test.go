@@ -122,7 +122,7 @@ func every(t testing.TB) (release.Plan, []arrow.Field, func(alloc memory.Allocat
 			b.(*array.TimestampBuilder).AppendValues([]arrow.Timestamp{-1, 253402300800000000, 1700000000000000}, nil)
 		}},
 	}
-	p := release.Plan{RowCap: 10}
+	p := release.Plan{RowCap: 10, CellCap: 1 << 30, ByteCap: 1 << 30}
 	var fields []arrow.Field
 	for _, ty := range types {
 		p.Columns = append(p.Columns, release.Column{Name: "c " + ty.duckdb, Type: ty.duckdb, Form: release.Clear, Technique: "泛化"})

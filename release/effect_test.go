@@ -20,7 +20,7 @@ func TestAFileSaysHowItsColumnsWereMasked(t *testing.T) {
 		name, technique string
 		effect          *release.Effect
 	}{{"said", "抑制技术·屏蔽", grade}, {"unsaid", "", nil}} {
-		plan := release.Plan{RowCap: 10, Columns: []release.Column{
+		plan := release.Plan{RowCap: 10, CellCap: 1 << 30, ByteCap: 1 << 30, Columns: []release.Column{
 			{Name: "name", Type: "VARCHAR", Form: release.Masked, Technique: c.technique}, {Name: "n", Type: "BIGINT", Form: release.Clear},
 		}}
 		checked, _, err := release.Check(stream(batch(t, memory.DefaultAllocator, fields, `{"name":"王*","n":1}`)), plan)
@@ -61,7 +61,7 @@ func TestInspectSeesWhatLeaves(t *testing.T) {
 	fields := []arrow.Field{field("name", arrow.BinaryTypes.String), field("k", arrow.PrimitiveTypes.Uint32)}
 	refusal := errors.New("no")
 	seen := ""
-	plan := release.Plan{Protected: true, RowCap: 10, Limit: ptr(1), Columns: []release.Column{{Name: "name", Type: "VARCHAR", Form: release.GroupLabel}},
+	plan := release.Plan{Protected: true, RowCap: 10, CellCap: 1 << 30, ByteCap: 1 << 30, Limit: ptr(1), Columns: []release.Column{{Name: "name", Type: "VARCHAR", Form: release.GroupLabel}},
 		Hidden: []release.Hidden{{Kind: release.Group, K: 2}}}
 	for _, answer := range []error{nil, refusal} {
 		plan.Inspect = func(r arrow.RecordBatch) error {

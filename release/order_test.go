@@ -15,7 +15,7 @@ import (
 )
 
 func records(alloc memory.Allocator, columns ...release.Column) release.Plan {
-	return release.Plan{Columns: columns, Protected: true, RecordLevel: true, RowCap: 1000, RecordCap: 1000, Allocator: alloc}
+	return release.Plan{Columns: columns, Protected: true, RecordLevel: true, RowCap: 1000, CellCap: 1 << 30, ByteCap: 1 << 30, RecordCap: 1000, Allocator: alloc}
 }
 
 // Each type that may leave, its values in the order in which they leave.

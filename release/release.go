@@ -91,10 +91,10 @@ var (
 	ErrContent = errors.New("content does not belong to its header")
 )
 
-// LimitError says that a result has more rows than it may. It does not say how
-// many it has.
+// LimitError says that a result is larger than it may be. It does not say how
+// large it is.
 type LimitError struct {
-	Code string // RowCap or RecordCap
+	Code string // one of those below
 	Cap  int64
 }
 
@@ -102,10 +102,12 @@ type LimitError struct {
 const (
 	RowCap    = "row_cap"
 	RecordCap = "record_cap"
+	CellCap   = "cell_cap"
+	ByteCap   = "byte_cap"
 )
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("release: check result: more rows than %s %d allows", e.Code, e.Cap)
+	return fmt.Sprintf("release: check result: more than %s %d allows", e.Code, e.Cap)
 }
 
 // RawMatchError names the place of a raw value in a masked column: the column
@@ -187,10 +189,14 @@ type Plan struct {
 
 	RowCap    int64 // most rows of any result
 	RecordCap int64 // most rows of a record-level result, beside RowCap
+	CellCap   int64 // most rows times columns
+	ByteCap   int64 // most bytes, as they lie in memory
 
-	// Judge sees, once all rows have come, those that reached the K of every Group.
-	// Its error ends the check. Required if a hidden column is Numbered.
-	Judge func([]Reached) error
+	// Judge sees, once all rows have come, those that reached the K of every Group, and
+	// returns for each the outputs that become null; nil blanks none. A row with keys
+	// of which every Aggregate is null then goes. Its error ends the check. Required if a hidden
+	// column is Numbered.
+	Judge func([]Reached) ([][]int, error)
 
 	// RekeyToken returns the tokens of a column under the key of the release.
 	// Required if a column is a token.
@@ -210,7 +216,7 @@ type Plan struct {
 }
 
 func (p Plan) check() error {
-	if len(p.Columns) == 0 || p.RowCap < 0 || p.RecordCap < 0 || p.RecordLevel && !p.Protected ||
+	if len(p.Columns) == 0 || p.RowCap < 0 || p.RecordCap < 0 || p.CellCap < 0 || p.ByteCap < 0 || p.RecordLevel && !p.Protected ||
 		p.Limit != nil && *p.Limit < 0 || p.Offset != nil && *p.Offset < 0 {
 		return ErrPlan
 	}
@@ -251,8 +257,8 @@ func (p Plan) check() error {
 // are for them and never for the operator: each is a bit about a small group.
 type Report struct {
 	Rows            int64 // that leave
-	RowsSuppressed  int64 // below k, before the limit
-	CellsSuppressed int64 // below k in rows that were not, before the limit
+	RowsSuppressed  int64 // below k, or by Judge, before the limit
+	CellsSuppressed int64 // likewise in rows that were not, before the limit
 	MinGroup        int64 // so many entities or more of each reference stand behind every row that leaves; 0 if no Group was given
 	MaxLevel        int   // of the columns, whether or not a row leaves
 }

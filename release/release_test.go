@@ -105,7 +105,7 @@ func visits(alloc memory.Allocator) (release.Plan, []arrow.Field) {
 				{Kind: release.Cell, K: 10, Output: 2},
 			},
 			Protected: true,
-			RowCap:    100,
+			RowCap:    100, CellCap: 1 << 30, ByteCap: 1 << 30,
 			Allocator: alloc,
 		}, []arrow.Field{
 			field("district", str), field("n", i64), field("s", f64), field("__g", u32), field("__c", u32),
@@ -147,7 +147,7 @@ func TestEachReferenceNeedsItsOwnMinimum(t *testing.T) {
 	p := release.Plan{
 		Columns:   []release.Column{{Name: "n", Type: "BIGINT", Form: release.Aggregate}},
 		Hidden:    []release.Hidden{{Kind: release.Group, K: 10, Output: -1}, {Kind: release.Group, K: 3, Output: -1}},
-		Protected: true, RowCap: 100, Allocator: alloc,
+		Protected: true, RowCap: 100, CellCap: 1 << 30, ByteCap: 1 << 30, Allocator: alloc,
 	}
 	fields := []arrow.Field{field("n", i64), field("__p", u32), field("__e", u32)}
 	c, report, err := release.Check(stream(batch(t, alloc, fields, `
@@ -316,6 +316,42 @@ func TestCapsRefuseWithoutSayingHowMany(t *testing.T) {
 	}
 }
 
+// TestSizesAreCapped: three rows of three columns are nine cells. One of them is a text of
+// 5,000 bytes; the others and what Arrow adds are under 1,000.
+func TestSizesAreCapped(t *testing.T) {
+	rows := `
+		{"district": "a", "n": 1, "s": 1, "__g": 10, "__c": 10},
+		{"district": "b", "n": 1, "s": null, "__g": 10, "__c": 10},
+		{"district": "c", "n": 1, "s": 1, "__g": 1, "__c": 1},
+		{"district": "` + strings.Repeat("d", 5000) + `", "n": 1, "s": 1, "__g": 10, "__c": 10}`
+	for _, tc := range []struct {
+		name         string
+		cells, bytes int64
+		limit        *int64
+		code         string
+	}{
+		{"at the cap of cells", 9, 6000, nil, ""},
+		{"a cell more", 8, 6000, nil, release.CellCap},
+		{"no cells", 0, 6000, nil, release.CellCap},
+		{"limited to the cap of cells", 6, 6000, ptr(2), ""},
+		{"more bytes", 9, 5000, nil, release.ByteCap},
+		{"no bytes", 9, 0, nil, release.ByteCap},
+		{"without the long one", 9, 1000, ptr(2), ""},
+	} {
+		alloc := checked(t)
+		p, fields := visits(alloc)
+		p.CellCap, p.ByteCap, p.Limit = tc.cells, tc.bytes, tc.limit
+		c, _, err := release.Check(stream(batch(t, alloc, fields, rows)), p)
+		if err == nil {
+			c.Release()
+		}
+		var limit *release.LimitError
+		if got := errors.As(err, &limit); got != (tc.code != "") || got && limit.Code != tc.code {
+			t.Errorf("%s: %v, want code %q", tc.name, err, tc.code)
+		}
+	}
+}
+
 func TestMaskedColumnsAreScannedForRawValues(t *testing.T) {
 	alloc := checked(t)
 	fields := []arrow.Field{field("phone", str), field("name", str), field("n", i64)}
@@ -325,7 +361,7 @@ func TestMaskedColumnsAreScannedForRawValues(t *testing.T) {
 			{Name: "name", Type: "VARCHAR", Form: release.Clear},
 			{Name: "n", Type: "BIGINT", Form: release.Masked},
 		},
-		Protected: true, RecordLevel: true, RowCap: 10, RecordCap: 10, Allocator: alloc,
+		Protected: true, RecordLevel: true, RowCap: 10, CellCap: 1 << 30, ByteCap: 1 << 30, RecordCap: 10, Allocator: alloc,
 	}
 	rows := `{"phone": "139****", "name": "raw", "n": 1}, {"phone": "raw", "name": "x", "n": 2}, {"phone": null, "name": null, "n": null}`
 	plan.Match = func(column, row int, value string) bool {
@@ -383,7 +419,7 @@ func TestTokensLeaveRekeyedAndSortedAsTheyLeave(t *testing.T) {
 	fields := []arrow.Field{field("id", str)}
 	plan := release.Plan{
 		Columns:   []release.Column{{Name: "id", Type: "VARCHAR", Form: release.Token, Token: true}},
-		Protected: true, RecordLevel: true, RowCap: 10, RecordCap: 10, Allocator: alloc, RekeyToken: rekeyed,
+		Protected: true, RecordLevel: true, RowCap: 10, CellCap: 1 << 30, ByteCap: 1 << 30, RecordCap: 10, Allocator: alloc, RekeyToken: rekeyed,
 	}
 	rows := `{"id": "a9"}, {"id": null}, {"id": "b5"}, {"id": "c1"}`
 	c, _, err := release.Check(stream(batch(t, alloc, fields, rows)), plan)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"zonebox/api"
+	"zonebox/query"
 )
 
 func (a *app) reviewCmd() *cobra.Command {
@@ -96,6 +97,7 @@ func (a *app) reviewShowCmd() *cobra.Command {
 					}
 					fmt.Fprintf(a.stdout, a.say("与原始数据相符: 列 %s 有 %d 行,类别 %s,首见于第 %d 行\n", "raw data: column %s has %d rows of them, class %s, the first is row %d\n"), printable(m.Column), m.Rows, printable(m.Class), m.Row)
 				}
+				a.printTotals(d.Output.Totals)
 			}
 			if at := d.ConsentWithdrawn; at != nil {
 				fmt.Fprintf(a.stdout, a.say("结果形成之后有个人撤回授权: %s\n", "consents were withdrawn since the output was made: %s\n"), at.Format("2006-01-02 15:04:05"))
@@ -108,6 +110,27 @@ func (a *app) reviewShowCmd() *cobra.Command {
 	}
 	c.Flags().StringVarP(&output, "output", "o", "table", "table|json")
 	return c
+}
+
+// totalRules are the rules on what a total tells, zh and en.
+var totalRules = map[string][2]string{
+	"FEW_NONZERO":        {"非零者过少", "few bear any of it"},
+	"DOMINANCE":          {"少数主体占绝大部分", "few bear nearly all of it"},
+	"P_PERCENT":          {"次大者可推知最大者", "the second largest knows the largest"},
+	"CLASS_DISCLOSURE":   {"条件覆盖全部或几乎全部主体", "it takes in all of a group, or nearly"},
+	"SUPPRESSION_UNDONE": {"与合计一并可推出未放行的计数", "with the sum it gives back a count that is hidden"},
+	"NOT_FINITE":         {"含无穷大或非数值", "a value is infinite or no number"},
+	"NEGATIVE_VALUES":    {"含负值,请人工判断", "values below zero, for people to judge"},
+}
+
+func (a *app) printTotals(totals []query.RuledTotal) {
+	for _, t := range totals {
+		word := a.say("未放行", "hidden")
+		if t.Rule == "NEGATIVE_VALUES" {
+			word = a.say("已保留", "left as it is")
+		}
+		fmt.Fprintf(a.stdout, a.say("合计规则: 列 %s 有 %d 组%s(%s)\n", "rule on totals: column %s in %d groups %s (%s)\n"), printable(t.Column), t.Groups, word, a.called(totalRules, t.Rule))
+	}
 }
 
 func (a *app) settleCmd(verb string, approve bool) *cobra.Command {

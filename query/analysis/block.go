@@ -42,6 +42,7 @@ type block struct {
 	items    []*item
 	called   []called   // aggregates over rows of live references
 	evidence *rowSet    // of a block that aggregates such rows
+	sifted   bool       // HAVING chooses among its groups
 	whole    bool       // sums up one table: total.go
 	totals   []ast.Expr // counts that queries of their own make, if whole
 	hidden   []Hidden   // of the root
@@ -109,6 +110,7 @@ func (a *analyzer) block(s *ast.Select, e *env, root bool) *block {
 	b.project()
 	if s.Having != nil {
 		b.having(s.Having)
+		b.sifted = true
 	}
 	b.sort(s)
 	b.cut(s)

@@ -21,6 +21,7 @@ type Evidence struct {
 	// only hands rows on to the block outside: each of its groups is one entity.
 	Releases   bool
 	Root       bool // Statement.Hidden has the number of each group of the answer
+	Having     bool // the statement chooses among the groups
 	Keys       []EvidenceKey
 	Aggregates []Aggregate
 
@@ -155,6 +156,7 @@ func (b *block) note() {
 	b.evidence = &rowSet{block: b}
 	a.evidence = append(a.evidence, b.evidence)
 	b.evidence.Number, b.evidence.Releases, b.evidence.Root = len(a.evidence), len(b.enforced) > 0, b.root
+	b.evidence.Having = b.sifted
 	conditions := len(b.conditions(func(called) bool { return true }))
 	if len(a.evidence) > maxRowSets || len(b.deferred)+conditions*len(b.enforced) > maxRowColumns {
 		a.overflow = true

@@ -7,10 +7,11 @@ type Function string
 
 // The functions that aggregate rows of protected tables.
 const (
-	Count   Function = "count"   // how many rows
-	Sum     Function = "sum"     // of a column
-	Average Function = "avg"     // of a column
-	Other   Function = "another" // which tells neither: min, max, count(DISTINCT …)
+	Count    Function = "count"    // how many rows
+	Entities Function = "entities" // how many of them have rows
+	Sum      Function = "sum"      // of a column
+	Average  Function = "avg"      // of a column
+	Other    Function = "another"  // which tells neither: min, max, count(DISTINCT …)
 )
 
 // Total is one aggregate of a block.
@@ -20,15 +21,19 @@ type Total struct {
 	Set      int // which rows of a group it is taken over
 }
 
-// Reference is one use of a protected table.
+// counts reports whether t says how many there are.
+func (t Total) counts() bool { return t.Function == Count || t.Function == Entities }
+
+// Reference is one use of a protected table. Its figures are those of counts.
 type Reference struct {
 	Table   *Table
 	Figures Figures
 }
 
-// Measure is a column of a reference.
+// Measure is a column of a reference, with the figures of its sums and averages.
 type Measure struct {
 	Reference int
+	Figures   Figures
 	Column    Column
 }
 
@@ -92,7 +97,7 @@ func (b *Block) check() error {
 		}
 	}
 	for _, t := range b.Totals {
-		ok := t.Function == Count || t.Function == Other || (t.Function == Sum || t.Function == Average) && t.Column >= 0 && t.Column < len(b.Columns)
+		ok := t.counts() || t.Function == Other || (t.Function == Sum || t.Function == Average) && t.Column >= 0 && t.Column < len(b.Columns)
 		if !ok || t.Set < 0 {
 			return ErrBlock
 		}
@@ -122,21 +127,24 @@ func (j *judgement) add(g, total int, rules ...Rule) {
 
 // alone judges each total by itself. Those of one column over one set are one.
 func (j *judgement) alone() error {
-	type what struct{ reference, column, set int }
+	type what struct {
+		reference, column, set int
+		f                      Function
+	}
 	known := map[what][]Verdict{}
 	for i, t := range j.Totals {
 		var of []what
-		switch t.Function {
-		case Count:
+		switch {
+		case t.counts():
 			for r := range j.References {
-				of = append(of, what{r, -1, t.Set})
+				of = append(of, what{r, -1, t.Set, t.Function})
 			}
-		case Sum, Average:
-			of = []what{{j.Columns[t.Column].Reference, t.Column, t.Set}}
+		case t.Function != Other:
+			of = []what{{j.Columns[t.Column].Reference, t.Column, t.Set, Sum}}
 		}
 		for _, w := range of {
 			if _, ok := known[w]; !ok {
-				verdicts, err := j.verdicts(w.reference, w.column, w.set)
+				verdicts, err := j.verdicts(w.reference, w.column, w.set, w.f)
 				if err != nil {
 					return err
 				}
@@ -151,47 +159,43 @@ func (j *judgement) alone() error {
 	return nil
 }
 
-func (j *judgement) verdicts(reference, column, set int) ([]Verdict, error) {
+func (j *judgement) verdicts(reference, column, set int, f Function) ([]Verdict, error) {
 	cells := make([][]uint32, len(j.Groups))
 	for g := range j.Groups {
 		cells[g] = j.Groups[g][set][reference]
 	}
-	var c *Column
-	if column >= 0 {
-		c = &j.Columns[column].Column
-	}
 	r := j.References[reference]
-	return r.Table.Judge(r.Figures, c, cells)
+	figures := r.Figures
+	switch {
+	case f == Entities: // each bears one of it, whatever rows there are
+		return r.Table.Judge(Figures{K: figures.K}, nil, cells)
+	case column < 0:
+		return r.Table.Judge(figures, nil, cells)
+	}
+	return r.Table.Judge(j.Columns[column].Figures, &j.Columns[column].Column, cells)
 }
 
 // together judges the totals of a group by each other.
 func (j *judgement) together(g int) {
-	counted := j.sets(Count, 0)
 	for i, t := range j.Totals {
-		var others []int
-		switch t.Function {
-		case Count:
-			others = counted
-		case Sum, Average:
-			others = j.sets(t.Function, t.Column)
-		}
-		if j.nearlyAll(g, t, others) {
+		if t.Function != Other && j.nearlyOther(g, t) {
 			j.add(g, i, Class)
 		}
 	}
 	for i, t := range j.Totals {
-		if t.Function == Average && len(j.hits[g][i]) == 0 && j.undoes(g, t, counted) {
+		if t.Function == Average && len(j.hits[g][i]) == 0 && j.undoes(g, t) {
 			j.add(g, i, Undone)
 		}
 	}
 }
 
-// sets returns the sets that are counted, or over which the column is a sum or an
-// average.
-func (j *judgement) sets(f Function, column int) (sets []int) {
-	for _, t := range j.Totals {
-		if (t.Function == Count) == (f == Count) && t.Function != Other && (f == Count || t.Column == column) && !slices.Contains(sets, t.Set) {
-			sets = append(sets, t.Set)
+// sets returns the sets over which there are totals of the kind of t: counts, or sums
+// and averages of its column.
+func (j *judgement) sets(t Total) (sets []int) {
+	for _, o := range j.Totals {
+		alike := t.counts() && o.counts() || !t.counts() && !o.counts() && o.Function != Other && o.Column == t.Column
+		if alike && !slices.Contains(sets, o.Set) {
+			sets = append(sets, o.Set)
 		}
 	}
 	return sets
@@ -199,54 +203,74 @@ func (j *judgement) sets(f Function, column int) (sets []int) {
 
 // undoes reports whether an average gives back a count that must not leave: that of its
 // set, by the sum over it. Of the sum the rules say what they say of the average.
-func (j *judgement) undoes(g int, t Total, counted []int) bool {
+func (j *judgement) undoes(g int, t Total) bool {
 	summed, hidden := false, false
 	for i, o := range j.Totals {
 		if o.Set == t.Set {
 			summed = summed || o.Function == Sum && o.Column == t.Column
-			hidden = hidden || o.Function == Count && len(j.hits[g][i]) > 0
+			hidden = hidden || o.counts() && len(j.hits[g][i]) > 0
 		}
 	}
-	return summed && (hidden || !slices.Contains(counted, t.Set) && j.nearlyAll(g, Total{Count, 0, t.Set}, counted))
+	count := Total{Function: Count, Set: t.Set}
+	counted := j.sets(count)
+	return summed && (hidden || !slices.Contains(counted, t.Set) &&
+		slices.ContainsFunc(counted, func(set int) bool { return j.alike(g, count, set) }))
 }
 
-// nearlyAll reports whether t takes in all rows of another of the sets but those of
-// fewer than K entities. Of two sets with the same rows it is the later one.
-func (j *judgement) nearlyAll(g int, t Total, sets []int) bool {
-	for _, other := range sets {
-		if other != t.Set && j.allBut(g, t, other) && (other < t.Set || !j.allBut(g, Total{t.Function, t.Column, other}, t.Set)) {
-			return true
+// nearlyOther reports whether there is a total of t's kind over nearly the same rows,
+// which is not itself one of nearly the rows of another. Of several the first stays;
+// that over all rows of a group is the first.
+func (j *judgement) nearlyOther(g int, t Total) bool {
+	var stay []int
+	sets := j.sets(t)
+	slices.Sort(sets)
+	for _, set := range sets {
+		near := slices.ContainsFunc(stay, func(other int) bool { return j.alike(g, Total{t.Function, t.Column, set}, other) })
+		if set == t.Set {
+			return near
+		}
+		if !near {
+			stay = append(stay, set)
 		}
 	}
 	return false
+}
+
+// alike reports whether the rows of t and of set differ by those of fewer than K
+// entities, either being among the other.
+func (j *judgement) alike(g int, t Total, set int) bool {
+	return j.allBut(g, t, set) || j.allBut(g, Total{t.Function, t.Column, set}, t.Set)
 }
 
 // allBut reports whether the rows of t are among those of set, and leave fewer than K
-// entities out. References whose rows a join repeats say nothing of it where there is
-// one whose rows it does not.
+// entities out. A count is judged by references of which each of its rows has one of its
+// own; others say of rows that stay away that they are there, by their partners. By all
+// of them if there is none.
 func (j *judgement) allBut(g int, t Total, set int) bool {
 	part, all := j.Groups[g][t.Set], j.Groups[g][set]
-	var judged []int
-	if t.Function != Count {
-		judged = []int{j.Columns[t.Column].Reference}
-	} else {
-		for r := range j.References {
-			if ascends(all[r]) {
-				judged = append(judged, r)
-			}
+	few := func(r int) bool {
+		return within(part[r], all[r]) && !j.References[r].Table.besides(j.References[r].Figures.K, all[r], part[r])
+	}
+	if !t.counts() {
+		return few(j.Columns[t.Column].Reference)
+	}
+	counted := 0
+	for r, rows := range all {
+		if !within(part[r], rows) {
+			return false
 		}
-		if judged == nil {
-			for r := range j.References {
-				judged = append(judged, r)
-			}
+		counted = max(counted, len(rows))
+	}
+	own, near := false, false
+	for r, rows := range all {
+		if len(rows) == counted && ascends(rows) {
+			own, near = true, near || few(r)
 		}
 	}
-	for _, r := range judged {
-		if within(part[r], all[r]) && !j.References[r].Table.besides(j.References[r].Figures.K, all[r], part[r]) {
-			return true
-		}
+	for r := range all {
+		near = near || !own && few(r)
 	}
-	return false
+	return near
 }
 
 func (j *judgement) finding() (f Finding) {

@@ -73,8 +73,8 @@ const (
 	// PPercent: what is left without the two largest is under Percent of the largest,
 	// so that the second largest knows the largest by that much.
 	PPercent Rule = "P_PERCENT"
-	// Class: it takes in all of a group but fewer than K entities, or all: what it
-	// says of its rows it says of everybody in the group.
+	// Class: it is over the rows of another total but for those of fewer than K
+	// entities, or of none: what it says, it says of everybody in a group.
 	Class Rule = "CLASS_DISCLOSURE"
 	// Undone: it is an average whose sum leaves too, and both together are a count
 	// that does not.
