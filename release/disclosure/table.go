@@ -80,20 +80,6 @@ func (t *Table) place(rows []uint32) int {
 	return int(n)
 }
 
-// atLeast reports whether rows are about k entities or more.
-func (t *Table) atLeast(k int, rows []uint32) bool {
-	t.begin()
-	for _, row := range rows {
-		if k <= 0 {
-			return true
-		}
-		if t.meet(t.entity[row]) {
-			k--
-		}
-	}
-	return k <= 0
-}
-
 // besides reports whether the rows of all that are not among part are about k entities
 // or more. Both are ascending.
 func (t *Table) besides(k int, all, part []uint32) bool {
