@@ -175,8 +175,8 @@ func TestTwoFirstQuestionsFillOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if got := cacheOf(t, d); got.Misses != 2 || got.Hits != 4 {
-		t.Errorf("three questions of two columns make %+v, want 2 misses and 4 hits", got)
+	if got := cacheOf(t, d); got.Misses != 3 || got.Hits != 6 {
+		t.Errorf("three questions of a column, with whose the rows are and their numbers, make %+v, want 3 misses and 6 hits", got)
 	}
 }
 

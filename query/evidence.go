@@ -126,7 +126,7 @@ func (w *worker) versions() (map[string]*versionRows, error) {
 			continue
 		}
 		d := w.catalog.datasets[r.Table]
-		codes, err := w.engine.store.Entities(w.ctx, d.Spec.Zone, d.Name, d.Data.Version, d.Data.Manifest)
+		codes, err := w.engine.store.Entities(w.ctx, d.Spec.Zone, d.Name, d.Data.Version, d.Data.Manifest, w.given[r.Table])
 		if err != nil {
 			return nil, w.engine.storeError(err)
 		}
@@ -378,6 +378,9 @@ func (e *evidence) measure(ctx context.Context, table, column string) (*measured
 	for piece, err := range e.engine.store.Project(ctx, p) {
 		if err != nil {
 			return nil, e.engine.storeError(err)
+		}
+		if !slices.Contains(e.given[table], piece.Segment) {
+			continue
 		}
 		if err := m.add(piece, rows); err != nil {
 			return nil, err

@@ -45,6 +45,7 @@ func (w *worker) project(t sandbox.Table) error {
 		if err != nil {
 			return w.engine.storeError(err)
 		}
+		w.given[t.Name] = append(w.given[t.Name], piece.Segment)
 		if w.session.Room() == 0 {
 			streamed = append(streamed, sandbox.Streamed{Rows: int64(piece.Rows), Open: func() (sandbox.Segment, error) { return w.seal(piece) }})
 			continue

@@ -25,6 +25,7 @@ type worker struct {
 	*intent
 	session *sandbox.Session
 	cut     map[string]string // digests of who tables were cut to
+	given   map[string][]int  // segments of each table that it has, or is given if it asks
 	read    map[string]*versionRows
 }
 
@@ -53,7 +54,7 @@ func (e *Engine) attach(i *intent) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{intent: i, session: s, cut: map[string]string{}}
+	w := &worker{intent: i, session: s, cut: map[string]string{}, given: map[string][]int{}}
 	tables, err := i.tables()
 	if err == nil {
 		err = w.touch()

@@ -59,6 +59,7 @@ type Condition struct {
 
 // A Piece is what a projection gives of one segment: at least one row.
 type Piece struct {
+	Segment int // its number in the version
 	Rows    int
 	Columns []Column // in the order of the projection; then EntityColumn and RowColumn, if asked for
 }
@@ -386,7 +387,7 @@ func (v *view) perEntity(at int) bool {
 }
 
 func (v *view) piece(segment int, rows *selection) *Piece {
-	p := &Piece{Rows: rows.count}
+	p := &Piece{Segment: segment, Rows: rows.count}
 	for at, c := range v.plan {
 		p.Columns = append(p.Columns, Column{Name: c.Name, ID: v.id(at, segment, rows), view: v, at: at, segment: segment, rows: rows})
 	}

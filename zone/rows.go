@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -54,10 +55,10 @@ func (n *numbers) array() (arrow.Array, error) {
 }
 
 // Entities returns the dense code of the entity of each row of a version, by the
-// row's number, NoEntity where it names none. Codes count from 0 and mean nothing
-// outside the version. manifest is the digest the registry holds. The caller does
-// not change what it is given.
-func (s *Store) Entities(ctx context.Context, zone, dataset, version, manifest string) ([]uint32, error) {
+// row's number, NoEntity where it names none and in all segments but those that are
+// asked for. Codes count from 0 and mean nothing outside the version. manifest is the
+// digest the registry holds.
+func (s *Store) Entities(ctx context.Context, zone, dataset, version, manifest string, segments []int) ([]uint32, error) {
 	v, err := s.view(Projection{Zone: zone, Dataset: dataset, Version: version, Manifest: manifest, Entity: true})
 	if err != nil {
 		return nil, err
@@ -66,33 +67,46 @@ func (s *Store) Entities(ctx context.Context, zone, dataset, version, manifest s
 	if v.Columns[at].Shredded {
 		return nil, v.shreddedError(at)
 	}
-	id := sha256.Sum256(binding("entities", zone, dataset, version))
-	if codes, ok := s.codes.get(id); ok {
-		return codes, nil
-	}
 	rows := 0
 	for _, n := range v.Segments {
 		rows += n
 	}
-	codes := make([]uint32, 0, rows)
-	for segment := range v.Segments {
+	codes := make([]uint32, rows)
+	first := 0
+	for segment, n := range v.Segments {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("zone: entities of %s/%s: %w", zone, dataset, err)
 		}
-		arr, err := v.decode(at, segment)
-		if err != nil {
-			return nil, err
-		}
-		column := arr.(*array.Uint32)
-		codes = append(codes, column.Uint32Values()...)
-		last := codes[len(codes)-column.Len():]
-		for i := range last {
-			if column.IsNull(i) {
-				last[i] = NoEntity
+		part := codes[first : first+n]
+		first += n
+		if !slices.Contains(segments, segment) {
+			for i := range part {
+				part[i] = NoEntity
 			}
+			continue
 		}
-		arr.Release()
+		id := sha256.Sum256(binding("entities", zone, dataset, version, strconv.Itoa(segment)))
+		known, ok := s.codes.get(id)
+		if !ok {
+			arr, err := v.decode(at, segment)
+			if err != nil {
+				return nil, err
+			}
+			known = codesOf(arr.(*array.Uint32))
+			arr.Release()
+			s.codes.put(id, zone, known, 4*int64(len(known))+256)
+		}
+		copy(part, known)
 	}
-	s.codes.put(id, zone, codes, 4*int64(len(codes))+256)
 	return codes, nil
+}
+
+func codesOf(column *array.Uint32) []uint32 {
+	codes := slices.Clone(column.Uint32Values())
+	for i := range codes {
+		if column.IsNull(i) {
+			codes[i] = NoEntity
+		}
+	}
+	return codes
 }

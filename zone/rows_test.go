@@ -68,12 +68,16 @@ func TestEntitiesAreKnownByRow(t *testing.T) {
 		`[{"key":"a"},{"key":"b"},{"key":"a"},{"key":null},{"key":"c"},{"key":"b"}]`)
 	want := []uint32{0, 1, 0, zone.NoEntity, 2, 1}
 	for range 2 { // the second is remembered
-		got, err := s.Entities(t.Context(), info.Zone, info.Dataset, info.Version, info.Manifest)
+		got, err := s.Entities(t.Context(), info.Zone, info.Dataset, info.Version, info.Manifest, []int{0, 1})
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("Entities() = %v, %v, want %v", got, err, want)
 		}
 	}
-	if _, err := s.Entities(t.Context(), info.Zone, info.Dataset, info.Version, strings.Repeat("0", 64)); err == nil {
+	got, err := s.Entities(t.Context(), info.Zone, info.Dataset, info.Version, info.Manifest, nil)
+	if want := slices.Repeat([]uint32{zone.NoEntity}, 6); err != nil || !slices.Equal(got, want) {
+		t.Errorf("Entities() of no segment = %v, %v, want %v", got, err, want)
+	}
+	if _, err := s.Entities(t.Context(), info.Zone, info.Dataset, info.Version, strings.Repeat("0", 64), nil); err == nil {
 		t.Error("entities are told of a version that is not the registry's")
 	}
 }

@@ -230,13 +230,14 @@ func (b *block) gather(wanted func(item int) bool) {
 			s.Aggregates = append(s.Aggregates, c.Aggregate)
 		}
 	}
+	outputs := map[string]int{}
+	for i, it := range slices.Backward(b.items) {
+		outputs[ast.PrintExpr(it.expr)] = i
+	}
 	for _, k := range b.keys {
 		key := EvidenceKey{Output: -1, Bare: k.fixed()}
-		for i, it := range b.items {
-			if b.root && ast.EqualExpr(it.expr, k.expr) {
-				key.Output = i
-				break
-			}
+		if i, shown := outputs[ast.PrintExpr(k.expr)]; shown && b.root {
+			key.Output = i
 		}
 		s.Keys = append(s.Keys, key)
 	}
