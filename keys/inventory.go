@@ -41,6 +41,7 @@ const (
 	PurposeZoneTokens    = "zone-tokens"    // tokens inside a zone are made with what it derives
 	PurposeHold          = "hold"           // encrypts one held result each
 	PurposeWorkspace     = "workspace"      // encrypts what an organization made; Zone is its name
+	PurposeLedger        = "ledger"         // encrypts what is remembered of releases of a zone's data
 	PurposeBackup        = "backup"         // wraps the keys of backups
 )
 

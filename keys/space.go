@@ -18,11 +18,20 @@ const workspacePrefix = "workspace/"
 // statements, held results and artifacts.
 func Workspace(organization string) string { return workspacePrefix + organization }
 
+const ledgerPrefix = "ledger/"
+
+// Ledger returns the space of what is remembered of releases of a zone's data: it ends
+// with the zone, and not with a key of it that is replaced.
+func Ledger(zone string) string { return ledgerPrefix + zone }
+
 // purposeOf returns what the keys of a zone or space are for, and of which zone or
 // organization.
 func purposeOf(name string) (purpose, of string) {
 	if org, ok := strings.CutPrefix(name, workspacePrefix); ok {
 		return PurposeWorkspace, org
+	}
+	if zone, ok := strings.CutPrefix(name, ledgerPrefix); ok {
+		return PurposeLedger, zone
 	}
 	if name == BackupSpace {
 		return PurposeBackup, ""

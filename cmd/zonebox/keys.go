@@ -83,6 +83,7 @@ var keyTitles = map[string][2]string{
 	keys.PurposeAuditSign: {"审计日志签名", "signature of the audit log"}, keys.PurposeZoneData: {"专区数据密钥加密", "data keys of the zone"},
 	keys.PurposeZoneTokens: {"专区令牌派生", "tokens of the zone"}, keys.PurposeHold: {"待放行结果加密", "held results"},
 	keys.PurposeWorkspace: {"单位工作区加密", "workspace of an organization"}, keys.PurposeBackup: {"备份加密", "backups"},
+	keys.PurposeLedger: {"放行历史加密", "history of releases"},
 
 	keys.StateCurrent: {"现行", "current"}, keys.StateEarlier: {"旧版可读", "earlier, opens"},
 	keys.StateDestroyed: {"已销毁", "destroyed"}, keys.StateUnfinished: {"销毁未完成", "destruction unfinished"},
