@@ -21,6 +21,9 @@ const (
 	CountOffHours  = "off_hours"      // questions that ran outside working hours
 	CountLapsedRun = "lapsed_runs"    // questions that ran under a pack that had ended, without a recorded basis
 	CountBreaches  = "breaches"       // isolation or data found not to be what they must be
+	CountOverlaps  = "overlaps"       // outputs that were withheld for what was released before
+	// Questions that differ from each other in constants alone, each counted once.
+	CountBoundaries = "moving_boundaries"
 
 	// Of these each is an alert.
 	CountOverdue  = "term_overdue"

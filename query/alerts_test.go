@@ -103,6 +103,7 @@ func TestEachCounterRaisesItsAlertAtItsFigure(t *testing.T) {
 		{"raw_match", "WARNING", "li.op", did(d, "output.blocked", "reasons", "RELEASE_RAW_MATCH", "raw_matches", "contact"), 1},
 		{"withheld_text", "WARNING", "li.op", did(d, "text.withheld", "where", "log", "class", "mobile", "count", "1"), 1},
 		{"off_hours", "NOTICE", "huiyi", night(did(d, "query.intent")), 20},
+		{"overlap", "WARNING", "huiyi", did(d, "query.failed", "cause", "OVERLAP", "reasons", "RELEASE_HISTORY"), 1},
 		{"pack_lapsed", "NOTICE", "medical-2026", did(d, "query.intent", "lapsed", "nanjing-2024"), 1},
 		{"breach", "MAJOR", "medical", did(d, "query.failed", "cause", "TREE", "reasons", "INTERNAL"), 1},
 		{"term_overdue", "NOTICE", "request want-1 share.conditional.reply", did(d, "clock.overdue", "on", "request want-1", "timer", "share.conditional.reply"), 1},
@@ -165,6 +166,53 @@ func TestEachCounterRaisesItsAlertAtItsFigure(t *testing.T) {
 	query.Observe(d.Engine, times(300, did(d, "query.explained", "refused", "INTERNAL", "cause", "HOST"))...)
 	if after := len(alertsBy(t, d, "probing")) + len(alertsBy(t, d, "failures")) + len(alertsBy(t, d, "breach")); after != before {
 		t.Errorf("what was nobody's doing raised %d alerts", after-before)
+	}
+}
+
+// Twenty questions of one person in an hour that differ in constants alone raise an
+// alert; nineteen do not, nor does one question however often, nor what others ask, or
+// in another form.
+func TestMovingBoundariesRaiseTheirAlert(t *testing.T) {
+	t.Parallel()
+	d := watched(t)
+	asked := func(user, shape, tree string) audit.Entry {
+		e := did(d, "query.intent", "shape", shape, "tree", tree)
+		e.Actor = user
+		return e
+	}
+	for i := range 19 {
+		query.Observe(d.Engine, asked("li.op", "s1", fmt.Sprint("t", i)), asked("zhou.op", "s1", fmt.Sprint("z", i)), asked("li.op", fmt.Sprint("other", i), "t"))
+	}
+	query.Observe(d.Engine, times(40, asked("li.op", "s1", "t7"))...)
+	if got := alertsBy(t, d, "moving_boundaries"); len(got) != 0 {
+		t.Errorf("nineteen raise %+v", got)
+	}
+	late := asked("zhou.op", "s1", "z19")
+	late.At = late.At.Add(61 * time.Minute)
+	query.Observe(d.Engine, late)
+	if got := alertsBy(t, d, "moving_boundaries"); len(got) != 0 {
+		t.Errorf("nineteen and one of another hour raise %+v", got)
+	}
+	template := asked("li.op", "s1", "t7")
+	template.Fields["parameters"] = "year=2026"
+	query.Observe(d.Engine, template)
+	if got := alertsBy(t, d, "moving_boundaries"); len(got) != 1 || got[0].Subject != "li.op" || got[0].Count != 20 || got[0].Severity != "WARNING" {
+		t.Errorf("the twentieth raises %+v, want one WARNING about li.op", got)
+	}
+}
+
+// A refusal for what was released before counts as a refusal.
+func TestRefusalsByHistoryAreProbing(t *testing.T) {
+	t.Parallel()
+	d := watched(t)
+	refusal := did(d, "query.failed", "cause", "OVERLAP", "reasons", "RELEASE_HISTORY")
+	query.Observe(d.Engine, times(29, refusal)...)
+	if got := alertsBy(t, d, "probing"); len(got) != 0 {
+		t.Errorf("twenty-nine raise %+v", got)
+	}
+	query.Observe(d.Engine, refusal)
+	if got := alertsBy(t, d, "probing"); len(got) != 1 {
+		t.Errorf("thirty raise %+v, want one", got)
 	}
 }
 

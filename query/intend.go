@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"zonebox/policy"
+	"zonebox/query/ast"
 	"zonebox/registry"
 	"zonebox/release"
 	"zonebox/workflow"
@@ -118,6 +120,10 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 			return err
 		}
 		fields["tree"] = hex.EncodeToString(d.hash[:])
+		if d.Protected && !d.RecordLevel {
+			sum := sha256.Sum256([]byte(ast.Shape(d.Tree)))
+			fields[fieldShape] = hex.EncodeToString(sum[:8])
+		}
 		if pack := d.lapsed(); pack != "" {
 			fields[fieldLapsed] = pack
 		}
@@ -139,6 +145,9 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 	e.mu.Unlock()
 	return &intent{d}, nil
 }
+
+// fieldShape tells, in the entry of an intent, which questions differ in constants alone.
+const fieldShape = "shape"
 
 // fieldLapsed names, in the entry of an intent, the pack that has ended while the
 // agreement has no recorded basis for going on.

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -21,6 +22,14 @@ type pace struct {
 	room    int                   // of tallies, before idle ones are forgotten
 	calls   map[called]call       // alerts that are to be raised
 	raised  map[called]raisedOnce // and those that were
+	shapes  map[shape]map[string]time.Time
+}
+
+// shape is what questions of a subject have in common that differ in constants alone.
+// Of each the variants are kept, by when they were asked last.
+type shape struct {
+	who  counted
+	text string
 }
 
 // counted is whom something is counted for: one of the pers of policy, and a name.
@@ -52,6 +61,7 @@ const (
 	ofOffHours // questions outside working hours
 	ofLapsedRuns
 	ofBreaches
+	ofOverlaps
 	counters
 )
 
@@ -59,7 +69,7 @@ const (
 var counterNames = map[string]tallied{
 	policy.CountRefusals: ofRefusals, policy.CountExplains: ofExplains, policy.CountFailures: ofFailures, policy.CountBlocked: ofBlocked,
 	policy.CountQuestions: ofQuestions, policy.CountRows: ofRows, policy.CountOffHours: ofOffHours, policy.CountLapsedRun: ofLapsedRuns, policy.CountBreaches: ofBreaches,
-	policy.CountBytes: ofBytes, policy.CountRawMatch: ofRawMatches, policy.CountWithheld: ofWithheld,
+	policy.CountBytes: ofBytes, policy.CountRawMatch: ofRawMatches, policy.CountWithheld: ofWithheld, policy.CountOverlaps: ofOverlaps,
 }
 
 // tally is what was counted for one subject.
@@ -77,7 +87,7 @@ type span struct {
 const minuteSeconds, hourSeconds = 60, 3600
 
 func newPace(perMinute int) *pace {
-	return &pace{perMinute: perMinute, tallies: map[counted]*tally{}, room: 1024, calls: map[called]call{}, raised: map[called]raisedOnce{}}
+	return &pace{perMinute: perMinute, tallies: map[counted]*tally{}, room: 1024, calls: map[called]call{}, raised: map[called]raisedOnce{}, shapes: map[shape]map[string]time.Time{}}
 }
 
 // spanOf returns the span of an instant in a ring of spans of so many seconds, empty
@@ -128,6 +138,12 @@ func (p *pace) forget(now time.Time) {
 			delete(p.tallies, who)
 		}
 	}
+	for s, variants := range p.shapes {
+		maps.DeleteFunc(variants, func(_ string, at time.Time) bool { return !apartLess(at, now, 24*time.Hour) })
+		if len(variants) == 0 {
+			delete(p.shapes, s)
+		}
+	}
 	for key, r := range p.raised {
 		if !apartLess(r.at, now, r.window) {
 			delete(p.raised, key)
@@ -162,6 +178,27 @@ func (p *pace) total(who counted, c tallied, window time.Duration, now time.Time
 		return sum(t.minutes[:], minuteSeconds, c, now)
 	}
 	return sum(t.hours[:], hourSeconds, c, now)
+}
+
+// shaped counts a question of a shape and returns how many variants of it the subject
+// asked in the window that ends now.
+func (p *pace) shaped(who counted, text, variant string, window time.Duration, now time.Time) (n int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := shape{who, text}
+	if p.shapes[key] == nil {
+		if len(p.shapes)%1024 == 1023 {
+			p.forget(now)
+		}
+		p.shapes[key] = map[string]time.Time{}
+	}
+	p.shapes[key][variant] = now
+	for _, at := range p.shapes[key] {
+		if apartLess(at, now, window) {
+			n++
+		}
+	}
+	return n
 }
 
 // explain counts an explain and returns which one of its minute it is. It returns

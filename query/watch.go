@@ -86,6 +86,8 @@ func amounts(entry audit.Entry) []amount {
 			return one(ofBreaches)
 		case cause == "RAW_MATCH":
 			return append(one(ofBlocked), amount{ofRawMatches, 1})
+		case cause == "OVERLAP":
+			return append(one(ofOverlaps), amount{ofRefusals, 1})
 		case slices.Contains([]string{"TIME", "MEMORY", "OUTPUT", "ROWS", "ENGINE", "KILLED"}, cause):
 			return one(ofFailures)
 		}
@@ -163,6 +165,11 @@ func (w *watch) count(ctx context.Context, entry audit.Entry) error {
 	if err != nil {
 		return err
 	}
+	if shape := entry.Fields[fieldShape]; shape != "" && all[0].counter == ofQuestions {
+		if err := w.shaped(ctx, entry, zone, operator, pack); err != nil {
+			return err
+		}
+	}
 	for _, a := range all {
 		if err := w.add(ctx, entry, a, zone, operator, pack); err != nil {
 			return err
@@ -194,6 +201,28 @@ func (w *watch) add(ctx context.Context, entry audit.Entry, a amount, zone, oper
 			done = append(done, who)
 		}
 		if n := w.engine.pace.total(who, a.counter, r.For(), entry.At); n >= r.AtLeast {
+			w.engine.pace.call(call{r, pack.ID, who.name, zone, operator, n, entry.At})
+		}
+	}
+	return nil
+}
+
+// shaped counts the questions of a subject that are like this one but for constants,
+// and calls for the alerts whose figures they reach.
+func (w *watch) shaped(ctx context.Context, entry audit.Entry, zone, operator string, pack policy.Pack) error {
+	for _, r := range pack.Alerts {
+		if r.Counter != policy.CountBoundaries {
+			continue
+		}
+		who, err := w.subject(ctx, r.Per, entry, zone, operator)
+		if err != nil {
+			return err
+		}
+		if who.name == "" {
+			continue
+		}
+		variant := entry.Fields["tree"] + " " + entry.Fields["parameters"] + " " + entry.Fields["asked"]
+		if n := w.engine.pace.shaped(who, entry.Fields[fieldShape], variant, r.For(), entry.At); n >= r.AtLeast {
 			w.engine.pace.call(call{r, pack.ID, who.name, zone, operator, n, entry.At})
 		}
 	}

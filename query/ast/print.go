@@ -27,7 +27,22 @@ func PrintExpr(e Expr) string {
 	return p.String()
 }
 
-type printer struct{ strings.Builder }
+// Shape returns the SQL of q with a question mark in place of every literal, and of
+// every list of them.
+func Shape(q Query) string {
+	p := printer{shape: true}
+	p.query(q)
+	text := p.String()
+	for strings.Contains(text, "?, ?") {
+		text = strings.ReplaceAll(text, "?, ?", "?")
+	}
+	return text
+}
+
+type printer struct {
+	strings.Builder
+	shape bool // literals are question marks
+}
 
 func (p *printer) text(parts ...string) {
 	for _, s := range parts {

@@ -114,6 +114,9 @@ func (p *printer) constant(c *Constant) {
 	if !c.Null && strings.HasPrefix(c.Text, "-") && c.Type.ID != "VARCHAR" {
 		text = "(" + text + ")"
 	}
+	if p.shape {
+		text = "?"
+	}
 	p.text(text)
 }
 
