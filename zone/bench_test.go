@@ -202,13 +202,13 @@ func BenchmarkFollow(b *testing.B) {
 				b.Fatal(err)
 			}
 			one := benchVersion(b, s, batches, 0)
-			first, err := s.Follow(b.Context(), one, "", nil)
+			first, err := s.Follow(b.Context(), one, nil, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
 			two := benchVersion(b, s, batches, batches<<16/1000)
 			for b.Loop() {
-				if _, err := s.Follow(b.Context(), two, "", []zone.Numbered{{Ref: one, Lineage: first}}); err != nil {
+				if _, err := s.Follow(b.Context(), two, nil, []zone.Numbered{{Ref: one, Lineage: first}}); err != nil {
 					b.Fatal(err)
 				}
 			}

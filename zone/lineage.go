@@ -39,13 +39,13 @@ type Numbered struct {
 //
 // A row keeps its number if a row of before is equal to it in every column that both
 // versions have, one for one; then if one of the same entity has the same value of the
-// measure, in the order of the rows. Any other is new. measure is a column, or anything
-// else for what has one value in every row, as a count has. Entities are the same where
-// their keys are.
+// measure, in the order of the rows. Any other is new. measure are the columns that a
+// figure is computed from, none of what has one value in every row, as a count has.
+// Entities are the same where their keys are.
 //
 // What is equal is told by 64-bit hashes under keys that are drawn for the call and
 // forgotten. Errors are those of Project.
-func (s *Store) Follow(ctx context.Context, ref Ref, measure string, earlier []Numbered) (*Lineage, error) {
+func (s *Store) Follow(ctx context.Context, ref Ref, measure []string, earlier []Numbered) (*Lineage, error) {
 	m, err := s.manifest(ref.Zone, ref.Dataset, ref.Version, ref.Manifest)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func (s *Store) Follow(ctx context.Context, ref Ref, measure string, earlier []N
 type follower struct {
 	store   *Store
 	m       *manifest
-	measure string
+	measure []string
 	seeds   map[string]maphash.Seed // by column
 
 	codes    []uint32 // by row: the version's own code of its entity; nil if there is none
@@ -146,17 +146,15 @@ func (f *follower) follow(ctx context.Context, before Numbered) error {
 			return err
 		}
 	}
-	if f.m.column(f.measure) >= 0 && !slices.Contains(shared, f.measure) {
-		return nil // no value of it was there
+	for _, name := range f.measure {
+		if !slices.Contains(shared, name) {
+			return nil // no value of it was there
+		}
 	}
 	if err := f.followRows(ctx, m, before.Lineage, shared, false); err != nil || f.codes == nil {
 		return err
 	}
-	var columns []string
-	if f.m.column(f.measure) >= 0 {
-		columns = []string{f.measure}
-	}
-	return f.followRows(ctx, m, before.Lineage, columns, true)
+	return f.followRows(ctx, m, before.Lineage, f.measure, true)
 }
 
 // shared returns the columns that both versions have and that can be read.
@@ -248,7 +246,7 @@ func (f *follower) rowKeys(ctx context.Context, m *manifest, columns []string, r
 			return nil, err
 		}
 	}
-	var out []keyed
+	out := make([]keyed, 0, rows)
 	for row, h := range hashes {
 		if id, who, ok := which(row); ok {
 			out = append(out, keyed{mix(h, uint64(who)), id})
