@@ -30,7 +30,7 @@ import (
 //	backup.json   this
 //	state         registry, audit log and identity as one tar, encrypted under a
 //	              key that the key provider wraps
-//	data/…        files of zones, holds and artifacts as they lie in the domain,
+//	data/…        files of zones, holds, artifacts and the ledger as they lie in the domain,
 //	              where they are ciphertext
 //
 // The key folder is never in it.
@@ -369,7 +369,7 @@ func (e *Engine) copyData(ctx context.Context, c copier, versions []registry.Dat
 			return fmt.Errorf("query: back up %s: %w", v.Dataset, err)
 		}
 	}
-	for _, name := range []string{holdsDir, artifactsDir} {
+	for _, name := range []string{holdsDir, artifactsDir, ledgerDir} {
 		if err := c.folder(ctx, filepath.Join(e.cfg.Domain, name), name, true); err != nil {
 			return fmt.Errorf("query: back up %s: %w", name, err)
 		}

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"zonebox/internal/city"
-	"zonebox/query"
 	"zonebox/query/querytest"
 	"zonebox/registry"
 )
@@ -107,9 +106,9 @@ func amount(cell string) string {
 
 // domain makes a domain of the city, with a second operator: jin.op of jinrong asks
 // under a license of its own, in the scenario studies, what li.op may in statistics.
-func (c *attackedCity) domain(t *testing.T, l query.Limits) *querytest.Domain {
+func (c *attackedCity) domain(t *testing.T, o querytest.Options) *querytest.Domain {
 	t.Helper()
-	d := querytest.World(t, querytest.Options{Idle: 2, Limits: l}, c.facts, c.rows)
+	d := querytest.World(t, o, c.facts, c.rows)
 	d.Apply(querytest.Founder, `kind: Organization
 name: jinrong
 spec: {title: 金融数据运营有限公司, kind: operator, org_form: legal_person, credit_code: 91610131MA6U1G5X2J, incident_3y: false, dishonesty_3y: false, security_officer: 吴安全,

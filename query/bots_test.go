@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"zonebox/query"
 	"zonebox/query/querytest"
 )
 
@@ -18,24 +17,25 @@ import (
 type bot struct {
 	name   string
 	attack func(*attacker)
-	alone  int // targets of which it learns where no release is compared with those before it
+	alone  int  // targets of which it learns where no release is compared with those before it
+	whole  bool // each statement of it is refused: what it is after is in one
 }
 
 var bots = []bot{
-	{"an individual tracker", individualTracker, 6},
-	{"a general tracker", generalTracker, 6},
-	{"a boundary that moves day by day", movingBoundary, 6},
-	{"one visit of a person with many", oneVisit, 6},
-	{"a list of its own customers", ownList, 6},
-	{"random subsets, solved as equations", randomSubsets, 12},
-	{"a difference within one statement", nestedDifference, 6},
-	{"a search by HAVING", searchByHaving, 1},
-	{"answered or refused", answeredOrRefused, 6},
-	{"two operators of two licenses", twoOperators, 6},
-	{"a join of each with itself", joinedOnce, 6},
-	{"a join that counts one twice", joinedTwice, 6},
-	{"repeats, to average noise away", averagedNoise, 0},
-	{"the same question before and after a delivery", acrossVersions, 3},
+	{"an individual tracker", individualTracker, 6, false},
+	{"a general tracker", generalTracker, 6, false},
+	{"a boundary that moves day by day", movingBoundary, 6, false},
+	{"one visit of a person with many", oneVisit, 6, false},
+	{"a list of its own customers", ownList, 6, false},
+	{"random subsets, solved as equations", randomSubsets, 12, false},
+	{"a difference within one statement", nestedDifference, 6, true},
+	{"a search by HAVING", searchByHaving, 1, true},
+	{"answered or refused", answeredOrRefused, 6, false},
+	{"two operators of two licenses", twoOperators, 6, false},
+	{"a join of each with itself", joinedOnce, 6, true},
+	{"a join that counts one twice", joinedTwice, 6, false},
+	{"repeats, to average noise away", averagedNoise, 0, false},
+	{"the same question before and after a delivery", acrossVersions, 3, false},
 }
 
 // attacker is a bot at work. It sees what people of operators are shown, and what it
@@ -47,6 +47,7 @@ type attacker struct {
 
 	asked, answered int
 	codes           map[string]int
+	told            map[string]bool // of what earlier releases forbid, without the run
 	truth, said     map[string]string
 }
 
@@ -65,6 +66,9 @@ func (a *attacker) askAs(user, scenario, sql string) ([][]string, string) {
 		code := querytest.Code(err)
 		if code == "INTERNAL" {
 			a.t.Fatalf("%s\n%s", sql, querytest.Text(err))
+		}
+		if code == "RELEASE_HISTORY" {
+			a.told[strings.ReplaceAll(querytest.Text(err), querytest.RunOf(a.t, err), "RUN")] = true
 		}
 		a.codes[strings.Join(append([]string{code}, deniedFor(err)...), " ")]++
 		return nil, code
@@ -175,22 +179,45 @@ func (a *attacker) score(name string) int {
 	return right
 }
 
-// learned sets a bot on a domain and returns of how many targets it learns.
-func (b bot) learned(t *testing.T, city *attackedCity, d *querytest.Domain) int {
+// sent sets a bot on a domain and returns what it did there.
+func (b bot) sent(t *testing.T, city *attackedCity, d *querytest.Domain) *attacker {
 	t.Helper()
-	a := &attacker{t: t, d: d, city: city, codes: map[string]int{}, truth: map[string]string{}, said: map[string]string{}}
+	a := &attacker{t: t, d: d, city: city, codes: map[string]int{}, told: map[string]bool{}, truth: map[string]string{}, said: map[string]string{}}
 	b.attack(a)
-	return a.score(b.name)
+	return a
 }
 
 // Where releases are not compared with those before them, bots learn of their targets.
 func TestBotsLearnFromReleasesThatAreNotCompared(t *testing.T) {
 	t.Parallel()
 	city := newAttackedCity(t, attackedPeople)
-	d := city.domain(t, query.Limits{Explains: 1 << 20})
+	d := city.domain(t, querytest.Options{Idle: 2})
 	for _, b := range bots {
-		if got := b.learned(t, city, d); got != b.alone {
+		if got := b.sent(t, city, d).score(b.name); got != b.alone {
 			t.Errorf("%s learns of %d targets, want %d", b.name, got, b.alone)
 		}
+	}
+}
+
+// Where they are compared no bot learns of any. Whatever is refused for releases before it
+// is told by the same words.
+func TestBotsLearnNothing(t *testing.T) {
+	t.Parallel()
+	city := newAttackedCity(t, attackedPeople)
+	told := map[string]bool{}
+	for _, b := range bots {
+		t.Run(b.name, func(t *testing.T) {
+			a := b.sent(t, city, city.domain(t, querytest.Options{Idle: 2, Ledger: true}))
+			if got := a.score(b.name); got != 0 {
+				t.Errorf("it learns of %d targets", got)
+			}
+			if (a.answered == 0) != b.whole {
+				t.Errorf("it is answered %d times of %d", a.answered, a.asked)
+			}
+			maps.Copy(told, a.told)
+		})
+	}
+	if len(told) > 1 {
+		t.Errorf("of earlier releases operators are told %d things: %q", len(told), slices.Collect(maps.Keys(told)))
 	}
 }

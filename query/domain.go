@@ -31,6 +31,7 @@ const (
 	auditDir     = "audit"
 	holdsDir     = "holds"
 	artifactsDir = "artifacts"
+	ledgerDir    = "ledger"
 )
 
 // AuditDir returns the audit log's folder of a domain.
@@ -68,7 +69,7 @@ func Init(ctx context.Context, cfg Config, f Founder) (err error) {
 	if entries, err := os.ReadDir(cfg.Domain); err == nil && len(entries) > 0 {
 		return fmt.Errorf("query: make domain: %s: %w", cfg.Domain, fs.ErrExist)
 	}
-	for _, dir := range []string{"", zonesDir, auditDir, holdsDir, artifactsDir} {
+	for _, dir := range []string{"", zonesDir, auditDir, holdsDir, artifactsDir, ledgerDir} {
 		if err := keys.MakeFolder(filepath.Join(cfg.Domain, dir)); err != nil {
 			return fmt.Errorf("query: make domain: %w", err)
 		}

@@ -325,3 +325,15 @@ func Deciding(ctx context.Context, e *Engine, req Request) (decide func() (polic
 	}
 	return decide, func() { parser.close(); r.leave() }, nil
 }
+
+// LedgerEntries returns what the registry says that outputs showed of a dataset.
+func LedgerEntries(e *Engine, dataset string) ([]registry.LedgerEntry, error) {
+	return e.registry.LedgerEntries(context.Background(), "medical", dataset)
+}
+
+// Reserve has a run that is stored show something of a dataset, in no file.
+func Reserve(e *Engine, run, dataset string) error {
+	return e.registry.Update(context.Background(), func(tx *registry.Tx) error {
+		return tx.AddLedgerEntry(registry.LedgerEntry{Run: run, Zone: "medical", Dataset: dataset})
+	})
+}

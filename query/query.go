@@ -66,6 +66,10 @@ type Config struct {
 	// clock stands nearly still and they ask more in its hour than any operator does.
 	Unrestrained bool
 
+	// Forgetful lets outputs go whatever was released before. Tests set it, since they
+	// ask all there is to ask of the same few people.
+	Forgetful bool
+
 	unpruned bool // tests compare with what pruning gives
 
 	patience time.Duration // of a shred with those that read; 0 is shredPatience
@@ -103,6 +107,7 @@ type Engine struct {
 	recall  *recall  // what explains read
 
 	consents *consents // who consented, as last read
+	ledgers  *ledgers  // what outputs showed, as last read
 
 	// sealing is held for reading while data are loaded or copied, for writing while
 	// keys are wrapped anew or destroyed.
@@ -174,7 +179,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	}
 	e := &Engine{cfg: cfg, veil: newVeil(), runs: map[string]*run{}, reads: map[*rawRead]bool{},
 		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadTurns(cfg.Limits), book: newLoadBook(cfg.Now),
-		pace: newPace(cfg.Limits.Explains), readers: newReaders(cfg.Limits.All, cmp.Or(cfg.Wall, sandbox.DefaultWall)), recall: newRecall(), consents: newConsents()}
+		pace: newPace(cfg.Limits.Explains), readers: newReaders(cfg.Limits.All, cmp.Or(cfg.Wall, sandbox.DefaultWall)), recall: newRecall(), consents: newConsents(), ledgers: newLedgers()}
 	e.log = e.Veiled(cfg.Log)
 	defer func() {
 		if err != nil {
@@ -193,6 +198,9 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	if e.lock, err = lockDomain(cfg.Domain); err != nil {
+		return nil, err
+	}
+	if err = keys.MakeFolder(filepath.Join(cfg.Domain, ledgerDir)); err != nil { // one of before there was a ledger has none
 		return nil, err
 	}
 	if e.keys, err = keys.Open(cfg.Keys, cfg.provider()); err != nil {

@@ -74,6 +74,9 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := e.sweepOutputs(ctx); err != nil {
 		return err
 	}
+	if err := e.sweepLedger(ctx); err != nil {
+		return err
+	}
 	if err := e.blockFrozen(ctx); err != nil {
 		return err
 	}
@@ -103,6 +106,7 @@ func (e *Engine) compare(ctx context.Context) error {
 	alerts := map[string]bool{}
 	documents, data, epoch := map[string]string{}, map[dataEvent]int{}, int64(0)
 	pending := map[string]bool{}
+	remembered := map[string]string{}
 	rules := map[string]string{}
 	for entry, err := range e.audit.Entries(ctx, 0, e.audit.Size()) {
 		if err != nil {
@@ -125,6 +129,10 @@ func (e *Engine) compare(ctx context.Context) error {
 			pending[entry.Fields["batch"]] = true
 		case "document.effective", "document.withdrawn", "document.lapsed":
 			delete(pending, entry.Fields["batch"])
+		case "query.done":
+			if digest := entry.Fields[fieldLedger]; digest != "" {
+				remembered[entry.Run] = digest
+			}
 		case "policy.confirmed":
 			rules[entry.Fields["step"]] = entry.Fields["order"] + " " + entry.Fields["digest"]
 		case "load.committed":
@@ -195,6 +203,19 @@ func (e *Engine) compare(ctx context.Context) error {
 	}
 	if err := e.compareRules(rules); err != nil {
 		return err
+	}
+	entries, err := e.registry.LedgerEntries(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	shown := map[string][]registry.LedgerEntry{}
+	for _, entry := range entries {
+		shown[entry.Run] = append(shown[entry.Run], entry)
+	}
+	for run, digest := range remembered {
+		if found := ledgerDigest(shown[run]); found != digest {
+			return differs("the ledger of "+run, digest, found)
+		}
 	}
 	history, err := e.registry.DataHistory(ctx, "", "")
 	if err != nil {

@@ -150,6 +150,11 @@ func (o *output) released() bool {
 // transaction ends its run and opens its course, so that after a crash there is
 // either an open intent or an output whose fate is known.
 func (e *Engine) settle(o *output, f func(*registry.Tx) error) error {
+	if o.fresh != nil {
+		if err := o.fresh.reserved.store(e); err != nil {
+			return err
+		}
+	}
 	err := e.update(o.ctx, func(tx *registry.Tx) error {
 		if o.fresh != nil {
 			if err := o.fresh.finish(tx, o.record); err != nil {
@@ -278,6 +283,9 @@ func (e *Engine) block(c *cleared) error {
 		if err := c.move(tx, workflow.OutputRelease, workflow.Note{Code: reasonCodes(c.decision.Reasons)}, "block"); err != nil {
 			return err
 		}
+		if err := tx.SettleLedger(c.id, registry.LedgerVoid); err != nil {
+			return err
+		}
 		if err := c.keepDecision(tx, policy.ActionRelease, c.word); err != nil {
 			return err
 		}
@@ -368,6 +376,9 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 			return err
 		}
 		if err := tx.AddReleaseContents(s.contents); err != nil {
+			return err
+		}
+		if err := tx.SettleLedger(s.id, registry.LedgerKept); err != nil {
 			return err
 		}
 		if err := s.keepDecision(tx, policy.ActionRelease, s.word); err != nil {

@@ -78,7 +78,7 @@ func Restore(ctx context.Context, cfg Config, root, id string) (_ *Backup, err e
 		return nil, fmt.Errorf("query: restore: %w", err)
 	}
 	defer out.Close()
-	for _, dir := range []string{zonesDir, auditDir, holdsDir, artifactsDir} {
+	for _, dir := range []string{zonesDir, auditDir, holdsDir, artifactsDir, ledgerDir} {
 		if err := out.Mkdir(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("query: restore: %w", err)
 		}

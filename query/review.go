@@ -184,7 +184,11 @@ func (e *Engine) Settle(ctx context.Context, s Subject, run string, approve bool
 		if err != nil {
 			return courseError(err)
 		}
-		in.State = to
+		if in.State = to; to == workflow.Blocked {
+			if err := tx.SettleLedger(run, registry.LedgerVoid); err != nil {
+				return err
+			}
+		}
 		return tx.Emit(registry.Event{Kind: kind, Actor: s.user, Run: run, Fields: map[string]string{
 			"stage": stage, "state": string(to), "role": role, "org": s.organization}})
 	})

@@ -216,6 +216,10 @@ func (e *Engine) retain(ctx context.Context, zone, dataset string) error {
 	if err != nil || len(gone) == 0 {
 		return err
 	}
+	if err := e.numberCurrent(ctx, zone, dataset); err != nil { // it is compared with what goes, which stays until it can be
+		e.log.ErrorContext(ctx, "retention waits for the ledger", "dataset", dataset, "cause", err)
+		return nil
+	}
 	err = e.update(ctx, func(tx *registry.Tx) (err error) {
 		if gone, err = tx.Expired(zone, dataset); err != nil {
 			return err

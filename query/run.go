@@ -33,7 +33,10 @@ type worker struct {
 type rows struct {
 	*worker
 	result *sandbox.Result
-	totals []RuledTotal // set by judge
+
+	// Set by judge.
+	totals   []RuledTotal
+	evidence *evidence // nil of records, and of rows that nothing protects
 }
 
 // checked are the rows that passed the release rules.
@@ -44,6 +47,8 @@ type checked struct {
 	raw     int64 // raw rows that hold a value that would leave
 	matches []Match
 	found   *leaving
+
+	reserved reserved // by the ledgers of what was read
 }
 
 // attach projects what the grants give, masked and sealed, into a fresh worker,
@@ -172,7 +177,12 @@ func (r *rows) check() (*checked, error) {
 		c.Release()
 		return nil, err
 	}
-	return &checked{r, c, report, raw, scan.found, found}, nil
+	reserved, err := r.compare(r.evidence.shown())
+	if err != nil {
+		c.Release()
+		return nil, err
+	}
+	return &checked{r, c, report, raw, scan.found, found, reserved}, nil
 }
 
 func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.Report, error) {
@@ -216,14 +226,14 @@ func (r *rows) judge(reached []release.Reached) ([][]int, error) {
 	if len(r.Evidence) == 0 {
 		return nil, nil
 	}
-	evidence, err := newEvidence(r.worker, r.read, r.result.Noted())
-	if err == nil {
-		err = evidence.agree(reached)
+	var err error
+	if r.evidence, err = newEvidence(r.worker, r.read, r.result.Noted()); err == nil {
+		err = r.evidence.agree(reached)
 	}
 	if err != nil {
 		return nil, err
 	}
-	hide, said, err := evidence.disclosive(reached)
+	hide, said, err := r.evidence.disclosive(reached)
 	r.totals = said
 	return hide, err
 }
@@ -250,9 +260,18 @@ func (e *Engine) hold(c *checked) (*output, error) {
 
 // finish ends the run of a fresh output and opens the output's own course.
 func (c *checked) finish(tx *registry.Tx, rec record) error {
-	done, err := rec.Proof.proven(c.run, "query.done", map[string]string{"decision": c.decision.ID, "output": rec.Facts.Digest})
+	fields := map[string]string{"decision": c.decision.ID, "output": rec.Facts.Digest}
+	if digest := c.reserved.digest(); digest != "" {
+		fields[fieldLedger] = digest
+	}
+	done, err := rec.Proof.proven(c.run, "query.done", fields)
 	if err != nil {
 		return err
+	}
+	for _, entry := range c.reserved {
+		if err := tx.AddLedgerEntry(entry.LedgerEntry); err != nil {
+			return err
+		}
 	}
 	if err := c.save(tx, rec); err != nil {
 		return err
@@ -340,6 +359,11 @@ func (e *Engine) close(i *intent, cause error) error {
 	err := e.record(context.WithoutCancel(i.ctx), func(tx *registry.Tx) error {
 		if err := i.move(tx, workflow.QueryApproval, workflow.Note{Code: why.Code}, move); err != nil {
 			return err
+		}
+		if overlap, ok := errors.AsType[*overlapError](cause); ok {
+			if err := tx.Emit(i.event(kindOverlap, overlap.fields())); err != nil {
+				return err
+			}
 		}
 		return tx.Emit(i.event(kind, i.ended(map[string]string{"decision": i.decision.ID, "reasons": why.Code}, cause)))
 	})

@@ -83,6 +83,9 @@ func withdrawOutput(tx *registry.Tx, sh registry.Shred, id string) error {
 	if _, err := workflow.Do(tx.Context(), tx.SQL(), workflow.OutputRelease, id, "destroy", gate, tx.Now(), workflow.Note{Code: sh.ID}); err != nil {
 		return courseError(err)
 	}
+	if err := tx.SettleLedger(id, registry.LedgerVoid); err != nil {
+		return err
+	}
 	return tx.Emit(registry.Event{Kind: "output.withdrawn", Actor: sh.ConfirmedBy, Zone: sh.Zone, Run: id,
 		Fields: map[string]string{"shred": sh.ID, "org": sh.ConfirmedOrg}})
 }

@@ -65,6 +65,11 @@ func (e *Engine) switchData(ctx context.Context, sh *registry.Shred) error {
 	if err != nil {
 		return err
 	}
+	if sh.Kind == registry.ShredVersion || sh.Kind == registry.ShredColumn {
+		if err := e.numberCurrent(ctx, sh.Zone, sh.Dataset); err != nil {
+			return err
+		}
+	}
 	if err := e.rotateBeyond(sh); err != nil {
 		return err
 	}
@@ -164,8 +169,14 @@ func (e *Engine) endKeys(sh registry.Shred) error {
 		}
 	}
 	if sh.Kind == registry.ShredZone || sh.Kind == registry.ShredWorkspace {
-		if err := e.keys.DestroyZone(sh.Space); err != nil && !errors.Is(err, keys.ErrNoKey) {
-			return err
+		spaces := []string{sh.Space}
+		if sh.Kind == registry.ShredZone {
+			spaces = append(spaces, keys.Ledger(sh.Zone))
+		}
+		for _, space := range spaces {
+			if err := e.keys.DestroyZone(space); err != nil && !errors.Is(err, keys.ErrNoKey) {
+				return err
+			}
 		}
 		return nil
 	}
@@ -187,6 +198,11 @@ func (e *Engine) endFiles(ctx context.Context, sh registry.Shred) error {
 			err = e.pruned(ctx, sh.Zone, m.Dataset, m.Version)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if sh.Kind == registry.ShredZone {
+		if err := e.endLedger(ctx, sh.Zone); err != nil {
 			return err
 		}
 	}

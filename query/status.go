@@ -121,7 +121,7 @@ func (e *Engine) Audit(ctx context.Context, s Subject, from uint64, limit int) (
 			continue
 		}
 		if !all {
-			if !own {
+			if !own || entry.Kind == kindOverlap {
 				continue
 			}
 			entry.Fields = maps.Clone(entry.Fields)

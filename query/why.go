@@ -58,6 +58,7 @@ func stands(by *registry.Ref, err error) error {
 //	OUTPUT       the engine's result is larger than its limits
 //	ROWS         more rows, cells or bytes than may leave
 //	RAW_MATCH    a raw value would have left
+//	OVERLAP      with earlier releases it would have told of few
 //	ENGINE       the engine refused or raised
 //	KILLED       the worker died of something else
 //	PROTOCOL     the worker sent what no honest worker sends
@@ -70,6 +71,7 @@ func stands(by *registry.Ref, err error) error {
 func causeOf(cause error) string {
 	var over *revoked
 	var rows *release.LimitError
+	var overlap *overlapError
 	var statement *sandbox.StatementError
 	var broken *zone.IntegrityError
 	switch {
@@ -87,6 +89,8 @@ func causeOf(cause error) string {
 		return "ROWS"
 	case errors.Is(cause, release.ErrRawMatch):
 		return "RAW_MATCH"
+	case errors.As(cause, &overlap):
+		return "OVERLAP"
 	case errors.As(cause, &statement):
 		return "ENGINE"
 	case errors.Is(cause, sandbox.ErrTree):

@@ -3,7 +3,6 @@ package analysis
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"zonebox/query/ast"
 )
@@ -25,9 +24,11 @@ type Evidence struct {
 	Keys       []EvidenceKey
 	Aggregates []Aggregate
 
-	// Population is the canonical text of what the groups are parts of: FROM and
-	// WHERE, and the keys too unless each is a column or a fixed part of one. Values
-	// of parameters are not in it. It holds constants of the statement.
+	// Population is the canonical text of what the groups are parts of: FROM without
+	// open tables that are looked up, WHERE without what it says of keys alone and
+	// the columns that it fixes to one value, and the keys too unless each is a
+	// column or a fixed part of one. Values of parameters are not in it. It holds
+	// constants of the statement.
 	Population string
 }
 
@@ -311,19 +312,4 @@ func (a *analyzer) evident(references map[*reference]int) []Evidence {
 		out = append(out, s.Evidence)
 	}
 	return out
-}
-
-// population is Evidence.Population.
-func (b *block) population(keys []EvidenceKey) string {
-	p := &ast.Select{List: []ast.Expr{number(1)}, From: b.out.From, Where: b.out.Where}
-	if slices.ContainsFunc(keys, func(k EvidenceKey) bool { return !k.Bare }) {
-		p.GroupBy = b.out.GroupBy
-	}
-	return ast.Print(ast.Replace(p, func(e ast.Expr) ast.Expr {
-		f, ok := e.(*ast.Function)
-		if !ok || !strings.HasPrefix(f.Name, rowSetPrefix) {
-			return nil
-		}
-		return &ast.Function{Meta: f.Meta, Name: rowSetPrefix, Args: f.Args} // its number depends on what stands around it
-	}))
 }

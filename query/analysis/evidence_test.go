@@ -83,6 +83,19 @@ func TestAPopulationIsWhatGroupsArePartsOf(t *testing.T) {
 			t.Errorf("%s\n\tis of %s, want %s", sql, got, all)
 		}
 	}
+	for _, sql := range []string{"select count(*) from visits where district = 'a'", "select count(*) from visits where district = 'a' and stay = 3",
+		"select stay, count(*) from visits where district = 'a' and stay between 1 and 3 group by stay",
+		"select count(d.title) from visits v left join districts d on v.district = d.code"} {
+		if got := population(sql); strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(all, " ", "") {
+			t.Errorf("%s\n\tis of %s, want %s", sql, got, all)
+		}
+	}
+	for _, sql := range []string{"select count(*) from visits where district <> 'a'", "select count(*) from visits where district in ('a', 'b')",
+		"select count(*) from visits where district = 'a' or stay = 3", "select count(*) from visits where stay = 3 and stay > 2", "select count(*) from visits where stay + 1 = 3"} {
+		if got := population(sql); strings.ReplaceAll(got, " ", "") == strings.ReplaceAll(all, " ", "") {
+			t.Errorf("%s\n\tis of %s too", sql, got)
+		}
+	}
 	for _, sql := range []string{"select case when stay > 1 then 'long' else 'short' end as k, count(*), 100 * count(*) / sum(stay) from visits group by k",
 		"select count(*) from persons where pay > debt and district is not null"} {
 		if got := population(sql); got == all {

@@ -45,6 +45,7 @@ type Options struct {
 	Timed  bool          // the clock runs as fast as the machine's
 	Limits query.Limits  // what runs at once
 	Alerts bool          // alerts restrict by themselves, as they do in a gate
+	Ledger bool          // releases are compared with those before, as they are in a gate
 
 	Provider keys.KeyProvider // nil: a passphrase
 }
@@ -94,7 +95,7 @@ func closed(t testing.TB, dir string, o Options) *Domain {
 	d := &Domain{t: t, Log: log, clock: c, ring: &ring{keys: map[string]*keys.User{}}, last: new(*query.Engine)}
 	d.Config = query.Config{
 		Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"),
-		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Limits: o.Limits, Now: d.clock.now, Unrestrained: !o.Alerts,
+		Worker: Worker(t), Idle: o.Idle, Memory: o.Memory, Wall: o.Wall, Limits: o.Limits, Now: d.clock.now, Unrestrained: !o.Alerts, Forgetful: !o.Ledger,
 		Log: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if o.Provider != nil {

@@ -1,0 +1,683 @@
+package query
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"zonebox/keys"
+	"zonebox/registry"
+	"zonebox/release/ledger"
+	"zonebox/zone"
+)
+
+// shown is what one block of an answer shows of the rows of one dataset.
+type shown struct {
+	dataset    string // table of the catalogue
+	k          int
+	population string // digest of what the cells are parts of
+	measures   []shownMeasure
+}
+
+// shownMeasure is what it shows figures of: its cells, by the rows of the version.
+type shownMeasure struct {
+	name    string
+	columns []string // that a figure is computed from; none of what each row has once
+	cells   [][]uint32
+}
+
+// overlapError says that a release and those before it would tell of few. It is for
+// those who supervise.
+type overlapError struct {
+	dataset string
+	finding ledger.Finding
+}
+
+func (e *overlapError) Error() string {
+	return fmt.Sprintf("query: %s: a figure of %q with earlier releases: %s", e.dataset, e.finding.Measure, e.finding.Kind)
+}
+
+// kindOverlap is the audit entry of a release that was refused for those before it. It
+// is shown to those who supervise alone, and has no figure.
+const kindOverlap = "output.overlap"
+
+// fields name the dataset, what a figure would have been of, and the earlier runs.
+func (e *overlapError) fields() map[string]string {
+	var with []string
+	for _, id := range e.finding.With {
+		run, _, _ := strings.Cut(id, "/")
+		if !slices.Contains(with, run) {
+			with = append(with, run)
+		}
+	}
+	return map[string]string{"dataset": e.dataset, "measure": e.finding.Measure, "with": clip(strings.Join(with, " "))}
+}
+
+// ledgers are what outputs showed of datasets, as far as anybody asked since the start.
+// The registry says what there is; what is here is read from it.
+type ledgers struct {
+	mu   sync.Mutex
+	all  map[[2]string]*datasetLedger // by zone and dataset
+	uses int64
+}
+
+func newLedgers() *ledgers { return &ledgers{all: map[[2]string]*datasetLedger{}} }
+
+// maxLedgerRows is how many rows the ledgers that are held in memory have together, some
+// 16 bytes each; what was used last is held in any case.
+const maxLedgerRows = 1 << 28
+
+// datasetLedger is that of one dataset. Whoever has it locked may use it.
+type datasetLedger struct {
+	zone, dataset string
+
+	mu       sync.Mutex
+	k        int
+	measures map[string]*measureLedger
+	lineages int                      // of the dataset that were read
+	held     map[string]int           // by run: how many blocks of it are in the ledgers
+	numbers  map[string]*zone.Lineage // by file: those of the version that was asked for last
+
+	used int64 // guarded by ledgers.mu
+}
+
+// measureLedger is the ledger of one measure, and the versions whose rows it numbers.
+type measureLedger struct {
+	*ledger.Ledger
+	chain []registry.LedgerLineage // the first first
+}
+
+// lock returns the ledger of a dataset, locked. Several are locked in the order of
+// their names.
+func (l *ledgers) lock(zoneName, dataset string) *datasetLedger {
+	l.mu.Lock()
+	d := l.all[[2]string{zoneName, dataset}]
+	if d == nil {
+		d = &datasetLedger{zone: zoneName, dataset: dataset}
+		l.all[[2]string{zoneName, dataset}] = d
+	}
+	l.uses++
+	d.used = l.uses
+	l.mu.Unlock()
+	d.mu.Lock()
+	return d
+}
+
+// trim forgets ledgers that nobody uses and that hold no more than the registry says,
+// the one that was used longest ago first.
+func (e *Engine) trimLedgers() {
+	l := e.ledgers
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := slices.SortedFunc(maps.Values(l.all), func(a, b *datasetLedger) int { return cmp.Compare(b.used, a.used) })
+	rows := 0
+	for i, d := range all {
+		if !d.mu.TryLock() {
+			continue
+		}
+		rows += d.rows()
+		if i > 0 && rows > maxLedgerRows && !e.holdsOfActive(d) {
+			d.reset(0)
+		}
+		d.mu.Unlock()
+	}
+}
+
+// holdsOfActive reports whether d holds something of a run that is under way, whose
+// output may not be stored yet.
+func (e *Engine) holdsOfActive(d *datasetLedger) bool {
+	for run := range e.active() {
+		if d.held[run] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *datasetLedger) rows() (n int) {
+	for _, m := range d.measures {
+		n += m.Rows()
+	}
+	return n
+}
+
+func (d *datasetLedger) reset(k int) {
+	d.k, d.measures, d.lineages, d.held, d.numbers = k, map[string]*measureLedger{}, 0, map[string]int{}, map[string]*zone.Lineage{}
+}
+
+func (d *datasetLedger) measure(name string) *measureLedger {
+	m := d.measures[name]
+	if m == nil {
+		m = &measureLedger{Ledger: ledger.New(d.k, nil)}
+		d.measures[name] = m
+	}
+	return m
+}
+
+// keep puts a block of a run into the ledgers of its measures.
+func (d *datasetLedger) keep(run string, r ledger.Release) error {
+	d.held[run]++
+	for name, cells := range r.Cells {
+		if err := d.measure(name).Keep(ledger.Release{ID: r.ID, Population: r.Population, Cells: map[string][][]uint32{name: cells}}); err != nil {
+			return fmt.Errorf("query: ledger of %s: %w", d.dataset, err)
+		}
+	}
+	return nil
+}
+
+func (d *datasetLedger) void(run string) {
+	for i := range d.held[run] {
+		for _, m := range d.measures {
+			m.Void(blockID(run, i))
+		}
+	}
+	delete(d.held, run)
+}
+
+// blockID names a block of a run in the ledgers.
+func blockID(run string, block int) string { return run + "/" + strconv.Itoa(block) }
+
+// fieldLedger is, in the entry of a run's end, the digest of what the ledgers hold of it.
+const fieldLedger = "ledger"
+
+// reserved is what a run that passed shows of datasets, as files that its output is
+// stored with.
+type reserved []reservedEntry
+
+type reservedEntry struct {
+	registry.LedgerEntry
+	file []byte
+}
+
+const ledgerSuffix = ".ledger"
+
+func (e *Engine) ledgerFile(name string) string {
+	return filepath.Join(e.cfg.Domain, ledgerDir, name+ledgerSuffix)
+}
+
+// entryFile is the name of what a run shows of a dataset.
+func entryFile(run, dataset string) string { return run + "." + dataset }
+
+// ledgerContext binds a file of the ledger to its name.
+func ledgerContext(name string) []byte { return []byte("zonebox ledger at rest 1 " + name) }
+
+// compare refuses what, with all that outputs have shown or may yet show of the same
+// data, would tell of few; else it is among that from here on, until the run ends
+// without an output or its output does. Nobody else compares with these datasets
+// meanwhile.
+func (r *run) compare(shows []shown) (reserved, error) {
+	e := r.engine
+	if e.cfg.Forgetful || len(shows) == 0 {
+		return nil, nil
+	}
+	defer e.trimLedgers()
+	byDataset := map[string][]shown{}
+	for _, s := range shows {
+		byDataset[s.dataset] = append(byDataset[s.dataset], s)
+	}
+	var locked []*datasetLedger
+	passed := false
+	defer func() {
+		for _, d := range locked {
+			if !passed {
+				d.void(r.id)
+			}
+			d.mu.Unlock()
+		}
+	}()
+	names := slices.SortedFunc(maps.Keys(byDataset), func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.catalog.datasets[a].Spec.Zone, r.catalog.datasets[b].Spec.Zone), cmp.Compare(a, b))
+	})
+	var out reserved
+	for _, name := range names {
+		d := e.ledgers.lock(r.catalog.datasets[name].Spec.Zone, name)
+		locked = append(locked, d)
+		entry, err := r.reserve(d, byDataset[name])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, entry)
+	}
+	passed = true
+	return out, nil
+}
+
+// reserve judges the blocks of the run over one dataset, one after the other.
+func (r *run) reserve(d *datasetLedger, shows []shown) (reservedEntry, error) {
+	e, data := r.engine, r.catalog.datasets[d.dataset].Data
+	if err := e.readLedger(r.ctx, d, shows[0].k); err != nil {
+		return reservedEntry{}, damagedLedger(err)
+	}
+	out := reservedEntry{LedgerEntry: registry.LedgerEntry{Run: r.id, Zone: d.zone, Dataset: d.dataset, Version: data.Version, Measures: map[string][]string{}}}
+	for _, s := range shows {
+		block := ledger.Release{ID: blockID(r.id, d.held[r.id]), Population: s.population, Cells: map[string][][]uint32{}}
+		for _, m := range s.measures {
+			numbers, err := e.numbering(r.ctx, d, *data, m.name, m.columns)
+			if err != nil {
+				return out, damagedLedger(err)
+			}
+			cells, err := renumbered(m, numbers)
+			if err != nil {
+				return out, err
+			}
+			one := ledger.Release{ID: block.ID, Population: s.population, Cells: map[string][][]uint32{m.name: cells}}
+			found, err := d.measure(m.name).Try(one)
+			if err != nil {
+				return out, err
+			}
+			if found != nil {
+				return out, fail("RELEASE_HISTORY", &overlapError{d.dataset, *found})
+			}
+			block.Cells[m.name], out.Measures[m.name] = cells, m.columns
+		}
+		if err := d.keep(r.id, block); err != nil {
+			return out, err
+		}
+		text := block.Append(nil)
+		out.file = append(binary.AppendUvarint(out.file, uint64(len(text))), text...)
+	}
+	d.forgetNumbers(data.Version)
+	var err error
+	if out.file, err = e.sealLedger(d.zone, entryFile(r.id, d.dataset), out.file); err != nil {
+		return out, err
+	}
+	out.Digest = ledgerSum(out.file)
+	return out, nil
+}
+
+// damagedLedger is what a question is told whose history cannot be read: nothing is
+// released that could not be compared.
+func damagedLedger(err error) error {
+	if errors.As(err, new(*zone.IntegrityError)) || errors.Is(err, zone.ErrKey) || errors.Is(err, errLedger) {
+		return fail("DATA_DAMAGED", err).because("放行历史", "history of releases")
+	}
+	return err
+}
+
+var errLedger = errors.New("query: a file of the ledger is not what was written")
+
+// renumbered returns the cells of a measure by the numbers of their rows, or of entities
+// where those are counted, ascending. Rows of nobody are left out: a figure stands on
+// entities.
+func renumbered(m shownMeasure, l *zone.Lineage) ([][]uint32, error) {
+	of := l.Rows
+	if m.name == countEntities {
+		of = l.Entities
+	}
+	var out [][]uint32
+	for _, rows := range m.cells {
+		var numbers []uint32
+		for _, row := range rows {
+			if int(row) >= len(l.Rows) {
+				return nil, fmt.Errorf("query: a cell has row %d of %d", row, len(l.Rows))
+			}
+			if l.Entities[row] != zone.NoEntity {
+				numbers = append(numbers, of[row])
+			}
+		}
+		if len(numbers) == 0 {
+			continue
+		}
+		slices.Sort(numbers)
+		out = append(out, slices.Compact(numbers))
+	}
+	return out, nil
+}
+
+// active returns the runs that are under way.
+func (e *Engine) active() map[string]bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := map[string]bool{}
+	for id := range e.runs {
+		out[id] = true
+	}
+	return out
+}
+
+// readLedger brings the ledgers of a dataset to what the registry says. What runs hold
+// that are under way stays: their outputs may not be stored yet.
+func (e *Engine) readLedger(ctx context.Context, d *datasetLedger, k int) error {
+	active := e.active() // before the registry: whoever ended by now is in it, if ever
+	if d.held == nil || d.k != k {
+		d.reset(k)
+	}
+	lineages, err := e.registry.LedgerLineages(ctx, d.zone, d.dataset)
+	if err != nil {
+		return err
+	}
+	for _, l := range lineages[min(d.lineages, len(lineages)):] {
+		if err := e.extend(d, l); err != nil {
+			return err
+		}
+	}
+	entries, err := e.registry.LedgerEntries(ctx, d.zone, d.dataset)
+	if err != nil {
+		return err
+	}
+	stored := map[string]bool{}
+	for _, entry := range entries {
+		stored[entry.Run] = true
+		switch {
+		case entry.State == registry.LedgerVoid:
+			d.void(entry.Run)
+		case d.held[entry.Run] == 0:
+			if err := e.readEntry(d, entry); err != nil {
+				d.reset(0)
+				return err
+			}
+		}
+	}
+	for run := range d.held {
+		if !stored[run] && !active[run] {
+			d.void(run)
+		}
+	}
+	return nil
+}
+
+// readEntry puts what an output showed into the ledgers.
+func (e *Engine) readEntry(d *datasetLedger, entry registry.LedgerEntry) error {
+	text, err := e.openLedger(d.zone, entryFile(entry.Run, entry.Dataset), entry.Digest)
+	if err != nil {
+		return err
+	}
+	for len(text) > 0 {
+		n, used := binary.Uvarint(text)
+		if used <= 0 || n > uint64(len(text)-used) {
+			return errLedger
+		}
+		block, err := ledger.Parse(text[used : used+int(n)])
+		if err != nil {
+			return fmt.Errorf("%w: %w", errLedger, err)
+		}
+		if err := d.keep(entry.Run, block); err != nil {
+			return err
+		}
+		text = text[used+int(n):]
+	}
+	return nil
+}
+
+// extend adds the rows of a lineage to the ledger of its measure.
+func (e *Engine) extend(d *datasetLedger, l registry.LedgerLineage) error {
+	numbers, err := e.lineage(d, l)
+	if err != nil {
+		return err
+	}
+	m := d.measure(l.Measure)
+	var entities []uint32
+	for i, row := range numbers.Rows {
+		who := numbers.Entities[i]
+		if l.Measure == countEntities { // whose rows are entities
+			if row = who; who == zone.NoEntity {
+				continue
+			}
+		}
+		if n := int(row) - m.Rows(); n >= 0 {
+			if n >= len(entities) {
+				entities = append(entities, make([]uint32, n+1-len(entities))...)
+			}
+			entities[n] = who
+		}
+	}
+	m.Grow(entities)
+	m.chain = append(m.chain, l)
+	d.lineages++
+	return nil
+}
+
+// lineage reads how rows of a version are numbered.
+func (e *Engine) lineage(d *datasetLedger, l registry.LedgerLineage) (*zone.Lineage, error) {
+	if numbers := d.numbers[l.File]; numbers != nil {
+		return numbers, nil
+	}
+	text, err := e.openLedger(d.zone, l.File, l.Digest)
+	if err != nil {
+		return nil, err
+	}
+	numbers := new(zone.Lineage)
+	if err := numbers.UnmarshalBinary(text); err != nil {
+		return nil, fmt.Errorf("%w: %w", errLedger, err)
+	}
+	d.numbers[l.File] = numbers
+	return numbers, nil
+}
+
+// forgetNumbers drops the lineages that are held in memory but those of one version.
+func (d *datasetLedger) forgetNumbers(but string) {
+	files := map[string]bool{}
+	for _, m := range d.measures {
+		for _, l := range m.chain {
+			files[l.File] = files[l.File] || l.Version == but
+		}
+	}
+	maps.DeleteFunc(d.numbers, func(file string, _ *zone.Lineage) bool { return !files[file] })
+}
+
+// numbering returns how rows of a version are numbered for a measure, and numbers them
+// if nobody has.
+func (e *Engine) numbering(ctx context.Context, d *datasetLedger, data registry.DataVersion, name string, columns []string) (*zone.Lineage, error) {
+	m := d.measure(name)
+	if i := slices.IndexFunc(m.chain, func(l registry.LedgerLineage) bool { return l.Version == data.Version }); i >= 0 {
+		return e.lineage(d, m.chain[i])
+	}
+	l := registry.LedgerLineage{Zone: d.zone, Dataset: d.dataset, Version: data.Version, Measure: name}
+	if first := d.firstOf(data.Version); len(m.chain) == 0 && first != nil { // the first of a chain has the numbers of its rows
+		l.File, l.Digest = first.File, first.Digest
+		return e.number(ctx, d, l)
+	}
+	stored, err := e.registry.DataVersions(ctx, d.zone, d.dataset)
+	if err != nil {
+		return nil, err
+	}
+	var earlier []zone.Numbered
+	for _, was := range slices.Backward(m.chain) {
+		n := zone.Numbered{Ref: zone.Ref{Zone: d.zone, Dataset: d.dataset, Version: was.Version}}
+		if i := slices.IndexFunc(stored, func(v registry.DataVersion) bool { return v.Version == was.Version }); i >= 0 && stored[i].State != registry.DataRetired && stored[i].State != registry.DataShredded {
+			n.Manifest = stored[i].Manifest
+		}
+		if n.Lineage, err = e.lineage(d, was); err != nil {
+			return nil, err
+		}
+		earlier = append(earlier, n)
+	}
+	numbers, err := e.store.Follow(ctx, zone.Ref{Zone: d.zone, Dataset: d.dataset, Version: data.Version, Manifest: data.Manifest}, columns, earlier)
+	if err != nil {
+		return nil, err
+	}
+	text, err := numbers.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	l.File = newID("lineage", e.cfg.Now())
+	file, err := e.sealLedger(d.zone, l.File, text)
+	if err != nil {
+		return nil, err
+	}
+	l.Digest = ledgerSum(file)
+	if err := writeDurable(e.ledgerFile(l.File), file); err != nil {
+		return nil, err
+	}
+	d.numbers[l.File] = numbers
+	return e.number(ctx, d, l)
+}
+
+// number stores that rows of a version are numbered, and has the ledger know them.
+func (e *Engine) number(ctx context.Context, d *datasetLedger, l registry.LedgerLineage) (*zone.Lineage, error) {
+	if err := e.registry.Update(ctx, func(tx *registry.Tx) error { return tx.AddLedgerLineage(l) }); err != nil {
+		return nil, err
+	}
+	if err := e.extend(d, l); err != nil {
+		return nil, err
+	}
+	return e.lineage(d, l)
+}
+
+// firstOf returns a lineage that begins the chain of its measure with a version, nil if
+// there is none.
+func (d *datasetLedger) firstOf(version string) *registry.LedgerLineage {
+	for _, m := range d.measures {
+		if len(m.chain) > 0 && m.chain[0].Version == version {
+			return &m.chain[0]
+		}
+	}
+	return nil
+}
+
+// numberCurrent numbers the rows of the current version of a dataset for every measure
+// that outputs showed figures of, so that it can be compared with what goes now.
+func (e *Engine) numberCurrent(ctx context.Context, zoneName, dataset string) error {
+	entries, err := e.registry.LedgerEntries(ctx, zoneName, dataset)
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	current, err := e.registry.CurrentVersion(ctx, zoneName, dataset)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	measures := map[string][]string{}
+	for _, entry := range entries {
+		if entry.State != registry.LedgerVoid {
+			maps.Copy(measures, entry.Measures)
+		}
+	}
+	d := e.ledgers.lock(zoneName, dataset)
+	defer d.mu.Unlock()
+	if err := e.readLedger(ctx, d, max(d.k, 1)); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(measures)) {
+		if _, err := e.numbering(ctx, d, current, name, measures[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// store writes what is reserved. The registry is to say so in the transaction that
+// settles the output.
+func (l reserved) store(e *Engine) error {
+	for _, entry := range l {
+		if err := writeDurable(e.ledgerFile(entryFile(entry.Run, entry.Dataset)), entry.file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// digest is over the digests of all that is reserved, "" if that is nothing.
+func (l reserved) digest() string {
+	var all []registry.LedgerEntry
+	for _, entry := range l {
+		all = append(all, entry.LedgerEntry)
+	}
+	return ledgerDigest(all)
+}
+
+func ledgerDigest(all []registry.LedgerEntry) string {
+	if len(all) == 0 {
+		return ""
+	}
+	var lines []string
+	for _, entry := range all {
+		lines = append(lines, entry.Zone+" "+entry.Dataset+" "+entry.Digest)
+	}
+	slices.Sort(lines)
+	return ledgerSum([]byte(strings.Join(lines, "\n")))
+}
+
+func ledgerSum(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// sealLedger encrypts a file of the ledger. Its keys end with the zone.
+func (e *Engine) sealLedger(zoneName, name string, text []byte) ([]byte, error) {
+	space := keys.Ledger(zoneName)
+	sealed, err := e.keys.Seal(space, text, ledgerContext(name))
+	if !errors.Is(err, keys.ErrNoKey) {
+		return sealed, err
+	}
+	if err := e.keys.CreateZone(space); err != nil && !errors.Is(err, keys.ErrExists) {
+		return nil, fmt.Errorf("query: ledger of %s: %w", zoneName, err)
+	}
+	return e.keys.Seal(space, text, ledgerContext(name))
+}
+
+// openLedger reads a file of the ledger of which the registry holds the digest.
+func (e *Engine) openLedger(zoneName, name, digest string) ([]byte, error) {
+	file, err := os.ReadFile(e.ledgerFile(name))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errLedger, err)
+	}
+	if ledgerSum(file) != digest {
+		return nil, fmt.Errorf("%w: %s", errLedger, name)
+	}
+	text, err := e.keys.Unseal(keys.Ledger(zoneName), file, ledgerContext(name))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errLedger, err)
+	}
+	return text, nil
+}
+
+// sweepLedger removes files of outputs that were never stored or ended, and of lineages
+// that were not.
+func (e *Engine) sweepLedger(ctx context.Context) error {
+	entries, err := e.registry.LedgerEntries(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	lineages, err := e.registry.LedgerLineages(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	keep := map[string]bool{}
+	for _, entry := range entries {
+		keep[entryFile(entry.Run, entry.Dataset)] = entry.State != registry.LedgerVoid
+	}
+	for _, l := range lineages {
+		keep[l.File] = true
+	}
+	return e.sweepFolder(filepath.Join(e.cfg.Domain, ledgerDir), ledgerSuffix, keep, func(id string) error { return os.Remove(e.ledgerFile(id)) })
+}
+
+// endLedger removes the ledger of a zone, whose keys are destroyed.
+func (e *Engine) endLedger(ctx context.Context, zoneName string) error {
+	entries, err := e.registry.LedgerEntries(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	lineages, err := e.registry.LedgerLineages(ctx, "", "")
+	if err != nil {
+		return err
+	}
+	var files []string
+	for _, entry := range entries {
+		if entry.Zone == zoneName {
+			files = append(files, entryFile(entry.Run, entry.Dataset))
+		}
+	}
+	for _, l := range lineages {
+		if l.Zone == zoneName {
+			files = append(files, l.File)
+		}
+	}
+	for _, name := range files {
+		if err := os.Remove(e.ledgerFile(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("query: end ledger of %s: %w", zoneName, err)
+		}
+	}
+	return nil
+}

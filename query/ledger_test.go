@@ -1,0 +1,415 @@
+package query_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"zonebox/query"
+	"zonebox/query/querytest"
+	"zonebox/registry"
+)
+
+// streetsPage is a register of people by street. k is 10.
+const streetsPage = `# streets
+
+政策包 pack: nanjing-2024
+最小人数 k: 10
+保护级别 threshold: 3
+
+## persons · register of persons
+
+提供单位 provider: public-security
+个人信息 personal: yes
+主体 entity: id_number
+
+| 列 column | 含义 meaning | 类型 type | 级别 level | 可空 nullable | 公开代码 codes |
+|---|---|---|---|---|---|
+| id_number | 证件号 identity number | string | 4 | | |
+| district | 区划 district | string | 2 | | |
+| street | 街道 street | string | 2 | | |
+| sex | 性别 sex | string | 2 | | |
+| income | 年收入 income | int64 | 3 | yes | |
+| phone | 手机号 telephone | string | 3 | | |
+
+## scenario statistics · 统计 statistics
+
+| 列 column | 形态 form | 许可 permissions |
+|---|---|---|
+| persons.id_number | MASKED token | |
+| persons.district | CLEAR | |
+| persons.street | CLEAR | |
+| persons.sex | CLEAR | |
+| persons.phone | MASKED partial(3,4) | |
+| persons.income | COMPUTE_ONLY | agg:sum agg:avg agg:count |
+`
+
+// streets are how many people live in each street, by district.
+var streets = []struct {
+	district, street string
+	people           int
+}{
+	{"甲", "east", 40}, {"甲", "west", 30}, {"甲", "lane", 3}, {"甲", "gate", 15},
+	{"乙", "north", 50}, {"乙", "court", 4}, {"乙", "square", 20},
+}
+
+// streetsTable has a row for each person; every other one is a woman. Those of the
+// square gave their telephone numbers in the form of the mask.
+func streetsTable() querytest.Table {
+	t := querytest.Table{Columns: []string{"id_number", "district", "street", "sex", "income", "phone"}}
+	for _, s := range streets {
+		for range s.people {
+			t.Rows = append(t.Rows, streetsRow(len(t.Rows), s.district, s.street))
+		}
+	}
+	return t
+}
+
+func streetsRow(n int, district, street string) []string {
+	phone := fmt.Sprintf("1390000%04d", n)
+	if street == "square" {
+		phone = "138****9999"
+	}
+	return []string{fmt.Sprintf("3201%014d", n), district, street, []string{"女", "男"}[n%2], fmt.Sprint(1000 + 7*n%5000), phone}
+}
+
+// streetsWorld has li.op ask in statistics, and jin.op of another operator, under a
+// license of its own, the same in studies. Releases are compared.
+func streetsWorld(t *testing.T) *querytest.Domain {
+	t.Helper()
+	facts, err := querytest.ParseFacts(streetsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := querytest.World(t, querytest.Options{Idle: 2, Ledger: true}, facts, map[string]querytest.Table{"persons": streetsTable()})
+	d.Apply(querytest.Founder, `kind: Organization
+name: jinrong
+spec: {title: 金融数据运营有限公司, kind: operator, org_form: legal_person, credit_code: 91610131MA6U1G5X2J, incident_3y: false, dishonesty_3y: false, security_officer: 吴安全,
+  security_department: 安全部, evidence: [{kind: mlps-3, valid_until: "2029-12-31"}, {kind: crypto-assessment, valid_until: "2029-12-31"}]}
+`)
+	d.Register(querytest.Person{User: "jin.op", RealName: "金运营", Organization: "jinrong", Role: registry.RoleOperator})
+	theirs := strings.NewReplacer(`"statistics-2026"`, `"studies-2026"`, `"statistics"`, `"studies"`, `"statistics-persons"`, `"studies-persons"`, `"huiyi"`, `"jinrong"`, `"li.op"`, `"jin.op"`)
+	same := func(kind, name string) string { return theirs.Replace(changed(t, d, kind, name, "{", "{ ")) }
+	d.Apply(querytest.Founder, same(registry.KindLicense, "statistics-2026")+same(registry.KindScenario, "statistics"), "sun.health", querytest.Founder, "jin.op")
+	d.Apply("sun.health", same(registry.KindGrant, "statistics-persons"))
+	return d
+}
+
+// told asks as a person and returns the rows in one line, or the code of a refusal.
+func told(t *testing.T, d *querytest.Domain, user, sql string) string {
+	t.Helper()
+	a, err := d.Ask(user, map[string]string{"li.op": "statistics", "jin.op": "studies"}[user], querytest.Purpose, sql)
+	if err != nil {
+		if code := querytest.Code(err); code != "INTERNAL" {
+			return code
+		}
+		t.Fatalf("%s\n%s", sql, querytest.Text(err))
+	}
+	var lines []string
+	for _, row := range d.Open(user, a).Rows {
+		lines = append(lines, strings.Join(row, " "))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "; ")
+}
+
+// inquiry is what somebody asks and what comes of it, one after the other.
+type inquiry struct{ user, sql, want string }
+
+func inTurn(t *testing.T, d *querytest.Domain, all ...inquiry) {
+	t.Helper()
+	for _, a := range all {
+		if got := told(t, d, a.user, a.sql); got != a.want {
+			t.Errorf("%s asks %s: %s, want %s", a.user, a.sql, got, a.want)
+		}
+	}
+}
+
+const refusedByHistory = "RELEASE_HISTORY"
+
+// A total that differs from an earlier one by the rows of three people is refused,
+// whoever asked before; one that differs by those of fifteen is not.
+func TestADifferenceOfFewPeopleIsNotReleased(t *testing.T) {
+	t.Parallel()
+	for _, second := range []string{"li.op", "jin.op"} {
+		t.Run(second, func(t *testing.T) {
+			t.Parallel()
+			d := streetsWorld(t)
+			inTurn(t, d,
+				inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '甲'", "88"},
+				inquiry{second, "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'lane'", refusedByHistory},
+				inquiry{second, "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'gate'", "73"},
+				inquiry{second, "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'nowhere'", refusedByHistory}, // of nobody
+				inquiry{second, "SELECT count(*) FROM persons WHERE district = '甲'", "88"},                                     // the same again
+				inquiry{second, "SELECT count(income) FROM persons WHERE district = '甲' AND street <> 'lane'", refusedByHistory},
+				inquiry{second, "SELECT count(*) FROM persons WHERE street IN ('east', 'lane')", "43"},
+				inquiry{"li.op", "SELECT count(*) FROM persons WHERE street = 'east'", refusedByHistory},
+				inquiry{second, "SELECT sum(income) FROM persons WHERE street = 'north'", fmt.Sprint(sumOf(func(r []string) bool { return r[2] == "north" }))}, // of nobody else before
+				inquiry{second, "SELECT sum(income) FROM persons WHERE district = '乙'", fmt.Sprint(sumOf(func(r []string) bool { return r[1] == "乙" }))},
+				inquiry{"li.op", "SELECT sum(income) FROM persons WHERE street IN ('north', 'square')", refusedByHistory})
+		})
+	}
+}
+
+// Groups that are chosen by their keys are those of everybody: asked in parts, then
+// whole, they leave. By what is no key they are others.
+func TestGroupsMayBeAskedInParts(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	inTurn(t, d, inquiry{"li.op", "SELECT street, count(*) FROM persons WHERE street IN ('east', 'gate') GROUP BY street", "east 40; gate 15"},
+		inquiry{"jin.op", "SELECT street, count(*) FROM persons WHERE street > 'f' GROUP BY street", "gate 15; north 50; square 20; west 30"},
+		inquiry{"jin.op", "SELECT street, count(*) FROM persons GROUP BY street", "east 40; gate 15; north 50; square 20; west 30"},
+		inquiry{"jin.op", "SELECT street, count(*) FROM persons WHERE district = '甲' GROUP BY street", "east 40; gate 15; west 30"},
+		inquiry{"jin.op", "SELECT street, count(*) FROM persons WHERE district > '乙' GROUP BY street", refusedByHistory},
+		inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '甲'", refusedByHistory}) // the lane's three
+}
+
+func sumOf(which func([]string) bool) (n int) {
+	for _, r := range streetsTable().Rows {
+		if which(r) {
+			x := 0
+			_, _ = fmt.Sscan(r[4], &x)
+			n += x
+		}
+	}
+	return n
+}
+
+// All refusals by history are told alike, and the log tells those who supervise alone
+// with which runs.
+func TestARefusalByHistoryTellsTheOperatorNothingElse(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	a, err := d.Ask("li.op", "statistics", querytest.Purpose, "SELECT count(*) FROM persons WHERE district = '甲'")
+	if err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	var texts []string
+	for _, street := range []string{"lane", "nowhere"} {
+		_, err := d.Ask("jin.op", "studies", querytest.Purpose, "SELECT count(*) FROM persons WHERE district = '甲' AND street <> '"+street+"'")
+		e := query.AsError(err)
+		if e.Code != refusedByHistory || e.HintZH == "" || !slices.Contains(e.Articles, "NJ24-13") || len(e.Details) > 0 {
+			t.Fatalf("%s gives %s", street, querytest.Text(err))
+		}
+		texts = append(texts, strings.ReplaceAll(querytest.Text(err), e.Run, "RUN"))
+	}
+	if texts[0] != texts[1] || strings.Contains(texts[0], a.Run) {
+		t.Errorf("few and nothing are told as\n%s\n%s", texts[0], texts[1])
+	}
+	overlaps := func(user string) (with []string) {
+		for _, entry := range d.Audit(user) {
+			if entry.Kind == "output.overlap" {
+				with = append(with, entry.Fields["dataset"]+" "+entry.Fields["with"])
+			}
+		}
+		return with
+	}
+	if got, want := overlaps("sun.health"), []string{"persons " + a.Run, "persons " + a.Run}; !slices.Equal(got, want) {
+		t.Errorf("the regulator sees %v, want %v", got, want)
+	}
+	own, err := d.Engine.Audit(t.Context(), d.Subject("jin.op"), 0, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range own {
+		if entry.Kind == "output.overlap" || entry.Fields["cause"] != "" || strings.Contains(fmt.Sprint(entry), a.Run) {
+			t.Errorf("jin.op sees %+v", entry)
+		}
+	}
+	alerts, err := d.Engine.Alerts(t.Context(), d.Subject("sun.health"))
+	if err != nil || len(alerts) != 1 || alerts[0].Rule != "overlap" || alerts[0].Subject != "jinrong" {
+		t.Errorf("the regulator is told %+v, %v, want of jinrong's overlap", alerts, err)
+	}
+}
+
+// Of a next version, a total is compared with those of the version before: with three
+// people more it is refused, with twenty more it is not.
+func TestVersionsOfADatasetAreCompared(t *testing.T) {
+	t.Parallel()
+	for more, want := range map[int]string{3: refusedByHistory, 20: "108"} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			d := streetsWorld(t)
+			inTurn(t, d, inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '甲'", "88"},
+				inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '乙'", "74"})
+			next := streetsTable()
+			for i := range more {
+				next.Rows = append(next.Rows, streetsRow(1000+i, "甲", "east"))
+			}
+			slices.Reverse(next.Rows)
+			data := next.CSV()
+			for range 2 { // the first is retired with the second of these
+				d.Load("wu.dc", querytest.Delivery("medical", "persons", "statistics-persons", data, len(next.Rows)), data)
+				next.Rows[0], next.Rows[1] = next.Rows[1], next.Rows[0]
+				data = next.CSV()
+			}
+			inTurn(t, d, inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '甲'", want},
+				inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '乙'", "74"}) // nobody came
+		})
+	}
+}
+
+// What was released stays known to the next process, and to one on a restored folder;
+// what a process left half done is forgotten.
+func TestTheLedgerIsThereAfterAStart(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	inTurn(t, d, inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '甲'", "88"})
+	stray := filepath.Join(d.Config.Domain, "ledger", "run-left-behind.persons.ledger")
+	if err := os.WriteFile(stray, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.Reopen()
+	if _, err := os.Stat(stray); !os.IsNotExist(err) {
+		t.Errorf("what was left half done is there: %v", err)
+	}
+	inTurn(t, d, inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'lane'", refusedByHistory},
+		inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'gate'", "73"})
+	entries, err := query.LedgerEntries(d.Engine, "persons")
+	if err != nil || len(entries) != 2 || entries[0].State != registry.LedgerKept || entries[1].State != registry.LedgerKept {
+		t.Errorf("the registry has %+v, %v, want two that left", entries, err)
+	}
+}
+
+// Without a file that the registry names, or with another, nothing is released of the
+// dataset.
+func TestADamagedLedgerReleasesNothing(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	inTurn(t, d, inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '甲'", "88"})
+	files, err := filepath.Glob(filepath.Join(d.Config.Domain, "ledger", "*.ledger"))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("the ledger has %v, %v, want an entry and a lineage", files, err)
+	}
+	for _, file := range files {
+		whole, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, damage := range map[string]func() error{
+			"gone": func() error { return os.Remove(file) },
+			"changed": func() error {
+				return os.WriteFile(file, append(slices.Clone(whole[:len(whole)-1]), whole[len(whole)-1]^1), 0o600)
+			},
+		} {
+			if err := damage(); err != nil {
+				t.Fatal(err)
+			}
+			d.Reopen()
+			if got := told(t, d, "jin.op", "SELECT count(*) FROM persons WHERE district = '乙'"); got != "DATA_DAMAGED" {
+				t.Errorf("%s is %s: %s, want DATA_DAMAGED", filepath.Base(file), name, got)
+			}
+			if err := os.WriteFile(file, whole, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	d.Reopen()
+	inTurn(t, d, inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '乙'", "74"})
+}
+
+// ledgerStates are what became of the outputs that showed something of the people.
+func ledgerStates(t *testing.T, d *querytest.Domain) (out []string) {
+	t.Helper()
+	entries, err := query.LedgerEntries(d.Engine, "persons")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		out = append(out, e.State)
+	}
+	return out
+}
+
+// An output that is blocked counts for nothing.
+func TestABlockedOutputIsForgotten(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	inTurn(t, d, inquiry{"li.op", "SELECT phone, count(*) FROM persons WHERE street = 'square' GROUP BY phone", "WITHHELD"}, // a mask that shows what it hides
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street = 'square'", "20"},
+		inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '乙' AND street <> 'north' AND street <> 'court'", refusedByHistory})
+	if got := ledgerStates(t, d); !slices.Equal(got, []string{registry.LedgerVoid, registry.LedgerKept}) {
+		t.Errorf("the entries are %v, want a void and a kept one", got)
+	}
+}
+
+// One of which people decide counts until they reject it, and for good once it left.
+func TestWhatReviewersRejectIsForgotten(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1, Ledger: true})
+	var runs []string
+	for range 3 {
+		_, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT phone, district FROM persons ORDER BY phone LIMIT 3")
+		run := querytest.RunOf(t, err)
+		if err := query.Reserve(d.Engine, run, "persons"); err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, run)
+	}
+	if _, err := d.Engine.Settle(t.Context(), d.Subject("sun.health"), runs[0], false, "第十三条"); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	for _, by := range []string{"sun.health", "zheng.police"} {
+		if _, err := d.Engine.Settle(t.Context(), d.Subject(by), runs[1], true, ""); err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+	}
+	if _, err := d.Resume("li.op", runs[1]); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	slices.Sort(runs)
+	if got, want := ledgerStates(t, d), []string{registry.LedgerVoid, registry.LedgerKept, registry.LedgerReserved}; !slices.Equal(got, want) {
+		t.Errorf("the entries are %v, want %v", got, want)
+	}
+}
+
+// Two at once cannot both pass where the second of two could not.
+func TestTwoAtOnceAreNotBothReleased(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	var got [2]string
+	var both sync.WaitGroup
+	for i, sql := range []string{"SELECT count(*) FROM persons WHERE district = '甲'", "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'lane'"} {
+		both.Go(func() { got[i] = told(t, d, []string{"li.op", "jin.op"}[i], sql) })
+	}
+	both.Wait()
+	if got != [2]string{"88", refusedByHistory} && got != [2]string{refusedByHistory, "85"} {
+		t.Errorf("two at once get %v, want one a figure and one a refusal", got)
+	}
+}
+
+// The log tells questions that differ in constants alone by one shape.
+func TestQuestionsThatDifferInConstantsHaveOneShape(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	for _, sql := range []string{
+		"SELECT count(*) FROM persons WHERE district = '甲' AND street IN ('east', 'gate')",
+		"SELECT count(*) FROM persons WHERE district = '乙' AND street IN ('north', 'court', 'square')",
+		"SELECT count(*) FROM persons WHERE district = '乙' OR street IN ('north', 'court', 'square')",
+	} {
+		told(t, d, "li.op", sql)
+	}
+	var shapes, trees []string
+	for _, e := range d.Audit("sun.health") {
+		if e.Kind == "query.intent" {
+			shapes, trees = append(shapes, e.Fields["shape"]), append(trees, e.Fields["tree"])
+		}
+	}
+	if len(shapes) != 3 || shapes[0] == "" || shapes[0] != shapes[1] || shapes[1] == shapes[2] || trees[0] == trees[1] {
+		t.Errorf("the shapes are %v of %v, want the first two alike", shapes, trees)
+	}
+}
+
+// Without the ledger, the control of the tests above, every total leaves.
+func TestWhatIsForgottenIsNotCompared(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	d.Config.Forgetful = true
+	d.Reopen()
+	inTurn(t, d, inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '甲'", "88"},
+		inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'lane'", "85"})
+}
