@@ -35,7 +35,7 @@ RUNNER  = GOFLAGS= $(GO) run gotest.tools/gotestsum@v1.13.0 --format standard-qu
 test race: export TMPDIR := $(shell .ci/scratch)
 test: build
 	rm -rf bin/ran && mkdir -p bin/ran
-	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(RUNNER) --jsonfile bin/ran/gate.json -- -timeout 20m $(PURE)
+	CGO_ENABLED=0 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(RUNNER) --jsonfile bin/ran/gate.json -- -timeout 30m $(PURE)
 	CGO_ENABLED=1 $(RUNNER) --jsonfile bin/ran/worker.json -- -timeout 10m -tags $(CGOTAGS) $(WORKER)
 	CGO_ENABLED=0 $(GO) test -timeout 10m -tags purego ./masking ./masking/lanes ./masking/prf ./masking/ff1 ./masking/identifier
 	CGO_ENABLED=0 ZONEBOX_RAN=$(CURDIR)/bin/ran $(GO) test -count=1 -run '^TestNamedTestsRan$$' ./internal/requirements
