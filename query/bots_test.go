@@ -102,13 +102,16 @@ func (a *attacker) figuresAs(user, sql string) ([]float64, bool) {
 }
 
 // figuresOf are the ways to ask for how many rows there are, how many of them have a
-// value, and what the values come to.
-var figuresOf = []func(measure string) (columns string, of func([]float64) [3]float64){
-	func(m string) (string, func([]float64) [3]float64) {
-		return fmt.Sprintf("count(*), count(%s), sum(%[1]s)", m), func(x []float64) [3]float64 { return [3]float64(x) }
+// value, and what the values come to: the statements, and what their rows in turn say.
+var figuresOf = []func(measure string) (columns []string, of func([]float64) [3]float64){
+	func(m string) ([]string, func([]float64) [3]float64) {
+		return []string{fmt.Sprintf("count(*), count(%s), sum(%[1]s)", m)}, func(x []float64) [3]float64 { return [3]float64(x) }
 	},
-	func(m string) (string, func([]float64) [3]float64) {
-		return fmt.Sprintf("count(*), count(%s), avg(%[1]s)", m), func(x []float64) [3]float64 { return [3]float64{x[0], x[1], x[1] * x[2]} }
+	func(m string) ([]string, func([]float64) [3]float64) {
+		return []string{fmt.Sprintf("count(*), count(%s), avg(%[1]s)", m)}, func(x []float64) [3]float64 { return [3]float64{x[0], x[1], x[1] * x[2]} }
+	},
+	func(m string) ([]string, func([]float64) [3]float64) {
+		return []string{"count(*)", fmt.Sprintf("count(%s), sum(%[1]s)", m)}, func(x []float64) [3]float64 { return [3]float64(x) }
 	},
 }
 
@@ -126,7 +129,7 @@ func (a *attacker) combinedBy(users []string, target, measure string, signs []fl
 		columns, of := way(measure)
 		var total [3]float64
 		for i, set := range sets {
-			x, ok := a.figuresAs(users[i%len(users)], "SELECT "+columns+" "+set)
+			x, ok := a.inTurn(users[i%len(users)], columns, set)
 			if !ok {
 				break
 			}
@@ -139,6 +142,19 @@ func (a *attacker) combinedBy(users []string, target, measure string, signs []fl
 			}
 		}
 	}
+}
+
+// inTurn asks for columns of a set by a statement each; false unless all were shown.
+func (a *attacker) inTurn(user string, columns []string, set string) (all []float64, ok bool) {
+	a.t.Helper()
+	for _, c := range columns {
+		x, ok := a.figuresAs(user, "SELECT "+c+" "+set)
+		if !ok {
+			return nil, false
+		}
+		all = append(all, x...)
+	}
+	return all, true
 }
 
 // conclude says what one row holds, if rows and values say that it is one.

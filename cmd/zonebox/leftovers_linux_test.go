@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -36,6 +37,7 @@ func (h *home) firstPerson(t *testing.T) string {
 var kept = regexp.MustCompile(`^(domain/(lock|domain\.json|registry\.db(-wal|-shm)?` +
 	`|audit/(checkpoint|tail/[0-9]{20}|\.state/[A-Za-z]+(\.lock)?|tile/(entries|[0-9])/(x[0-9]{3}/)*[0-9]{3}(\.p/[0-9]{1,3})?)` +
 	`|holds/run-[0-9a-v]{26}\.hold|artifacts/run-[0-9a-v]{26}\.zbx` +
+	`|ledger/(run-[0-9a-v]{26}\.(visits|persons)|lineage-[0-9a-v]{26})\.ledger` +
 	`|zones/medical/(visits|persons)/v[a-z2-7]{16}/(c[0-9]{3}-s[0-9]{5}|manifest-[0-9a-f]{64}))` +
 	`|domain\.keys/((zones|holds)/)?[A-Za-z0-9%-]+\.(key(\.[0-9]+)?(\.gone)?|key\.heirs|json)|domain\.keys/lock` +
 	`|backups/backup-[^/]+/.+)$`)
@@ -67,6 +69,7 @@ func (h *home) leftovers(t *testing.T) (left []string) {
 			versions[dir], manifests[filepath.Join(dir, "manifest-"+v.Manifest)] = true, true
 		}
 	}
+	entered := h.ledgerFiles(t)
 	for _, dir := range []string{"domain", "domain.keys", "backups"} {
 		err := filepath.WalkDir(h.path(dir), func(path string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
@@ -83,6 +86,7 @@ func (h *home) leftovers(t *testing.T) (left []string) {
 			switch {
 			case d.IsDir() && zones && (strings.Count(in, "/") == 2 || strings.HasPrefix(in, ".")) && !versions[in],
 				!d.IsDir() && !kept.MatchString(rel),
+				strings.HasPrefix(rel, "domain/ledger/") && !entered[filepath.Base(rel)],
 				!d.IsDir() && zones && strings.Contains(in, "/manifest-") && !manifests[in]:
 				left = append(left, rel)
 			}
@@ -94,4 +98,31 @@ func (h *home) leftovers(t *testing.T) (left []string) {
 	}
 	slices.Sort(left)
 	return left
+}
+
+// ledgerFiles returns the names of the files of which the registry says what they are.
+func (h *home) ledgerFiles(t *testing.T) map[string]bool {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+h.path("domain", "registry.db")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Query(`SELECT run || '.' || dataset || '.ledger' FROM ledger_entries UNION ALL SELECT file || '.ledger' FROM ledger_lineages`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	names := map[string]bool{}
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		names[name] = true
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return names
 }

@@ -101,7 +101,7 @@ var operations = []operation{
 			if o := h.ask(t, countVisits, "-o", "csv"); o.out != "n\n9000\n" {
 				t.Errorf("what is left answers %q: %s", o.out, o.errout)
 			}
-			o := h.ask(t, "SELECT department, count(*) AS n FROM visits GROUP BY department", "--json")
+			o := h.ask(t, "SELECT count(department) AS n FROM visits", "--json")
 			if o.code == exitOK {
 				return "there"
 			}
