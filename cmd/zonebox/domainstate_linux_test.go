@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -31,7 +32,7 @@ func (h *home) increment(t *testing.T, mode, before string) outcome {
 	t.Helper()
 	base := strings.Fields(before)[0]
 	seed := sha256.Sum256([]byte(base))
-	file := h.delivery(t, 50, fmt.Sprint(seed[0], seed[1])[:1]+fmt.Sprint(uint32(seed[2])<<8|uint32(seed[3])))
+	file := h.delivery(t, 50, fmt.Sprint(binary.BigEndian.Uint32(seed[:])))
 	f, err := os.OpenFile(file+".manifest.yaml", os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		t.Fatal(err)
