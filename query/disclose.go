@@ -12,39 +12,37 @@ import (
 )
 
 // disclosive judges all groups that the statement releases by the pack's rules on
-// totals, and returns which outputs of each row of the answer must not leave, and what
-// reviewers are told of that.
+// totals, and returns what of each row of the answer must not leave, by which rule, and
+// what reviewers are told of that.
 //
 // What a statement does with a total before it is an output cannot be blanked: one
 // that breaks a rule in a nested block, in an order, or beside a HAVING has the answer
 // refused, DISCLOSIVE. Too few entities are no such case: those totals are null in the
 // rewrite already, wherever they stand.
-func (e *evidence) disclosive(reached []release.Reached) (hide [][]int, said []RuledTotal, err error) {
+func (e *evidence) disclosive(reached []release.Reached) (hide [][]release.Withheld, said []RuledTotal, err error) {
 	r := &rules{evidence: e, tables: map[string]*disclosure.Table{}, columns: map[string]disclosure.Column{}}
 	for _, c := range e.cells {
 		found, err := r.judge(c)
 		if err != nil {
 			return nil, nil, err
 		}
-		outputs := make([][]int, len(c.groups))
+		withheld := make([][]release.Withheld, len(c.groups))
 		hits := worse(found.Hits)
 		for _, h := range hits {
 			output := c.Aggregates[h.Total].Output
 			if !c.Root || c.Having || output < 0 {
 				return nil, nil, fail("DISCLOSIVE", nil)
 			}
-			if !slices.Contains(outputs[h.Group], output) {
-				outputs[h.Group] = append(outputs[h.Group], output)
-			}
+			withheld[h.Group] = append(withheld[h.Group], release.Withheld{Output: output, Rule: string(h.Rule)})
 		}
 		if !c.Root {
 			continue
 		}
 		said = e.ruled(c, append(hits, found.Review...))
-		hide = make([][]int, len(reached))
+		hide = make([][]release.Withheld, len(reached))
 		for i, row := range reached {
 			if at, ok := slices.BinarySearch(c.groups, c.gathered.find(row.Number)); ok {
-				hide[i] = outputs[at]
+				hide[i] = withheld[at]
 			}
 		}
 	}

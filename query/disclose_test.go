@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -89,6 +90,7 @@ func TestReviewersSeeWhichRulesHidTotals(t *testing.T) {
 	cost := data.Visits.Column("cost")
 	last := data.Visits.Rows[len(data.Visits.Rows)-1]
 	last[cost] = "-7.5"
+	data.Visits.Rows[len(data.Visits.Rows)-2][data.Visits.Column("district")] = "320199" // one visit, of one person
 	d := querytest.CityOf(t, querytest.Options{Idle: 2}, data)
 	a, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose,
 		"SELECT district, sum(cost) AS s, avg(cost), count(*) FILTER (WHERE department = '内科') AS m, count(*) AS n FROM visits GROUP BY district")
@@ -112,7 +114,19 @@ func TestReviewersSeeWhichRulesHidTotals(t *testing.T) {
 			{Column: "m", Rule: "CLASS_DISCLOSURE", Groups: 1},
 		}
 		if detail.Output == nil || !slices.Equal(detail.Output.Totals, want) {
-			t.Errorf("%s sees %+v, want %+v", person, detail.Output, want)
+			t.Fatalf("%s sees %+v, want %+v", person, detail.Output, want)
+		}
+		second, third := [][2]int64{{2, 2}}, [][2]int64{{3, 3}} // districts, in their order
+		cells := []query.WithheldCells{
+			{Column: "s", Output: 2, Rule: "DOMINANCE", Rows: second}, {Column: "s", Output: 2, Rule: "P_PERCENT", Rows: second},
+			{Column: "#3", Output: 3, Rule: "DOMINANCE", Rows: second}, {Column: "#3", Output: 3, Rule: "P_PERCENT", Rows: second},
+			{Column: "m", Output: 4, Rule: "CLASS_DISCLOSURE", Rows: third},
+		}
+		if got := detail.Output.Withheld; !reflect.DeepEqual(got, cells) {
+			t.Errorf("%s sees cells withheld %+v, want %+v", person, got, cells)
+		}
+		if detail.Output.Few != 1 {
+			t.Errorf("%s sees %d groups of few, want 1", person, detail.Output.Few)
 		}
 	}
 }

@@ -40,6 +40,8 @@ type record struct {
 	Refusal string                 `json:"refusal,omitempty"` // codes
 	Marks   *marks                 `json:"marks,omitempty"`
 	Consent *consentRecord         `json:"consent,omitempty"`
+	// Waits are why the output waits for people.
+	Waits []ReasonView `json:"waits,omitempty"`
 }
 
 // save stores the question of the run with rec.

@@ -247,6 +247,9 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 	return nil, e.block(c)
 }
 
+// thawed is why an output waits that was frozen, whatever policy says of it.
+var thawed = ReasonView{Code: "OUTPUT_THAWED", ZH: "曾因数据获取权限中止而冻结,须重新审核", EN: "it was frozen while access was closed, and is reviewed anew", Articles: []string{"NJ24-23"}}
+
 // queueOutput sends an output to the people who must agree, by the move that leads
 // to their review.
 func (e *Engine) queueOutput(c *cleared, first string) error {
@@ -254,10 +257,20 @@ func (e *Engine) queueOutput(c *cleared, first string) error {
 	if c.decision.Obligations.SecondPerson {
 		move = "review_two"
 	}
+	c.record.Waits = reasonViews(c.decision.Reasons)
+	if first == "thaw" {
+		c.record.Waits = append(c.record.Waits, thawed)
+	}
+	stored := c.fresh == nil
 	err := e.keep(c.output, func(tx *registry.Tx) error {
 		note := workflow.Note{Input: c.decision.Binding, Until: tx.Now().Add(time.Duration(c.decision.Obligations.TTLSeconds) * time.Second)}
 		if err := c.current(tx); err != nil {
 			return err // it would wait under facts that are no longer those of now
+		}
+		if stored {
+			if err := c.save(tx, c.record); err != nil {
+				return err
+			}
 		}
 		if err := c.move(tx, workflow.OutputRelease, note, first); err != nil {
 			return err

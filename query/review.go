@@ -13,11 +13,13 @@ import (
 	"zonebox/workflow"
 )
 
-// waiting are the states in which a person decides, by stage.
-var waiting = []struct {
+// waits are the states of a stage in which a person decides.
+type waits struct {
 	stage  string
 	states []workflow.State
-}{
+}
+
+var waiting = []waits{
 	{stageQuery, []workflow.State{workflow.DecidedReview}},
 	{stageOutput, []workflow.State{workflow.Reviewing, workflow.ReviewingFirst, workflow.ReviewingSecond}},
 }
@@ -69,7 +71,31 @@ func (e *Engine) reviewItem(ctx context.Context, stage string, in workflow.Insta
 	if err != nil {
 		return ReviewItem{}, err
 	}
-	return ReviewItem{Run: in.ID, Stage: stage, State: string(in.State), Requester: in.Requester, Scenario: r.Scenario, Zone: r.Zone, Submitted: in.StartedAt}, nil
+	item := ReviewItem{Run: in.ID, Stage: stage, State: string(in.State), Requester: in.Requester, Scenario: r.Scenario, Zone: r.Zone, Submitted: in.StartedAt}
+	if !slices.ContainsFunc(waiting, func(w waits) bool { return slices.Contains(w.states, in.State) }) {
+		return item, nil
+	}
+	item.Waited = int64(e.cfg.Now().Sub(in.MovedAt).Seconds())
+	if !in.Until.IsZero() {
+		item.Due = &in.Until
+	}
+	if r.Shredded {
+		return item, nil
+	}
+	var rec record
+	if err := json.Unmarshal(r.Decision, &rec); err != nil {
+		return item, fmt.Errorf("query: stored decision of %s: %w", in.ID, err)
+	}
+	item.Why = rec.Waits
+	if x := rec.Explanation; x != nil {
+		if stage == stageQuery {
+			item.Why = x.Reasons
+		}
+		for _, c := range x.Columns {
+			item.Level = max(item.Level, c.Level)
+		}
+	}
+	return item, nil
 }
 
 // present returns the stage a run is in and its instance there.

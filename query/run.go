@@ -220,9 +220,9 @@ func (d *decided) columns() []release.Column {
 	return out
 }
 
-// judge looks at what the answer rests on, once all of it has come, and returns which
-// outputs of each row must not leave.
-func (r *rows) judge(reached []release.Reached) ([][]int, error) {
+// judge looks at what the answer rests on, once all of it has come, and returns what of
+// each row must not leave.
+func (r *rows) judge(reached []release.Reached) ([][]release.Withheld, error) {
 	if len(r.Evidence) == 0 {
 		return nil, nil
 	}
@@ -291,7 +291,7 @@ func (c *checked) finish(tx *registry.Tx, rec record) error {
 func (c *checked) describe(held *release.Held) record {
 	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(), Marks: c.found.marked, Consent: c.consentRecord(),
 		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest(),
-			Identifiers: c.found.identifiers, Matches: c.matches, Effect: c.effect(), Totals: c.totals}}
+			Identifiers: c.found.identifiers, Matches: c.matches, Effect: c.effect(), Totals: c.totals, Withheld: c.withheld(), Few: c.evidence.few()}}
 	// Analysis lets no column at the threshold out as it is; the forms are
 	// counted again here, and the caps and groups on the rows themselves.
 	unmasked, raw, rows := int64(0), c.raw, c.report.Rows

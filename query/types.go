@@ -223,6 +223,13 @@ type ReviewItem struct {
 	Scenario  string    `json:"scenario"`
 	Zone      string    `json:"zone"`
 	Submitted time.Time `json:"submitted"`
+
+	// Of one that waits: for how many seconds since its last step, until when, the highest
+	// level among the columns that it reads, and why it waits.
+	Waited int64        `json:"waited,omitempty"`
+	Due    *time.Time   `json:"due,omitempty"`
+	Level  int          `json:"level,omitempty"`
+	Why    []ReasonView `json:"why,omitempty"`
 }
 
 // ReviewDetail is what a reviewer sees of a run. The output is described, never
@@ -265,6 +272,20 @@ type OutputFacts struct {
 
 	// Totals broke a rule on what they tell, or have values below zero behind them.
 	Totals []RuledTotal `json:"totals,omitempty"`
+	// Withheld are the cells of rows that leave which are null by a rule, by column and
+	// rule.
+	Withheld []WithheldCells `json:"withheld,omitempty"`
+	// Few counts the groups of the answer that do not leave since fewer entities than the
+	// least group are in them, before its conditions on totals and its limit.
+	Few int64 `json:"few,omitempty"`
+}
+
+// WithheldCells are cells of one output column that are null by one rule.
+type WithheldCells struct {
+	Column string     `json:"column"` // as of an Identifier
+	Output int        `json:"output"` // its place, from 1
+	Rule   string     `json:"rule"`   // as release/disclosure spells it
+	Rows   [][2]int64 `json:"rows"`   // first and last of each run of rows, from 1, in the order in which they leave
 }
 
 // RuledTotal counts the groups of which a rule says something of an output column.

@@ -106,6 +106,8 @@ type kept struct {
 	group   []int64   // per row: its smallest Group count, which is the K it reached
 	gone    []bool    // per row: nothing of it is left to leave; nil: no row is
 
+	withheld map[int][]Withheld // by row
+
 	report Report
 }
 
@@ -118,7 +120,7 @@ func (k *kept) init() error {
 		k.fields = append(k.fields, f)
 		k.report.MaxLevel = max(k.report.MaxLevel, c.Level)
 	}
-	k.parts = make([][]arrow.Array, len(k.fields))
+	k.parts, k.withheld = make([][]arrow.Array, len(k.fields)), map[int][]Withheld{}
 	return nil
 }
 
@@ -191,6 +193,7 @@ func (k *kept) judge(batch arrow.RecordBatch) error {
 				k.report.CellsSuppressed++
 			}
 			blank[h.Output][len(rows)] = true
+			k.withhold(len(k.late), Withheld{Output: h.Output})
 			late = late || batch.Column(h.Output).IsValid(row)
 		}
 		rows = append(rows, row)
@@ -239,9 +242,16 @@ func (k *kept) join() error {
 	return nil
 }
 
+// withhold takes note of why an output of a row is null.
+func (k *kept) withhold(row int, w Withheld) {
+	if !slices.Contains(k.withheld[row], w) {
+		k.withheld[row] = append(k.withheld[row], w)
+	}
+}
+
 // hide blanks outputs by row, and lets go of the rows with keys of which every aggregate
 // is null then.
-func (k *kept) hide(outputs [][]int) error {
+func (k *kept) hide(outputs [][]Withheld) error {
 	if outputs == nil {
 		return nil
 	}
@@ -252,7 +262,9 @@ func (k *kept) hide(outputs [][]int) error {
 	blank := make([][]bool, len(k.joined))
 	for row, hidden := range outputs {
 		rows[row] = row
-		for _, output := range hidden {
+		for _, w := range hidden {
+			k.withhold(row, w)
+			output := w.Output
 			if blank[output] == nil {
 				blank[output] = make([]bool, len(rows))
 			}
@@ -462,6 +474,9 @@ func (k *kept) reportOn(rows []int) Report {
 	for i, row := range rows {
 		if g := k.group[row]; g != math.MaxInt64 && (i == 0 || g < r.MinGroup) {
 			r.MinGroup = g
+		}
+		for _, w := range k.withheld[row] {
+			r.Withheld = append(r.Withheld, WithheldCell{Row: i, Withheld: w})
 		}
 	}
 	return r

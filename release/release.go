@@ -171,6 +171,18 @@ type Reached struct {
 	K      []bool
 }
 
+// Withheld says that an output of a row becomes null, and by which rule.
+type Withheld struct {
+	Output int
+	Rule   string // as Judge calls it; "" of a Cell under its K
+}
+
+// WithheldCell is one of a row that leaves, from 0 in the order of release.
+type WithheldCell struct {
+	Row int
+	Withheld
+}
+
 // Plan says how the rows of one statement are judged. The zero value lets
 // nothing out.
 type Plan struct {
@@ -193,10 +205,10 @@ type Plan struct {
 	ByteCap   int64 // most bytes, as they lie in memory
 
 	// Judge sees, once all rows have come, those that reached the K of every Group, and
-	// returns for each the outputs that become null; nil blanks none. A row with keys
+	// returns for each what becomes null; nil blanks none. A row with keys
 	// of which every Aggregate is null then goes. Its error ends the check. Required if a hidden
 	// column is Numbered.
-	Judge func([]Reached) ([][]int, error)
+	Judge func([]Reached) ([][]Withheld, error)
 
 	// RekeyToken returns the tokens of a column under the key of the release.
 	// Required if a column is a token.
@@ -261,6 +273,10 @@ type Report struct {
 	CellsSuppressed int64 // likewise in rows that were not, before the limit
 	MinGroup        int64 // so many entities or more of each reference stand behind every row that leaves; 0 if no Group was given
 	MaxLevel        int   // of the columns, whether or not a row leaves
+
+	// Withheld are the cells that are null by a rule in rows that leave, by row. One
+	// stands there for each rule.
+	Withheld []WithheldCell
 }
 
 // Checked is a result that passed Check. Release it after Hold.

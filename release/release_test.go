@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -135,8 +136,10 @@ func TestSmallGroupsDisappearAndSmallCellsBecomeNull(t *testing.T) {
 	if got := text(t, c); got != want {
 		t.Errorf("released\n%s\nwant\n%s", got, want)
 	}
-	wantReport := release.Report{Rows: 5, RowsSuppressed: 2, CellsSuppressed: 3, MinGroup: 10, MaxLevel: 3}
-	if report != wantReport {
+	few := release.Withheld{Output: 2}
+	wantReport := release.Report{Rows: 5, RowsSuppressed: 2, CellsSuppressed: 3, MinGroup: 10, MaxLevel: 3,
+		Withheld: []release.WithheldCell{{Row: 1, Withheld: few}, {Row: 3, Withheld: few}, {Row: 4, Withheld: few}}}
+	if !reflect.DeepEqual(report, wantReport) {
 		t.Errorf("report = %+v, want %+v", report, wantReport)
 	}
 }
@@ -510,5 +513,48 @@ func TestPlansThatContradictThemselvesAreRefused(t *testing.T) {
 		spoil(&p)
 		_, _, err := release.Check(stream(), p)
 		wantErr(t, name, err, release.ErrPlan)
+	}
+}
+
+// What is withheld is told by row as rows leave, with every rule that took it; rows that
+// go altogether are not among them, nor are those behind a limit.
+func TestWhatIsWithheldIsToldByRow(t *testing.T) {
+	alloc := checked(t)
+	p, fields := visits(alloc)
+	p.Hidden = append(p.Hidden, release.Hidden{Kind: release.Numbered, Output: -1})
+	fields = append(fields, field("__rows", u32))
+	p.Limit = ptr(3)
+	p.Judge = func(reached []release.Reached) ([][]release.Withheld, error) {
+		out := make([][]release.Withheld, len(reached))
+		for i, r := range reached {
+			switch r.Number {
+			case 1, 4: // d, a
+				out[i] = []release.Withheld{{Output: 2, Rule: "DOMINANCE"}, {Output: 2, Rule: "P_PERCENT"}}
+			case 2: // c
+				out[i] = []release.Withheld{{Output: 1, Rule: "CLASS_DISCLOSURE"}, {Output: 2, Rule: "DOMINANCE"}}
+			}
+		}
+		return out, nil
+	}
+	c, report, err := release.Check(stream(batch(t, alloc, fields, `
+		{"district": "d", "n": 40, "s": 4.5, "__g": 10, "__c": 10, "__rows": 1},
+		{"district": "c", "n": 30, "s": 3.5, "__g": 10, "__c": 10, "__rows": 2},
+		{"district": "b", "n": 20, "s": null, "__g": 10, "__c": 3, "__rows": 3},
+		{"district": "a", "n": 10, "s": 1.5, "__g": 10, "__c": 10, "__rows": 4},
+		{"district": "e", "n": 50, "s": null, "__g": 10, "__c": 3, "__rows": 5}`)), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Release()
+	want := `{"district":"a","n":10,"s":null}
+{"district":"b","n":20,"s":null}
+{"district":"d","n":40,"s":null}`
+	if got := text(t, c); got != want {
+		t.Errorf("released\n%s\nwant\n%s", got, want)
+	}
+	dominated, known := release.Withheld{Output: 2, Rule: "DOMINANCE"}, release.Withheld{Output: 2, Rule: "P_PERCENT"}
+	cells := []release.WithheldCell{{0, dominated}, {0, known}, {1, release.Withheld{Output: 2}}, {2, dominated}, {2, known}}
+	if !reflect.DeepEqual(report.Withheld, cells) {
+		t.Errorf("withheld = %+v, want %+v", report.Withheld, cells)
 	}
 }
