@@ -255,11 +255,12 @@ func (r *run) reserve(d *datasetLedger, shows []shown) (reservedEntry, error) {
 	if err := e.readLedger(r.ctx, d, shows[0].k); err != nil {
 		return reservedEntry{}, damagedLedger(err)
 	}
+	following := e.following(d, *data)
 	out := reservedEntry{LedgerEntry: registry.LedgerEntry{Run: r.id, Zone: d.zone, Dataset: d.dataset, Version: data.Version, Measures: map[string][]string{}}}
 	for _, s := range shows {
 		block := ledger.Release{ID: blockID(r.id, d.held[r.id]), Population: s.population, Cells: map[string][][]uint32{}}
 		for _, m := range s.measures {
-			numbers, err := e.numbering(r.ctx, d, *data, m.name, m.columns)
+			numbers, err := e.numbering(r.ctx, d, following, m.name, m.columns)
 			if err != nil {
 				return out, damagedLedger(err)
 			}
@@ -462,15 +463,20 @@ func (d *datasetLedger) forgetNumbers(but string) {
 	maps.DeleteFunc(d.numbers, func(file string, _ *zone.Lineage) bool { return !files[file] })
 }
 
+// following returns the numbering of a version, for one measure after the other.
+func (e *Engine) following(d *datasetLedger, data registry.DataVersion) *zone.Following {
+	return e.store.Following(zone.Ref{Zone: d.zone, Dataset: d.dataset, Version: data.Version, Manifest: data.Manifest})
+}
+
 // numbering returns how rows of a version are numbered for a measure, and numbers them
 // if nobody has.
-func (e *Engine) numbering(ctx context.Context, d *datasetLedger, data registry.DataVersion, name string, columns []string) (*zone.Lineage, error) {
-	m := d.measure(name)
-	if i := slices.IndexFunc(m.chain, func(l registry.LedgerLineage) bool { return l.Version == data.Version }); i >= 0 {
+func (e *Engine) numbering(ctx context.Context, d *datasetLedger, f *zone.Following, name string, columns []string) (*zone.Lineage, error) {
+	m, version := d.measure(name), f.Version()
+	if i := slices.IndexFunc(m.chain, func(l registry.LedgerLineage) bool { return l.Version == version }); i >= 0 {
 		return e.lineage(d, m.chain[i])
 	}
-	l := registry.LedgerLineage{Zone: d.zone, Dataset: d.dataset, Version: data.Version, Measure: name}
-	if first := d.firstOf(data.Version); len(m.chain) == 0 && first != nil { // the first of a chain has the numbers of its rows
+	l := registry.LedgerLineage{Zone: d.zone, Dataset: d.dataset, Version: version, Measure: name}
+	if first := d.firstOf(version); len(m.chain) == 0 && first != nil { // the first of a chain has the numbers of its rows
 		l.File, l.Digest = first.File, first.Digest
 		return e.number(ctx, d, l)
 	}
@@ -489,7 +495,7 @@ func (e *Engine) numbering(ctx context.Context, d *datasetLedger, data registry.
 		}
 		earlier = append(earlier, n)
 	}
-	numbers, err := e.store.Follow(ctx, zone.Ref{Zone: d.zone, Dataset: d.dataset, Version: data.Version, Manifest: data.Manifest}, columns, earlier)
+	numbers, err := f.Number(ctx, columns, earlier)
 	if err != nil {
 		return nil, err
 	}
@@ -554,8 +560,9 @@ func (e *Engine) numberCurrent(ctx context.Context, zoneName, dataset string) er
 	if err := e.readLedger(ctx, d, max(d.k, 1)); err != nil {
 		return err
 	}
+	following := e.following(d, current)
 	for _, name := range slices.Sorted(maps.Keys(measures)) {
-		if _, err := e.numbering(ctx, d, current, name, measures[name]); err != nil {
+		if _, err := e.numbering(ctx, d, following, name, measures[name]); err != nil {
 			return err
 		}
 	}

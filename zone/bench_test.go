@@ -193,7 +193,8 @@ func perCore(b *testing.B, bytes int64) {
 }
 
 // BenchmarkFollow numbers a version that has the rows of the one before, the last
-// thousandth in new ones.
+// thousandth in new ones, for counts and then for two measures, and reports what
+// processor time each took.
 func BenchmarkFollow(b *testing.B) {
 	for _, batches := range []int{16, 160} {
 		b.Run(fmt.Sprintf("rows=%d", batches<<16), func(b *testing.B) {
@@ -202,15 +203,24 @@ func BenchmarkFollow(b *testing.B) {
 				b.Fatal(err)
 			}
 			one := benchVersion(b, s, batches, 0)
-			first, err := s.Follow(b.Context(), one, nil, nil)
+			first, err := s.Following(one).Number(b.Context(), nil, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
 			two := benchVersion(b, s, batches, batches<<16/1000)
+			took := make([]float64, 3)
 			for b.Loop() {
-				if _, err := s.Follow(b.Context(), two, nil, []zone.Numbered{{Ref: one, Lineage: first}}); err != nil {
-					b.Fatal(err)
+				f := s.Following(two)
+				for i, measure := range [][]string{nil, {"cost"}, {"day"}} {
+					from := processor()
+					if _, err := f.Number(b.Context(), measure, []zone.Numbered{{Ref: one, Lineage: first}}); err != nil {
+						b.Fatal(err)
+					}
+					took[i] += (processor() - from).Seconds()
 				}
+			}
+			for i, name := range []string{"counts", "cost", "day"} {
+				b.ReportMetric(took[i]/float64(b.N), "cpu-s/"+name)
 			}
 		})
 	}

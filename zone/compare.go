@@ -139,6 +139,16 @@ func (s *Store) compareColumn(ctx context.Context, m [2]*manifest, name string, 
 
 // eachChunk calls f with each chunk of a column, plain.
 func (s *Store) eachChunk(ctx context.Context, m *manifest, name string, f func(arrow.Array)) error {
+	return s.eachStored(ctx, m, name, func(int) bool { return true }, func(arr arrow.Array) {
+		flat := plain(s.alloc, arr)
+		f(flat)
+		flat.Release()
+	})
+}
+
+// eachStored calls f with the chunks of a column that are wanted, texts in the form in
+// which they are stored. wanted is asked of each segment in turn.
+func (s *Store) eachStored(ctx context.Context, m *manifest, name string, wanted func(segment int) bool, f func(arrow.Array)) error {
 	c := m.column(name)
 	key, err := s.unwrap(m.zone, m.suite, m.Columns[c].Key, m.keyBinding(name))
 	if err != nil {
@@ -148,14 +158,15 @@ func (s *Store) eachChunk(ctx context.Context, m *manifest, name string, f func(
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("zone: read %s/%s: %w", m.zone, m.dataset, err)
 		}
+		if !wanted(segment) {
+			continue
+		}
 		arr, err := m.decode(s.alloc, key, c, segment)
 		if err != nil {
 			return err
 		}
-		flat := plain(s.alloc, arr)
+		f(arr)
 		arr.Release()
-		f(flat)
-		flat.Release()
 	}
 	return nil
 }

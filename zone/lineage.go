@@ -34,8 +34,39 @@ type Numbered struct {
 	Lineage *Lineage
 }
 
-// Follow numbers the rows of a version for a measure, in a chain of those that were
-// numbered before, the newest first. The first of a chain has the numbers of its rows.
+// A Following numbers the rows of one version for one measure after the other: what is
+// compared for each of them is read once. It is not safe for concurrent use.
+type Following struct {
+	store *Store
+	ref   Ref
+	m     *manifest
+	seeds map[string]maphash.Seed // by column
+	kept  []keptHashes
+}
+
+// keptHashes is the hashes over columns of some rows of a version.
+type keptHashes struct {
+	version string
+	columns []string
+	rows    []uint32
+	hash    []uint64
+}
+
+// maxKept is how many lists of hashes a Following keeps: of the rows and of the entities
+// of its version and of the one that most are compared with, the newest of before.
+const maxKept = 4
+
+// Following returns the numbering of a version. What is equal is told by 64-bit hashes
+// under keys that are drawn for it and forgotten with it.
+func (s *Store) Following(ref Ref) *Following {
+	return &Following{store: s, ref: ref, seeds: map[string]maphash.Seed{}}
+}
+
+// Version returns the version whose rows are numbered.
+func (g *Following) Version() string { return g.ref.Version }
+
+// Number numbers the rows for a measure, in a chain of versions that were numbered
+// before, the newest first. The first of a chain has the numbers of its rows.
 //
 // A row keeps its number if a row of before is equal to it in every column that both
 // versions have, one for one; then if one of the same entity has the same value of the
@@ -43,14 +74,17 @@ type Numbered struct {
 // figure is computed from, none of what has one value in every row, as a count has.
 // Entities are the same where their keys are.
 //
-// What is equal is told by 64-bit hashes under keys that are drawn for the call and
-// forgotten. Errors are those of Project.
-func (s *Store) Follow(ctx context.Context, ref Ref, measure []string, earlier []Numbered) (*Lineage, error) {
-	m, err := s.manifest(ref.Zone, ref.Dataset, ref.Version, ref.Manifest)
-	if err != nil {
-		return nil, err
+// Of each version those rows alone are read that may still get or give a number.
+// Errors are those of Project.
+func (g *Following) Number(ctx context.Context, measure []string, earlier []Numbered) (*Lineage, error) {
+	if g.m == nil {
+		m, err := g.store.manifest(g.ref.Zone, g.ref.Dataset, g.ref.Version, g.ref.Manifest)
+		if err != nil {
+			return nil, err
+		}
+		g.m = m
 	}
-	f := &follower{store: s, m: m, measure: measure, seeds: map[string]maphash.Seed{}}
+	f := &follower{Following: g, measure: measure}
 	if err := f.begin(ctx, earlier); err != nil {
 		return nil, err
 	}
@@ -65,12 +99,10 @@ func (s *Store) Follow(ctx context.Context, ref Ref, measure []string, earlier [
 	return f.end()
 }
 
-// follower gives the rows of a version their numbers.
+// follower gives the rows of a version their numbers for one measure.
 type follower struct {
-	store   *Store
-	m       *manifest
+	*Following
 	measure []string
-	seeds   map[string]maphash.Seed // by column
 
 	codes    []uint32 // by row: the version's own code of its entity; nil if there is none
 	entities []uint32 // by code: its number, unnumbered at first
@@ -81,12 +113,6 @@ type follower struct {
 }
 
 const unnumbered = math.MaxUint32
-
-// keyed is a row or an entity by its number, with the hash of what it is compared by.
-type keyed struct {
-	hash uint64
-	id   uint32
-}
 
 func (f *follower) begin(ctx context.Context, earlier []Numbered) error {
 	total := 0
@@ -170,30 +196,17 @@ func (f *follower) shared(m *manifest) (out []string) {
 
 // followEntities gives entities the numbers of those of before that have their keys.
 func (f *follower) followEntities(ctx context.Context, m *manifest, lineage *Lineage) error {
-	now, err := f.entityKeys(ctx, f.m, f.codes)
-	if err != nil {
-		return err
-	}
-	was, err := f.entityKeys(ctx, m, lineage.Entities)
-	if err != nil {
-		return err
-	}
-	join(now, was, func(code, number uint32) {
-		if f.entities[code] == unnumbered && !f.takenEntities[number] {
-			f.entities[code], f.takenEntities[number] = number, true
-		}
+	now := firstRows(f.codes, func(code uint32) bool { return f.entities[code] == unnumbered })
+	was := firstRows(lineage.Entities, func(number uint32) bool { return !f.takenEntities[number] })
+	return f.match(ctx, m, []string{m.Entity}, now, was, func(code, number uint32) {
+		f.entities[code], f.takenEntities[number] = number, true
 	})
-	return nil
 }
 
-// entityKeys returns the hash of the key of every entity; ids are whose rows are.
-func (f *follower) entityKeys(ctx context.Context, m *manifest, ids []uint32) (out []keyed, err error) {
-	hashes := make([]uint64, len(ids))
-	if err := f.hash(ctx, m, m.Entity, hashes); err != nil {
-		return nil, err
-	}
+// firstRows returns the first row of each entity that is wanted, by whose rows are.
+func firstRows(whose []uint32, wanted func(uint32) bool) (out candidates) {
 	var seen []bool
-	for row, id := range ids {
+	for row, id := range whose {
 		if id == NoEntity {
 			continue
 		}
@@ -202,84 +215,165 @@ func (f *follower) entityKeys(ctx context.Context, m *manifest, ids []uint32) (o
 		}
 		if !seen[id] {
 			seen[id] = true
-			out = append(out, keyed{hashes[row], id})
+			if wanted(id) {
+				out.add(row, id)
+			} else {
+				out.some = true
+			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // followRows gives rows that have no number yet those of rows of before that are equal
 // in the columns, and of the same entity if byEntity says so.
 func (f *follower) followRows(ctx context.Context, m *manifest, lineage *Lineage, columns []string, byEntity bool) error {
-	now, err := f.rowKeys(ctx, f.m, columns, len(f.rows), func(row int) (id, who uint32, ok bool) {
-		if !byEntity {
-			return uint32(row), 0, f.rows[row] == unnumbered
+	var now, was candidates
+	for row, number := range f.rows {
+		var who uint32
+		ok := number == unnumbered
+		if byEntity && ok {
+			if ok = f.codes[row] != NoEntity; ok {
+				who = f.entities[f.codes[row]]
+				ok = who != unnumbered
+			}
 		}
-		if code := f.codes[row]; code != NoEntity {
-			who = f.entities[code]
-			return uint32(row), who, f.rows[row] == unnumbered
+		if now.some = now.some || !ok; ok {
+			now.add(row, uint32(row))
+			if byEntity {
+				now.who = append(now.who, who)
+			}
 		}
-		return 0, 0, false
-	})
-	if err != nil || len(now) == 0 {
-		return err
 	}
-	was, err := f.rowKeys(ctx, m, columns, len(lineage.Rows), func(row int) (id, who uint32, ok bool) {
+	for row, number := range lineage.Rows {
+		var who uint32
 		if byEntity {
 			who = lineage.Entities[row]
 		}
-		return lineage.Rows[row], who, !f.takenRows[lineage.Rows[row]] && who != NoEntity
-	})
+		ok := !f.takenRows[number] && who != NoEntity
+		if was.some = was.some || !ok; ok {
+			was.add(row, number)
+			if byEntity {
+				was.who = append(was.who, who)
+			}
+		}
+	}
+	return f.match(ctx, m, columns, now, was, func(row, number uint32) { f.rows[row], f.takenRows[number] = number, true })
+}
+
+// candidates are rows, ascending, or entities, each by a row of theirs.
+type candidates struct {
+	rows, ids []uint32 // ids are their numbers
+	who       []uint32 // whom they have to be of; nil if that is all the same
+	some      bool     // there are others
+}
+
+func (c *candidates) add(row int, id uint32) {
+	c.rows, c.ids = append(c.rows, uint32(row)), append(c.ids, id)
+}
+
+// match calls pair with candidates of the version and of m that are equal in columns and
+// are of the same, one for one.
+func (f *follower) match(ctx context.Context, m *manifest, columns []string, now, was candidates, pair func(now, was uint32)) error {
+	if len(now.rows) == 0 || len(was.rows) == 0 {
+		return nil
+	}
+	a, err := f.hash(ctx, f.m, columns, now)
 	if err != nil {
 		return err
 	}
-	join(now, was, func(row, number uint32) { f.rows[row], f.takenRows[number] = number, true })
+	b, err := f.hash(ctx, m, columns, was)
+	if err != nil {
+		return err
+	}
+	join(now.keyed(a), was.keyed(b), pair)
 	return nil
 }
 
-// rowKeys returns the hashes over columns of the rows that which names, and over whom
-// it says beside.
-func (f *follower) rowKeys(ctx context.Context, m *manifest, columns []string, rows int, which func(row int) (id, who uint32, ok bool)) ([]keyed, error) {
-	hashes := make([]uint64, rows)
+// hash returns the hashes over columns of the candidates. Those of all that a version has
+// are kept.
+func (g *Following) hash(ctx context.Context, m *manifest, columns []string, c candidates) ([]uint64, error) {
+	for _, k := range g.kept {
+		if k.version == m.version && slices.Equal(k.columns, columns) && slices.Equal(k.rows, c.rows) {
+			return k.hash, nil
+		}
+	}
+	out := make([]uint64, len(c.rows))
 	for _, name := range columns {
-		if err := f.hash(ctx, m, name, hashes); err != nil {
+		if err := g.hashColumn(ctx, m, name, c.rows, out); err != nil {
 			return nil, err
 		}
 	}
-	out := make([]keyed, 0, rows)
-	for row, h := range hashes {
-		if id, who, ok := which(row); ok {
-			out = append(out, keyed{mix(h, uint64(who)), id})
-		}
+	if !c.some && len(g.kept) < maxKept {
+		g.kept = append(g.kept, keptHashes{m.version, columns, c.rows, out})
 	}
 	return out, nil
 }
 
-// hash mixes the values of a column into the hashes of the rows.
-func (f *follower) hash(ctx context.Context, m *manifest, name string, hashes []uint64) error {
-	seed, ok := f.seeds[name]
+// hashColumn mixes the values of a column into the hashes of rows.
+func (g *Following) hashColumn(ctx context.Context, m *manifest, name string, rows []uint32, hashes []uint64) error {
+	seed, ok := g.seeds[name]
 	if !ok {
 		seed = maphash.MakeSeed()
-		f.seeds[name] = seed
+		g.seeds[name] = seed
 	}
-	at := 0
-	null := maphash.Comparable(seed, struct{}{})
-	var scratch [64]byte
-	err := f.store.eachChunk(ctx, m, name, func(arr arrow.Array) {
-		canonical := masking.Canonical(arr)
-		for i := range arr.Len() {
-			h := null
-			if !arr.IsNull(i) {
-				h = maphash.Bytes(seed, canonical(scratch[:0], i))
-			}
-			hashes[at] = mix(hashes[at], h)
-			at++
+	end := uint32(0) // of the segment
+	wanted := func(segment int) bool {
+		end += uint32(m.Segments[segment])
+		return len(rows) > 0 && rows[0] < end
+	}
+	err := g.store.eachStored(ctx, m, name, wanted, func(arr arrow.Array) {
+		first := end - uint32(arr.Len())
+		value := valueHash(seed, arr)
+		n := 0
+		for ; n < len(rows) && rows[n] < end; n++ {
+			hashes[n] = mix(hashes[n], value(int(rows[n]-first)))
 		}
+		rows, hashes = rows[n:], hashes[n:]
 	})
-	if err == nil && at != len(hashes) {
+	if err == nil && len(rows) > 0 {
 		err = m.corrupt(m.file)
 	}
 	return err
+}
+
+// valueHash returns the function that gives the hash of value i of arr: that of another
+// value of its column is the same if its canonical bytes are.
+func valueHash(seed maphash.Seed, arr arrow.Array) func(i int) uint64 {
+	null := ^maphash.String(seed, "") // an empty text is not null
+	values := func(value func(i int) uint64) func(i int) uint64 {
+		if arr.NullN() == 0 {
+			return value
+		}
+		return func(i int) uint64 {
+			if arr.IsNull(i) {
+				return null
+			}
+			return value(i)
+		}
+	}
+	switch a := arr.(type) {
+	case *array.Dictionary:
+		entry := valueHash(seed, a.Dictionary())
+		hashes := make([]uint64, a.Dictionary().Len())
+		for i := range hashes {
+			hashes[i] = entry(i)
+		}
+		return values(func(i int) uint64 { return hashes[a.GetValueIndex(i)] })
+	case *array.String:
+		return values(func(i int) uint64 { return maphash.String(seed, a.Value(i)) })
+	case *array.Int64:
+		return values(func(i int) uint64 { return maphash.Comparable(seed, a.Value(i)) })
+	case *array.Date32:
+		return values(func(i int) uint64 { return maphash.Comparable(seed, int64(a.Value(i))) })
+	case *array.Timestamp:
+		return values(func(i int) uint64 { return maphash.Comparable(seed, int64(a.Value(i))) })
+	case *array.Decimal128:
+		return values(func(i int) uint64 { return maphash.Comparable(seed, a.Value(i)) })
+	}
+	canonical := masking.Canonical(arr)
+	var scratch [64]byte
+	return values(func(i int) uint64 { return maphash.Bytes(seed, canonical(scratch[:0], i)) })
 }
 
 // mix folds b into a; both are hashes under a key, or numbers of before.
@@ -288,21 +382,82 @@ func mix(a, b uint64) uint64 {
 	return a ^ a>>32
 }
 
+// keyed is a row or an entity by its number, with the hash of what it is compared by.
+type keyed struct {
+	hash uint64
+	id   uint32
+}
+
+// joinBits is how many bits of the hash say in which part of a join a row comes: what is
+// put in order at a time then stays small.
+const joinBits = 4
+
+// keyed returns the candidates of one part of a join, and their hashes, in the order of
+// their hashes and their numbers.
+func (c candidates) keyed(hashes []uint64) func(part uint64) []keyed {
+	var list, spare []keyed
+	return func(part uint64) []keyed {
+		list = list[:0]
+		for i, h := range hashes {
+			if c.who != nil {
+				h = mix(h, uint64(c.who[i]))
+			}
+			if h>>(64-joinBits) == part {
+				list = append(list, keyed{h, c.ids[i]})
+			}
+		}
+		list, spare = inOrder(list, spare)
+		return list
+	}
+}
+
+// inOrder returns list in the order of hashes and of numbers, and memory to use again: it
+// goes through it once for each 11 bits, the lowest first, and keeps the order of before.
+func inOrder(list, spare []keyed) ([]keyed, []keyed) {
+	const width = 11
+	byID := func(x, y keyed) int { return cmp.Compare(x.id, y.id) }
+	spare = slices.Grow(spare[:0], len(list))[:len(list)]
+	pass := func(digit func(keyed) uint64) {
+		var start [1<<width + 1]uint32
+		for _, k := range list {
+			start[digit(k)+1]++
+		}
+		for d := range 1 << width {
+			start[d+1] += start[d]
+		}
+		for _, k := range list {
+			d := digit(k)
+			spare[start[d]] = k
+			start[d]++
+		}
+		list, spare = spare, list
+	}
+	if !slices.IsSortedFunc(list, byID) {
+		for shift := 0; shift < 32; shift += width {
+			pass(func(k keyed) uint64 { return uint64(k.id) >> shift & (1<<width - 1) })
+		}
+	}
+	for shift := 0; shift < 64; shift += width {
+		pass(func(k keyed) uint64 { return k.hash >> shift & (1<<width - 1) })
+	}
+	return list, spare
+}
+
 // join calls f with each pair that has one hash, one for one, in the order of their
 // numbers.
-func join(a, b []keyed, f func(a, b uint32)) {
-	for _, list := range [][]keyed{a, b} {
-		slices.SortFunc(list, func(x, y keyed) int { return cmp.Or(cmp.Compare(x.hash, y.hash), cmp.Compare(x.id, y.id)) })
-	}
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0].hash < b[0].hash:
-			a = a[1:]
-		case a[0].hash > b[0].hash:
-			b = b[1:]
-		default:
-			f(a[0].id, b[0].id)
-			a, b = a[1:], b[1:]
+func join(a, b func(part uint64) []keyed, f func(a, b uint32)) {
+	for part := range uint64(1 << joinBits) {
+		a, b := a(part), b(part)
+		for len(a) > 0 && len(b) > 0 {
+			switch {
+			case a[0].hash < b[0].hash:
+				a = a[1:]
+			case a[0].hash > b[0].hash:
+				b = b[1:]
+			default:
+				f(a[0].id, b[0].id)
+				a, b = a[1:], b[1:]
+			}
 		}
 	}
 }

@@ -43,7 +43,12 @@ func follow(t *testing.T, s *zone.Store, ref zone.Ref, measure string, earlier .
 	if measure != "" {
 		columns = []string{measure}
 	}
-	l, err := s.Follow(t.Context(), ref, columns, earlier)
+	return number(t, s.Following(ref), columns, earlier)
+}
+
+func number(t *testing.T, f *zone.Following, columns []string, earlier []zone.Numbered) *zone.Lineage {
+	t.Helper()
+	l, err := f.Number(t.Context(), columns, earlier)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,14 +120,46 @@ func TestRowsOfADatasetWithoutEntityAreTheirOwn(t *testing.T) {
 	}
 }
 
-// Random chains of versions are numbered as a reader of all rows would, pair by pair;
-// and rows of one number are of one entity and have one value of the measure.
+func TestValuesOfEveryTypeTellRowsApart(t *testing.T) {
+	for _, tt := range []struct{ typ, value, same, other string }{
+		{"string", `"x"`, `"x"`, `""`},
+		{"int64", `1`, `1`, `-1`},
+		{"decimal(10,2)", `"-0.10"`, `"-0.1"`, `"0.10"`},
+		{"float64", `0`, `-0.0`, `1e-300`},
+		{"bool", `true`, `true`, `false`},
+		{"date", `"2026-01-01"`, `"2026-01-01"`, `"2026-01-02"`},
+		{"timestamp", `"2026-01-01 00:00:00"`, `"2026-01-01 00:00:00"`, `"2026-01-01 00:00:01"`},
+	} {
+		t.Run(tt.typ, func(t *testing.T) {
+			spec := zone.Spec{Zone: "health", Dataset: "d", Columns: []zone.ColumnSpec{{"v", tt.typ}}}
+			s := open(t, t.TempDir())
+			version := func(values ...string) zone.Ref {
+				var rows []string
+				for _, v := range values {
+					rows = append(rows, `{"v":`+v+`}`)
+				}
+				info := load(t, s, spec, "["+strings.Join(rows, ",")+"]")
+				return zone.Ref{Zone: info.Zone, Dataset: info.Dataset, Version: info.Version, Manifest: info.Manifest}
+			}
+			one := version(tt.value, "null", tt.other)
+			before := follow(t, s, one, "v")
+			got := follow(t, s, version(tt.other, tt.same, "null", tt.same), "v", zone.Numbered{one, before})
+			if want := []uint32{2, 0, 1, 3}; !slices.Equal(got.Rows, want) {
+				t.Errorf("numbered %v, want %v", got.Rows, want)
+			}
+		})
+	}
+}
+
+// Random chains of versions are numbered as a reader of all rows would, pair by pair,
+// for two measures after each other; and rows of one number are of one entity and have
+// one value of the measure.
 func TestLineagesEqualBruteForce(t *testing.T) {
 	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 11))
-		measure := []string{"", "cost"}[seed%2]
+		measures := [][]string{nil, {"cost"}}
 		s := open(t, t.TempDir())
-		var chain []zone.Numbered
+		chains := make([][]zone.Numbered, len(measures))
 		var versions [][]chainRow
 		rows := []chainRow{}
 		for range 5 {
@@ -137,39 +174,44 @@ func TestLineagesEqualBruteForce(t *testing.T) {
 			}
 			r.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 			ref := loadRows(t, s, chainSpec, rows)
-			got := follow(t, s, ref, measure, chain...)
-			want := brute(rows, versions, chain, measure)
-			if !slices.Equal(got.Rows, want) {
-				t.Fatalf("seed %d, version %d: numbered %v, want %v", seed, len(versions)+1, got.Rows, want)
+			following := s.Following(ref)
+			for i, measure := range measures {
+				got := number(t, following, measure, chains[i])
+				want := brute(rows, versions, chains[i], measure != nil)
+				if !slices.Equal(got.Rows, want) {
+					t.Fatalf("seed %d, version %d: numbered %v for %q, want %v", seed, len(versions)+1, got.Rows, measure, want)
+				}
+				chains[i] = append([]zone.Numbered{{ref, got}}, chains[i]...)
 			}
-			chain = append([]zone.Numbered{{ref, got}}, chain...)
 			versions = append([][]chainRow{slices.Clone(rows)}, versions...)
 		}
-		whose, who, value := map[uint32]string{}, map[string]uint32{}, map[uint32]int{}
-		for v, rows := range versions {
-			for i, row := range rows {
-				n, e := chain[v].Lineage.Rows[i], chain[v].Lineage.Entities[i]
-				if w, ok := whose[n]; ok && w != row.id {
-					t.Fatalf("seed %d: row %d is of %q and of %q", seed, n, w, row.id)
+		for m, chain := range chains {
+			whose, who, value := map[uint32]string{}, map[string]uint32{}, map[uint32]int{}
+			for v, rows := range versions {
+				for i, row := range rows {
+					n, e := chain[v].Lineage.Rows[i], chain[v].Lineage.Entities[i]
+					if w, ok := whose[n]; ok && w != row.id {
+						t.Fatalf("seed %d: row %d is of %q and of %q", seed, n, w, row.id)
+					}
+					if x, ok := value[n]; ok && x != row.cost && measures[m] != nil {
+						t.Fatalf("seed %d: row %d has %d and %d", seed, n, x, row.cost)
+					}
+					whose[n], value[n] = row.id, row.cost
+					if (row.id == "") != (e == zone.NoEntity) {
+						t.Fatalf("seed %d: a row of %q has entity %d", seed, row.id, e)
+					}
+					if prior, ok := who[row.id]; ok && prior != e && v > 0 && slices.ContainsFunc(versions[v-1], func(r chainRow) bool { return r.id == row.id }) {
+						t.Fatalf("seed %d: %q is %d and %d in versions that follow each other", seed, row.id, prior, e)
+					}
+					who[row.id] = e
 				}
-				if x, ok := value[n]; ok && x != row.cost && measure != "" {
-					t.Fatalf("seed %d: row %d has %d and %d", seed, n, x, row.cost)
-				}
-				whose[n], value[n] = row.id, row.cost
-				if (row.id == "") != (e == zone.NoEntity) {
-					t.Fatalf("seed %d: a row of %q has entity %d", seed, row.id, e)
-				}
-				if prior, ok := who[row.id]; ok && prior != e && v > 0 && slices.ContainsFunc(versions[v-1], func(r chainRow) bool { return r.id == row.id }) {
-					t.Fatalf("seed %d: %q is %d and %d in versions that follow each other", seed, row.id, prior, e)
-				}
-				who[row.id] = e
 			}
 		}
 	}
 }
 
 // brute numbers rows after versions of before, the newest first.
-func brute(rows []chainRow, versions [][]chainRow, chain []zone.Numbered, measure string) []uint32 {
+func brute(rows []chainRow, versions [][]chainRow, chain []zone.Numbered, byCost bool) []uint32 {
 	next := uint32(0)
 	for _, c := range chain {
 		for _, n := range c.Lineage.Rows {
@@ -183,7 +225,7 @@ func brute(rows []chainRow, versions [][]chainRow, chain []zone.Numbered, measur
 	for v, was := range versions {
 		for _, same := range []func(a, b chainRow) bool{
 			func(a, b chainRow) bool { return a == b },
-			func(a, b chainRow) bool { return a.id != "" && a.id == b.id && (measure == "" || a.cost == b.cost) },
+			func(a, b chainRow) bool { return a.id != "" && a.id == b.id && (!byCost || a.cost == b.cost) },
 		} {
 			for i, row := range rows {
 				if given[i] >= 0 {
