@@ -232,6 +232,9 @@ POST /v1/audit/cosignatures {"checkpoint":"x"}     role   role   role   role   r
 # that a release stands in the log: who asked, who supervises; a regulator of its own zone (NJ24-21)
 GET  /v1/audit/proofs/:run RUN                     ok     ok     none   none   none   none   ok     ok     none   ok
 GET  /v1/audit/proofs/:run nothing                 none   none   none   none   none   none   none   none   none   none
+# lines that leaked: the security officer, a regulator in its zones (NJ24-21)
+POST /v1/fragments        {"lines":[["320102","5"]]} role  ok     ok     role   role   role   ok     role   role   role
+POST /v1/fragments        {"lines":[]}             role   bad    bad    role   role   role   bad    role   role   role
 # reports: who supervises, of a zone its own regulator; use, and what was not used, to operators of themselves (NJ19-27, NJ24-13, JM19-36, JM19-38)
 GET  /v1/reports/use      ?from=2026-01-01&to=2026-01-31 ok ok  ok     role   role   role   ok     ok     ok     ok
 GET  /v1/reports/use      ?from=2026-01-01&to=2026-01-31&zone=medical ok ok none role role role ok ok     ok     ok

@@ -104,6 +104,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/tickets/:ticket", s.signed(s.ticket))
 	v1.POST("/tickets/:ticket", s.signed(s.moveTicket))
 	v1.GET("/traces/:run", s.signed(s.trace))
+	v1.POST("/fragments", s.signed(s.traceFragment))
 	v1.GET("/audit", s.signed(s.audit))
 	v1.GET("/reports/use", s.signed(s.reportUse))
 	v1.GET("/reports/unused", s.signed(s.reportUnused))

@@ -71,12 +71,12 @@ func (s *sealed) keepMarks(tx *registry.Tx) error {
 // newestKey is how many versions of a zone's keys are looked through.
 const newestKey = 256
 
-// markKeys returns the keys of marks that a zone has, by their IDs. Marks of a key
-// that was destroyed are nothing any more.
-func (e *Engine) markKeys(zone string) (map[string]*repeats.Key, error) {
+// digestKeys returns the keys that a zone has for a use of digests, by their IDs.
+// Digests of a key that was destroyed are nothing any more.
+func (e *Engine) digestKeys(use, zone string) (map[string]*repeats.Key, error) {
 	out := map[string]*repeats.Key{}
 	for version := range newestKey {
-		secret, err := e.keys.Derive(keys.Purpose{Use: useRepeats, Zone: zone, Version: version})
+		secret, err := e.keys.Derive(keys.Purpose{Use: use, Zone: zone, Version: version})
 		if errors.Is(err, keys.ErrNoKey) {
 			continue
 		}
@@ -103,7 +103,7 @@ func (l *loading) watching() error {
 	l.released = map[string]string{}
 	for _, m := range all {
 		if zones[m.Zone] == nil {
-			if zones[m.Zone], err = l.engine.markKeys(m.Zone); err != nil {
+			if zones[m.Zone], err = l.engine.digestKeys(useRepeats, m.Zone); err != nil {
 				return err
 			}
 		}

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"zonebox/audit"
 	"zonebox/keys"
 	"zonebox/query"
@@ -262,51 +260,5 @@ func TestAReleaseIsProvedOfItsOwnFile(t *testing.T) {
 		if _, err := d.Engine.Prove(t.Context(), d.Subject("feng.audit"), run); querytest.Code(err) != "NOT_FOUND" {
 			t.Errorf("run %q = %v", run, err)
 		}
-	}
-}
-
-// What was released is known again by its rows, in its zone and while the zone's keys
-// are there; what waits or was refused leaves no digest.
-func TestReleasedRowsAreKnownAgain(t *testing.T) {
-	t.Parallel()
-	d := querytest.City(t, querytest.Options{Idle: 1})
-	a, err := formed(t, d, "parquet", people)
-	if err != nil {
-		t.Fatal(querytest.Text(err))
-	}
-	if _, err := formed(t, d, "", "SELECT address FROM persons"); querytest.Code(err) == "" {
-		t.Fatal("not refused")
-	}
-	_, err = formed(t, d, "", "SELECT name, birth_date, district FROM persons ORDER BY name LIMIT 5")
-	querytest.RunOf(t, err) // waits
-	o, err := release.Open(a.Artifact.Bytes(), release.Key{HPKE: d.Key("li.op").Recipient()}, gateKey(t, d))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer o.Release()
-	traced := func(rows ...arrow.RecordBatch) int {
-		t.Helper()
-		found, err := query.Traced(t.Context(), d.Engine, "medical", rows...)
-		if err != nil || len(found) > 1 {
-			t.Fatalf("traced %v, %v", found, err)
-		}
-		return found[a.Run]
-	}
-	if got := traced(o.Rows...); got != 3 {
-		t.Errorf("%d rows are known again, want 3", got)
-	}
-	if got := traced(o.Rows[0].NewSlice(1, 2)); got != 1 {
-		t.Errorf("of one row %d are known again, want 1", got)
-	}
-	all, err := query.Contents(t.Context(), d.Engine, "medical")
-	if err != nil || len(all) != 1 || len(all[0].Rows) != 24 || len(all[0].Whole) != 32 {
-		t.Errorf("digests = %+v, %v, want those of one release", all, err)
-	}
-	if none, err := query.Contents(t.Context(), d.Engine, "finance"); err != nil || len(none) != 0 {
-		t.Errorf("another zone has %v, %v", none, err)
-	}
-	d.Reopen()
-	if got := traced(o.Rows...); got != 3 {
-		t.Errorf("after a restart %d rows are known again, want 3", got)
 	}
 }

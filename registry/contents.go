@@ -29,27 +29,29 @@ func (tx *Tx) AddReleaseContents(c ReleaseContents) error {
 	return nil
 }
 
-// ReleaseContents returns the digests of every result that a zone released.
-func (r *Registry) ReleaseContents(ctx context.Context, zone string) ([]ReleaseContents, error) {
+// EachReleaseContents calls f with the digests of every result that a zone released, in
+// the order of their runs. f must not change the registry.
+func (r *Registry) EachReleaseContents(ctx context.Context, zone string, f func(ReleaseContents) error) error {
 	rows, err := r.reader.QueryContext(ctx, `SELECT run, zone, body FROM release_contents WHERE zone = ? ORDER BY run`, zone)
 	if err != nil {
-		return nil, fmt.Errorf("registry: read release contents: %w", err)
+		return fmt.Errorf("registry: read release contents: %w", err)
 	}
 	defer rows.Close()
-	var all []ReleaseContents
 	for rows.Next() {
 		var c ReleaseContents
 		var body []byte
 		if err := rows.Scan(&c.Run, &c.Zone, &body); err != nil {
-			return nil, fmt.Errorf("registry: read release contents: %w", err)
+			return fmt.Errorf("registry: read release contents: %w", err)
 		}
 		if err := r.openRow(body, &c, c.parts()...); err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, c)
+		if err := f(c); err != nil {
+			return err
+		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("registry: read release contents: %w", err)
+		return fmt.Errorf("registry: read release contents: %w", err)
 	}
-	return all, nil
+	return nil
 }

@@ -48,6 +48,9 @@ func (k *Key) Contents(batches ...arrow.RecordBatch) Contents {
 	return c
 }
 
+// Len returns how many rows there are.
+func (c Contents) Len() int { return len(c.rows) }
+
 // Bytes returns the digests of the rows, eight bytes each.
 func (c Contents) Bytes() []byte {
 	out := make([]byte, 0, digestSize*len(c.rows))

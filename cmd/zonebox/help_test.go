@@ -23,7 +23,7 @@ var verbs = strings.Fields(`
 	template template/list template/show
 	clocks request request/list request/reply request/show request/move
 	review review/list review/show review/approve review/reject review/recall review/freeze
-	audit audit/list audit/show audit/verify audit/prove audit/witness
+	trace audit audit/list audit/show audit/verify audit/prove audit/witness
 	report report/use report/unused report/risk report/sample report/show report/verdict
 	mask mask/preview
 	zone zone/ls zone/versions zone/show zone/verify zone/diff zone/rollback zone/retire
