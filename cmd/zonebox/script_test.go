@@ -83,6 +83,8 @@ func clockOf(ts *testscript.TestScript) *scriptClock { return ts.Value(scriptClo
 //	city                founds a city of the script's own by its clock, and its gate,
 //	                    which backs up to $BACKUPS
 //	halt                stops the script's own gate
+//	serve               starts it again
+//	unlog N             takes the last N entries off the log on its disk
 //
 // Nothing that stands once in the city's registers may be said to a script, nor stand on a
 // disk of its gate.
@@ -155,6 +157,17 @@ func TestScripts(t *testing.T) {
 				setOwn(ts, own)
 			},
 			"halt": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Value(ownGate{}).(*ownGate).home.stop(t) },
+			"serve": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Value(ownGate{}).(*ownGate).home.serveAt(t, clockOf(ts).now)
+			},
+			"unlog": func(ts *testscript.TestScript, _ bool, args []string) {
+				n, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				bundle := newestBundle(t, ts.Value(ownGate{}).(*ownGate).home.domain("audit"))
+				data, mode := read(t, bundle)
+				spans := leaves(t, data)
+				write(t, bundle, data[:spans[len(spans)-n][0]-2], mode)
+			},
 			"clock": func(ts *testscript.TestScript, _ bool, args []string) {
 				at, err := time.Parse(time.RFC3339, args[0])
 				ts.Check(err)
