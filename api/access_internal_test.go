@@ -181,6 +181,10 @@ GET  /v1/reviews/:run     nothing                  none   none   none   none   n
 POST /v1/reviews/:run     REVIEW:{"approve":true,"basis":"NJ24-14"} none ok none none none none none none none none
 POST /v1/reviews/:run     REVIEW:{"approve":false} bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
 POST /v1/reviews/:run     nothing:{"approve":true,"basis":"x"} none none none none none none none none none none
+POST /v1/reviews/:run/coarser REVIEW:{"k":20,"basis":"NJ24-14"} none none none none none none none none none none
+POST /v1/reviews/:run/coarser RUN:{"k":20,"basis":"NJ24-14"} none state none state none none none none none none
+POST /v1/reviews/:run/coarser RUN:{"k":20}            bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/reviews/:run/coarser nothing:{"k":20,"basis":"NJ24-14"} none none none none none none none none none none
 # quality: the provider, the data centre, who supervises; of a zone its own regulator (NJ24-06, JM19-14)
 GET  /v1/quality          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/quality/:dataset persons                  ok     ok     none   ok     none   ok     ok     none   none   ok

@@ -89,6 +89,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.GET("/reviews", s.signed(s.reviews))
 	v1.GET("/reviews/:run", s.signed(s.review))
 	v1.POST("/reviews/:run", s.signed(s.settle))
+	v1.POST("/reviews/:run/coarser", s.signed(s.coarsen))
 	v1.POST("/outputs/:run", s.signed(s.moveOutput))
 	v1.GET("/quality", s.signed(s.qualities))
 	v1.GET("/quality/:dataset", s.signed(s.qualityReport))
@@ -367,6 +368,14 @@ func (s *server) settle(c call) (any, error) {
 		return nil, err
 	}
 	return s.engine.Settle(c.Request.Context(), c.subject, c.Param("run"), in.Approve, in.Basis)
+}
+
+func (s *server) coarsen(c call) (any, error) {
+	var in query.CoarsenOrder
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	return s.engine.Coarsen(c.Request.Context(), c.subject, c.Param("run"), in)
 }
 
 func (s *server) audit(c call) (any, error) {

@@ -127,6 +127,11 @@ func (c *Client) Settle(ctx context.Context, run string, s Settlement) (*query.R
 	return get[*query.ReviewItem](ctx, c, http.MethodPost, "/v1/reviews/"+url.PathEscape(run), s)
 }
 
+// Coarsen has an output that waits made coarser, and returns the run in its place.
+func (c *Client) Coarsen(ctx context.Context, run string, o query.CoarsenOrder) (*query.ReviewItem, error) {
+	return get[*query.ReviewItem](ctx, c, http.MethodPost, "/v1/reviews/"+url.PathEscape(run)+"/coarser", o)
+}
+
 // Versions tells what lies in zones.
 func (c *Client) Versions(ctx context.Context, q query.VersionQuery) ([]query.VersionView, error) {
 	return get[[]query.VersionView](ctx, c, http.MethodPost, "/v1/versions", q)

@@ -58,10 +58,10 @@ func (in Input) binding() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// bind digests what an approval binds under the rules of e: an approval that was
+// Binding digests what an approval binds under the rules of e: an approval that was
 // given under other rules is void, and so is one that was given while an exception
 // was in force that is over.
-func (e *Evaluator) bind(in Input) string {
+func (e *Evaluator) Binding(in Input) string {
 	if in.Zone != nil {
 		day := in.Now.UTC().Add(time.Duration(e.packs[in.Zone.Pack].UTCOffsetMinutes) * time.Minute).Format(time.DateOnly)
 		in.Exceptions = slices.DeleteFunc(slices.Clone(in.Exceptions), func(x Exception) bool { return day < x.From || day > x.Until })

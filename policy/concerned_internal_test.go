@@ -60,7 +60,7 @@ func TestWhatAStatementDoesNotConcernDecidesNothing(t *testing.T) {
 			in.Now = time.Date(2025, 6, 2, 2, 0, 0, 0, time.UTC)
 		}
 		in.Capabilities = Capabilities()
-		whole, err := json.Marshal(document{Input: in, Binding: e.bind(in)})
+		whole, err := json.Marshal(document{Input: in, Binding: e.Binding(in)})
 		if err != nil {
 			t.Fatal(err)
 		}

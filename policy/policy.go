@@ -111,7 +111,7 @@ func (e *Evaluator) Decide(ctx context.Context, in Input) (Decision, error) {
 	if in.Capabilities == nil {
 		in.Capabilities = Capabilities()
 	}
-	doc, err := json.Marshal(document{Input: in.concerned(), Binding: e.bind(in)})
+	doc, err := json.Marshal(document{Input: in.concerned(), Binding: e.Binding(in)})
 	if err != nil {
 		return e.fail(nil, codeError, fmt.Errorf("policy: encode input: %w", err))
 	}

@@ -15,7 +15,7 @@ func (e *Evaluator) Replay(ctx context.Context, in Input, binding string) (Decis
 	in.Approvals = slices.Clone(in.Approvals)
 	for i, a := range in.Approvals {
 		if a.Binding == binding {
-			in.Approvals[i].Binding = e.bind(in)
+			in.Approvals[i].Binding = e.Binding(in)
 		}
 	}
 	return e.Decide(ctx, in)

@@ -77,6 +77,9 @@ func (r *run) event(kind string, fields map[string]string) registry.Event {
 	if r.facts.Partner != nil {
 		all[fieldPartnerOf] = r.operator()
 	}
+	if replaced := r.replaced(); replaced != "" {
+		all[fieldCoarsens] = replaced
+	}
 	for k, v := range fields {
 		all[k] = v
 	}

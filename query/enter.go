@@ -42,6 +42,8 @@ type run struct {
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 
+	coarsens *coarsening // in whose place it is, by a reviewer; nil of a question as asked
+
 	intended bool          // its intent stands; guarded by engine.mu
 	gone     chan struct{} // closed when nothing of it runs any more
 }

@@ -12,7 +12,7 @@ import (
 func (d *decided) explanation() *Explanation {
 	x := &Explanation{
 		Verdict: string(d.decision.Verdict), Reasons: reasonViews(d.decision.Reasons), Warnings: reasonViews(d.decision.Warnings),
-		Columns: []ColumnView{}, Outputs: []OutputView{}, SQL: d.SQL,
+		Columns: []ColumnView{}, Outputs: []OutputView{}, SQL: d.asked.SQL,
 	}
 	for _, scan := range d.Scans {
 		for _, t := range d.catalog.Tables {
@@ -53,7 +53,7 @@ func (d *decided) explanation() *Explanation {
 			x.Release.Reviewers = 1
 		}
 	}
-	for _, c := range analysis.Changes(d.request.SQL, d.found.tree, d.Statement) {
+	for _, c := range analysis.Changes(d.request.SQL, d.found.tree, d.asked) {
 		v := ChangeView{Code: c.Code, ZH: c.ZH, EN: c.EN}
 		if c.Start >= 0 {
 			v.Span = &Span{c.Start, c.End}

@@ -42,6 +42,8 @@ type record struct {
 	Consent *consentRecord         `json:"consent,omitempty"`
 	// Waits are why the output waits for people.
 	Waits []ReasonView `json:"waits,omitempty"`
+
+	Coarsened *Coarsened `json:"coarsened,omitempty"` // nil if no reviewer made it of another
 }
 
 // save stores the question of the run with rec.

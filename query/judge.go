@@ -33,6 +33,7 @@ type parsed struct {
 type analyzed struct {
 	*parser
 	*analysis.Statement
+	asked *analysis.Statement // before a reviewer's merges
 }
 
 // approved is a rewrite whose print was read back as the same tree.
@@ -227,7 +228,11 @@ func (p *parsed) analyze() (*analyzed, error) {
 	if err := p.tokensHide(s); err != nil {
 		return nil, err
 	}
-	return &analyzed{p.parser, s}, nil
+	coarser, err := p.coarser(s)
+	if err != nil {
+		return nil, err
+	}
+	return &analyzed{p.parser, coarser, s}, nil
 }
 
 // reasons tells the faults that the analysis found.

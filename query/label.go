@@ -53,6 +53,8 @@ func (o *output) evidence() (*release.Evidence, error) {
 	if !logged {
 		return nil, fail("DATA_DAMAGED", errors.New("query: an output whose intent is not in the log")).of(o.id)
 	}
+	obligations := o.record.Decision.Obligations
+	obligations.MinGroup = max(obligations.MinGroup, o.record.least())
 	of := func(kind, name string, version int64) string {
 		return registry.Ref{Kind: kind, Name: name, Version: version}.String()
 	}
@@ -61,7 +63,7 @@ func (o *output) evidence() (*release.Evidence, error) {
 		Intent: release.Number(intent),
 		Documents: []string{o.record.Proof.License, of(registry.KindScenario, o.facts.Scenario.Name, o.facts.Scenario.Version),
 			of(registry.KindZone, o.facts.Zone.Name, o.facts.Zone.Version)},
-		Rules: rulesOf(o.record.Decision.Obligations),
+		Rules: rulesOf(obligations),
 	}, nil
 }
 

@@ -48,7 +48,7 @@ const shortest = 9
 // as they stand, with the values of its parameters: whoever asks has them already.
 func (r *rows) written(shortest int) []string {
 	var out []string
-	ast.Walk(r.Tree, func(n ast.Node) bool {
+	ast.Walk(r.asked.Tree, func(n ast.Node) bool {
 		if c, ok := n.(*ast.Constant); ok && len(c.Text) >= shortest {
 			out = append(out, c.Text)
 		}

@@ -152,6 +152,14 @@ func (d *datasetLedger) reset(k int) {
 	d.k, d.measures, d.lineages, d.held, d.numbers = k, map[string]*measureLedger{}, 0, map[string]int{}, map[string]*zone.Lineage{}
 }
 
+// least has what is tried judged by k entities: questions differ in it.
+func (d *datasetLedger) least(k int) {
+	d.k = k
+	for _, m := range d.measures {
+		m.Least(k)
+	}
+}
+
 func (d *datasetLedger) measure(name string) *measureLedger {
 	m := d.measures[name]
 	if m == nil {
@@ -255,6 +263,7 @@ func (r *run) reserve(d *datasetLedger, shows []shown) (reservedEntry, error) {
 	if err := e.readLedger(r.ctx, d, shows[0].k); err != nil {
 		return reservedEntry{}, damagedLedger(err)
 	}
+	d.void(r.replaced()) // whoever comes next reads it again unless the registry says that it is void
 	following := e.following(d, *data)
 	out := reservedEntry{LedgerEntry: registry.LedgerEntry{Run: r.id, Zone: d.zone, Dataset: d.dataset, Version: data.Version, Measures: map[string][]string{}}}
 	for _, s := range shows {
@@ -347,9 +356,10 @@ func (e *Engine) active() map[string]bool {
 // that are under way stays: their outputs may not be stored yet.
 func (e *Engine) readLedger(ctx context.Context, d *datasetLedger, k int) error {
 	active := e.active() // before the registry: whoever ended by now is in it, if ever
-	if d.held == nil || d.k != k {
+	if d.held == nil {
 		d.reset(k)
 	}
+	d.least(k)
 	lineages, err := e.registry.LedgerLineages(ctx, d.zone, d.dataset)
 	if err != nil {
 		return err

@@ -20,6 +20,11 @@ func (e *Engine) regroup(p *parser) (*decided, error) {
 			return nil, asError(err).of(p.id)
 		}
 	}
+	if p.coarsens != nil {
+		if err := p.groups(p.coarsens.done.K); err != nil {
+			return nil, asError(err).of(p.id)
+		}
+	}
 	d, err := e.consider(p)
 	if err != nil || !d.wantsLarger() {
 		return d, err

@@ -120,6 +120,9 @@ func (e *Engine) outputOf(r *run) (*output, error) {
 		return out, nil
 	case workflow.Reviewing, workflow.ReviewingFirst, workflow.ReviewingSecond:
 		return nil, fail("OUTPUT_IN_REVIEW", nil).of(r.id)
+	case workflow.Coarsened:
+		to := coarsenedTo(course)
+		return nil, fail("OUTPUT_COARSENED", nil).because(to, to).of(to)
 	case workflow.Destroyed:
 		why := course.History[len(course.History)-1].Code // the shred
 		return nil, fail("DATA_SHREDDED", nil).because("留存结果已随其数据销毁:"+why, "the held output ended with the data it was made of: "+why).of(r.id)
@@ -232,6 +235,7 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 	if in.Query.Protected != nil && *in.Query.Protected {
 		c.label.Notes = []string{"少于最小分组的分组与单元格不予显示 / groups and cells below the minimum group are not shown"}
 	}
+	c.label.Notes = append(c.label.Notes, o.record.Coarsened.notes()...)
 	switch {
 	case o.state == workflow.Frozen && c.decision.Verdict == policy.Deny:
 		why := fail("WITHHELD", nil).because("已冻结", "it is frozen").of(o.id)
@@ -279,6 +283,9 @@ func (e *Engine) queueOutput(c *cleared, first string) error {
 			return err
 		}
 		if err := c.keepDecision(tx, policy.ActionRelease, c.word); err != nil {
+			return err
+		}
+		if err := c.replace(tx); err != nil {
 			return err
 		}
 		return tx.Emit(c.event("output.review", map[string]string{"decision": c.decision.ID, "output": c.digest, "reasons": reasonCodes(c.decision.Reasons)}))

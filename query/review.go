@@ -157,6 +157,8 @@ func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDeta
 	if in.Requester != s.user {
 		out.Output = rec.Facts // the counts behind suppression are for reviewers
 	}
+	out.Coarsened = rec.Coarsened.view(in.Requester == s.user)
+	out.CoarsenedTo = coarsenedTo(in)
 	for _, m := range []workflow.Machine{workflow.QueryApproval, workflow.OutputRelease} {
 		course, err := e.instance(ctx, m, run)
 		if errors.Is(err, workflow.ErrNotFound) {

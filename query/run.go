@@ -292,6 +292,9 @@ func (c *checked) describe(held *release.Held) record {
 	rec := record{Query: c.input.Query, Masking: c.input.Masking, Decision: c.decision, Explanation: c.explanation(), Proof: c.proof(), Marks: c.found.marked, Consent: c.consentRecord(),
 		Facts: &OutputFacts{Rows: c.report.Rows, Columns: len(c.Outputs), MinGroup: c.minGroup(), Digest: held.Digest(),
 			Identifiers: c.found.identifiers, Matches: c.matches, Effect: c.effect(), Totals: c.totals, Withheld: c.withheld(), Few: c.evidence.few()}}
+	if c.coarsens != nil {
+		rec.Coarsened = &c.coarsens.done
+	}
 	// Analysis lets no column at the threshold out as it is; the forms are
 	// counted again here, and the caps and groups on the rows themselves.
 	unmasked, raw, rows := int64(0), c.raw, c.report.Rows

@@ -237,7 +237,7 @@ func (e *Engine) pruned(ctx context.Context, zone, dataset, version string) erro
 // switchWorkspace takes the statements of an operator's runs out of the registry
 // and ends the courses of its outputs.
 func (e *Engine) switchWorkspace(ctx context.Context, sh *registry.Shred) error {
-	waiting, err := e.queue(ctx, workflow.OutputRelease, append(slices.Clone(waitingOutputs), workflow.Blocked)...)
+	waiting, err := e.queue(ctx, workflow.OutputRelease, append(slices.Clone(waitingOutputs), workflow.Blocked, workflow.Coarsened)...)
 	if err != nil {
 		return err
 	}
@@ -259,7 +259,7 @@ func (e *Engine) switchWorkspace(ctx context.Context, sh *registry.Shred) error 
 			if !slices.Contains(next.Runs, in.ID) {
 				continue
 			}
-			if in.State != workflow.Blocked {
+			if slices.Contains(waitingOutputs, in.State) {
 				next.Outputs.Withdrawn = append(next.Outputs.Withdrawn, in.ID)
 			}
 			if err := withdrawOutput(tx, next, in.ID); err != nil {

@@ -246,7 +246,11 @@ type ReviewDetail struct {
 	// ConsentWithdrawn is when consents that the output was made under were last
 	// withdrawn; nil if none was since.
 	ConsentWithdrawn *time.Time `json:"consent_withdrawn,omitempty"`
-	History          []MoveView `json:"history"`
+	// Coarsened tells of which run a reviewer made it, and CoarsenedTo into which; each
+	// is absent if nobody did.
+	Coarsened   *Coarsened `json:"coarsened,omitempty"`
+	CoarsenedTo string     `json:"coarsened_to,omitempty"`
+	History     []MoveView `json:"history"`
 }
 
 // ValueView is the value of a parameter: the reviewers of a run decide on it.

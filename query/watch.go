@@ -58,9 +58,19 @@ type amount struct {
 	n       int64
 }
 
-// amounts returns what an entry counts as. A refusal by the host, or for want of a
-// turn, is none.
+// amounts returns what an entry counts as. What a reviewer had run in place of an
+// output is nobody's question: it counts where a worker broke, and no more.
 func amounts(entry audit.Entry) []amount {
+	all := amountsOf(entry)
+	if entry.Fields[fieldCoarsens] != "" {
+		all = slices.DeleteFunc(all, func(a amount) bool { return a.counter != ofBreaches })
+	}
+	return all
+}
+
+// amountsOf is that by the kind of the entry alone. A refusal by the host, or for want
+// of a turn, is none.
+func amountsOf(entry audit.Entry) []amount {
 	one := func(c tallied) []amount { return []amount{{c, 1}} }
 	switch entry.Kind {
 	case "query.denied":
@@ -137,7 +147,7 @@ func (w *watch) count(ctx context.Context, entry audit.Entry) error {
 	}
 	all := amounts(entry)
 	kind, about := caseOf(entry)
-	if all == nil && kind == "" {
+	if len(all) == 0 && kind == "" {
 		return nil
 	}
 	zone, pack, err := w.place(ctx, entry)

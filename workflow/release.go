@@ -12,6 +12,7 @@ const (
 	Released        State = "RELEASED"
 	Downloaded      State = "DOWNLOADED"
 	Blocked         State = "BLOCKED"
+	Coarsened       State = "COARSENED"
 	Frozen          State = "FROZEN"
 	Recalled        State = "RECALLED"
 	Destroyed       State = "DESTROYED"
@@ -29,7 +30,7 @@ var OutputRelease = Machine{
 	Name:    "release",
 	Initial: Held,
 	States: []State{Held, Checked, Reviewing, ReviewingFirst, ReviewingSecond, Approved, Released, Downloaded,
-		Blocked, Frozen, Recalled, Destroyed},
+		Blocked, Coarsened, Frozen, Recalled, Destroyed},
 	Starters: []string{"operator"},
 	Moves: []Move{
 		{Name: "thaw", From: []State{Frozen}, To: Checked, Roles: []string{Engine}, Binds: true, Anew: true, Article: "NJ24-23"},
@@ -41,13 +42,16 @@ var OutputRelease = Machine{
 		{Name: "approve", From: []State{ReviewingSecond}, To: Approved, Roles: []string{"provider"}, Review: true, Article: "NJ24-15"},
 		{Name: "reject", From: []State{Reviewing, ReviewingFirst}, To: Blocked, Roles: []string{"zone_regulator"}, Review: true, Article: "NJ24-06"},
 		{Name: "reject", From: []State{ReviewingSecond}, To: Blocked, Roles: []string{"provider"}, Review: true, Article: "NJ24-15"},
+		// What replaces it waits for all of them anew.
+		{Name: "coarsen", From: []State{Reviewing, ReviewingFirst}, To: Coarsened, Roles: []string{"zone_regulator"}, Review: true, Article: "NJ24-06"},
+		{Name: "coarsen", From: []State{ReviewingSecond}, To: Coarsened, Roles: []string{"provider"}, Review: true, Article: "NJ24-15"},
 		{Name: "release", From: []State{Checked, Approved}, To: Released, Roles: []string{Engine}, Consumes: true, Article: "NJ24-13"},
 		{Name: "block", From: []State{Held, Checked, Approved}, To: Blocked, Roles: []string{Engine}, Article: "NJ24-13"},
 		{Name: "download", From: []State{Released, Downloaded}, To: Downloaded, Roles: []string{"operator"}, Article: "SY20-23"},
 		{Name: "freeze", From: []State{Held, Checked, Reviewing, ReviewingFirst, ReviewingSecond, Approved}, To: Frozen,
 			Roles: []string{Engine, "data_centre", "zone_regulator", "city_authority"}, Article: "NJ24-23"},
 		{Name: "recall", From: []State{Released, Downloaded}, To: Recalled, Roles: []string{"city_authority", "zone_regulator", "provider"}, Article: "NJ24-23"},
-		{Name: "destroy", From: []State{Held, Checked, Reviewing, ReviewingFirst, ReviewingSecond, Approved, Frozen, Blocked}, To: Destroyed,
+		{Name: "destroy", From: []State{Held, Checked, Reviewing, ReviewingFirst, ReviewingSecond, Approved, Frozen, Blocked, Coarsened}, To: Destroyed,
 			Roles: []string{Engine, "data_centre"}, Article: "YC22-40"},
 	},
 }

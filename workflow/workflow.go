@@ -206,6 +206,19 @@ func Do(ctx context.Context, tx *sql.Tx, m Machine, id, move string, by Actor, a
 	return to, nil
 }
 
+// May returns the error with which Do would refuse by the move now, nil if it would not.
+// What a note has to hold it does not look at.
+func (in Instance) May(m Machine, move string, by Actor) error {
+	mv, err := m.move(move, in.State)
+	if err == nil {
+		_, err = in.admit(m, mv, by)
+	}
+	if err != nil {
+		return fmt.Errorf("workflow: %s %s %s: %w", move, m.Name, in.ID, err)
+	}
+	return nil
+}
+
 func do(ctx context.Context, tx *sql.Tx, m Machine, id, name string, by Actor, at time.Time, note Note) (State, error) {
 	in, err := Get(ctx, tx, m, id)
 	if err != nil {

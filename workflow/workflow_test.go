@@ -136,6 +136,7 @@ var ways = map[string]map[workflow.State][]step{
 		"RELEASED":         {{"check", engine, "d1"}, {"release", engine, "d1"}},
 		"DOWNLOADED":       {{"check", engine, "d1"}, {"release", engine, "d1"}, {"download", olga, ""}},
 		"BLOCKED":          {{"block", engine, ""}},
+		"COARSENED":        {{"check", engine, "d1"}, {"review_two", engine, ""}, {"approve", zoe, ""}, {"coarsen", paul, ""}},
 		"FROZEN":           {{"freeze", zoe, ""}},
 		"RECALLED":         {{"check", engine, "d1"}, {"release", engine, "d1"}, {"recall", paul, ""}},
 		"DESTROYED":        {{"freeze", dave, ""}, {"destroy", engine, ""}},
@@ -185,14 +186,17 @@ CHECKED          freeze     FROZEN           engine data_centre zone_regulator c
 CHECKED          destroy    DESTROYED        engine data_centre
 REVIEWING        approve    APPROVED         zone_regulator
 REVIEWING        reject     BLOCKED          zone_regulator
+REVIEWING        coarsen    COARSENED        zone_regulator
 REVIEWING        freeze     FROZEN           engine data_centre zone_regulator city_authority
 REVIEWING        destroy    DESTROYED        engine data_centre
 REVIEWING_FIRST  approve    REVIEWING_SECOND zone_regulator
 REVIEWING_FIRST  reject     BLOCKED          zone_regulator
+REVIEWING_FIRST  coarsen    COARSENED        zone_regulator
 REVIEWING_FIRST  freeze     FROZEN           engine data_centre zone_regulator city_authority
 REVIEWING_FIRST  destroy    DESTROYED        engine data_centre
 REVIEWING_SECOND approve    APPROVED         provider
 REVIEWING_SECOND reject     BLOCKED          provider
+REVIEWING_SECOND coarsen    COARSENED        provider
 REVIEWING_SECOND freeze     FROZEN           engine data_centre zone_regulator city_authority
 REVIEWING_SECOND destroy    DESTROYED        engine data_centre
 APPROVED         release    RELEASED         engine
@@ -205,6 +209,7 @@ DOWNLOADED       download   DOWNLOADED       operator
 DOWNLOADED       recall     RECALLED         city_authority zone_regulator provider
 FROZEN           destroy    DESTROYED        engine data_centre
 BLOCKED          destroy    DESTROYED        engine data_centre
+COARSENED        destroy    DESTROYED        engine data_centre
 `
 
 type triple struct {

@@ -22,7 +22,7 @@ var verbs = strings.Fields(`
 	bench bench/masking
 	template template/list template/show
 	clocks request request/list request/reply request/show request/move
-	review review/list review/show review/approve review/reject review/recall review/freeze
+	review review/list review/show review/approve review/reject review/coarsen review/recall review/freeze
 	trace audit audit/list audit/show audit/verify audit/prove audit/witness
 	report report/use report/unused report/risk report/sample report/show report/verdict
 	mask mask/preview
@@ -112,7 +112,7 @@ func foreign(lang, line string) bool {
 func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 	want := map[string]int{
 		"AUTH_FAILED": 3, "ROLE_REQUIRED": 3, "NOT_FOUND": 2, "BAD_REQUEST": 2, "DOCUMENT_REFUSED": 3, "DOCUMENT_DUE": 7,
-		"QUERY_IN_REVIEW": 4, "OUTPUT_IN_REVIEW": 4, "RUN_STATE": 3, "APPROVAL_VOID": 3, "APPROVAL_EXPIRED": 3, "WITHHELD": 6, "DISCLOSIVE": 6, "RELEASE_HISTORY": 6,
+		"QUERY_IN_REVIEW": 4, "OUTPUT_IN_REVIEW": 4, "OUTPUT_COARSENED": 4, "COARSEN_REFUSED": 3, "RUN_STATE": 3, "APPROVAL_VOID": 3, "APPROVAL_EXPIRED": 3, "WITHHELD": 6, "DISCLOSIVE": 6, "RELEASE_HISTORY": 6,
 		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "EXPLAIN_RATE": 7, "SYNTAX": 2, "BIND": 2, "RESULT_TYPE": 2,
 		"TEMPLATE_NOT_IN_FORCE": 3, "PARAMETER_VALUE": 3, "PARAMETER_EXTRA": 2, "PARAMETER_MISSING": 2,
 		"POLICY_BUNDLE_REFUSED": 3, "ENTRY_STATE": 3, "ENTRY_MOVED": 3, "ENTRY_DUPLICATE": 3,

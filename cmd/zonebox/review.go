@@ -15,7 +15,7 @@ func (a *app) reviewCmd() *cobra.Command {
 		Use:   "review",
 		Short: a.say("审批查询与放行结果", "approve queries and outputs"),
 	}
-	c.AddCommand(a.reviewListCmd(), a.reviewShowCmd(), a.settleCmd("approve", true), a.settleCmd("reject", false),
+	c.AddCommand(a.reviewListCmd(), a.reviewShowCmd(), a.settleCmd("approve", true), a.settleCmd("reject", false), a.coarsenCmd(),
 		a.outputMoveCmd("recall", a.say("召回已放行的结果:不得再领取,申请人可见依据", "call back a released output: it is collected no more, and its requester sees why")),
 		a.outputMoveCmd("freeze", a.say("冻结待放行的结果,此后不再放行", "freeze an output that waits: it is never released")))
 	return c
@@ -102,6 +102,7 @@ func (a *app) reviewShowCmd() *cobra.Command {
 			if at := d.ConsentWithdrawn; at != nil {
 				fmt.Fprintf(a.stdout, a.say("结果形成之后有个人撤回授权: %s\n", "consents were withdrawn since the output was made: %s\n"), at.Format("2006-01-02 15:04:05"))
 			}
+			a.printCoarsened(d)
 			for _, h := range d.History {
 				fmt.Fprintf(a.stdout, "  %s  %s → %s  %s %s\n", h.At.Format("2006-01-02 15:04:05"), h.From, h.To, h.By, printable(strings.TrimSpace(h.Basis)))
 			}

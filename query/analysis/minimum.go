@@ -9,7 +9,9 @@ import (
 
 // Counter is the name of the aggregate that counts distinct entity codes up to k.
 // The worker has it for the k of a statement's Groups (sandbox.Counter).
-func Counter(k int) string { return "__kset_" + strconv.Itoa(k) }
+func Counter(k int) string { return counterPrefix + strconv.Itoa(k) }
+
+const counterPrefix = "__kset_"
 
 // Groups returns the k of the counters that Tree calls, ascending.
 func (s *Statement) Groups() []int {

@@ -97,6 +97,9 @@ func New(k int, entity []uint32) *Ledger {
 	return &Ledger{k: k, effort: maxEffort, entity: entity, measures: map[string]*history{}}
 }
 
+// Least has Try judge by k entities from here on.
+func (l *Ledger) Least(k int) { l.k = k }
+
 // Grow adds rows that nothing was released of, after those there are.
 func (l *Ledger) Grow(entity []uint32) { l.entity = append(l.entity, entity...) }
 
