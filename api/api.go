@@ -198,9 +198,15 @@ func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (an
 	if err != nil {
 		return nil, err
 	}
+	begin := func(body io.Reader) (any, error) {
+		if err := s.engine.Accessing(c, subject, c.Request.Method+" "+c.FullPath()); err != nil {
+			return nil, err
+		}
+		return next(call{Context: c, subject: subject, body: body})
+	}
 	conn := http.NewResponseController(c.Writer)
 	if streamed(c) { // for which the engine has a patience of its own
-		return next(call{Context: c, subject: subject, body: delivery{c.Request.Body, conn}})
+		return begin(delivery{c.Request.Body, conn})
 	}
 	if c.Request.ContentLength > smallBody || c.Request.ContentLength < 0 {
 		select {
@@ -214,7 +220,7 @@ func (s *server) authenticated(c *gin.Context, next func(call) (any, error)) (an
 	if err != nil {
 		return nil, err
 	}
-	return next(call{Context: c, subject: subject, body: bytes.NewReader(body)})
+	return begin(bytes.NewReader(body))
 }
 
 // delivery is a body that a sender may leave unfinished: a deadline ends a Read

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,12 +131,16 @@ func (h *house) do(r *http.Request) *httptest.ResponseRecorder {
 func (h *house) trace(t *testing.T) string {
 	t.Helper()
 	entries, organizations := []query.AuditEntry{}, []query.DocumentView{}
-	for uri, into := range map[string]any{"/v1/audit?limit=1000": &entries, "/v1/documents/" + registry.KindOrganization: &organizations} {
-		res := h.do(h.signed("zhao.city", h.founder, http.MethodGet, uri, ""))
+	// The log last: it tells of the first of these readings of a day.
+	for _, read := range []struct {
+		uri  string
+		into any
+	}{{"/v1/documents/" + registry.KindOrganization, &organizations}, {"/v1/audit?limit=1000", &entries}} {
+		res := h.do(h.signed("zhao.city", h.founder, http.MethodGet, read.uri, ""))
 		if res.Code != http.StatusOK {
-			t.Fatalf("GET %s = %d %s", uri, res.Code, res.Body)
+			t.Fatalf("GET %s = %d %s", read.uri, res.Code, res.Body)
 		}
-		if err := json.Unmarshal(res.Body.Bytes(), into); err != nil {
+		if err := json.Unmarshal(res.Body.Bytes(), read.into); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -296,6 +301,48 @@ func TestAReplayedRequestActsOnce(t *testing.T) {
 	}
 	if after := h.trace(t); after != before {
 		t.Errorf("a replay left something: %s, before it %s", after, before)
+	}
+}
+
+// Whoever uses a route is in the log, with organization and role, before anything is
+// done or read: once a day, and readings too (R-JM19-23a, R-YC22-34a).
+func TestWhoUsesARouteIsInTheLog(t *testing.T) {
+	h := shared
+	ask := func(uri string) {
+		t.Helper()
+		if res := h.do(h.signed("li.op", h.operator, http.MethodGet, uri, "")); res.Code != http.StatusOK {
+			t.Fatalf("GET %s = %d %s", uri, res.Code, res.Body)
+		}
+	}
+	began := func() (routes []string) {
+		t.Helper()
+		var entries []query.AuditEntry
+		res := h.do(h.signed("zhao.city", h.founder, http.MethodGet, "/v1/audit?limit=1000", ""))
+		if err := json.Unmarshal(res.Body.Bytes(), &entries); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if e.Kind == "access.began" && e.Actor == "li.op" {
+				routes = append(routes, e.Org+" "+e.Role+" "+e.Fields["route"])
+			}
+			if e.Kind == "access.began" && e.Actor == "former.op" {
+				t.Error("a person who is not let in has an entry")
+			}
+		}
+		return routes
+	}
+	h.do(h.signed("former.op", h.disabled, http.MethodGet, "/v1/documents/zone", ""))
+	h.do(h.signed("li.op", h.disabled, http.MethodGet, "/v1/reviews", ""))
+	before := began()
+	ask("/v1/pending")
+	ask("/v1/pending")
+	ask("/v1/catalogue")
+	ask("/v1/pending")
+	if got, want := began()[len(before):], []string{"huiyi operator GET /v1/pending", "huiyi operator GET /v1/catalogue"}; !slices.Equal(got, want) {
+		t.Errorf("the log tells %q, want %q", got, want)
+	}
+	if slices.Contains(began(), "huiyi operator GET /v1/reviews") {
+		t.Error("a request with another's signature is an entry of whom it names")
 	}
 }
 

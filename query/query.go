@@ -119,6 +119,7 @@ type Engine struct {
 	feeding feeding // of alerts to those who supervise
 
 	strangers strangers // who were not recognised
+	accesses  accesses  // who used what today
 	veil      *veil
 
 	looking sync.Mutex // guards looked: one goroutine at a time looks what is over

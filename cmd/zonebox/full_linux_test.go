@@ -102,6 +102,7 @@ func fullDisk(t *testing.T, where string) {
 			"rewrap":  {"keys", "rewrap", "medical", "--as", "wu.dc"},
 			"shred":   {"shred", "confirm", order, "--as", "sun.health"},
 			"backup":  {"backup", "create", "--as", "wu.dc"},
+			"read":    {"pack", "list", "--as", "qian.hospital"},
 		} {
 			o := h.zonebox(t, append(args, "--json")...)
 			p := problemOf(t, o)
