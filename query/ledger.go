@@ -70,9 +70,9 @@ type ledgers struct {
 
 func newLedgers() *ledgers { return &ledgers{all: map[[2]string]*datasetLedger{}} }
 
-// maxLedgerRows is how many rows the ledgers that are held in memory have together, some
-// 16 bytes each; what was used last is held in any case.
-const maxLedgerRows = 1 << 28
+// maxLedgerBytes is how much memory the ledgers that are held have together, about; what
+// was used last is held in any case.
+const maxLedgerBytes = 4 << 30
 
 // datasetLedger is that of one dataset. Whoever has it locked may use it.
 type datasetLedger struct {
@@ -117,13 +117,13 @@ func (e *Engine) trimLedgers() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := slices.SortedFunc(maps.Values(l.all), func(a, b *datasetLedger) int { return cmp.Compare(b.used, a.used) })
-	rows := 0
+	bytes := 0
 	for i, d := range all {
 		if !d.mu.TryLock() {
 			continue
 		}
-		rows += d.rows()
-		if i > 0 && rows > maxLedgerRows && !e.holdsOfActive(d) {
+		bytes += d.bytes()
+		if i > 0 && bytes > maxLedgerBytes && !e.holdsOfActive(d) {
 			d.reset(0)
 		}
 		d.mu.Unlock()
@@ -141,9 +141,9 @@ func (e *Engine) holdsOfActive(d *datasetLedger) bool {
 	return false
 }
 
-func (d *datasetLedger) rows() (n int) {
+func (d *datasetLedger) bytes() (n int) {
 	for _, m := range d.measures {
-		n += m.Rows()
+		n += m.Bytes()
 	}
 	return n
 }

@@ -5,8 +5,10 @@ import "slices"
 const (
 	// none is the cell of rows that a level took into no cell.
 	none = 1<<16 - 1
+	// folded marks the cell of rows that other levels stand for: see fold.go.
+	folded = 1 << 15
 	// maxLayer is how many cells a layer has at most.
-	maxLayer = none - 1
+	maxLayer = folded - 1
 	// maxLayers is how many layers a measure of a release has at most: each takes a byte
 	// a row while it is made and a judgement of its own.
 	maxLayers = 64
@@ -21,15 +23,19 @@ type history struct {
 	weight []float32 // by class: over its cells, one by the rows of the cell
 	depth  []uint16  // by class: its cells
 	levels []level
+	folds  []fold // in their order
 }
 
 // level is one layer of a release: disjoint cells.
 type level struct {
 	release, population string
 	cells               int
-	// cell is by class, of those that there were after this release. A class that was
-	// split off later is in the cell of the one it was split off from.
-	cell []uint16
+	// cell is by class, of those that there were after this release, or when it was folded
+	// last. A class that was split off later is in the cell of the one it was split off
+	// from.
+	cell   []uint16
+	folded bool // some of its rows are
+	over   bool // all are
 }
 
 // layer is disjoint cells of a release and their positions in it.
@@ -99,6 +105,7 @@ func (h *history) with(l layer, r Release) *history {
 		size:   slices.Clone(h.size),
 		weight: slices.Clone(h.weight),
 		depth:  slices.Clone(h.depth),
+		folds:  h.folds,
 	}
 	parts := make([]part, len(h.size))
 	for _, rows := range l.cells {
@@ -157,7 +164,7 @@ func (h *history) without(id string) *history {
 				cells[cell] = append(cells[cell], c)
 			}
 		}
-		g = g.with(layer{cells: cells}, Release{ID: l.release, Population: l.population})
+		g = g.with(layer{cells: cells}, Release{ID: l.release, Population: l.population}).fold()
 	}
 	to := g.class
 	clear(g.size)
@@ -188,8 +195,25 @@ func (h *history) without(id string) *history {
 
 // of returns the cell a class is in.
 func (l *level) of(h *history, class uint32) uint16 {
+	cell := l.cell[l.class(h, class)]
+	if cell != none {
+		cell &^= folded
+	}
+	return cell
+}
+
+// left returns the cell a class is in, none if other levels stand for it there.
+func (l *level) left(h *history, class uint32) uint16 {
+	if cell := l.cell[l.class(h, class)]; cell < folded {
+		return cell
+	}
+	return none
+}
+
+// class returns the class of those that the level knows that a class is of.
+func (l *level) class(h *history, class uint32) uint32 {
 	for int(class) >= len(l.cell) {
 		class = h.from[class]
 	}
-	return l.cell[class]
+	return class
 }

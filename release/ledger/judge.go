@@ -185,7 +185,7 @@ func (t *trial) join() {
 // node returns the cell of a class, the number of cells if it is in none.
 func (l *level) node(class uint32) int {
 	if cell := l.cell[class]; cell != none {
-		return int(cell)
+		return int(cell &^ folded)
 	}
 	return l.cells
 }

@@ -21,11 +21,13 @@
 // not at what the refusals themselves tell.
 //
 // What it costs. A judgement goes a few times over the rows of the cells and, at most
-// twice, over all. Where the classes of rows that earlier releases treat alike have fewer
+// twice, over all. Releases whose cells lie in cells of others are folded with those when
+// they are kept (fold.go), so that a judgement has fewer unknowns. Where the classes of rows that earlier releases treat alike have fewer
 // than k entities, which a handful of tables over everybody brings about, it solves k
 // systems with as many unknowns as the releases that overlap the new one have cells:
 // fractions of a second for hundreds, seconds for thousands, and then it gives up. In memory
-// a measure has 4 bytes for each row, and for each class 14 and 2 more for each layer.
+// a measure has 4 bytes for each row, and for each class 14 and 2 more for each layer
+// ([Ledger.Bytes]).
 //
 // Read [Ledger.Try] first.
 package ledger
@@ -106,6 +108,18 @@ func (l *Ledger) Grow(entity []uint32) { l.entity = append(l.entity, entity...) 
 // Rows returns how many rows the ledger knows.
 func (l *Ledger) Rows() int { return len(l.entity) }
 
+// Bytes returns about how much memory the ledger takes.
+func (l *Ledger) Bytes() int {
+	n := 4 * len(l.entity)
+	for _, h := range l.measures {
+		n += 4*len(h.class) + 14*len(h.size)
+		for _, level := range h.levels {
+			n += 2 * len(level.cell)
+		}
+	}
+	return n
+}
+
 // Releases returns the releases that are kept, oldest first.
 func (l *Ledger) Releases() []string { return slices.Clone(l.kept) }
 
@@ -143,7 +157,7 @@ func (l *Ledger) Keep(r Release) error {
 		}
 		h := l.history(m)
 		for _, layer := range layers {
-			h = h.with(layer, r)
+			h = h.with(layer, r).fold()
 		}
 		next[m] = h
 	}

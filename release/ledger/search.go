@@ -13,6 +13,8 @@ const (
 	// patience is how many classes of one part of the order may tell nothing new in a
 	// row before the others are left out, unless one of them is found to.
 	patience = 64
+	// maxEquations is how many equations a search has ready to be taken again.
+	maxEquations = 1 << 16
 )
 
 // A combination that is worth something on fewer than k entities alone is worth 0 on all
@@ -29,8 +31,11 @@ type search struct {
 	column []int  // by level of levels: the column of its first cell
 	tie    []term // by tie: its column and factor
 	known  *echelon
-	spent  bool
-	guess  *combination // the last that was not refuted, when spent
+	// equations are those of classes that were taken, as long as they are not too many.
+	equations map[uint32][]term
+	whole     bool // levels are taken as they are, not as what is left of them
+	spent     bool
+	guess     *combination // the last that was not refuted, when spent
 }
 
 // combination is weights of cells.
@@ -57,10 +62,15 @@ func (t *trial) weighs(c *combination) [][]int {
 	if c == nil {
 		return out
 	}
-	for n, weight := range c.weight {
+	weight := make([][]uint64, len(t.h.levels))
+	for n, w := range c.weight {
+		weight[c.levels[n]] = slices.Clone(w)
+	}
+	t.h.unfold(weight)
+	for i, weight := range weight {
 		for cell, w := range weight {
 			if w != 0 {
-				out[c.levels[n]] = append(out[c.levels[n]], cell)
+				out[i] = append(out[i], cell)
 			}
 		}
 	}
@@ -74,9 +84,11 @@ func (t *trial) weighs(c *combination) [][]int {
 
 // search returns that for combinations beside those that follow from the population.
 func (t *trial) search(followed *echelon) *search {
-	s := &search{t: t}
+	s := &search{t: t, equations: map[uint32][]term{}}
 	for i := len(t.h.levels) - 2; i >= 0; i-- {
-		s.levels = append(s.levels, i)
+		if !t.h.levels[i].over {
+			s.levels = append(s.levels, i)
+		}
 	}
 	for i := range t.ties {
 		s.tie = append(s.tie, term{i, 1})
@@ -113,7 +125,7 @@ func (s *search) echelon(ties int) *echelon {
 // follows reports whether the weights of the last level in a combination are worth what some
 // combination of its population is worth, and whether that could be decided.
 func (t *trial) follows(c *combination) (bool, bool) {
-	s := &search{t: t, levels: t.population()}
+	s := &search{t: t, levels: t.population(), whole: true, equations: map[uint32][]term{}}
 	for _, factor := range c.tie {
 		s.tie = append(s.tie, term{0, factor})
 	}
@@ -141,23 +153,33 @@ func (s *search) start() {
 
 // take adds the equation of a class and reports whether it was independent.
 func (s *search) take(y *echelon, class uint32) bool {
+	f, known := s.equations[class]
+	if !known {
+		f = s.equation(class)
+		if len(s.equations) < maxEquations {
+			s.equations[class] = f
+		}
+	}
+	ok, cost := y.add(f)
+	s.spend(cost)
+	return ok
+}
+
+// equation returns what has to be 0 for a combination to be worth 0 on a class.
+func (s *search) equation(class uint32) []term {
 	h := s.t.h
 	var f []term
 	if cell := s.t.last().cell[class]; cell != none && s.t.tie[cell] >= 0 {
 		f = append(f, s.tie[s.t.tie[cell]])
 	}
+	up := class
 	for n, i := range s.levels {
-		l := &h.levels[i]
-		for int(class) >= len(l.cell) {
-			class = h.from[class]
-		}
-		if cell := l.cell[class]; cell != none {
+		if cell := s.cell(&h.levels[i], class, &up); cell != none {
 			f = append(f, term{s.column[n] + int(cell), 1})
 		}
 	}
-	ok, cost := y.add(f)
-	s.spend(cost + 4*len(s.levels))
-	return ok
+	s.spend(4 * len(s.levels))
+	return f
 }
 
 func (s *search) spend(effort int) {
@@ -229,22 +251,24 @@ func (s *search) combination(y *echelon) *combination {
 // a few of each part first.
 func (s *search) differs(c *combination, may func(class uint32) bool) []uint32 {
 	var out []uint32
-	for _, n := range []int{16 * patience, len(s.t.h.size)} {
+	pick := func(most int, worth func(class uint32) uint64) {
 		for _, part := range s.t.order {
-			for class := range scattered(part, n) {
-				if s.worth(c, class) != 0 && may(class) {
+			for class := range scattered(part, most) {
+				if worth(class) != 0 && may(class) {
 					out = append(out, class)
 				}
 				if len(out) == patience || s.spent {
-					return out
+					return
 				}
 			}
 		}
-		if len(out) > 0 {
-			return out
-		}
 	}
-	return nil
+	pick(16*patience, func(class uint32) uint64 { return s.worth(c, class) })
+	if len(out) == 0 && !s.spent {
+		all := s.worths(c)
+		pick(len(all), func(class uint32) uint64 { return all[class] })
+	}
+	return out
 }
 
 // worth returns what a combination is worth on a class.
@@ -254,21 +278,66 @@ func (s *search) worth(c *combination, class uint32) uint64 {
 	if cell := s.t.last().cell[class]; cell != none && s.t.tie[cell] >= 0 {
 		out = c.tie[s.t.tie[cell]]
 	}
+	up := class
 	for n, weight := range c.weight {
 		if weight == nil {
 			continue
 		}
-		l := &h.levels[c.levels[n]]
-		for int(class) >= len(l.cell) {
-			class = h.from[class]
-		}
-		if cell := l.cell[class]; cell != none {
+		if cell := s.cell(&h.levels[c.levels[n]], class, &up); cell != none {
 			out = add(out, weight[cell])
 		}
 		s.spend(4)
 	}
 	s.spend(1)
 	return out
+}
+
+// worths returns what a combination is worth, by class.
+func (s *search) worths(c *combination) []uint64 {
+	h := s.t.h
+	out := make([]uint64, len(h.size))
+	up := make([]uint32, len(h.size))
+	for class, cell := range s.t.last().cell {
+		up[class] = uint32(class)
+		if cell != none && s.t.tie[cell] >= 0 {
+			out[class] = c.tie[s.t.tie[cell]]
+		}
+	}
+	for n, weight := range c.weight {
+		if weight == nil || s.spent {
+			continue
+		}
+		l := &h.levels[c.levels[n]]
+		for class := range out {
+			if cell := s.cell(l, uint32(class), &up[class]); cell != none {
+				out[class] = add(out[class], weight[cell])
+			}
+		}
+		s.spend(len(out))
+	}
+	return out
+}
+
+// cell returns the cell of a level that a class is in, none if it is in none or others
+// stand for it there. Levels are asked from the newest on; up is the class that the last
+// one knew, the class itself at first.
+func (s *search) cell(l *level, class uint32, up *uint32) uint16 {
+	if int(class) >= len(l.cell) {
+		if l.folded { // it knows more classes than those after it
+			class = l.class(s.t.h, class)
+		} else {
+			*up = l.class(s.t.h, *up)
+			class = *up
+		}
+	}
+	cell := l.cell[class]
+	if cell >= folded && cell != none {
+		if !s.whole {
+			return none
+		}
+		cell &^= folded
+	}
+	return cell
 }
 
 // find looks for a combination over those that are out and at most n entities more, none of

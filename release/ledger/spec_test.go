@@ -164,3 +164,16 @@ func TestAReleaseIsKeptOnce(t *testing.T) {
 		t.Errorf("Releases = %v, want a", got)
 	}
 }
+
+func TestALedgerTellsHowMuchMemoryItTakes(t *testing.T) {
+	l := ledger.New(10, people(1000))
+	if got := l.Bytes(); got != 4_000 {
+		t.Errorf("Bytes = %d, want 4 a row", got)
+	}
+	if err := l.Keep(counts("a", "all", span(0, 500), span(500, 900))); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := l.Bytes(), 4_000+4_000+3*14+3*2; got != want { // three classes: in either cell, in none
+		t.Errorf("Bytes with a release = %d, want %d", got, want)
+	}
+}
