@@ -28,7 +28,14 @@ func (e *Engine) Answer(ctx context.Context, req Request) (_ *Answer, err error)
 		return nil, err
 	}
 	if output == nil {
-		intent, err := e.decideRun(run)
+		decided, err := e.decideRun(run)
+		if err != nil {
+			return nil, err
+		}
+		if answer, err := e.repeat(decided); answer != nil || err != nil {
+			return answer, err // the same question has an output: nothing runs
+		}
+		intent, err := e.intend(decided) // DENY and REVIEW end here
 		if err != nil {
 			return nil, err
 		}
@@ -40,13 +47,13 @@ func (e *Engine) Answer(ctx context.Context, req Request) (_ *Answer, err error)
 }
 
 // decideRun is the first act. Its end is durable, whatever it is: an intent, a
-// wait for review, or a refusal.
-func (e *Engine) decideRun(run *run) (*intent, error) {
+// wait for review, a refusal, or a question that was answered before.
+func (e *Engine) decideRun(run *run) (*decided, error) {
 	decided, err := e.judge(run)
 	if err != nil {
 		return nil, e.refuse(run, e.everyReason(run, err))
 	}
-	return e.intend(decided) // DENY and REVIEW end here
+	return decided, nil
 }
 
 // judge decides without leaving a trace: Explain is judge alone.
@@ -110,7 +117,7 @@ func (e *Engine) runIntent(intent *intent) (*output, error) {
 // release is the third act: nothing leaves before its entry is durable.
 func (e *Engine) release(output *output) (*Answer, error) {
 	if output.released() {
-		return e.collect(output) // again, as it was sealed
+		return e.collect(output, nil) // again, as it was sealed
 	}
 	cleared, err := e.decideRelease(output) // OPA again, on what would leave
 	if err != nil {

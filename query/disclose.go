@@ -2,8 +2,10 @@ package query
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"zonebox/query/analysis"
@@ -198,10 +200,30 @@ func (r *rules) figures(ref, level int) disclosure.Figures {
 	entity := r.catalog.datasets[r.References[ref].Table].Spec.Entity // a protected table has one
 	rules := r.pack.Disclosive(entity.Kind, level)
 	f := disclosure.Figures{K: r.References[ref].K, Percent: rules.PPercent}
+	said := map[string]string{"of": "counts", "entity": entity.Kind, "k": strconv.Itoa(f.K)}
+	if level < highestLevel {
+		said["of"], said["level"] = "sums", strconv.Itoa(level)
+	}
+	var dominance []string
 	for _, d := range rules.Dominance {
 		f.Dominance = append(f.Dominance, disclosure.Dominance{N: d.N, Percent: d.Percent})
+		dominance = append(dominance, fmt.Sprintf("%d:%d%%", d.N, d.Percent))
 	}
+	if len(dominance) > 0 {
+		said["dominance"] = strings.Join(dominance, ",")
+	}
+	if f.Percent > 0 {
+		said["p"] = strconv.Itoa(f.Percent) + "%"
+	}
+	r.judgedBy("totals", said)
 	return f
+}
+
+// judgedBy notes a rule with its figures, once.
+func (e *evidence) judgedBy(rule string, figures map[string]string) {
+	if !slices.ContainsFunc(e.rules, func(r release.Rule) bool { return r.Rule == rule && maps.Equal(r.Figures, figures) }) {
+		e.rules = append(e.rules, release.Rule{Rule: rule, Figures: figures})
+	}
 }
 
 // column reads the values of a column as the engine had them.

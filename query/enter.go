@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -39,6 +40,7 @@ type run struct {
 	// that they are.
 	consented *consented
 	touched   []zone.Projection // columns whose raw values no text may hold, from when on rows are read
+	identity  string            // names the question by digest; "" before it is decided, or if it is to run whenever it is asked
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
 
@@ -87,6 +89,24 @@ func (e *Engine) enter(ctx context.Context, req Request) (*run, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// form is the form of the file that leaves: as asked, else the first that the scenario
+// names, else the first of all. Of a scenario that names no form of a file any is one.
+func (r *run) form() (string, *Error) {
+	named := slices.DeleteFunc(slices.Clone(r.facts.Scenario.Spec.OutputForms), func(f string) bool { return !slices.Contains(release.Forms(), f) })
+	switch {
+	case len(named) == 0:
+		return cmp.Or(r.request.Form, release.FormArrow), nil
+	case r.request.Form == "":
+		return named[0], nil
+	case slices.Contains(named, r.request.Form):
+		return r.request.Form, nil
+	}
+	list := strings.Join(named, ", ")
+	return "", denied([]Detail{{Code: "RELEASE_FORM", Articles: []string{"YC22-27"},
+		ZH: "应用场景不允许该成果形式:" + r.request.Form, EN: "the scenario does not allow this form of output: " + r.request.Form,
+		HintZH: "改用 --form " + list + " 之一,或不写", HintEN: "use --form with one of " + list + ", or leave it out"}}).of(r.id)
 }
 
 // whole checks that a new question has all its parts, and none too many.

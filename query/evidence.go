@@ -24,6 +24,7 @@ type evidence struct {
 	*worker
 	cells  []*cells                // of the blocks that release groups, innermost first
 	tables map[string]*versionRows // of the protected references, by table
+	rules  []release.Rule          // that it was judged by
 }
 
 // versionRows are the rows of one version.

@@ -37,6 +37,7 @@ type record struct {
 	// Columns are those that the statement was approved with, as its answer has to
 	// have them.
 	Columns []release.HeaderColumn `json:"columns,omitempty"`
+	Rules   []release.Rule         `json:"rules,omitempty"`   // on totals and on earlier outputs, that the answer was judged by
 	Refusal string                 `json:"refusal,omitempty"` // codes
 	Marks   *marks                 `json:"marks,omitempty"`
 	Consent *consentRecord         `json:"consent,omitempty"`

@@ -402,6 +402,9 @@ func (e *Engine) decide(b *bound) (*decided, error) {
 	if w.err != nil {
 		return nil, b.stopped(w.err) // no decision: it runs nothing, and voids no approval
 	}
+	if _, refused := b.form(); refused != nil {
+		b.found.against = append(b.found.against, refused.Details...)
+	}
 	if len(b.found.against) > 0 {
 		all := b.found.against
 		if w.decision.Verdict == policy.Deny {

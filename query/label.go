@@ -63,7 +63,7 @@ func (o *output) evidence() (*release.Evidence, error) {
 		Intent: release.Number(intent),
 		Documents: []string{o.record.Proof.License, of(registry.KindScenario, o.facts.Scenario.Name, o.facts.Scenario.Version),
 			of(registry.KindZone, o.facts.Zone.Name, o.facts.Zone.Version)},
-		Rules: rulesOf(obligations),
+		Rules: append(rulesOf(obligations), o.record.Rules...),
 	}, nil
 }
 

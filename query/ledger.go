@@ -201,6 +201,7 @@ type reserved []reservedEntry
 
 type reservedEntry struct {
 	registry.LedgerEntry
+	k    int // least number of entities that two outputs may differ by
 	file []byte
 }
 
@@ -265,7 +266,7 @@ func (r *run) reserve(d *datasetLedger, shows []shown) (reservedEntry, error) {
 	}
 	d.void(r.replaced()) // whoever comes next reads it again unless the registry says that it is void
 	following := e.following(d, *data)
-	out := reservedEntry{LedgerEntry: registry.LedgerEntry{Run: r.id, Zone: d.zone, Dataset: d.dataset, Version: data.Version, Measures: map[string][]string{}}}
+	out := reservedEntry{k: shows[0].k, LedgerEntry: registry.LedgerEntry{Run: r.id, Zone: d.zone, Dataset: d.dataset, Version: data.Version, Measures: map[string][]string{}}}
 	for _, s := range shows {
 		block := ledger.Release{ID: blockID(r.id, d.held[r.id]), Population: s.population, Cells: map[string][][]uint32{}}
 		for _, m := range s.measures {

@@ -342,8 +342,8 @@ func TestWhatReviewersRejectIsForgotten(t *testing.T) {
 	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 1, Ledger: true})
 	var runs []string
-	for range 3 {
-		_, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT phone, district FROM persons ORDER BY phone LIMIT 3")
+	for i := range 3 {
+		_, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, fmt.Sprintf("SELECT phone, district FROM persons ORDER BY phone LIMIT %d", 3+i))
 		run := querytest.RunOf(t, err)
 		if err := query.Reserve(d.Engine, run, "persons"); err != nil {
 			t.Fatal(err)

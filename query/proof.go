@@ -29,17 +29,22 @@ type proof struct {
 func (c *checked) proof() *proof {
 	p := &proof{Attestation: c.session.Attestation(), Bundle: c.decision.BundleHash, Pack: c.pack.ID,
 		License: registry.Ref{Kind: registry.KindLicense, Name: c.facts.License.Name, Version: c.facts.License.Version}.String()}
-	for _, d := range c.facts.Documents() {
-		p.Documents = append(p.Documents, d.String())
-	}
-	slices.Sort(p.Documents)
-	p.Documents = slices.Compact(p.Documents)
-	for _, scan := range c.Scans {
-		p.Data = append(p.Data, scan.Table+" "+c.catalog.datasets[scan.Table].Data.Version)
-	}
-	slices.Sort(p.Data)
-	p.Data = slices.Compact(p.Data)
+	p.Documents, p.Data = c.standsOn()
 	return p
+}
+
+// standsOn returns the documents that a statement stands on and the data that it reads,
+// each with its version, in order.
+func (d *decided) standsOn() (documents, data []string) {
+	for _, ref := range d.facts.Documents() {
+		documents = append(documents, ref.String())
+	}
+	for _, scan := range d.Scans {
+		data = append(data, scan.Table+" "+d.catalog.datasets[scan.Table].Data.Version)
+	}
+	slices.Sort(documents)
+	slices.Sort(data)
+	return slices.Compact(documents), slices.Compact(data)
 }
 
 // catalogue returns the digest of every document and data version, one a line.

@@ -66,8 +66,8 @@ type Config struct {
 	// clock stands nearly still and they ask more in its hour than any operator does.
 	Unrestrained bool
 
-	// Forgetful lets outputs go whatever was released before. Tests set it, since they
-	// ask all there is to ask of the same few people.
+	// Forgetful lets outputs go whatever was released before, and runs every question.
+	// Tests set it, since they ask all there is to ask of the same few people.
 	Forgetful bool
 
 	unpruned bool // tests compare with what pruning gives

@@ -192,9 +192,9 @@ func (e *Engine) unsettled(o *output, err error) error {
 	return e.close(o.fresh.intent, errors.Join(err, e.destroyHold(o.id)))
 }
 
-// decideRelease asks policy again, with today's facts, what would leave, and
-// the reviewers' approvals. It returns an error unless the answer is ALLOW.
-func (e *Engine) decideRelease(o *output) (*cleared, error) {
+// askRelease asks policy again, with today's facts, what would leave, and the
+// reviewers' approvals.
+func (e *Engine) askRelease(o *output) (*cleared, error) {
 	c := &cleared{output: o}
 	for _, p := range o.facts.Recipients {
 		if p.Name == o.request.Recipient {
@@ -228,11 +228,21 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 		return nil, o.stopped(err) // no decision: nothing leaves, and nothing is destroyed
 	}
 	c.word = &ruled{in, c.decision}
+	return c, nil
+}
+
+// decideRelease asks policy and does what it says. It returns an error unless the
+// answer is ALLOW.
+func (e *Engine) decideRelease(o *output) (*cleared, error) {
+	c, err := e.askRelease(o)
+	if err != nil {
+		return nil, err
+	}
 	c.label.Evidence.Decision = c.decision.ID
 	for _, w := range c.decision.Warnings {
 		c.label.Warnings = append(c.label.Warnings, w.ZH+" / "+w.EN)
 	}
-	if in.Query.Protected != nil && *in.Query.Protected {
+	if o.record.Query.Protected != nil && *o.record.Query.Protected {
 		c.label.Notes = []string{"少于最小分组的分组与单元格不予显示 / groups and cells below the minimum group are not shown"}
 	}
 	c.label.Notes = append(c.label.Notes, o.record.Coarsened.notes()...)
@@ -336,7 +346,11 @@ func (e *Engine) destroyHold(run string) error {
 
 // seal labels, signs and encrypts the output to its recipient.
 func (c *cleared) seal() (*sealed, error) {
-	artifact, err := c.held.Seal(release.Sealing{Label: c.label, Recipient: c.recipient, Columns: c.record.Columns, Form: c.request.Form, Signature: c.signature()},
+	form, refused := c.form()
+	if refused != nil {
+		return nil, refused
+	}
+	artifact, err := c.held.Seal(release.Sealing{Label: c.label, Recipient: c.recipient, Columns: c.record.Columns, Form: form, Signature: c.signature()},
 		c.engine.keys.Signer())
 	if errors.Is(err, release.ErrRecipientKey) {
 		return nil, fail("BAD_REQUEST", err).because("接收人没有可用的公钥", "the recipient has no usable public key").of(c.id)
@@ -422,11 +436,8 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 	return &Answer{Run: s.id, Artifact: s.artifact}, nil
 }
 
-// collect hands out a released artifact again, as it was sealed.
-func (e *Engine) collect(o *output) (*Answer, error) {
-	if err := e.accessOpen(o.run, o.record); err != nil {
-		return nil, err
-	}
+// stored returns the artifact of a released output.
+func (e *Engine) stored(o *output) (*release.Artifact, error) {
 	file, err := os.ReadFile(e.artifactFile(o.id))
 	if err != nil {
 		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
@@ -440,12 +451,30 @@ func (e *Engine) collect(o *output) (*Answer, error) {
 	if err != nil {
 		return nil, fail("DATA_DAMAGED", err).because("密封结果", "sealed artifact").of(o.id)
 	}
+	return artifact, nil
+}
+
+// collect hands out a released artifact again, as it was sealed. What f does, if it is
+// not nil, is of the same transaction.
+func (e *Engine) collect(o *output, f func(*registry.Tx, *release.Artifact) error) (*Answer, error) {
+	if err := e.accessOpen(o.run, o.record); err != nil {
+		return nil, err
+	}
+	artifact, err := e.stored(o)
+	if err != nil {
+		return nil, err
+	}
 	err = e.update(o.ctx, func(tx *registry.Tx) error {
 		if err := o.current(tx); err != nil {
 			return err // access may have been closed since
 		}
 		if _, err := workflow.Do(tx.Context(), tx.SQL(), workflow.OutputRelease, o.id, "download", o.actor(), tx.Now(), workflow.Note{}); err != nil {
 			return courseError(err)
+		}
+		if f != nil {
+			if err := f(tx, artifact); err != nil {
+				return err
+			}
 		}
 		return tx.Emit(o.event("output.downloaded", map[string]string{"artifact": artifact.Digest()}))
 	})

@@ -168,7 +168,7 @@ func (e *Engine) Use(ctx context.Context, s Subject, p Period) (*UseReport, erro
 			rows[key] = row
 		}
 		switch entry.Kind {
-		case "query.intent":
+		case "query.intent", kindRepeated:
 			row.Runs++
 		case "query.denied":
 			row.Denied++
@@ -208,7 +208,7 @@ func (e *Engine) Use(ctx context.Context, s Subject, p Period) (*UseReport, erro
 	return out, nil
 }
 
-var useKinds = []string{"query.intent", "query.denied", "query.failed", "query.killed", "query.done", "output.released", "output.downloaded"}
+var useKinds = []string{"query.intent", kindRepeated, "query.denied", "query.failed", "query.killed", "query.done", "output.released", "output.downloaded"}
 
 // licensesOf returns the license of each scenario.
 func (e *Engine) licensesOf(ctx context.Context) (map[string]string, error) {

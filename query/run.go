@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -182,6 +183,9 @@ func (r *rows) check() (*checked, error) {
 		c.Release()
 		return nil, err
 	}
+	for _, entry := range reserved {
+		r.evidence.judgedBy("history", map[string]string{"dataset": entry.Dataset, "k": strconv.Itoa(entry.k)})
+	}
 	return &checked{r, c, report, raw, scan.found, found, reserved}, nil
 }
 
@@ -255,6 +259,9 @@ func (e *Engine) hold(c *checked) (*output, error) {
 	if rec.Columns, err = release.Approved(c.columns()); err != nil {
 		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
 	}
+	if c.evidence != nil {
+		rec.Rules = c.evidence.rules
+	}
 	return &output{run: c.run, held: held, digest: held.Digest(), key: key, state: workflow.Held, record: rec, fresh: c}, nil
 }
 
@@ -270,6 +277,11 @@ func (c *checked) finish(tx *registry.Tx, rec record) error {
 	}
 	for _, entry := range c.reserved {
 		if err := tx.AddLedgerEntry(entry.LedgerEntry); err != nil {
+			return err
+		}
+	}
+	if c.identity != "" {
+		if err := tx.SetAnswered(c.identity, c.id); err != nil {
 			return err
 		}
 	}

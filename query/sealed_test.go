@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -202,6 +203,13 @@ func TestALabelHoldsItsEvidence(t *testing.T) {
 	}
 	if len(e.Rules) < 2 || e.Rules[0].Rule != "min_group" || e.Rules[0].Figures["k"] != "10" {
 		t.Errorf("rules = %v", e.Rules)
+	}
+	var rules []string
+	for _, r := range e.Rules {
+		rules = append(rules, fmt.Sprint(r.Rule, " ", r.Figures))
+	}
+	if want := "totals map[dominance:2:90% entity:person k:10 of:counts p:10%]"; !slices.Contains(rules, want) {
+		t.Errorf("rules = %v, want %s among them", rules, want)
 	}
 	if len(l.Uses) < 2 || l.Uses[0].Text == "" || l.Uses[1].Text == "" {
 		t.Errorf("uses = %v", l.Uses)

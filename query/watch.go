@@ -90,6 +90,8 @@ func amountsOf(entry audit.Entry) []amount {
 			return append(one(ofQuestions), amount{ofLapsedRuns, 1})
 		}
 		return one(ofQuestions)
+	case kindRepeated:
+		return one(ofQuestions)
 	case "query.failed":
 		switch cause := entry.Fields[fieldCause]; {
 		case slices.Contains([]string{"ISOLATION", "PROTOCOL", "TREE"}, cause), cause == "DATA" && entry.Fields["reasons"] != "DATA_WITHOUT_ENTITY":

@@ -125,6 +125,7 @@ var ways = map[string]map[workflow.State][]step{
 		"KILLED":         {{"analyse", engine, ""}, {"allow", engine, "d1"}, {"pass", engine, ""}, {"recheck", engine, "d1"}, {"run", engine, ""}, {"kill", dave, ""}},
 		"EXPIRED":        {{"analyse", engine, ""}, {"review", engine, "d1"}, {"expire", engine, ""}},
 		"VOIDED":         {{"void", carol, ""}},
+		"REPEATED":       {{"analyse", engine, ""}, {"allow", engine, "d1"}, {"repeat", engine, ""}},
 	},
 	"release": {
 		"HELD":             nil,
@@ -154,6 +155,7 @@ ANALYSED       review  DECIDED_REVIEW engine
 ANALYSED       deny    DECIDED_DENY   engine
 ANALYSED       void    VOIDED         engine data_centre zone_regulator city_authority
 DECIDED_ALLOW  pass    APPROVED       engine
+DECIDED_ALLOW  repeat  REPEATED       engine
 DECIDED_ALLOW  expire  EXPIRED        engine
 DECIDED_ALLOW  void    VOIDED         engine data_centre zone_regulator city_authority
 DECIDED_REVIEW approve APPROVED       zone_regulator

@@ -105,6 +105,16 @@ var (
 	anything3 = []string{"NJ24-13", "NJ24-14", "NJ24-16"}
 )
 
+// manyGroupings is what GROUP BY does that groups by more than one list.
+const manyGroupings = "ROLLUP, CUBE, GROUPING SETS"
+
+// instead says what to write for what is not supported, in both languages, where there
+// is another way to ask for the same.
+var instead = map[string][2]string{
+	manyGroupings: {"每个分组层次写一个 SELECT … GROUP BY,用 UNION ALL 相接,或分几个语句提问",
+		"write one SELECT … GROUP BY for each list of columns and put them together by UNION ALL, or ask several statements"},
+}
+
 // texts explains every code.
 var texts = map[string]wording{
 	UnknownName:   {"名称不存在或不可用:%s", "unknown name: %s", "", "", scope13},
@@ -172,6 +182,9 @@ func (a *analyzer) fault(code string, node ast.Node, name, hint string, path ...
 	}
 	if !a.trial && len(a.faults) >= maxFaults {
 		return
+	}
+	if what, known := instead[name]; known && code == UnsupportedSyntax {
+		t.hintZH, t.hintEN = what[0], what[1]
 	}
 	f := Fault{Code: code, Start: -1, End: -1, ZH: fill(t.zh, name), EN: fill(t.en, name),
 		HintZH: fill(t.hintZH, hint), HintEN: fill(t.hintEN, hint), Articles: t.articles, Path: path, About: name,

@@ -164,7 +164,7 @@ func strangeSelect(s *ast.Select) string {
 	case len(s.DistinctOn) > 0:
 		return "DISTINCT ON"
 	case s.GroupingSets != nil:
-		return "GROUPING SETS"
+		return manyGroupings
 	case s.Qualify != nil:
 		return "QUALIFY"
 	case s.Percent:
