@@ -75,7 +75,7 @@ type Obligations struct {
 	RecordCap     int      `json:"record_cap"` // rows; 0 unless the answer is record-level
 	Label         bool     `json:"label"`
 	Watermark     bool     `json:"watermark"`
-	SecondPerson  bool     `json:"second_person"`  // the release needs two people
+	SecondPerson  bool     `json:"second_person"`  // if people review what leaves, two of two organizations do
 	ReleaseReview bool     `json:"release_review"` // the release needs a review
 	TTLSeconds    int      `json:"ttl_seconds"`    // how long an approval or a held output lives
 }

@@ -42,7 +42,7 @@ func compileInputSchema(doc any) (inputSchema, error) {
 	root, _ := doc.(map[string]any)
 	defs, _ := root["$defs"].(map[string]any)
 	s := inputSchema{}
-	for _, action := range []string{ActionQuery, ActionExplain, ActionRelease, ActionLoad, ActionApply, ActionPreview} {
+	for _, action := range []string{ActionQuery, ActionExplain, ActionRelease, ActionLoad, ActionApply, ActionPreview, ActionReview} {
 		compiled, err := compileShape(defs[action], defs)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", action, err)

@@ -10,6 +10,7 @@ const (
 	ActionLoad    = "load"    // take a delivery into a zone
 	ActionApply   = "apply"   // put a document into force
 	ActionPreview = "preview" // show some rows as a grant gives them
+	ActionReview  = "review"  // show a held output to a person who reviews it
 )
 
 // Input holds the facts of one decision, each filled by the part of the
@@ -56,6 +57,7 @@ type Input struct {
 	Load     *Load     `json:"load,omitempty"`
 	Change   *Change   `json:"change,omitempty"`
 	Preview  *Preview  `json:"preview,omitempty"`
+	Review   *Reviewed `json:"review,omitempty"`
 
 	Approvals []Approval `json:"approvals,omitempty"`
 	Runtime   *Runtime   `json:"runtime,omitempty"`
@@ -421,6 +423,15 @@ type Preview struct {
 	Grant   string   `json:"grant"` // in force; "" for a draft
 	Columns []string `json:"columns"`
 	Raw     *bool    `json:"raw"` // values as they are as well
+}
+
+// Reviewed is what is to be shown of a held output: whose question it answers, and the
+// operator that counts for.
+type Reviewed struct {
+	Run          string `json:"run"`
+	Requester    string `json:"requester"`
+	RequesterOrg string `json:"requester_org"`
+	Operator     string `json:"operator"`
 }
 
 // Load holds a delivery's manifest and what the loader found in the file.

@@ -85,6 +85,7 @@ func TestObligationsOfAQuery(t *testing.T) {
 			Mask:        []policy.Recipe{{Column: "persons.id_number", Recipe: "token"}, {Column: "visits.id_number", Recipe: "token"}},
 			ComputeOnly: []string{"persons.income", "visits.diagnosis"},
 			MinGroup:    10, RowCap: 100000, Label: true, TTLSeconds: 604800,
+			SecondPerson: true, // should anybody look
 		}},
 		{"records_level_3", policy.Obligations{
 			Mask:        []policy.Recipe{{Column: "persons.name", Recipe: "partial(1,0)"}},

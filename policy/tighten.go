@@ -85,6 +85,9 @@ func (w demand) impose(d *Decision, in Input) []string {
 		step, roles = stepQuery, []string{roleRegulator}
 	case demandRelease:
 		step, roles = stepRelease, []string{roleRegulator}
+		if d.Obligations.SecondPerson {
+			roles = append(roles, roleProvider)
+		}
 		d.Obligations.ReleaseReview = true
 	case demandSecond:
 		step, roles = stepRelease, []string{roleRegulator, roleProvider}

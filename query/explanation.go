@@ -46,12 +46,7 @@ func (d *decided) explanation() *Explanation {
 		if d.RecordLevel && o.RecordCap > 0 {
 			x.Release.Rows = min(o.RowCap, o.RecordCap)
 		}
-		switch {
-		case o.SecondPerson:
-			x.Release.Reviewers = 2
-		case o.ReleaseReview:
-			x.Release.Reviewers = 1
-		}
+		x.Release.Reviewers = reviewersOf(o)
 	}
 	for _, c := range analysis.Changes(d.request.SQL, d.found.tree, d.asked) {
 		v := ChangeView{Code: c.Code, ZH: c.ZH, EN: c.EN}
@@ -62,6 +57,17 @@ func (d *decided) explanation() *Explanation {
 	}
 	x.Graph = graphView(analysis.Lineage(d.Statement, d.catalog.Catalog))
 	return x
+}
+
+// reviewersOf returns how many people look at an output before it leaves.
+func reviewersOf(o policy.Obligations) int {
+	switch {
+	case !o.ReleaseReview:
+		return 0
+	case o.SecondPerson:
+		return 2
+	}
+	return 1
 }
 
 func graphView(g analysis.Graph) *GraphView {

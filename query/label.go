@@ -94,12 +94,7 @@ func rulesOf(o policy.Obligations) []release.Rule {
 	add("min_group", "k", o.MinGroup)
 	add("row_cap", "rows", o.RowCap)
 	add("record_cap", "rows", o.RecordCap)
-	switch {
-	case o.SecondPerson:
-		add("release_review", "people", 2)
-	case o.ReleaseReview:
-		add("release_review", "people", 1)
-	}
+	add("release_review", "people", reviewersOf(o))
 	return out
 }
 

@@ -56,6 +56,7 @@ needs := {
 	"load": (common | {"scenario", "grants", "datasets", "columns", "load"}),
 	"apply": (common | {"change"}),
 	"preview": (common | {"grants", "datasets", "columns", "preview"}),
+	"review": (common | {"datasets", "query", "review"}),
 }
 
 asked := {"operator", "license", "scenario", "restrictions", "exceptions", "query", "consent", "masking"}

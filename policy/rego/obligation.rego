@@ -25,7 +25,7 @@ obligations := {
 	"record_cap": record_cap,
 	"label": pack.label,
 	"watermark": pack.watermark,
-	"second_person": count(release_reviewers) > 1,
+	"second_person": second_person,
 	"release_review": count(release_reviewers) > 0,
 	"ttl_seconds": pack.ttl_seconds,
 } if {

@@ -91,8 +91,12 @@ review contains ["CONSENT_WITHDRAWN", input.consent.withdrawn_at] if {
 }
 
 looked_at_since if {
-	count(presented) > 0
+	count(lookers - {approval.role | some approval in presented}) == 0
 	every approval in presented {
 		instant(approval.at) > instant(input.consent.withdrawn_at)
 	}
 }
+
+lookers := {"zone_regulator"} if not second_person
+
+lookers := {role | some role in two_people} if second_person

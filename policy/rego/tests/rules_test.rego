@@ -77,7 +77,7 @@ test_day_that_is_none_never_comes_and_never_lasts if {
 
 test_each_group_of_each_action_is_needed if {
 	wrong := [[base, group] |
-		some base in ["query", "release", "load", "level", "preview_own"]
+		some base in ["query", "release", "load", "level", "preview_own", "review_zone"]
 		some group in groups[base]
 		not missed(base, group)
 	]
@@ -90,6 +90,7 @@ groups := {
 	"load": ["now", "binding", "capabilities", "subject", "zone", "runtime", "scenario", "grants", "datasets", "columns", "load"],
 	"level": ["now", "binding", "capabilities", "subject", "zone", "runtime", "change"],
 	"preview_own": ["now", "binding", "capabilities", "subject", "zone", "runtime", "grants", "datasets", "columns", "preview"],
+	"review_zone": ["now", "binding", "capabilities", "subject", "zone", "runtime", "datasets", "query", "review"],
 }
 
 missed(base, group) if {
@@ -193,7 +194,7 @@ test_obligations if {
 	due("query", [], {
 		"mask": [{"column": "persons.id_number", "recipe": "token"}, {"column": "visits.id_number", "recipe": "token"}],
 		"compute_only": ["persons.income", "visits.diagnosis"], "consent_filter": false, "min_group": 10, "row_cap": 100000,
-		"record_cap": 0, "label": true, "watermark": false, "second_person": false, "release_review": false, "ttl_seconds": 604800,
+		"record_cap": 0, "label": true, "watermark": false, "second_person": true, "release_review": false, "ttl_seconds": 604800,
 	})
 	due("release_records", [], {
 		"mask": [{"column": "persons.name", "recipe": "partial(1,0)"}],
