@@ -178,6 +178,8 @@ GET  /v1/clocks           .                        ok     ok     ok     ok     o
 GET  /v1/reviews          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/reviews/:run     REVIEW                   none   ok     none   none   none   none   none   ok     none   none
 GET  /v1/reviews/:run     nothing                  none   none   none   none   none   none   none   none   none   none
+GET  /v1/reviews/:run/rows REVIEW                  none   state  none   none   none   none   none   role   none   none
+GET  /v1/reviews/:run/rows nothing                 none   none   none   none   none   none   none   none   none   none
 POST /v1/reviews/:run     REVIEW:{"approve":true,"basis":"NJ24-14"} none ok none none none none none none none none
 POST /v1/reviews/:run     REVIEW:{"approve":false} bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
 POST /v1/reviews/:run     nothing:{"approve":true,"basis":"x"} none none none none none none none none none none

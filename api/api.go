@@ -88,6 +88,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 	v1.POST("/requests/:name", s.signed(s.moveRequest))
 	v1.GET("/reviews", s.signed(s.reviews))
 	v1.GET("/reviews/:run", s.signed(s.review))
+	v1.GET("/reviews/:run/rows", s.signed(s.reviewRows))
 	v1.POST("/reviews/:run", s.signed(s.settle))
 	v1.POST("/reviews/:run/coarser", s.signed(s.coarsen))
 	v1.POST("/outputs/:run", s.signed(s.moveOutput))
@@ -366,6 +367,15 @@ func (s *server) reviews(c call) (any, error) {
 
 func (s *server) review(c call) (any, error) {
 	return s.engine.Review(c.Request.Context(), c.subject, c.Param("run"))
+}
+
+func (s *server) reviewRows(c call) (any, error) {
+	from, err1 := strconv.ParseInt(c.DefaultQuery("from", "1"), 10, 64)
+	rows, err2 := strconv.Atoi(c.DefaultQuery("rows", "100"))
+	if err1 != nil || err2 != nil {
+		return nil, query.BadRequest("from 或 rows 无效", "from or rows is invalid")
+	}
+	return s.engine.ReviewRows(c.Request.Context(), c.subject, c.Param("run"), from, rows)
 }
 
 func (s *server) settle(c call) (any, error) {

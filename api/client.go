@@ -122,6 +122,11 @@ func (c *Client) Review(ctx context.Context, run string) (*query.ReviewDetail, e
 	return get[*query.ReviewDetail](ctx, c, http.MethodGet, "/v1/reviews/"+url.PathEscape(run), nil)
 }
 
+// ReviewRows shows rows of an output that waits for the user's review, from a row on.
+func (c *Client) ReviewRows(ctx context.Context, run string, from int64, rows int) (*query.ReviewRows, error) {
+	return get[*query.ReviewRows](ctx, c, http.MethodGet, fmt.Sprintf("/v1/reviews/%s/rows?from=%d&rows=%d", url.PathEscape(run), from, rows), nil)
+}
+
 // Settle approves or rejects a run.
 func (c *Client) Settle(ctx context.Context, run string, s Settlement) (*query.ReviewItem, error) {
 	return get[*query.ReviewItem](ctx, c, http.MethodPost, "/v1/reviews/"+url.PathEscape(run), s)

@@ -21,8 +21,11 @@ type waits struct {
 
 var waiting = []waits{
 	{stageQuery, []workflow.State{workflow.DecidedReview}},
-	{stageOutput, []workflow.State{workflow.Reviewing, workflow.ReviewingFirst, workflow.ReviewingSecond}},
+	{stageOutput, reviewing},
 }
+
+// reviewing are the states in which an output waits for a person.
+var reviewing = []workflow.State{workflow.Reviewing, workflow.ReviewingFirst, workflow.ReviewingSecond}
 
 // reviewer reports which role in the given state decides.
 func reviewer(s workflow.State) string {
@@ -112,7 +115,8 @@ func (e *Engine) present(ctx context.Context, run string) (string, workflow.Inst
 }
 
 // Review returns a run as a reviewer sees it: statement, decision, counts and
-// course, never the rows. Its requester may see it too.
+// course; the rows are for ReviewRows. Its requester may see it too, without what rules
+// found.
 func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDetail, error) {
 	stage, in, err := e.present(ctx, run)
 	if errors.Is(err, workflow.ErrNotFound) || err == nil && in.Requester != s.user &&
@@ -156,6 +160,12 @@ func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDeta
 	}
 	if in.Requester != s.user {
 		out.Output = rec.Facts // the counts behind suppression are for reviewers
+		out.Shows = stage == stageOutput && slices.Contains(reviewing, in.State)
+		if s.party(in, registry.RoleZoneRegulator) {
+			if out.Compared, err = e.compared(ctx, run, rec); err != nil {
+				return nil, asError(err)
+			}
+		}
 	}
 	out.Coarsened = rec.Coarsened.view(in.Requester == s.user)
 	out.CoarsenedTo = coarsenedTo(in)

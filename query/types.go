@@ -232,8 +232,8 @@ type ReviewItem struct {
 	Why    []ReasonView `json:"why,omitempty"`
 }
 
-// ReviewDetail is what a reviewer sees of a run. The output is described, never
-// shown.
+// ReviewDetail is what a reviewer sees of a run. The output is described; ReviewRows
+// shows it.
 type ReviewDetail struct {
 	ReviewItem
 	SQL         string       `json:"sql"`
@@ -250,7 +250,30 @@ type ReviewDetail struct {
 	// is absent if nobody did.
 	Coarsened   *Coarsened `json:"coarsened,omitempty"`
 	CoarsenedTo string     `json:"coarsened_to,omitempty"`
-	History     []MoveView `json:"history"`
+	// Compared is what the output was compared with, by dataset; for the zone's regulator
+	// alone.
+	Compared []ComparedView `json:"compared,omitempty"`
+	// Shows is whether the rows may be looked at: the output waits for people, and the person is one of them.
+	Shows   bool       `json:"shows,omitempty"`
+	History []MoveView `json:"history"`
+}
+
+// ComparedView is what an output shows figures of in a dataset, and which other outputs,
+// of whatever operator, showed or may yet show some of it.
+type ComparedView struct {
+	Dataset string        `json:"dataset"`
+	Version string        `json:"version"`
+	Figures []string      `json:"figures"` // count, entities, or columns
+	Outputs int           `json:"outputs"` // that there are of it
+	Latest  []EarlierView `json:"latest"`  // of these, the latest first, at most 20
+}
+
+// EarlierView is an output of the same dataset.
+type EarlierView struct {
+	Run     string   `json:"run"`
+	Version string   `json:"version"`
+	Left    bool     `json:"left"`    // or it waits
+	Figures []string `json:"figures"` // that both show
 }
 
 // ValueView is the value of a parameter: the reviewers of a run decide on it.

@@ -22,7 +22,7 @@ var verbs = strings.Fields(`
 	bench bench/masking
 	template template/list template/show
 	clocks request request/list request/reply request/show request/move
-	review review/list review/show review/approve review/reject review/coarsen review/recall review/freeze
+	review review/list review/show review/rows review/approve review/reject review/coarsen review/recall review/freeze
 	trace audit audit/list audit/show audit/verify audit/prove audit/witness
 	report report/use report/unused report/risk report/sample report/show report/verdict
 	mask mask/preview

@@ -15,7 +15,7 @@ func (a *app) reviewCmd() *cobra.Command {
 		Use:   "review",
 		Short: a.say("审批查询与放行结果", "approve queries and outputs"),
 	}
-	c.AddCommand(a.reviewListCmd(), a.reviewShowCmd(), a.settleCmd("approve", true), a.settleCmd("reject", false), a.coarsenCmd(),
+	c.AddCommand(a.reviewListCmd(), a.reviewShowCmd(), a.reviewRowsCmd(), a.settleCmd("approve", true), a.settleCmd("reject", false), a.coarsenCmd(),
 		a.outputMoveCmd("recall", a.say("召回已放行的结果:不得再领取,申请人可见依据", "call back a released output: it is collected no more, and its requester sees why")),
 		a.outputMoveCmd("freeze", a.say("冻结待放行的结果,此后不再放行", "freeze an output that waits: it is never released")))
 	return c
@@ -25,7 +25,7 @@ func (a *app) reviewListCmd() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "list",
-		Short: a.say("列出待您审核的运行", "list the runs that wait for your review"),
+		Short: a.say("列出待您审核的运行:已等时间、期限、级别与原因", "list the runs that wait for your review: how long, until when, level and why"),
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			client, err := a.client()
@@ -39,11 +39,7 @@ func (a *app) reviewListCmd() *cobra.Command {
 			if output == "json" {
 				return a.printJSON(items)
 			}
-			t := newTable(a.say("运行", "run"), a.say("阶段", "stage"), a.say("状态", "state"), a.say("申请人", "requester"), a.say("场景", "scenario"), a.say("提交时间", "submitted"))
-			for _, i := range items {
-				t.AppendRow([]any{i.Run, i.Stage, i.State, i.Requester, i.Scenario, i.Submitted.Format("2006-01-02 15:04")})
-			}
-			_, err = fmt.Fprintln(a.stdout, t.Render())
+			_, err = fmt.Fprintln(a.stdout, a.reviewTable(items))
 			return err
 		},
 	}
@@ -69,7 +65,9 @@ func (a *app) reviewShowCmd() *cobra.Command {
 			if output == "json" {
 				return a.printJSON(d)
 			}
-			fmt.Fprintf(a.stdout, "%s  %s  %s  %s\n%s: %s\n", d.Run, d.Stage, d.State, d.Requester, a.say("语句", "statement"), printableText(d.SQL))
+			fmt.Fprintf(a.stdout, "%s  %s  %s  %s\n", d.Run, d.Stage, d.State, d.Requester)
+			a.printWaits(d.ReviewItem)
+			fmt.Fprintf(a.stdout, "%s: %s\n", a.say("语句", "statement"), printableText(d.SQL))
 			if d.Template != "" {
 				fmt.Fprintf(a.stdout, "%s: %s\n", a.say("模板", "template"), printable(d.Template))
 				for _, v := range d.Parameters {
@@ -98,13 +96,18 @@ func (a *app) reviewShowCmd() *cobra.Command {
 					fmt.Fprintf(a.stdout, a.say("与原始数据相符: 列 %s 有 %d 行,类别 %s,首见于第 %d 行\n", "raw data: column %s has %d rows of them, class %s, the first is row %d\n"), printable(m.Column), m.Rows, printable(m.Class), m.Row)
 				}
 				a.printTotals(d.Output.Totals)
+				a.printWithheld(d.Output)
 			}
+			a.printBeside(d.Compared)
 			if at := d.ConsentWithdrawn; at != nil {
 				fmt.Fprintf(a.stdout, a.say("结果形成之后有个人撤回授权: %s\n", "consents were withdrawn since the output was made: %s\n"), at.Format("2006-01-02 15:04:05"))
 			}
 			a.printCoarsened(d)
 			for _, h := range d.History {
 				fmt.Fprintf(a.stdout, "  %s  %s → %s  %s %s\n", h.At.Format("2006-01-02 15:04:05"), h.From, h.To, h.By, printable(strings.TrimSpace(h.Basis)))
+			}
+			if d.Shows {
+				fmt.Fprintf(a.stdout, a.say("查看结果表: zonebox review rows %s\n", "see the rows: zonebox review rows %s\n"), d.Run)
 			}
 			return nil
 		},
@@ -115,6 +118,7 @@ func (a *app) reviewShowCmd() *cobra.Command {
 
 // totalRules are the rules on what a total tells, zh and en.
 var totalRules = map[string][2]string{
+	"FEW_ENTITIES":       {"少于最小分组的主体", "fewer entities than the least group"},
 	"FEW_NONZERO":        {"非零者过少", "few bear any of it"},
 	"DOMINANCE":          {"少数主体占绝大部分", "few bear nearly all of it"},
 	"P_PERCENT":          {"次大者可推知最大者", "the second largest knows the largest"},
