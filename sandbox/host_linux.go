@@ -127,7 +127,53 @@ func (h *host) options(probe Host) []string {
 	if err != nil {
 		panic("sandbox: " + err.Error())
 	}
-	return []string{"zonebox-worker", "serve", string(text), o.Cell()}
+	serve := []string{"serve", string(text), o.Cell()}
+	if h.attr.Cloneflags == 0 {
+		return append([]string{"zonebox-worker"}, serve...)
+	}
+	return append([]string{"zonebox-worker", "enter", h.entrance()}, serve...)
+}
+
+// entrance is what a worker is told that makes its namespaces itself (cell_linux.c).
+func (h *host) entrance() string {
+	user, capabilities := uint32(0), 0
+	if h.attr.Credential != nil {
+		user = h.attr.Credential.Uid
+	}
+	for _, c := range h.attr.AmbientCaps {
+		capabilities |= 1 << c
+	}
+	return fmt.Sprintf("namespaces=%d;user=%d;capabilities=%d;gate=%d", h.attr.Cloneflags, user, capabilities, os.Getpid())
+}
+
+// admit waits until a worker has made its namespaces, and says who it is in them.
+func (h *host) admit(s *Session) error {
+	if h.attr.Cloneflags == 0 {
+		return nil
+	}
+	if _, err := s.in.ReadByte(); err != nil {
+		return fmt.Errorf("sandbox: start worker: %w: namespaces: %w", ErrIsolation, err)
+	}
+	dir := "/proc/" + strconv.Itoa(s.process.Pid)
+	files := []struct {
+		name string
+		ids  []syscall.SysProcIDMap
+	}{{"uid_map", h.attr.UidMappings}, {"gid_map", h.attr.GidMappings}}
+	if !h.attr.GidMappingsEnableSetgroups {
+		if err := os.WriteFile(dir+"/setgroups", []byte("deny"), 0); err != nil {
+			return fmt.Errorf("sandbox: start worker: %w: %w", ErrIsolation, err)
+		}
+	}
+	for _, f := range files {
+		text := fmt.Sprintf("%d %d %d\n", f.ids[0].ContainerID, f.ids[0].HostID, f.ids[0].Size)
+		if err := os.WriteFile(dir+"/"+f.name, []byte(text), 0); err != nil {
+			return fmt.Errorf("sandbox: start worker: %w: %w", ErrIsolation, err)
+		}
+	}
+	if _, err := s.conn.Write([]byte{1}); err != nil {
+		return fmt.Errorf("sandbox: start worker: %w: %w", ErrIsolation, err)
+	}
+	return nil
 }
 
 // workerFlags are the namespaces of a worker. The process namespace is not among
@@ -178,6 +224,9 @@ func (h *host) spawn() {
 	runtime.LockOSThread() // and never unlock: the thread ends with the host
 	for r := range h.requests {
 		attr := h.attr
+		if attr.Cloneflags != 0 { // it makes them itself: see enter in cell_linux.c
+			attr = syscall.SysProcAttr{Setsid: attr.Setsid, Pdeathsig: attr.Pdeathsig}
+		}
 		if r.group != nil {
 			attr.UseCgroupFD, attr.CgroupFD = true, r.group.fd
 		}
@@ -242,7 +291,10 @@ func (h *host) start(ctx context.Context) (*Session, error) {
 		}
 	})
 	stop := s.watch(ctx)
-	err = h.attest(s)
+	err = h.admit(s)
+	if err == nil {
+		err = h.attest(s)
+	}
 	if err == nil {
 		err = s.allow(0)
 	}

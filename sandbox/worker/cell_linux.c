@@ -2,8 +2,8 @@
 //
 // zonebox_confine is a constructor: it runs on the only thread there is, before
 // the Go runtime and before the engine's own initializers. What it gives up is
-// given up for every thread that will ever be. It needs no second execve, and
-// none is possible afterwards: there is no file left to execute.
+// given up for every thread that will ever be. No execve is possible afterwards:
+// there is no file left to execute.
 //
 // It obeys the fourth argument of the command line, which the gate writes
 // (wire.Options.Cell): name=number and name=,list, separated by semicolons.
@@ -13,6 +13,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,8 +254,48 @@ static int powerless(void)
 	return (int)syscall(SYS_capset, &header, none);
 }
 
+// enter makes the process, which is a copy of nothing of the gate's, what a worker
+// begins as: of namespaces of its own, in which the gate says who it is, nobody's,
+// with the capabilities that root needs, and dead when the gate is. Then it executes
+// the program anew, so that its memory belongs to the user namespace too.
+//
+// The gate could do all this between fork and exec, but only after a fork that
+// copies its page tables, which takes the longer the more the gate keeps.
+static void enter(char **argv)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct caps[2];
+	char ready = 1;
+	options = argv[2];
+	uint32_t keep = (uint32_t)number("capabilities");
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || unshare((int)number("namespaces")) != 0)
+		_exit(EXIT_HARDEN);
+	if (write(GATE, &ready, 1) != 1 || read(GATE, &ready, 1) != 1)
+		_exit(EXIT_HARDEN);
+	long long user = number("user");
+	if (user != 0 && (setgroups(0, NULL) != 0 || setgid((gid_t)user) != 0 || setuid((uid_t)user) != 0))
+		_exit(EXIT_HARDEN);
+	if (syscall(SYS_capget, &header, caps) != 0)
+		_exit(EXIT_HARDEN);
+	caps[0].permitted |= keep;
+	caps[0].inheritable |= keep;
+	if (syscall(SYS_capset, &header, caps) != 0)
+		_exit(EXIT_HARDEN);
+	for (unsigned long c = 0; c < 32; c++)
+		if (keep >> c & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0) != 0)
+			_exit(EXIT_HARDEN);
+	// A change of user forgets the signal. A gate that died before is not told of.
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != (pid_t)number("gate"))
+		_exit(EXIT_HARDEN);
+	argv[2] = argv[0];
+	execve("/proc/self/fd/4", argv + 2, environ);
+	_exit(EXIT_HARDEN);
+}
+
 __attribute__((constructor(101))) static void zonebox_confine(int argc, char **argv)
 {
+	if (argc == 6 && strcmp(argv[1], "enter") == 0)
+		enter(argv);
 	if (argc != 4 || strcmp(argv[1], "serve") != 0)
 		return;
 	options = argv[3];
