@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -246,5 +247,23 @@ func TestTheScenarioNamesTheFormOfTheFile(t *testing.T) {
 		if got != c.want {
 			t.Errorf("of a scenario with the forms %s, asked for %q: %q, want %q", c.named, c.asked, got, c.want)
 		}
+	}
+}
+
+// Whoever groups by several lists at once is told how to ask for the same.
+func TestSeveralGroupingsAreRefusedWithWhatToWrite(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 1})
+	for _, grouped := range []string{"ROLLUP (district)", "CUBE (district, sex)", "GROUPING SETS ((district), ())"} {
+		_, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, "SELECT count(*) AS n FROM persons GROUP BY "+grouped)
+		var why *query.Error
+		if !errors.As(err, &why) || len(why.Details) != 1 || why.Details[0].Code != "UNSUPPORTED_SYNTAX" ||
+			!strings.Contains(why.Details[0].HintZH, "UNION ALL") || !strings.Contains(why.Details[0].HintEN, "UNION ALL") {
+			t.Errorf("%s: %s, want it refused with UNION ALL as the way to ask", grouped, querytest.Text(err))
+		}
+	}
+	if _, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose,
+		"SELECT district, count(*) AS n FROM persons GROUP BY district UNION ALL SELECT 'all', count(*) FROM persons"); err != nil {
+		t.Errorf("what it says to write: %s", querytest.Text(err))
 	}
 }
