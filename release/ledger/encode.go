@@ -11,27 +11,42 @@ import (
 // ErrEncoding reports bytes that [Release.Append] did not write.
 var ErrEncoding = errors.New("ledger: release cannot be read")
 
-const encoding = 1
+// The forms of a release: without hidden cells, and with them after the others.
+const (
+	encoding       = 1
+	encodingHidden = 2
+)
 
 // Append appends the release in a form that [Parse] reads: about a byte for each row
 // where cells are dense. Measures of the same cells are written once. Equal releases
 // have equal bytes.
 func (r Release) Append(b []byte) []byte {
-	b = append(b, encoding)
-	b = appendText(appendText(b, r.ID), r.Population)
-	names := slices.Sorted(maps.Keys(r.Cells))
+	form := byte(encoding)
+	if len(r.Hidden) > 0 {
+		form = encodingHidden
+	}
+	b = append(b, form)
+	b = appendMeasures(appendText(appendText(b, r.ID), r.Population), r.Cells)
+	if form == encodingHidden {
+		b = appendMeasures(b, r.Hidden)
+	}
+	return b
+}
+
+func appendMeasures(b []byte, measures map[string][][]uint32) []byte {
+	names := slices.Sorted(maps.Keys(measures))
 	b = binary.AppendUvarint(b, uint64(len(names)))
 	for i, name := range names {
 		b = appendText(b, name)
 		same := slices.IndexFunc(names[:i], func(other string) bool {
-			return slices.EqualFunc(r.Cells[other], r.Cells[name], slices.Equal[[]uint32])
+			return slices.EqualFunc(measures[other], measures[name], slices.Equal[[]uint32])
 		})
 		b = binary.AppendUvarint(b, uint64(same+1))
 		if same >= 0 {
 			continue
 		}
-		b = binary.AppendUvarint(b, uint64(len(r.Cells[name])))
-		for _, rows := range r.Cells[name] {
+		b = binary.AppendUvarint(b, uint64(len(measures[name])))
+		for _, rows := range measures[name] {
 			b = binary.AppendUvarint(b, uint64(len(rows)))
 			last := uint32(0)
 			for _, row := range rows {
@@ -51,28 +66,44 @@ func appendText(b []byte, s string) []byte {
 // cells. The error wraps ErrEncoding.
 func Parse(b []byte) (Release, error) {
 	p := parser{rest: b}
-	if p.number() != encoding {
-		return Release{}, fmt.Errorf("%w: not of form %d", ErrEncoding, encoding)
+	form := p.number()
+	if form != encoding && form != encodingHidden {
+		return Release{}, fmt.Errorf("%w: of form %d", ErrEncoding, form)
 	}
-	r := Release{ID: p.text(), Population: p.text(), Cells: map[string][][]uint32{}}
+	r := Release{ID: p.text(), Population: p.text()}
+	var err error
+	if r.Cells, err = p.measures(); err != nil {
+		return Release{}, err
+	}
+	if form == encodingHidden {
+		if r.Hidden, err = p.measures(); err != nil {
+			return Release{}, err
+		}
+		p.bad = p.bad || len(r.Hidden) == 0
+	}
+	if p.bad || len(p.rest) > 0 {
+		return Release{}, fmt.Errorf("%w: cut short or too long", ErrEncoding)
+	}
+	return r, nil
+}
+
+func (p *parser) measures() (map[string][][]uint32, error) {
+	out := map[string][][]uint32{}
 	var names []string
 	for range p.length() {
 		name := p.text()
 		same := p.number()
 		switch {
 		case p.bad || same > uint64(len(names)) || len(names) > 0 && name <= names[len(names)-1]:
-			return Release{}, fmt.Errorf("%w: measure %d", ErrEncoding, len(names))
+			return nil, fmt.Errorf("%w: measure %d", ErrEncoding, len(names))
 		case same > 0:
-			r.Cells[name] = r.Cells[names[same-1]]
+			out[name] = out[names[same-1]]
 		default:
-			r.Cells[name] = p.cells()
+			out[name] = p.cells()
 		}
 		names = append(names, name)
 	}
-	if p.bad || len(p.rest) > 0 {
-		return Release{}, fmt.Errorf("%w: cut short or too long", ErrEncoding)
-	}
-	return r, nil
+	return out, nil
 }
 
 // parser takes numbers from the front. Once one is bad all are 0.

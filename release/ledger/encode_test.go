@@ -38,6 +38,23 @@ func TestAReleaseIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
+func TestAReleaseIsReadWithWhatItHides(t *testing.T) {
+	r := ledger.Release{ID: "out-1", Cells: map[string][][]uint32{"income": {{1}}}, Hidden: map[string][][]uint32{"income": {{0, 2}}}}
+	want := "\x02\x05out-1\x00\x01\x06income\x00\x01\x01\x01" + "\x01\x06income\x00\x01\x02\x00\x02"
+	b := r.Append(nil)
+	if string(b) != want {
+		t.Errorf("Append = %q, want %q", b, want)
+	}
+	if got, err := ledger.Parse(b); err != nil || !reflect.DeepEqual(got, r) {
+		t.Errorf("Parse = %v, %v, want %v", got, err, r)
+	}
+	for n := range b {
+		if _, err := ledger.Parse(b[:n]); !errors.Is(err, ledger.ErrEncoding) {
+			t.Errorf("Parse of %d bytes of %d: %v, want %v", n, len(b), err, ledger.ErrEncoding)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 10 {

@@ -24,6 +24,13 @@ type history struct {
 	depth  []uint16  // by class: its cells
 	levels []level
 	folds  []fold // in their order
+	hidden []hidden
+}
+
+// hidden is a cell of a release that was not released.
+type hidden struct {
+	release string
+	rows    []uint32
 }
 
 // level is one layer of a release: disjoint cells.
@@ -106,6 +113,7 @@ func (h *history) with(l layer, r Release) *history {
 		weight: slices.Clone(h.weight),
 		depth:  slices.Clone(h.depth),
 		folds:  h.folds,
+		hidden: h.hidden,
 	}
 	parts := make([]part, len(h.size))
 	for _, rows := range l.cells {
@@ -148,11 +156,17 @@ func (h *history) with(l layer, r Release) *history {
 
 // without returns the history without a release.
 func (h *history) without(id string) *history {
+	if slices.ContainsFunc(h.hidden, func(x hidden) bool { return x.release == id }) {
+		g := *h
+		g.hidden = slices.DeleteFunc(slices.Clone(h.hidden), func(x hidden) bool { return x.release == id })
+		h = &g
+	}
 	if !slices.ContainsFunc(h.levels, func(l level) bool { return l.release == id }) {
 		return h
 	}
 	// The levels that stay are put on anew, over the classes in place of the rows.
 	g := newHistory(len(h.size))
+	g.hidden = h.hidden
 	for i := range h.levels {
 		l := &h.levels[i]
 		if l.release == id {
@@ -191,6 +205,24 @@ func (h *history) without(id string) *history {
 		}
 	}
 	return g
+}
+
+// hiding returns the history with cells that are not released.
+func (h *history) hiding(cells []hidden) *history {
+	if len(cells) == 0 {
+		return h
+	}
+	g := *h
+	g.hidden = append(slices.Clip(h.hidden), cells...)
+	return &g
+}
+
+// hidden are the cells of a measure that a release does not release.
+func (r Release) hidden(measure string) (out []hidden) {
+	for _, rows := range r.Hidden[measure] {
+		out = append(out, hidden{r.ID, rows})
+	}
+	return out
 }
 
 // of returns the cell a class is in.

@@ -18,8 +18,8 @@ import (
 
 // judge returns what the cells of a measure would let be worked out, nil if nothing.
 func (l *Ledger) judge(measure string, r Release) *Finding {
-	h := l.history(measure)
-	before := len(h.levels)
+	was := l.history(measure)
+	h, before := was, len(was.levels)
 	layers, ok := layers(r.Cells[measure], len(l.entity))
 	if !ok {
 		return &Finding{Measure: measure, Kind: Undecided}
@@ -47,6 +47,44 @@ func (l *Ledger) judge(measure string, r Release) *Finding {
 		}
 		slices.Sort(f.Cells)
 		return f
+	}
+	return l.uncovers(measure, was, h, r)
+}
+
+// uncovers returns which hidden cell of a measure could be worked out after a release and
+// not before it, nil if none: what would be refused if it were released next.
+//
+// No population explains it. A cell that differs from a hidden one by rows of few entities
+// tells as much of the one that it was hidden for.
+func (l *Ledger) uncovers(measure string, was, h *history, r Release) *Finding {
+	effort := l.effort
+	next := func(h *history, rows []uint32) (Kind, []string) {
+		t := &trial{k: l.k, entity: l.entity, h: h.with(layer{cells: [][]uint32{rows}}, Release{}), effort: effort}
+		kind, c := t.judge()
+		effort = t.effort
+		var with []string
+		for i, weighs := range t.weighs(c) {
+			if i < len(was.levels) && len(weighs) > 0 && !slices.Contains(with, h.levels[i].release) {
+				with = append(with, h.levels[i].release)
+			}
+		}
+		return kind, with
+	}
+	for _, cell := range append(slices.Clone(was.hidden), r.hidden(measure)...) {
+		kind, with := next(h, cell.rows)
+		if kind == "" {
+			continue
+		}
+		if earlier, _ := next(was, cell.rows); kind != Undecided && earlier != "" && earlier != Undecided {
+			continue // it was no secret any more
+		}
+		if kind != Undecided {
+			kind = Uncovers
+		}
+		if cell.release != r.ID && !slices.Contains(with, cell.release) {
+			with = append(with, cell.release)
+		}
+		return &Finding{Measure: measure, Kind: kind, With: with}
 	}
 	return nil
 }

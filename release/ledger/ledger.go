@@ -12,7 +12,9 @@
 // Nor does a release pass of which a combination with others cancels on every row, unless
 // releases of its own population alone give as many such combinations: whoever asks
 // for a total with and without a person learns as little where the person is in
-// neither. The arithmetic is modulo 2^61−1. What is too long to decide is refused.
+// neither. Nor does one with which a cell that was hidden could be worked out, but for rows
+// of fewer than k entities: it is judged as if it were released next. The arithmetic is
+// modulo 2^61−1. What is too long to decide is refused.
 //
 // What it does not guarantee. It looks at what linear algebra gives and at nothing else:
 // not at values that are known from elsewhere (whoever knows the values of k−1 entities of a
@@ -59,6 +61,9 @@ type Release struct {
 	// Cells are by measure, [Counts] or a name: each the rows of one cell, ascending.
 	// Cells of one measure may overlap. A cell that is not released is not among them.
 	Cells map[string][][]uint32
+	// Hidden are, alike, cells of k entities and more that are not released for what they
+	// tell of one.
+	Hidden map[string][][]uint32
 }
 
 // Kind is why a release is refused. Whoever asked is told none of them apart.
@@ -69,6 +74,8 @@ const (
 	Few Kind = "few"
 	// Nothing is a combination over no row that does not follow from the population.
 	Nothing Kind = "nothing"
+	// Uncovers is a combination that is a cell that was hidden, but for few.
+	Uncovers Kind = "uncovers"
 	// Undecided is a question that would have taken too long.
 	Undecided Kind = "undecided"
 )
@@ -116,6 +123,9 @@ func (l *Ledger) Bytes() int {
 		for _, level := range h.levels {
 			n += 2 * len(level.cell)
 		}
+		for _, cell := range h.hidden {
+			n += 4 * len(cell.rows)
+		}
 	}
 	return n
 }
@@ -132,7 +142,7 @@ func (l *Ledger) Try(r Release) (*Finding, error) {
 	if err := l.check(r); err != nil {
 		return nil, err
 	}
-	for _, m := range slices.Sorted(maps.Keys(r.Cells)) {
+	for _, m := range r.Measures() {
 		if f := l.judge(m, r); f != nil {
 			return f, nil
 		}
@@ -150,8 +160,8 @@ func (l *Ledger) Keep(r Release) error {
 		return err
 	}
 	next := map[string]*history{}
-	for m, cells := range r.Cells {
-		layers, ok := layers(cells, len(l.entity))
+	for _, m := range r.Measures() {
+		layers, ok := layers(r.Cells[m], len(l.entity))
 		if !ok {
 			return fmt.Errorf("%w: those of %q overlap more than %d times", ErrCells, m, maxLayers)
 		}
@@ -159,7 +169,7 @@ func (l *Ledger) Keep(r Release) error {
 		for _, layer := range layers {
 			h = h.with(layer, r).fold()
 		}
-		next[m] = h
+		next[m] = h.hiding(r.hidden(m))
 	}
 	maps.Copy(l.measures, next)
 	l.kept = append(l.kept, r.ID)
@@ -184,8 +194,8 @@ func (l *Ledger) check(r Release) error {
 	if slices.Contains(l.kept, r.ID) {
 		return fmt.Errorf("%w: %q", ErrKept, r.ID)
 	}
-	for m, cells := range r.Cells {
-		for i, rows := range cells {
+	for _, m := range r.Measures() {
+		for i, rows := range append(slices.Clone(r.Cells[m]), r.Hidden[m]...) {
 			if len(rows) == 0 {
 				return fmt.Errorf("%w: cell %d of %q is empty", ErrCells, i, m)
 			}
@@ -200,6 +210,29 @@ func (l *Ledger) check(r Release) error {
 		}
 	}
 	return nil
+}
+
+// Measures are those of cells that are released or hidden, in the order of names.
+func (r Release) Measures() []string {
+	out := slices.Collect(maps.Keys(r.Cells))
+	for m := range r.Hidden {
+		if _, shown := r.Cells[m]; !shown {
+			out = append(out, m)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Only returns the release of the cells of one measure.
+func (r Release) Only(measure string) Release {
+	r.Cells = map[string][][]uint32{measure: r.Cells[measure]}
+	if hidden := r.Hidden[measure]; len(hidden) > 0 {
+		r.Hidden = map[string][][]uint32{measure: hidden}
+	} else {
+		r.Hidden = nil
+	}
+	return r
 }
 
 // history returns that of a measure, over all rows there are by now.

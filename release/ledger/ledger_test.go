@@ -145,8 +145,34 @@ func (o *oracle) nothing(measure string, r ledger.Release) bool {
 	return all < own
 }
 
+// uncovers reports whether a cell that was hidden is, but on the rows of fewer than k
+// entities, what some combination is, and was not before the release.
+func (o *oracle) uncovers(measure string, r ledger.Release) bool {
+	people := slices.Compact(slices.Sorted(slices.Values(o.entity)))
+	var told func(cells [][]uint32, cell []uint32, out []uint32, from int) bool
+	told = func(cells [][]uint32, cell []uint32, out []uint32, from int) bool {
+		if len(out) == min(o.k-1, len(people)) {
+			return o.of(append(slices.Clip(cells), cell), out) == o.of(cells, out)
+		}
+		for i := from; i < len(people); i++ {
+			if told(cells, cell, append(slices.Clip(out), people[i]), i+1) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, of := range append(slices.Clip(o.kept), r) {
+		for _, cell := range of.Hidden[measure] {
+			if told(o.columns(measure, "", r), cell, nil, 0) && !told(o.columns(measure, ""), cell, nil, 0) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // random returns a release over rows: cells that overlap now and then, of everybody or of
-// some, by person or by row.
+// some, by person or by row, one of which is hidden now and then.
 func random(r *rand.Rand, id string, entity []uint32) ledger.Release {
 	out := ledger.Release{ID: id, Population: fmt.Sprint(r.IntN(3)), Cells: map[string][][]uint32{}}
 	for _, m := range []string{ledger.Counts, "income"} {
@@ -175,6 +201,9 @@ func random(r *rand.Rand, id string, entity []uint32) ledger.Release {
 			}
 		}
 		cells = slices.DeleteFunc(cells, func(c []uint32) bool { return len(c) == 0 })
+		if len(cells) > 0 && r.IntN(3) == 0 {
+			out.Hidden, cells = map[string][][]uint32{m: cells[:1]}, cells[1:]
+		}
 		if len(cells) > 0 {
 			out.Cells[m] = cells
 		}
@@ -182,14 +211,20 @@ func random(r *rand.Rand, id string, entity []uint32) ledger.Release {
 	return out
 }
 
-// butSome returns a release without the rows of n people, at most.
+// butSome returns a release without the rows of n people, at most, that shows what was
+// hidden, or not.
 func butSome(r *rand.Rand, of ledger.Release, id string, entity []uint32, n int) ledger.Release {
 	out := ledger.Release{ID: id, Population: fmt.Sprint(r.IntN(3)), Cells: map[string][][]uint32{}}
 	var without []uint32
 	for range n {
 		without = append(without, entity[r.IntN(len(entity))])
 	}
-	for m, cells := range of.Cells {
+	bold := r.IntN(2) == 0
+	for _, m := range []string{ledger.Counts, "income"} {
+		cells := of.Cells[m]
+		if bold {
+			cells = append(slices.Clip(cells), of.Hidden[m]...)
+		}
 		for _, rows := range cells {
 			rows = slices.DeleteFunc(slices.Clone(rows), func(row uint32) bool { return slices.Contains(without, entity[row]) })
 			if len(rows) > 0 {
@@ -266,17 +301,18 @@ func againstOracle(t *testing.T, n int, start func(r *rand.Rand) *oracle) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			few, nothing := map[string]bool{}, map[string]bool{}
+			few, nothing, uncovers := map[string]bool{}, map[string]bool{}, map[string]bool{}
 			refused := false
-			for m := range next.Cells {
-				few[m], nothing[m] = o.few(m, next), o.nothing(m, next)
-				refused = refused || few[m] || nothing[m]
+			for _, m := range []string{ledger.Counts, "income"} {
+				few[m], nothing[m], uncovers[m] = o.few(m, next), o.nothing(m, next), o.uncovers(m, next)
+				refused = refused || few[m] || nothing[m] || uncovers[m]
 			}
 			switch {
 			case got == nil && refused,
 				got != nil && got.Kind == ledger.Few && !few[got.Measure],
-				got != nil && got.Kind == ledger.Nothing && !nothing[got.Measure]:
-				t.Fatalf("seed %d/%d: k %d of %v: %v then %v: %+v, want few %v, nothing %v", seed, i, o.k, o.entity, o.kept, next, got, few, nothing)
+				got != nil && got.Kind == ledger.Nothing && !nothing[got.Measure],
+				got != nil && got.Kind == ledger.Uncovers && !uncovers[got.Measure]:
+				t.Fatalf("seed %d/%d: k %d of %v: %v then %v: %+v, want few %v, nothing %v, uncovers %v", seed, i, o.k, o.entity, o.kept, next, got, few, nothing, uncovers)
 			case got != nil:
 				count[string(got.Kind)]++
 			default:

@@ -109,6 +109,49 @@ func TestWhatMayNotBeWorkedOut(t *testing.T) {
 	}
 }
 
+// A cell that was hidden stays hidden: no other cells add up to it, but for few.
+func TestWhatWasHiddenIsNotWorkedOut(t *testing.T) {
+	hid := ledger.Release{ID: "hid", Population: "all", Cells: map[string][][]uint32{"income": {span(30, 100)}}, Hidden: map[string][][]uint32{"income": {span(0, 30)}}}
+	income := func(id string, cells ...[]uint32) ledger.Release {
+		return ledger.Release{ID: id, Population: "all", Cells: map[string][][]uint32{"income": cells}}
+	}
+	for name, test := range map[string]struct {
+		before *ledger.Release
+		next   ledger.Release
+		want   *ledger.Finding
+	}{
+		"the total beside the others": {nil, income("next", span(0, 100)), &ledger.Finding{Measure: "income", Kind: ledger.Uncovers, With: []string{"hid"}}},
+		"itself but for nine":         {nil, income("next", span(0, 21)), &ledger.Finding{Measure: "income", Kind: ledger.Uncovers, With: []string{"hid"}}},
+		"its halves":                  {nil, income("next", span(0, 15), span(15, 30)), &ledger.Finding{Measure: "income", Kind: ledger.Uncovers, With: []string{"hid"}}},
+		"one of its halves":           {nil, income("next", span(0, 15)), nil},
+		"the others apart":            {nil, income("next", span(30, 60)), nil},
+		"another figure of everybody": {nil, counts("next", "all", span(0, 100)), nil},
+		"what was no secret":          {ptr(income("told", span(0, 30))), income("next", span(40, 60)), nil},
+		"a half beside the other":     {ptr(income("half", span(0, 15))), income("next", span(15, 30)), &ledger.Finding{Measure: "income", Kind: ledger.Uncovers, With: []string{"half", "hid"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := ledger.New(10, people(100))
+			for _, r := range []*ledger.Release{test.before, &hid} {
+				if r != nil {
+					if err := l.Keep(*r); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if got, err := l.Try(test.next); err != nil || !reflect.DeepEqual(got, test.want) {
+				t.Errorf("Try = %+v, %v, want %+v", got, err, test.want)
+			}
+			if l.Void("hid"); test.want != nil {
+				if got, err := l.Try(test.next); err != nil || got != nil {
+					t.Errorf("Try with it void = %+v, %v, want nil", got, err)
+				}
+			}
+		})
+	}
+}
+
+func ptr(r ledger.Release) *ledger.Release { return &r }
+
 func TestAReleaseThatIsVoidTellsNothing(t *testing.T) {
 	l := ledger.New(10, people(100))
 	for _, r := range []ledger.Release{counts("a", "all", span(0, 100)), counts("b", "some", span(0, 50))} {
