@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,41 @@ func generalTracker(a *attacker) {
 		a.target(p.id, p.income)
 		a.combined(p.id, "income", []float64{1, 1, -1}, "FROM persons WHERE phone = '"+p.phone+"' OR sex = '男'",
 			"FROM persons WHERE phone = '"+p.phone+"' OR sex = '女'", "FROM persons")
+	}
+}
+
+// unlike asks for one set in two forms of words, of which one has the person in it: a
+// prefix and a value, a list and its values, a register looked up and one that is not.
+func unlike(a *attacker) {
+	people := only(a.city.people, byPhone)
+	in := func(district string) (out []resident) {
+		for _, p := range people {
+			if p.district == district {
+				out = append(out, p)
+			}
+		}
+		return out[:2]
+	}
+	for _, p := range in("320105") {
+		a.target(p.id, p.income)
+		a.combined(p.id, "income", []float64{1, -1}, "FROM persons WHERE district LIKE '320105%'", "FROM persons WHERE district = '320105' AND phone <> '"+p.phone+"'")
+	}
+	for _, p := range in("320104") {
+		a.target(p.id, p.income)
+		a.combined(p.id, "income", []float64{1, -1, -1}, "FROM persons WHERE district IN ('320102', '320104')", "FROM persons WHERE district = '320102'",
+			"FROM persons WHERE district = '320104' AND phone <> '"+p.phone+"'")
+	}
+	for _, p := range people {
+		of := slices.DeleteFunc(slices.Clone(p.visits), func(v seen) bool { return v.department != "呼吸内科" })
+		if len(of) != 1 {
+			continue
+		}
+		a.target(p.id+" cost", of[0].cost)
+		a.combined(p.id+" cost", "cost", []float64{1, -1}, "FROM visits WHERE department = '呼吸内科'",
+			"FROM visits v JOIN persons p ON v.id_number = p.id_number WHERE v.department = '呼吸内科' AND p.phone <> '"+p.phone+"'")
+		if len(a.truth) == aims {
+			return
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type bot struct {
 var bots = []bot{
 	{"an individual tracker", individualTracker, 6, false},
 	{"a general tracker", generalTracker, 6, false},
+	{"one set in other words", unlike, 6, false},
 	{"a boundary that moves day by day", movingBoundary, 6, false},
 	{"one visit of a person with many", oneVisit, 6, false},
 	{"a list of its own customers", ownList, 6, false},

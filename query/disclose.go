@@ -31,6 +31,9 @@ func (e *evidence) disclosive(reached []release.Reached) (hide [][]release.Withh
 		withheld := make([][]release.Withheld, len(c.groups))
 		hits := worse(found.Hits)
 		for _, h := range hits {
+			if slices.Contains([]disclosure.Rule{disclosure.FewNonzero, disclosure.Dominated, disclosure.PPercent}, h.Rule) {
+				c.dominated[[2]int{h.Group, h.Total}] = true
+			}
 			output := c.Aggregates[h.Total].Output
 			if !c.Root || c.Having || output < 0 {
 				return nil, nil, fail("DISCLOSIVE", nil)

@@ -44,6 +44,7 @@ type cells struct {
 	conditions int      // of aggregates; 0 is all rows
 	groups     []uint32 // their numbers
 	gathered   *gathered
+	dominated  map[[2]int]bool // by group, its place in groups, and aggregate: totals that do not leave for what few bear of them
 }
 
 // gathered is the lists of rows of one block.
@@ -116,6 +117,20 @@ func (t *versionRows) atLeast(k int, rows []uint32) bool {
 	return k <= 0
 }
 
+// once reports whether no two rows are about one entity.
+func (t *versionRows) once() bool {
+	met := make([]bool, t.codes)
+	for _, code := range t.entities {
+		if code != zone.NoEntity {
+			if met[code] {
+				return false
+			}
+			met[code] = true
+		}
+	}
+	return true
+}
+
 // versions reads whom the rows of the protected tables are about.
 func (w *worker) versions() (map[string]*versionRows, error) {
 	out := map[string]*versionRows{}
@@ -185,7 +200,7 @@ func newEvidence(w *worker, tables map[string]*versionRows, told []sandbox.Noted
 
 // releasedBy finds the groups of a block that count as released.
 func (e *evidence) releasedBy(block analysis.Evidence, n *gathered) *cells {
-	c := &cells{Evidence: block, gathered: n}
+	c := &cells{Evidence: block, gathered: n, dominated: map[[2]int]bool{}}
 	for _, column := range block.Columns {
 		if column.Condition == 0 {
 			c.references = append(c.references, column.Reference)

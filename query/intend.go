@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"zonebox/policy"
-	"zonebox/query/ast"
+	"zonebox/query/analysis"
 	"zonebox/registry"
 	"zonebox/release"
 	"zonebox/workflow"
@@ -126,7 +126,7 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 		}
 		fields["tree"] = hex.EncodeToString(d.hash[:])
 		if d.Protected && !d.RecordLevel {
-			sum := sha256.Sum256([]byte(ast.Shape(d.Tree)))
+			sum := sha256.Sum256([]byte(analysis.Shape(d.Tree)))
 			fields[fieldShape] = hex.EncodeToString(sum[:8])
 		}
 		if pack := d.lapsed(); pack != "" {

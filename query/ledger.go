@@ -31,6 +31,7 @@ type shownMeasure struct {
 	name    string
 	columns []string // that a figure is computed from; none of what each row has once
 	cells   [][]uint32
+	hidden  [][]uint32 // that it would have had but for what few bear of them
 }
 
 // overlapError says that a release and those before it would tell of few. It is for
@@ -172,8 +173,8 @@ func (d *datasetLedger) measure(name string) *measureLedger {
 // keep puts a block of a run into the ledgers of its measures.
 func (d *datasetLedger) keep(run string, r ledger.Release) error {
 	d.held[run]++
-	for name, cells := range r.Cells {
-		if err := d.measure(name).Keep(ledger.Release{ID: r.ID, Population: r.Population, Cells: map[string][][]uint32{name: cells}}); err != nil {
+	for _, name := range r.Measures() {
+		if err := d.measure(name).Keep(r.Only(name)); err != nil {
 			return fmt.Errorf("query: ledger of %s: %w", d.dataset, err)
 		}
 	}
@@ -268,25 +269,23 @@ func (r *run) reserve(d *datasetLedger, shows []shown) (reservedEntry, error) {
 	following := e.following(d, *data)
 	out := reservedEntry{k: shows[0].k, LedgerEntry: registry.LedgerEntry{Run: r.id, Zone: d.zone, Dataset: d.dataset, Version: data.Version, Measures: map[string][]string{}}}
 	for _, s := range shows {
-		block := ledger.Release{ID: blockID(r.id, d.held[r.id]), Population: s.population, Cells: map[string][][]uint32{}}
+		block := ledger.Release{ID: blockID(r.id, d.held[r.id]), Population: s.population, Cells: map[string][][]uint32{}, Hidden: map[string][][]uint32{}}
 		for _, m := range s.measures {
 			numbers, err := e.numbering(r.ctx, d, following, m.name, m.columns)
 			if err != nil {
 				return out, damagedLedger(err)
 			}
-			cells, err := renumbered(m, numbers)
-			if err != nil {
+			if err := m.renumber(numbers, &block); err != nil {
 				return out, err
 			}
-			one := ledger.Release{ID: block.ID, Population: s.population, Cells: map[string][][]uint32{m.name: cells}}
-			found, err := d.measure(m.name).Try(one)
+			found, err := d.measure(m.name).Try(block.Only(m.name))
 			if err != nil {
 				return out, err
 			}
 			if found != nil {
 				return out, fail("RELEASE_HISTORY", &overlapError{d.dataset, *found})
 			}
-			block.Cells[m.name], out.Measures[m.name] = cells, m.columns
+			out.Measures[m.name] = m.columns
 		}
 		if err := d.keep(r.id, block); err != nil {
 			return out, err
@@ -314,22 +313,29 @@ func damagedLedger(err error) error {
 
 var errLedger = errors.New("query: a file of the ledger is not what was written")
 
-// renumbered returns the cells of a measure by the numbers of their rows, or of entities
-// where those are counted, ascending. Rows of nobody are left out: a figure stands on
-// entities.
-func renumbered(m shownMeasure, l *zone.Lineage) ([][]uint32, error) {
+// renumber puts the cells of a measure into a release by the numbers of their rows, or of
+// entities where those are counted, ascending. Rows of nobody are left out: a figure
+// stands on entities.
+func (m shownMeasure) renumber(l *zone.Lineage, r *ledger.Release) (err error) {
 	of := l.Rows
 	if m.name == countEntities {
 		of = l.Entities
 	}
+	if r.Cells[m.name], err = renumbered(m.cells, of, l.Entities); err == nil && len(m.hidden) > 0 {
+		r.Hidden[m.name], err = renumbered(m.hidden, of, l.Entities)
+	}
+	return err
+}
+
+func renumbered(cells [][]uint32, of, entities []uint32) ([][]uint32, error) {
 	var out [][]uint32
-	for _, rows := range m.cells {
+	for _, rows := range cells {
 		var numbers []uint32
 		for _, row := range rows {
-			if int(row) >= len(l.Rows) {
-				return nil, fmt.Errorf("query: a cell has row %d of %d", row, len(l.Rows))
+			if int(row) >= len(entities) {
+				return nil, fmt.Errorf("query: a cell has row %d of %d", row, len(entities))
 			}
-			if l.Entities[row] != zone.NoEntity {
+			if entities[row] != zone.NoEntity {
 				numbers = append(numbers, of[row])
 			}
 		}

@@ -131,6 +131,109 @@ func inTurn(t *testing.T, d *querytest.Domain, all ...inquiry) {
 
 const refusedByHistory = "RELEASE_HISTORY"
 
+// What an aggregate leaves out is as what WHERE leaves out: that it leaves out nobody is
+// not told apart from three people.
+func TestAConditionOfAnAggregateIsAsOneOfTheQuestion(t *testing.T) {
+	t.Parallel()
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", "SELECT count(*), sum(income) FROM persons", "162 253287"},
+		inquiry{"li.op", "SELECT count(*) FILTER (WHERE street <> 'nowhere') FROM persons", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FILTER (WHERE street <> 'lane') FROM persons", refusedByHistory},
+		inquiry{"li.op", "SELECT sum(income) FILTER (WHERE street <> 'nowhere') FROM persons", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*), count(*) FILTER (WHERE street <> 'nowhere') FROM persons WHERE sex = '女'", refusedByHistory},
+		inquiry{"li.op", "SELECT max(n) FROM (SELECT count(*) FILTER (WHERE street <> 'nowhere') AS n FROM persons)", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FILTER (WHERE street <> 'gate') FROM persons", "147"},
+		inquiry{"li.op", "SELECT count(*) FILTER (WHERE district = '甲') FROM persons", "88"}, // as a group of all
+	)
+}
+
+// A total that did not leave for what one bears of it is not what other totals leave over
+// of each other: a patient of the second district pays ten times what all others of it do,
+// or nobody does.
+func TestATotalThatTellsOfOneIsNotWorkedOut(t *testing.T) {
+	t.Parallel()
+	usual, dear := querytest.Registers(), querytest.Registers().Clone()
+	patient, cost, district := dear.Visits.Column("id_number"), dear.Visits.Column("cost"), dear.Visits.Column("district")
+	who := ""
+	for _, row := range dear.Visits.Rows {
+		if row[district] == querytest.Districts[1] && (who == "" || row[patient] == who) {
+			who, row[cost] = row[patient], "250000"
+		}
+	}
+	const groups, all = "SELECT district, sum(cost) FROM visits GROUP BY district", "SELECT sum(cost) FROM visits"
+	for _, turn := range []struct {
+		world   string
+		data    querytest.Data
+		sql     []string
+		refused bool // the last
+	}{
+		{"dear", dear, []string{groups, "SELECT count(*) FROM visits", all}, true},
+		{"dear, the total first", dear, []string{all, groups}, true},
+		{"usual", usual, []string{groups, "SELECT count(*) FROM visits", all}, false},
+		{"usual, the total first", usual, []string{all, groups}, false},
+	} {
+		t.Run(turn.world, func(t *testing.T) {
+			t.Parallel()
+			d := querytest.CityOf(t, querytest.Options{Idle: 2, Ledger: true}, turn.data)
+			for i, sql := range turn.sql {
+				got := toldBy(d, sql)
+				if refused := got[0] == refusedByHistory; refused != (turn.refused && i == len(turn.sql)-1) {
+					t.Errorf("%s: %q", sql, got)
+				}
+			}
+		})
+	}
+}
+
+// A list of values is its groups, if each of them has k people: with a street of three, or
+// of nobody, it is a choice of the asker's.
+func TestAListOfValuesIsItsGroups(t *testing.T) {
+	t.Parallel()
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", "SELECT street, count(*) FROM persons GROUP BY street", "east 40; gate 15; north 50; square 20; west 30"},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street IN ('east', 'west')", "70"},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street IN ('east', 'west', 'nowhere')", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street IN ('east', 'west', 'lane')", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street IN ('east', 'west', 'gate', 'north', 'square')", "155"},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street NOT IN ('lane', 'court')", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street IN ('gate', 'square') AND phone <> '138****9999'", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street IN ('gate', 'square') AND sex = '女'", "17"},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street = 'gate' AND sex = '女'", ""}, // of fewer than k
+	)
+}
+
+// A register that has a row for each person adds columns to visits. Visits add none to
+// persons, who have several: which persons have any is a choice of the asker's.
+func TestARegisterOfOneRowEachIsLookedUp(t *testing.T) {
+	t.Parallel()
+	d := querytest.CityOf(t, querytest.Options{Idle: 2, Ledger: true}, querytest.Registers())
+	for _, turn := range []struct{ sql, want string }{
+		{"SELECT count(*) FROM visits", "399"},
+		{"SELECT count(*) FROM visits v JOIN persons p ON v.id_number = p.id_number", "399"},
+		{"SELECT count(*) FROM visits v JOIN persons p ON v.id_number = p.id_number WHERE p.district <> 'nowhere'", refusedByHistory},
+		{"SELECT count(DISTINCT id_number) FROM persons", "200"},
+		{"SELECT count(DISTINCT p.id_number) FROM persons p JOIN visits v ON p.id_number = v.id_number", refusedByHistory},
+	} {
+		if got := toldBy(d, turn.sql); !slices.Equal(got, []string{turn.want}) {
+			t.Errorf("%s: %q, want %s", turn.sql, got, turn.want)
+		}
+	}
+}
+
+// What a code begins with is a group of it, what a telephone number begins with is not.
+func TestThePrefixOfACodeIsAGroup(t *testing.T) {
+	t.Parallel()
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", "SELECT street, count(*) FROM persons GROUP BY street", "east 40; gate 15; north 50; square 20; west 30"},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street LIKE 'e%'", "40"},
+		inquiry{"li.op", "SELECT left(street, 1) AS s, count(*) FROM persons GROUP BY s", "e 40; g 15; n 50; s 20; w 30"},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street LIKE '%e%t'", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street LIKE 'e%' OR street LIKE 'nowhere%'", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE street LIKE 'e%' OR street LIKE 'lane%'", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE phone LIKE '138%'", refusedByHistory}, // those of the square
+	)
+}
+
 // A total that differs from an earlier one by the rows of three people is refused,
 // whoever asked before; one that differs by those of fifteen is not.
 func TestADifferenceOfFewPeopleIsNotReleased(t *testing.T) {

@@ -24,54 +24,121 @@ func (e *evidence) shown() []shown {
 	}
 	var out []shown
 	for _, c := range e.cells {
-		population := e.population(c.Population)
-		for i, reference := range c.references {
-			r := e.References[reference]
-			s := shown{dataset: r.Table, k: r.K, population: population}
-			var partners []string
-			for j, other := range c.references {
-				if j != i {
-					partners = append(partners, e.References[other].Table)
-				}
-			}
-			slices.Sort(partners)
-			for _, a := range c.Aggregates {
-				s.add(e.measureOf(c, a, i, strings.Join(partners, "*")))
-			}
-			if len(s.measures) > 0 {
-				out = append(out, s)
-			}
+		for i := range c.references {
+			out = append(out, e.shownOf(c, i)...)
 		}
 	}
 	return out
 }
 
+// shownOf is what a block shows of the rows of a reference, by its place: a part for each
+// population that its aggregates are of.
+func (e *evidence) shownOf(c *cells, i int) (out []shown) {
+	r := e.References[c.references[i]]
+	var partners []string
+	for j, other := range c.references {
+		if j != i {
+			partners = append(partners, e.References[other].Table)
+		}
+	}
+	slices.Sort(partners)
+	for n, a := range c.Aggregates {
+		conditions := []int{a.Condition}
+		if adds(a) && !c.dominates(n) {
+			conditions = e.apart(c, a.Condition)
+		}
+		m := e.measureOf(c, n, conditions, i, strings.Join(partners, "*"))
+		if len(m.cells)+len(m.hidden) == 0 {
+			continue
+		}
+		population := e.population(c.Columns[c.column(conditions[0], i)].Population)
+		at := slices.IndexFunc(out, func(s shown) bool { return s.population == population })
+		if at < 0 {
+			at, out = len(out), append(out, shown{dataset: r.Table, k: r.K, population: population})
+		}
+		out[at].add(m)
+	}
+	return out
+}
+
+// dominates reports whether a total of an aggregate does not leave for what few bear of
+// it.
+func (c *cells) dominates(aggregate int) bool {
+	for of := range c.dominated {
+		if of[1] == aggregate {
+			return true
+		}
+	}
+	return false
+}
+
+// adds reports whether an aggregate of the parts of some rows adds up to that of all.
+func adds(a analysis.Aggregate) bool {
+	return !a.Distinct && !a.PerEntity && slices.Contains([]string{"count", "count_star", "sum", "avg", "mean"}, a.Function)
+}
+
+// apart returns the conditions that the cells of a condition are shown by. It is itself,
+// unless each of its cells is put together of parts by listed values, all of K entities:
+// then the answer is one that the parts would have given, and counts as them. Were parts
+// of fewer, or of nobody, taken for nothing, whoever lists a value beside others would
+// learn which.
+func (e *evidence) apart(c *cells, condition int) []int {
+	whole := []int{condition}
+	if len(c.Parts) == 0 || len(c.Parts[condition]) == 0 {
+		return whole
+	}
+	parts := c.Parts[condition]
+	for i, group := range c.groups {
+		if condition > 0 && !e.released(c, group, condition) {
+			continue
+		}
+		for ref := range c.references {
+			rows := 0
+			for _, part := range parts {
+				rows += len(c.at(i, part, ref))
+			}
+			if rows != len(c.at(i, condition, ref)) {
+				return whole
+			}
+		}
+		if slices.ContainsFunc(parts, func(part int) bool { return !e.released(c, group, part) }) {
+			return whole
+		}
+	}
+	return parts
+}
+
 // add adds a measure; aggregates of one measure add up to more cells of it.
 func (s *shown) add(m shownMeasure) {
-	if len(m.cells) == 0 {
-		return
-	}
 	i := slices.IndexFunc(s.measures, func(o shownMeasure) bool { return o.name == m.name })
 	if i < 0 {
 		s.measures = append(s.measures, m)
 		return
 	}
-	for _, cell := range m.cells {
-		if !slices.ContainsFunc(s.measures[i].cells, func(o []uint32) bool { return slices.Equal(o, cell) }) {
-			s.measures[i].cells = append(s.measures[i].cells, cell)
-		}
-	}
+	old := &s.measures[i]
+	old.cells, old.hidden = distinct(old.cells, m.cells), distinct(old.hidden, m.hidden)
 }
 
-// measureOf returns what an aggregate shows of the rows of a reference, by its place.
+// distinct returns cells, and of more those that are not among them.
+func distinct(cells, more [][]uint32) [][]uint32 {
+	for _, cell := range more {
+		if !slices.ContainsFunc(cells, func(o []uint32) bool { return slices.Equal(o, cell) }) {
+			cells = append(cells, cell)
+		}
+	}
+	return cells
+}
+
+// measureOf returns what an aggregate, by its place, shows of the rows of a reference, by
+// its place, that meet one of the conditions.
 // A count is one of every row; a count of distinct values, or of groups of a block
 // within, is taken for one of entities; any other figure is one of the columns of the
 // dataset that it is computed from. Where a join repeats rows, a count is taken for one
 // of those that have a partner, of a measure of its own, since it counts something else.
 // A figure of a column is taken for one of them too, but beside all others of the column:
 // how often each counts may be known.
-func (e *evidence) measureOf(c *cells, a analysis.Aggregate, reference int, partners string) shownMeasure {
-	table := e.References[c.references[reference]].Table
+func (e *evidence) measureOf(c *cells, aggregate int, conditions []int, reference int, partners string) shownMeasure {
+	a, table := c.Aggregates[aggregate], e.References[c.references[reference]].Table
 	m := shownMeasure{name: ledger.Counts}
 	switch {
 	case a.PerEntity || a.Distinct && a.Function == "count":
@@ -88,16 +155,22 @@ func (e *evidence) measureOf(c *cells, a analysis.Aggregate, reference int, part
 		m.name += " distinct"
 	}
 	repeated := false
-	column := c.gathered.lists[c.column(a.Condition, reference)]
-	for i, group := range c.groups {
-		if a.Condition > 0 && !e.released(c, group, a.Condition) {
-			continue
-		}
-		rows := c.at(i, a.Condition, reference)
-		once := slices.Compact(slices.Clone(column.at(group)))
-		repeated = repeated || len(once) < len(rows)
-		if len(once) > 0 {
-			m.cells = append(m.cells, once)
+	for _, condition := range conditions {
+		column := c.gathered.lists[c.column(condition, reference)]
+		for i, group := range c.groups {
+			if condition > 0 && !e.released(c, group, condition) {
+				continue
+			}
+			rows := column.at(group)
+			once := slices.Compact(slices.Clone(rows))
+			repeated = repeated || len(once) < len(rows)
+			switch {
+			case len(once) == 0:
+			case c.dominated[[2]int{i, aggregate}]:
+				m.hidden = append(m.hidden, once)
+			default:
+				m.cells = append(m.cells, once)
+			}
 		}
 	}
 	if repeated && m.name == ledger.Counts {
@@ -109,7 +182,11 @@ func (e *evidence) measureOf(c *cells, a analysis.Aggregate, reference int, part
 // population is the digest of what the groups of a block are parts of: the text of the
 // block and the values of its parameters. Versions, scopes and consents, which nobody chooses
 // who asks, are not in it.
-func (e *evidence) population(text string) string {
+func (e *evidence) population(p analysis.Population) string {
+	text := p.Text
+	if slices.ContainsFunc(p.Partners, func(table string) bool { return !e.tables[table].once() }) {
+		text = p.Full
+	}
 	h := sha256.New()
 	part := func(s string) {
 		_ = binary.Write(h, binary.BigEndian, uint32(len(s)))

@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"zonebox/query/ast"
 )
@@ -24,12 +25,10 @@ type Evidence struct {
 	Keys       []EvidenceKey
 	Aggregates []Aggregate
 
-	// Population is the canonical text of what the groups are parts of: FROM without
-	// open tables that are looked up, WHERE without what it says of keys alone and
-	// the columns that it fixes to one value, and the keys too unless each is a
-	// column or a fixed part of one. Values of parameters are not in it. It holds
-	// constants of the statement.
-	Population string
+	// Parts are, by condition of an aggregate, the conditions that its rows are parts of
+	// by the values that WHERE lists of a column that groups may be made by. There are
+	// none where it lists no such values.
+	Parts [][]int
 }
 
 // EvidenceColumn is one list of rows for each group.
@@ -42,6 +41,22 @@ type EvidenceColumn struct {
 	// they are numbers of groups of that row set, each standing for the rows of
 	// its column OfColumn.
 	Of, OfColumn int
+
+	Population Population // of the rows, unless they are handed on
+}
+
+// Population is what the groups of a block are parts of, as a row of one of its
+// references sees it: FROM without tables that are looked up; WHERE and the condition
+// without what they say of keys alone, the columns that they fix to one value, and, of
+// the condition, that a column is not null; and the keys too unless each is a column or
+// a fixed part of one. Values of parameters are not in it. The texts hold constants
+// of the statement.
+type Population struct {
+	Text string
+	// Partners are the protected tables that Text leaves out. Where one of them has two
+	// rows of an entity, the population is Full.
+	Partners []string
+	Full     string
 }
 
 // EvidenceKey is a group key.
@@ -70,6 +85,18 @@ func RowSet(number, columns int) string { return fmt.Sprintf("%s%d_%d", rowSetPr
 
 const rowSetPrefix = "__rows_"
 
+// Shape returns what a rewrite has in common with those that differ in constants and in
+// how many values a list has. What is noted says of its conditions what the aggregates
+// say, and of its lists how long they are.
+func Shape(rewrite ast.Query) string {
+	return ast.Shape(ast.Replace(rewrite, func(e ast.Expr) ast.Expr {
+		if f, ok := e.(*ast.Function); ok && strings.HasPrefix(f.Name, rowSetPrefix) {
+			return &ast.Function{Meta: f.Meta, Name: rowSetPrefix}
+		}
+		return nil
+	}))
+}
+
 // maxRowSets and maxRowColumns bound the row sets of a statement and the columns of
 // one, as the worker does.
 const (
@@ -83,10 +110,12 @@ func rowName(ref *reference) string { return "__r" + itoa(ref.id) }
 // rowSet is the evidence of a block under way.
 type rowSet struct {
 	Evidence
-	block    *block
-	refs     []*reference // by column
-	gathered bool
-	call     ast.Expr // of a block that is whole
+	block      *block
+	refs       []*reference // by column
+	conditions []ast.Expr   // of aggregates, then their parts
+	listed     *listed      // that the parts are of
+	gathered   bool
+	call       ast.Expr // of a block that is whole
 }
 
 // called is an aggregate over rows of the block.
@@ -226,6 +255,21 @@ func (b *block) gather(wanted func(item int) bool) {
 			add(l, i, rows)
 		}
 	}
+	s.conditions, s.listed = slices.Clone(conditions), b.listed()
+	values := s.listed.values()
+	if s.Releases && len(values) > 0 && len(args)+len(values)*len(conditions)*len(b.enforced) <= maxRowColumns {
+		for _, rows := range conditions {
+			var parts []int
+			for _, value := range values {
+				part := ast.Conjoin(ast.And, clones(rows, value)...)
+				for _, l := range b.enforced {
+					add(l, len(s.conditions), part)
+				}
+				parts, s.conditions = append(parts, len(s.conditions)), append(s.conditions, part)
+			}
+			s.Parts = append(s.Parts, parts)
+		}
+	}
 	for _, c := range b.called {
 		if c.Condition = indexOf(conditions, c.rows); used(c) && s.Releases {
 			s.Aggregates = append(s.Aggregates, c.Aggregate)
@@ -236,7 +280,7 @@ func (b *block) gather(wanted func(item int) bool) {
 		outputs[ast.PrintExpr(it.expr)] = i
 	}
 	for _, k := range b.keys {
-		key := EvidenceKey{Output: -1, Bare: k.fixed()}
+		key := EvidenceKey{Output: -1, Bare: b.part(k.expr) != nil}
 		if i, shown := outputs[ast.PrintExpr(k.expr)]; shown && b.root {
 			key.Output = i
 		}
@@ -274,28 +318,12 @@ func (b *block) noteApart(call ast.Expr) ast.Expr {
 	return &ast.Subquery{Meta: none(), Kind: ast.Scalar, Query: &ast.Select{List: []ast.Expr{field(r.Name, "s")}, From: r}}
 }
 
-// fixed reports whether the key is a column, or a part of one that the question
-// does not choose.
-func (k key) fixed() bool {
-	if _, bare, ok := owner(k.expr); ok {
-		return bare != ""
+// listedFor is what the rows of a condition are a part of, nil unless they are one.
+func (s *rowSet) listedFor(condition int) *listed {
+	if slices.ContainsFunc(s.Parts, func(parts []int) bool { return slices.Contains(parts, condition) }) {
+		return s.listed
 	}
-	f, ok := k.expr.(*ast.Function)
-	if !ok {
-		return false
-	}
-	columns := 0
-	for _, arg := range f.Args {
-		_, constant := arg.(*ast.Constant)
-		_, _, bare := owner(arg)
-		if bare {
-			columns++
-		}
-		if !bare && !constant {
-			return false
-		}
-	}
-	return columns == 1 && slices.Contains([]string{"date_trunc", "date_part", "year", "month", "quarter"}, f.Name)
+	return nil
 }
 
 // evident returns the evidence of all blocks of the rewrite.
@@ -306,9 +334,12 @@ func (a *analyzer) evident(references map[*reference]int) []Evidence {
 			continue // of an expression that nobody reads
 		}
 		for i, ref := range s.refs {
-			s.Columns[i].Reference = references[ref]
+			c := &s.Columns[i]
+			c.Reference = references[ref]
+			if c.Condition >= 0 {
+				c.Population = s.block.population(ref, s.conditions[c.Condition], s.listedFor(c.Condition), s.Keys)
+			}
 		}
-		s.Population = s.block.population(s.Keys)
 		out = append(out, s.Evidence)
 	}
 	return out

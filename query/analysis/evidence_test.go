@@ -75,31 +75,91 @@ func TestEvidenceTellsWhatGroupsRestOn(t *testing.T) {
 // Groups by columns are parts of one population whatever the columns and aggregates
 // are; groups by anything else, or of other rows, are not.
 func TestAPopulationIsWhatGroupsArePartsOf(t *testing.T) {
-	population := func(sql string) string { return allowed(t, sql).Evidence[0].Population }
-	all := population("select avg(income) from visits")
-	for _, sql := range []string{"select district, avg(cost) as a from visits group by district having avg(cost) > 2 and count(*) > 3 order by avg(income) desc, district",
-		"select id_number, count(*) from visits group by id_number"} {
-		if got := population(sql); strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(all, " ", "") {
-			t.Errorf("%s\n\tis of %s, want %s", sql, got, all)
+	// of is that of the rows of the first reference that the last aggregate takes.
+	of := func(sql string) string {
+		e := allowed(t, sql).Evidence[0]
+		last := e.Aggregates[len(e.Aggregates)-1].Condition
+		for _, c := range e.Columns {
+			if c.Reference == e.Columns[0].Reference && c.Condition == last {
+				return strings.ReplaceAll(c.Population.Text, " ", "")
+			}
 		}
+		return ""
 	}
-	for _, sql := range []string{"select count(*) from visits where district = 'a'", "select count(*) from visits where district = 'a' and stay = 3",
+	all := of("select avg(income) from visits")
+	for _, sql := range []string{
+		"select district, avg(cost) as a from visits group by district having avg(cost) > 2 and count(*) > 3 order by avg(income) desc, district",
+		"select id_number, count(*) from visits group by id_number",
+		"select count(*) from visits where district = 'a'",
+		"select count(*) from visits where district = 'a' and stay = 3",
 		"select stay, count(*) from visits where district = 'a' and stay between 1 and 3 group by stay",
-		"select count(d.title) from visits v left join districts d on v.district = d.code"} {
-		if got := population(sql); strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(all, " ", "") {
+		"select count(d.title) from visits v left join districts d on v.district = d.code",
+		// parts of a code
+		"select count(*) from visits where district like '3201%'",
+		"select count(*) from visits where left(district, 4) = '3201'",
+		"select left(district, 4) as city, count(*) from visits group by city",
+		"select count(*) filter (where district like '3201%') from visits",
+		// a register that is looked up by its entity
+		"select p.district, count(*) from visits v join persons p on v.id_number = p.id_number where p.district = 'a' group by p.district",
+	} {
+		if got := of(sql); got != all {
 			t.Errorf("%s\n\tis of %s, want %s", sql, got, all)
 		}
 	}
-	for _, sql := range []string{"select count(*) from visits where district <> 'a'", "select count(*) from visits where district in ('a', 'b')",
-		"select count(*) from visits where district = 'a' or stay = 3", "select count(*) from visits where stay = 3 and stay > 2", "select count(*) from visits where stay + 1 = 3"} {
-		if got := population(sql); strings.ReplaceAll(got, " ", "") == strings.ReplaceAll(all, " ", "") {
+	for _, sql := range []string{
+		"select count(*) from visits where district <> 'a'",
+		"select count(*) from visits where district in ('a', 'b')",
+		"select count(*) from visits where district = 'a' or stay = 3",
+		"select count(*) from visits where stay = 3 and stay > 2",
+		"select count(*) from visits where stay + 1 = 3",
+		"select case when stay > 1 then 'long' else 'short' end as k, count(*), 100 * count(*) / sum(stay) from visits group by k",
+		"select count(*) from persons where pay > debt and district is not null",
+		"select count(*) filter (where district <> 'a') from visits",
+		"select count(*) from visits where district not like '3201%'",
+		"select count(*) from visits where district like '32_1%'",
+		"select count(*) from visits where district like '%01'",
+		// what may be seen of a name is no part of a code
+		"select count(*) from visits where name like '3201%'",
+		"select left(name, 2) as n, count(*) from visits group by n",
+		// a register that is asked, or not by its entity, or the same
+		"select count(*) from visits v join persons p on v.id_number = p.id_number where p.district <> 'a'",
+		"select count(*) from visits v join persons p on v.district = p.district",
+	} {
+		if got := of(sql); got == all {
 			t.Errorf("%s\n\tis of %s too", sql, got)
 		}
 	}
-	for _, sql := range []string{"select case when stay > 1 then 'long' else 'short' end as k, count(*), 100 * count(*) / sum(stay) from visits group by k",
-		"select count(*) from persons where pay > debt and district is not null"} {
-		if got := population(sql); got == all {
-			t.Errorf("%s\n\tis of %s too", sql, got)
+}
+
+// A register that is looked up counts as columns of the rows only where no entity has
+// two rows in it: who asks is told of it, and of the text with it.
+func TestAPopulationNamesTheRegistersLookedUp(t *testing.T) {
+	for _, c := range allowed(t, "select p.district, count(*) from visits v join persons p on v.id_number = p.id_number where p.district = 'a' group by p.district").Evidence[0].Columns {
+		p := c.Population
+		other := []string{"persons", "visits"}[c.Reference]
+		if len(p.Partners) != 1 || p.Partners[0] != other || strings.Contains(p.Text, other) || !strings.Contains(p.Full, "persons") || !strings.Contains(p.Full, "visits") {
+			t.Errorf("population is %+v, want it without %s", p, other)
+		}
+	}
+}
+
+// Of a list of values the rows are noted value by value, each a group of what there would
+// be without the list.
+func TestAListOfValuesIsPartsOfItsPopulation(t *testing.T) {
+	for sql, want := range map[string]string{
+		"select count(*) from visits where district in ('a', 'b')":                             "[[1 2]]",
+		"select count(*) from visits where district <> 'a'":                                    "[]",
+		"select count(*) filter (where district <> 'a') from visits":                           "[]",
+		"select district, count(*) from visits where district in ('a', 'b') group by district": "[]",
+	} {
+		e := allowed(t, sql).Evidence[0]
+		if got := fmt.Sprint(e.Parts); got != want {
+			t.Errorf("%s has parts %s, want %s", sql, got, want)
+		}
+		for _, c := range e.Columns {
+			if c.Condition > 0 && want != "[]" && c.Population.Text != `SELECT 1 FROM "visits" AS "t1"` {
+				t.Errorf("%s: part %d is of %s", sql, c.Condition, c.Population.Text)
+			}
 		}
 	}
 }

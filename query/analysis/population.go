@@ -2,22 +2,65 @@ package analysis
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"zonebox/query/ast"
 )
 
-// population is Evidence.Population.
+// population returns the population of the rows of a reference that meet a condition of
+// an aggregate, nil for all. Where that says which of the values in it is a listed one, the
+// list chooses nothing more.
 //
 // Two questions of one population are as parts of one question: what they leave over of
 // each other is what that would not have shown either, and no condition of the asker's
 // chose it.
-func (b *block) population(keys []EvidenceKey) string {
-	names := map[string]string{}
-	p := &ast.Select{List: []ast.Expr{number(1)}, From: b.core(b.out.From, names), Where: b.unimplied(b.out.Where)}
-	if slices.ContainsFunc(keys, func(k EvidenceKey) bool { return !k.Bare }) {
-		p.GroupBy = b.out.GroupBy
+func (b *block) population(of *reference, condition ast.Expr, in *listed, keys []EvidenceKey) Population {
+	left := slices.DeleteFunc(b.unimplied(b.out.Where), func(e ast.Expr) bool { return in != nil && e == ast.Expr(in.Operator) })
+	for _, e := range b.unimplied(condition) {
+		if !present(e) {
+			left = append(left, e)
+		}
 	}
+	where := ast.Conjoin(ast.And, left...)
+	var groupBy []ast.Expr
+	if slices.ContainsFunc(keys, func(k EvidenceKey) bool { return !k.Bare }) {
+		groupBy = b.out.GroupBy
+	}
+	c := core{block: b, of: of, asked: map[string]bool{}}
+	for _, e := range append(slices.Clone(groupBy), left...) {
+		for alias := range owners(e) {
+			c.asked[alias] = true
+		}
+	}
+	p := Population{Text: c.text(where, groupBy)}
+	if p.Partners = c.partners; len(p.Partners) > 0 {
+		c.whole = true
+		p.Full = c.text(where, groupBy)
+	}
+	return p
+}
+
+// core is FROM with tables called by their place, and without those that are looked up:
+// which rows find a partner there nobody chooses who asks.
+//
+// An open table is looked up by columns. Of a protected one it takes the column of its
+// entity: where no entity has two rows there, it adds columns to the rows of the others,
+// as if they had had them; that there is a partner is one of these, of one value. A
+// table stays that what is left of the conditions, or a key, reads.
+type core struct {
+	block    *block
+	of       *reference
+	asked    map[string]bool   // by alias
+	whole    bool              // protected tables stay
+	names    map[string]string // by alias
+	partners []string          // protected tables that were left out
+}
+
+func (c *core) text(where ast.Expr, groupBy []ast.Expr) string {
+	c.names = map[string]string{}
+	p := &ast.Select{List: []ast.Expr{number(1)}, From: c.from(c.block.out.From), Where: where, GroupBy: groupBy}
 	return ast.Print(ast.Replace(p, func(e ast.Expr) ast.Expr {
 		switch e := e.(type) {
 		case *ast.Function:
@@ -25,7 +68,7 @@ func (b *block) population(keys []EvidenceKey) string {
 				return &ast.Function{Meta: e.Meta, Name: rowSetPrefix, Args: e.Args}
 			}
 		case *ast.Column:
-			if name := names[fold(e.Names[0])]; name != "" && len(e.Names) == 2 {
+			if name := c.names[fold(e.Names[0])]; name != "" && len(e.Names) == 2 {
 				return &ast.Column{Meta: e.Meta, Names: []string{name, fold(e.Names[1])}}
 			}
 		}
@@ -33,34 +76,40 @@ func (b *block) population(keys []EvidenceKey) string {
 	}))
 }
 
-// core returns FROM with tables called by their place, and without open tables that are
-// looked up by columns: which rows find a partner there nobody chooses who asks. names
-// gets what the tables are called.
-func (b *block) core(f ast.From, names map[string]string) ast.From {
+func (c *core) from(f ast.From) ast.From {
 	switch f := f.(type) {
 	case *ast.Table:
-		name := "t" + itoa(len(names)+1)
-		names[fold(f.Alias)] = name
+		name := "t" + itoa(len(c.names)+1)
+		c.names[fold(f.Alias)] = name
 		return &ast.Table{Location: ast.NoLocation, Name: fold(f.Name), Alias: name}
 	case *ast.Join:
 		switch {
-		case (f.Kind == ast.InnerJoin || f.Kind == ast.LeftJoin) && b.lookup(f.Right) && byColumns(f.On):
-			return b.core(f.Left, names)
-		case (f.Kind == ast.InnerJoin || f.Kind == ast.RightJoin) && b.lookup(f.Left) && byColumns(f.On):
-			return b.core(f.Right, names)
+		case (f.Kind == ast.InnerJoin || f.Kind == ast.LeftJoin) && c.lookup(f.Right, f.On):
+			return c.from(f.Left)
+		case (f.Kind == ast.InnerJoin || f.Kind == ast.RightJoin) && c.lookup(f.Left, f.On):
+			return c.from(f.Right)
 		}
 		j := *f
-		j.Left, j.Right = b.core(f.Left, names), b.core(f.Right, names)
+		j.Left, j.Right = c.from(f.Left), c.from(f.Right)
 		return &j
 	}
 	return f
 }
 
-// lookup reports whether f is an open table.
-func (b *block) lookup(f ast.From) bool {
+// lookup reports whether f is a table that a join looks up.
+func (c *core) lookup(f ast.From, on ast.Expr) bool {
 	t, ok := f.(*ast.Table)
-	r := b.relation(t)
-	return ok && r != nil && !r.ref.table.protected
+	r := c.block.relation(t)
+	switch {
+	case !ok || r == nil || r.ref == c.of || c.asked[fold(t.Alias)]:
+		return false
+	case !r.ref.table.protected:
+		return byColumns(on)
+	case c.whole || !byEntity(on, r):
+		return false
+	}
+	c.partners = append(c.partners, r.ref.table.Name)
+	return true
 }
 
 // relation returns what a table of FROM stands for, nil if that is no table of the
@@ -87,11 +136,26 @@ func byColumns(on ast.Expr) bool {
 	return false
 }
 
-// unimplied returns where without the conditions that every group meets or fails as a
-// whole, being of its keys alone, or that fix one column to one value: they choose among
-// groups of a question that groups by that column too, and change none. Any other, were
-// it to list the values that are not somebody's, would ask for what is left over.
-func (b *block) unimplied(where ast.Expr) ast.Expr {
+// byEntity reports whether a join is by the entity of r being equal to a column of
+// something else, and by nothing besides.
+func byEntity(on ast.Expr, r *relation) bool {
+	eq, ok := on.(*ast.Comparison)
+	if !ok || !byColumns(on) {
+		return false
+	}
+	entity := func(e ast.Expr) bool {
+		alias, name, _ := owner(e)
+		return alias == fold(r.alias) && fold(name) == fold(r.ref.table.Entity)
+	}
+	return entity(eq.Left) != entity(eq.Right)
+}
+
+// unimplied returns what is left of where without the conditions that every group meets
+// or fails as a whole, being of its keys alone, or that fix one column, or a fixed part
+// of one, to one value: they choose among groups of a question that groups by that too,
+// and change none. Any other, were it to list the values that are not somebody's, would
+// ask for what is left over.
+func (b *block) unimplied(where ast.Expr) []ast.Expr {
 	keys := map[string]bool{}
 	for _, k := range b.out.GroupBy {
 		if c, ok := k.(*ast.Column); ok {
@@ -109,38 +173,157 @@ func (b *block) unimplied(where ast.Expr) ast.Expr {
 		})
 		return columns > 0 && all || b.fixed(e)
 	}
-	if where == nil || implied(where) {
+	all := []ast.Expr{where}
+	if and, ok := where.(*ast.Conjunction); ok && and.Op == ast.And {
+		all = slices.Clone(and.Args)
+	}
+	return slices.DeleteFunc(all, func(e ast.Expr) bool { return e == nil || implied(e) })
+}
+
+// listed is a condition that a column is one of some values.
+type listed struct{ *ast.Operator }
+
+// maxListed is how many values the rows of a question are taken apart by: of more, few
+// figures would have all parts of K entities, and the worker notes the rows of each.
+const maxListed = 8
+
+// listed returns the first condition of WHERE that a column, which the grant lets groups
+// be made by, is one of some values; nil if there is none. A total over them is no more
+// than what the question shows that groups by the column too, if that shows the group of
+// each.
+func (b *block) listed() *listed {
+	for _, e := range b.unimplied(b.out.Where) {
+		in, ok := e.(*ast.Operator)
+		if !ok || in.Kind != ast.In || len(in.Args) > 1+maxListed || !b.groups(b.column(in.Args[0])) {
+			continue
+		}
+		if !slices.ContainsFunc(in.Args[1:], func(v ast.Expr) bool { return len(owners(v)) > 0 }) {
+			return &listed{in}
+		}
+	}
+	return nil
+}
+
+// values returns the condition for each value.
+func (l *listed) values() (out []ast.Expr) {
+	if l == nil {
 		return nil
 	}
-	and, ok := where.(*ast.Conjunction)
-	if !ok || and.Op != ast.And {
-		return where
+	for _, v := range l.Args[1:] {
+		out = append(out, &ast.Comparison{Meta: none(), Op: ast.CompareEqual, Left: ast.CloneExpr(l.Args[0]), Right: ast.CloneExpr(v)})
 	}
-	left := slices.DeleteFunc(slices.Clone(and.Args), implied)
-	switch len(left) {
-	case 0:
-		return nil
-	case 1:
-		return left[0]
+	return out
+}
+
+// groups reports whether the grant lets groups be made by a column of a table.
+func (b *block) groups(c *Column) bool {
+	return c != nil && (!secret(c, b.a.opt) || slices.Contains(c.Permissions, "groupkey"))
+}
+
+// present reports whether e says that a column is not null.
+func present(e ast.Expr) bool {
+	not, ok := e.(*ast.Operator)
+	if !ok || not.Kind != ast.IsNotNull {
+		return false
 	}
-	return &ast.Conjunction{Meta: and.Meta, Op: and.Op, Args: left}
+	_, _, bare := owner(not.Args[0])
+	return bare
 }
 
 // fixed reports whether e says that a column of a table, which the grant lets groups be
-// made by, has one value.
+// made by, or a fixed part of one, has one value.
 func (b *block) fixed(e ast.Expr) bool {
-	eq, ok := e.(*ast.Comparison)
-	if !ok || eq.Op != ast.CompareEqual || len(owners(eq.Right)) > 0 {
-		return false
+	switch e := e.(type) {
+	case *ast.Comparison:
+		if e.Op != ast.CompareEqual || len(owners(e.Right)) > 0 {
+			return false
+		}
+		return b.groups(b.column(b.part(e.Left)))
+	case *ast.Function: // a column LIKE 'prefix%'
+		if e.Name != "~~" || len(e.Args) != 2 {
+			return false
+		}
+		pattern, ok := e.Args[1].(*ast.Constant)
+		if !ok || pattern.Null || !strings.HasSuffix(pattern.Text, "%") {
+			return false
+		}
+		prefix := strings.TrimSuffix(pattern.Text, "%")
+		return prefix != "" && !strings.ContainsAny(prefix, `%_\`) && b.leads(e.Args[0], utf8.RuneCountInString(prefix))
 	}
-	alias, name, bare := owner(eq.Left)
-	if !bare {
-		return false
+	return false
+}
+
+func bare(e ast.Expr) bool {
+	_, _, ok := owner(e)
+	return ok
+}
+
+// column returns the column of a table that e is, nil if it is none.
+func (b *block) column(e ast.Expr) *Column {
+	if e == nil {
+		return nil
+	}
+	alias, name, ok := owner(e)
+	if !ok {
+		return nil
 	}
 	r := b.relation(&ast.Table{Alias: alias})
 	if r == nil {
-		return false
+		return nil
 	}
-	c := r.ref.table.columns[fold(name)]
-	return c != nil && (!secret(c, b.a.opt) || slices.Contains(c.Permissions, "groupkey"))
+	return r.ref.table.columns[fold(name)]
+}
+
+// part returns the column that e is, or is a part of that the question does not choose;
+// nil if it is neither.
+func (b *block) part(e ast.Expr) ast.Expr {
+	if try, ok := e.(*ast.Operator); ok && try.Kind == ast.Try {
+		e = try.Args[0]
+	}
+	if _, name, ok := owner(e); ok && name != "" {
+		return e
+	}
+	f, ok := e.(*ast.Function)
+	if !ok {
+		return nil
+	}
+	var column ast.Expr
+	length := 0
+	for _, arg := range f.Args {
+		switch c, constant := arg.(*ast.Constant); {
+		case constant:
+			length, _ = strconv.Atoi(c.Text)
+		case !bare(arg) || column != nil:
+			return nil
+		default:
+			column = arg
+		}
+	}
+	switch f.Name {
+	case "left":
+		if b.leads(f.Args[0], length) {
+			return column
+		}
+	case "date_trunc", "date_part", "year", "month", "quarter":
+		return column
+	}
+	return nil
+}
+
+// leads reports whether the first n characters of e are a part that the question does
+// not choose. Codes and dates are made so that they are: a district begins with its
+// city, a month with its year, and whatever two such parts leave over of each other is
+// parts that were not shown. They stand in columns that anybody may see as they are, or
+// that are masked to such a part. Of others, such as a telephone number, an asker might
+// take those who are not somebody away one after the other.
+func (b *block) leads(e ast.Expr, n int) bool {
+	c := b.column(e)
+	switch {
+	case c == nil || columnType(c.Type).class != text || n <= 0:
+		return false
+	case c.Mode == Masked:
+		kind, _, _ := strings.Cut(c.Recipe, "(")
+		return kind == "date" || kind == "region"
+	}
+	return c.Mode == Clear && !secret(c, b.a.opt) || c.PublicCodes
 }
