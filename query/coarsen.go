@@ -14,13 +14,16 @@ import (
 	"zonebox/policy"
 	"zonebox/query/analysis"
 	"zonebox/registry"
+	"zonebox/release"
 	"zonebox/workflow"
 )
 
-// Coarsening is how an output is made coarser: by larger groups, by categories of a
-// group key that become one, in their order, or both.
+// Coarsening is how an output is made coarser: by larger groups, by counts and sums that
+// leave as multiples of a base, by categories of a group key that become one, in their
+// order, or by several of these.
 type Coarsening struct {
-	K      int     `json:"k,omitempty"` // least entities of a group; 0 leaves it as it is
+	K      int     `json:"k,omitempty"`     // least entities of a group; 0 leaves it as it is
+	Round  int64   `json:"round,omitempty"` // 0 leaves figures as they are
 	Merges []Merge `json:"merges,omitempty"`
 }
 
@@ -57,6 +60,7 @@ type coarsening struct {
 const (
 	maxCategories = 256 // of an order
 	maxCategory   = 200 // bytes
+	maxBase       = 1_000_000
 )
 
 func (o CoarsenOrder) check() error {
@@ -70,8 +74,10 @@ func (o CoarsenOrder) check() error {
 		}
 	}
 	switch {
-	case o.K < 0 || o.K == 0 && n == 0:
-		return BadRequest("须提高最小分组或合并类别", "raise the minimum group or merge categories")
+	case o.K < 0 || o.K == 0 && o.Round == 0 && n == 0:
+		return BadRequest("须提高最小分组、取整或合并类别", "raise the minimum group, round or merge categories")
+	case o.Round != 0 && (o.Round < 2 || o.Round > maxBase):
+		return BadRequest("取整的基数须在 2 至 1000000 之间", "the base of rounding is from 2 to 1000000")
 	case n > maxCategories:
 		return BadRequest("一次合并的类别过多", "too many categories are merged at once")
 	case strings.TrimSpace(o.Basis) == "" || len(o.Basis) > 2000:
@@ -162,7 +168,7 @@ func (e *Engine) coarsenable(ctx context.Context, s Subject, id string, order Co
 	}
 	c := &coarsening{by: s, old: in, was: was, done: Coarsened{From: id, By: s.user, Coarsening: order.Coarsening}, basis: order.Basis}
 	if before := was.Coarsened; before != nil {
-		c.done.K = max(order.K, before.K)
+		c.done.K, c.done.Round = max(order.K, before.K), max(order.Round, before.Round)
 		c.done.Merges = slices.Concat(before.Merges, order.Merges)
 	}
 	question := Request{Subject: Subject{user: in.Requester, organization: p.Organization, roles: p.Roles, permissions: p.Permissions},
@@ -183,6 +189,9 @@ func (e *Engine) decideCoarser(r *run, order CoarsenOrder) (*intent, error) {
 	if least := max(r.pack.MinGroup, r.coarsens.was.Decision.Obligations.MinGroup, r.coarsens.was.least()); order.K > 0 && order.K <= least {
 		k := strconv.Itoa(least)
 		return nil, BadRequest("最小分组已为 "+k, "the minimum group is "+k+" already")
+	}
+	if before := r.coarsens.was.Coarsened; before != nil && order.Round > 0 && order.Round <= before.Round {
+		return nil, BadRequest("已按更大或相同的基数取整", "figures are rounded to as much already")
 	}
 	d, err := e.judge(r)
 	if err != nil {
@@ -242,6 +251,11 @@ func (r *run) coarser(s *analysis.Statement) (*analysis.Statement, error) {
 	if r.coarsens == nil {
 		return s, nil
 	}
+	if r.coarsens.done.Round > 0 {
+		if err := rounds(s); err != nil {
+			return nil, err
+		}
+	}
 	outputs, into := s.Outputs, map[int]map[string]string{} // by output
 	for i, m := range r.coarsens.done.Merges {
 		at := -1
@@ -266,6 +280,28 @@ func (r *run) coarser(s *analysis.Statement) (*analysis.Statement, error) {
 		}
 	}
 	return s, nil
+}
+
+// rounds refuses a statement of which a figure that is neither a count nor a sum, or what
+// is done with one that is not rounded, would tell more than the rounded ones.
+func rounds(s *analysis.Statement) error {
+	i := slices.IndexFunc(s.Evidence, func(e analysis.Evidence) bool { return e.Root && e.Releases })
+	switch {
+	case i < 0:
+		return notCoarser(nil, "结果不是受保护数据的分组统计,不能取整", "the output is not made of totals of protected rows")
+	case s.Evidence[i].Having || s.Ordered:
+		return notCoarser(nil, "语句按未取整的数值筛选或排序", "the statement chooses or orders groups by what is not rounded")
+	}
+	for at, o := range s.Outputs {
+		alone := func(a analysis.Aggregate) bool {
+			return a.Output == at && a.Alone && slices.Contains([]string{"count", "count_star", "sum"}, a.Function)
+		}
+		if o.Form == release.Aggregate && !slices.ContainsFunc(s.Evidence[i].Aggregates, alone) {
+			name := outputName(at, o.Name)
+			return notCoarser(nil, "列 "+name+" 既非计数也非合计", "column "+name+" is neither a count nor a sum")
+		}
+	}
+	return nil
 }
 
 // apply adds the merge to those before it: what went to a category of it goes on with it.
@@ -331,6 +367,9 @@ func (c Coarsening) how() string {
 	if c.K > 0 {
 		parts = append(parts, "k="+strconv.Itoa(c.K))
 	}
+	if c.Round > 0 {
+		parts = append(parts, "round="+strconv.FormatInt(c.Round, 10))
+	}
 	for _, column := range c.columns() {
 		parts = append(parts, "merge="+column)
 	}
@@ -368,6 +407,9 @@ func (c *Coarsened) notes() (out []string) {
 	if k := strconv.Itoa(c.K); c.K > 0 {
 		out = append(out, "经审核,最小分组提高到 "+k+" / on review the minimum group was raised to "+k)
 	}
+	if base := strconv.FormatInt(c.Round, 10); c.Round > 0 {
+		out = append(out, "经审核,计数与合计取整为 "+base+" 的倍数 / on review counts and sums were rounded to multiples of "+base)
+	}
 	for _, column := range c.columns() {
 		out = append(out, "经审核,列 "+column+" 的部分类别已合并 / on review categories of column "+column+" were merged")
 	}
@@ -387,7 +429,7 @@ func (c *Coarsened) view(requester bool) *Coarsened {
 	if c == nil {
 		return nil
 	}
-	out := &Coarsened{From: c.From, By: c.By, Coarsening: Coarsening{K: c.K}}
+	out := &Coarsened{From: c.From, By: c.By, Coarsening: Coarsening{K: c.K, Round: c.Round}}
 	for _, m := range c.Merges {
 		if requester {
 			m = Merge{Column: m.Column}

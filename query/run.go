@@ -203,6 +203,13 @@ func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.
 		},
 	}
 	plan.Columns = r.columns()
+	if r.coarsens != nil {
+		for i, o := range r.Outputs {
+			if o.Form == release.Aggregate {
+				plan.Columns[i].Round = r.coarsens.done.Round
+			}
+		}
+	}
 	for _, o := range r.Order {
 		plan.Order = append(plan.Order, o.Output)
 	}

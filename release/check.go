@@ -66,6 +66,9 @@ func check(batches iter.Seq2[arrow.RecordBatch, error], p Plan) (*Checked, Repor
 			return nil, Report{}, err
 		}
 	}
+	if err := k.round(); err != nil {
+		return nil, Report{}, err
+	}
 	if err := k.rekey(); err != nil {
 		return nil, Report{}, err
 	}

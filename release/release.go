@@ -154,6 +154,10 @@ type Column struct {
 	// was not.
 	Technique string
 	Token     bool // re-keyed before it leaves; set for every column of form Token
+	// Round is the base of whose multiples the numbers of an Aggregate leave, the nearest
+	// ones; 0 leaves them as they are. No column of an ordered result has it: its order
+	// would tell more.
+	Round int64
 }
 
 // Hidden is one trailing column of the statement that the gate judges and
@@ -239,6 +243,9 @@ func (p Plan) check() error {
 		switch c.Form {
 		case Clear, Masked, GroupLabel, Aggregate, Constant, Token:
 		default:
+			return ErrPlan
+		}
+		if c.Round < 0 || c.Round > 0 && (c.Form != Aggregate || p.Ordered) {
 			return ErrPlan
 		}
 		if c.Token != (c.Form == Token) || c.Token && (c.Type != "VARCHAR" || p.RekeyToken == nil) {

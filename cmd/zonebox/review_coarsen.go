@@ -16,9 +16,9 @@ func (a *app) coarsenCmd() *cobra.Command {
 	var output string
 	c := &cobra.Command{
 		Use:   "coarsen RUN",
-		Short: a.say("将待放行的结果放粗:提高最小分组或合并类别,重新计算并由全体审核人重新审核", "make an output that waits coarser, by larger groups or merged categories: it is computed and reviewed anew"),
-		Long: a.say("以更大的最小分组或合并后的类别,在同一数据上重新执行原语句。新结果与其他结果一样,须通过各项规则与历史比对,由全体审核人重新审核;原结果随即作废。不能放粗时原结果不变。\n类别按结果中显示的值书写,逗号分隔;含逗号的值加双引号。多项合并依次进行。",
-			"The statement runs again on the same data with larger groups or merged categories. What comes of it is judged as any output is and waits for all reviewers anew; the old one ends then. If it cannot be, the old one is as it was.\nCategories are written as the output shows them, divided by commas; one that has a comma stands in double quotes. Merges are done one after the other."),
+		Short: a.say("将待放行的结果放粗:提高最小分组、取整或合并类别,重新计算并由全体审核人重新审核", "make an output that waits coarser, by larger groups, rounding or merged categories: it is computed and reviewed anew"),
+		Long: a.say("以更大的最小分组、取整的计数与合计或合并后的类别,在同一数据上重新执行原语句。新结果与其他结果一样,须通过各项规则与历史比对,由全体审核人重新审核;原结果随即作废。不能放粗时原结果不变。\n类别按结果中显示的值书写,逗号分隔;含逗号的值加双引号。多项合并依次进行。",
+			"The statement runs again on the same data with larger groups, rounded counts and sums or merged categories. What comes of it is judged as any output is and waits for all reviewers anew; the old one ends then. If it cannot be, the old one is as it was.\nCategories are written as the output shows them, divided by commas; one that has a comma stands in double quotes. Merges are done one after the other."),
 		Example: "  zonebox review coarsen --as sun.health run-06f4… --raise-k 20 --basis NJ24-14\n  zonebox review coarsen --as sun.health run-06f4… --merge district=320103,320104:其他 --basis NJ24-14",
 		Args:    nArgs(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -45,6 +45,7 @@ func (a *app) coarsenCmd() *cobra.Command {
 		},
 	}
 	c.Flags().IntVar(&order.K, "raise-k", 0, a.say("新的最小分组,须大于现行值", "the new minimum group, more than that of now"))
+	c.Flags().Int64Var(&order.Round, "round", 0, a.say("计数与合计取整为此数的倍数", "counts and sums are rounded to multiples of this"))
 	c.Flags().StringArrayVar(&merges, "merge", nil, a.say("合并类别: 列=类别,类别:新类别,可重复", "merge categories: COLUMN=CATEGORY,CATEGORY:NEW; may be given again"))
 	c.Flags().StringVar(&order.Basis, "basis", "", a.say("依据", "basis"))
 	c.Flags().StringVarP(&output, "output", "o", "text", "text|json")
@@ -77,6 +78,9 @@ func (a *app) printCoarsened(d *query.ReviewDetail) {
 	fmt.Fprintf(a.stdout, a.say("由 %s 放粗而成(%s)\n", "made of %s by %s\n"), how.From, how.By)
 	if how.K > 0 {
 		fmt.Fprintf(a.stdout, a.say("  最小分组: %d\n", "  minimum group: %d\n"), how.K)
+	}
+	if how.Round > 0 {
+		fmt.Fprintf(a.stdout, a.say("  计数与合计取整: %d 的倍数\n", "  counts and sums: multiples of %d\n"), how.Round)
 	}
 	for _, m := range how.Merges {
 		if m.Into == "" {

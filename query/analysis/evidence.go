@@ -75,8 +75,9 @@ type Aggregate struct {
 	Measures  []string
 	Counts    bool
 	PerEntity bool
-	Condition int // whose rows it takes
-	Output    int // index of the output it is in, -1 if it is in none
+	Condition int  // whose rows it takes
+	Output    int  // index of the output it is in, -1 if it is in none
+	Alone     bool // nothing is computed from it there
 }
 
 // RowSet is the name of the aggregate of a row set. The worker has it for the row
@@ -148,6 +149,7 @@ func (x *lowering) calls(f *Function, e *ast.Function, vs []value, call *ast.Fun
 	slices.Sort(c.Measures)
 	if b.root {
 		c.Output = x.item
+		c.Alone = x.item >= 0 && b.list[x.item].node == ast.Expr(e)
 	}
 	if slices.ContainsFunc(b.called, func(o called) bool { return o.text == c.text && (o.item == c.item || c.item < 0) }) {
 		return
