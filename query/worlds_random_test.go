@@ -354,7 +354,7 @@ func (w *randomWorld) tail(keys []string) string {
 func TestRandomWorldsLookAlike(t *testing.T) {
 	t.Parallel()
 	seed := seedOf(t)
-	worlds, statements := repeats(4, 40), repeats(50, 500)
+	worlds, statements := repeats(3, 40), repeats(40, 500)
 	var mu sync.Mutex
 	answered, refused, same := 0, map[string]int{}, 0
 	t.Run("world", func(t *testing.T) {
