@@ -76,7 +76,7 @@ func (s *original) copy(t testing.TB, o Options) *Domain {
 	if s.dir == "" {
 		t.Fatal("the domain to copy could not be made")
 	}
-	d := closed(t, t.TempDir(), o)
+	d := closed(t, folder(t), o)
 	CopyFolder(t, filepath.Join(s.dir, "domain"), d.Config.Domain)
 	CopyFolder(t, filepath.Join(s.dir, "keys"), d.Config.Keys)
 	d.clock.at, d.ring.keys = s.at, maps.Clone(s.ring)

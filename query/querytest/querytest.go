@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -75,10 +76,32 @@ func (d *Domain) In(t testing.TB) *Domain {
 // New makes a domain with its founder and nothing else, and opens it.
 func New(t testing.TB, o Options) *Domain {
 	t.Helper()
-	d := closed(t, t.TempDir(), o)
+	d := closed(t, folder(t), o)
 	d.found()
 	d.open()
 	return d
+}
+
+// folder returns a folder that goes with the test. The log's own goroutines outlive
+// Close by a moment, and may write a file anew that was just removed.
+func folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "zonebox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		err := os.RemoveAll(dir)
+		for range 100 {
+			if err == nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+			err = os.RemoveAll(dir)
+		}
+		t.Error(err)
+	})
+	return dir
 }
 
 // closed returns a domain in a folder, neither made nor open. What it opens later
