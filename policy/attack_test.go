@@ -15,10 +15,14 @@ func TestAnApprovalOfAnotherStepAnswersNoDemand(t *testing.T) {
 	in := facts(t, s.Bases["release"])
 	d := decide(t, e, in)
 	for step, want := range map[string]policy.Verdict{"query": policy.Review, "release": policy.Allow} {
-		in.Approvals = []policy.Approval{{Step: step, Role: "zone_regulator", By: "qian", Org: in.Zone.Regulator,
-			At: "2025-06-01T09:00:00+08:00", ExpiresAt: "2025-06-08", Binding: d.Binding}}
+		in.Approvals = []policy.Approval{
+			{Step: step, Role: "zone_regulator", By: "qian", Org: in.Zone.Regulator,
+				At: "2025-06-01T09:00:00+08:00", ExpiresAt: "2025-06-08", Binding: d.Binding},
+			{Step: step, Role: "provider", By: "zhou", Org: "civil-affairs",
+				At: "2025-06-01T10:00:00+08:00", ExpiresAt: "2025-06-08", Binding: d.Binding},
+		}
 		if got := decide(t, e, in); got.Verdict != want {
-			t.Errorf("an approval of step %s = %v %q, want %v", step, got.Verdict, codes(got.Reasons), want)
+			t.Errorf("approvals of step %s = %v %q, want %v", step, got.Verdict, codes(got.Reasons), want)
 		}
 	}
 }
