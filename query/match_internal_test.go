@@ -129,6 +129,7 @@ func scan(t *testing.T, texts []analysis.Ref, change func(*scanned)) *scanned {
 	i.pack = policy.Pack{LevelThreshold: 3, RawMatch: policy.RawMatch{Length: 8, Bits: 1, Share: 0.3}}
 	i.Outputs = []analysis.Output{{Name: "who", Form: release.Masked, Texts: texts, Lineage: texts}}
 	i.Tree = &ast.Select{From: &ast.Empty{}}
+	i.asked = i.Statement
 	i.Scans = []analysis.Scan{{Table: "people", Columns: names}}
 	i.schema = []sandbox.Column{{Name: "who", Type: "VARCHAR"}}
 	s := &scanned{newRawScan(&rows{worker: &worker{intent: i, cut: map[string]string{}}}), t}
