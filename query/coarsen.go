@@ -13,6 +13,7 @@ import (
 
 	"zonebox/policy"
 	"zonebox/query/analysis"
+	"zonebox/query/ast"
 	"zonebox/registry"
 	"zonebox/release"
 	"zonebox/workflow"
@@ -118,10 +119,16 @@ func (e *Engine) Coarsen(ctx context.Context, s Subject, id string, order Coarse
 	if err != nil {
 		return nil, asError(err).of(id)
 	}
+	if err := e.still(ctx, s); err != nil {
+		return nil, asError(e.unsettled(output, err)).of(id)
+	}
 	if _, err = e.decideRelease(output); err == nil {
 		err = notCoarser(nil, "现行规则不再要求审核", "the rules of now ask for no review")
 	}
 	if asError(err).Code != "OUTPUT_IN_REVIEW" {
+		if errors.Is(err, errUnlogged) { // the old one may be given up already
+			err = errors.Join(err, e.endCoarsened(context.WithoutCancel(ctx), id))
+		}
 		return nil, asError(e.unsettled(output, err)).of(id)
 	}
 	if err := e.destroyHold(id); err != nil {
@@ -138,6 +145,24 @@ func (e *Engine) Coarsen(ctx context.Context, s Subject, id string, order Coarse
 	return &item, nil
 }
 
+// still refuses for a person who is not anymore who they were when they began.
+func (e *Engine) still(ctx context.Context, s Subject) error {
+	p, err := e.registry.Person(ctx, s.user)
+	if err != nil || p.Organization != s.organization || !slices.Equal(slices.Sorted(slices.Values(p.Roles)), slices.Sorted(slices.Values(s.roles))) {
+		return fail("AUTH_FAILED", err)
+	}
+	return nil
+}
+
+// endCoarsened destroys the key of an output if another is in its place.
+func (e *Engine) endCoarsened(ctx context.Context, id string) error {
+	in, err := e.instance(ctx, workflow.OutputRelease, id)
+	if err != nil || in.State != workflow.Coarsened {
+		return err
+	}
+	return e.destroyHold(id)
+}
+
 // coarsenable returns what is to be done to an output, and the question it answers.
 func (e *Engine) coarsenable(ctx context.Context, s Subject, id string, order CoarsenOrder) (*coarsening, Request, error) {
 	var q stored
@@ -150,6 +175,9 @@ func (e *Engine) coarsenable(ctx context.Context, s Subject, id string, order Co
 	}
 	if err != nil {
 		return nil, Request{}, courseError(err)
+	}
+	if !in.Until.IsZero() && !e.cfg.Now().Before(in.Until) {
+		return nil, Request{}, fail("APPROVAL_EXPIRED", nil)
 	}
 	old, err := e.registry.LoadRun(ctx, id)
 	if err != nil {
@@ -271,6 +299,9 @@ func (r *run) coarser(s *analysis.Statement) (*analysis.Statement, error) {
 		if into[at] == nil {
 			into[at] = map[string]string{}
 		}
+		if to, gone := into[at][m.Into]; gone && to != m.Into {
+			return nil, BadRequest("新类别不得是已并入他类的类别", "the new category is one that went to another before")
+		}
 		m.apply(into[at])
 	}
 	for _, at := range slices.Sorted(maps.Keys(into)) {
@@ -289,8 +320,12 @@ func rounds(s *analysis.Statement) error {
 	switch {
 	case i < 0:
 		return notCoarser(nil, "结果不是受保护数据的分组统计,不能取整", "the output is not made of totals of protected rows")
-	case s.Evidence[i].Having || s.Ordered:
+	case s.Evidence[i].Having || s.Ordered || len(s.Evidence) > 1:
 		return notCoarser(nil, "语句按未取整的数值筛选或排序", "the statement chooses or orders groups by what is not rounded")
+	}
+	root, _ := s.Tree.(*ast.Select)
+	if _, one := root.From.(*ast.Table); !one { // a join may repeat rows until every figure is a multiple
+		return notCoarser(nil, "语句不止读一张表", "the statement reads more than one table")
 	}
 	for at, o := range s.Outputs {
 		alone := func(a analysis.Aggregate) bool {

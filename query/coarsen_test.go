@@ -255,6 +255,10 @@ func TestWhatCannotBeMadeCoarserStaysAsItWas(t *testing.T) {
 		{"a key that is computed", "sun.health", "SELECT upper(street) AS street, count(*) AS n FROM persons GROUP BY upper(street)", street, "COARSEN_REFUSED"},
 		{"a key in another output", "sun.health", "SELECT street, upper(street) AS u, count(*) AS n FROM persons GROUP BY street", street, "COARSEN_REFUSED"},
 		{"a key that chooses groups", "sun.health", counted + " HAVING street <> 'gate'", street, "COARSEN_REFUSED"},
+		{"a key that an aggregate asks about", "sun.health", "SELECT street, count(*) AS n, count(*) FILTER (WHERE street = 'gate') AS g FROM persons GROUP BY street", street, "COARSEN_REFUSED"},
+		{"into what is there no more", "sun.health", "", query.Coarsening{Merges: append(merges("street", "small", "lane", "gate").Merges, merges("street", "lane", "square").Merges...)}, "BAD_REQUEST"},
+		{"rounded where a join repeats rows", "sun.health", "SELECT p.street, count(*) AS n FROM persons p JOIN (SELECT DISTINCT street FROM persons) x ON x.street = p.street GROUP BY p.street", query.Coarsening{Round: 2}, "COARSEN_REFUSED"},
+		{"rounded where a block within chooses", "sun.health", "SELECT street, count(*) AS n FROM persons WHERE street IN (SELECT street FROM persons GROUP BY street HAVING count(*) > 17) GROUP BY street", query.Coarsening{Round: 5}, "COARSEN_REFUSED"},
 		{"rows one by one", "sun.health", "SELECT street, sex FROM persons ORDER BY street, sex LIMIT 3", street, "COARSEN_REFUSED"},
 	} {
 		of := run
@@ -293,6 +297,11 @@ func TestWhatCannotBeMadeCoarserStaysAsItWas(t *testing.T) {
 	}
 	if state := runState(t, d, run); state != "REVIEWING" {
 		t.Errorf("it is %s", state)
+	}
+	// Silence lets it lapse.
+	d.Advance(31 * 24 * 3600e9)
+	if _, err := coarsen(t, d, "sun.health", run, street); querytest.Code(err) != "APPROVAL_EXPIRED" {
+		t.Errorf("past its term = %v", err)
 	}
 }
 

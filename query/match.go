@@ -43,6 +43,7 @@ type rawScan struct {
 	*rows
 	seen    []map[string]Place // by output, then text
 	written map[string]bool    // what the statement holds, in plain form
+	given   map[string]bool    // names that a reviewer gave to categories: they tell nothing, and what a try of one came to would
 	found   []Match
 }
 
@@ -61,12 +62,17 @@ type Match struct {
 }
 
 func newRawScan(r *rows) *rawScan {
-	s := &rawScan{rows: r, seen: make([]map[string]Place, len(r.Outputs)), written: map[string]bool{}}
+	s := &rawScan{rows: r, seen: make([]map[string]Place, len(r.Outputs)), written: map[string]bool{}, given: map[string]bool{}}
 	for i := range s.seen {
 		s.seen[i] = map[string]Place{}
 	}
 	for _, text := range r.written(1) {
 		s.written[plain(text)] = true
+	}
+	if r.coarsens != nil {
+		for _, m := range r.coarsens.done.Merges {
+			s.given[m.Into] = true
+		}
 	}
 	return s
 }
@@ -77,7 +83,7 @@ func plain(text string) string { return string(masking.Plain(nil, []byte(text)))
 // fixed sign of a redacted value shows nothing and is not looked for.
 func (s *rawScan) add(output, row int, text string) bool {
 	o := s.Outputs[output]
-	if text == masking.Redacted || len(s.texts(o)) == 0 || !o.Bare && s.written[plain(text)] {
+	if text == masking.Redacted || len(s.texts(o)) == 0 || s.given[text] || !o.Bare && s.written[plain(text)] {
 		return false
 	}
 	p, known := s.seen[output][text]

@@ -124,6 +124,19 @@ func TestTheSameQuestionGetsTheStoredArtifact(t *testing.T) {
 	fourth := r.again("after a new version of the scenario", third, nil, false)
 	d.Advance(31 * 24 * 3600e9)
 	r.again("a month later", fourth, nil, true)
+
+	const today = "SELECT count(*) AS n, current_date AS today FROM beds"
+	days := map[string]bool{}
+	for range 2 {
+		answer, err := d.Ask("li.op", querytest.Scenario, querytest.Purpose, today)
+		if err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+		days[answer.Run] = true
+	}
+	if len(days) != 2 {
+		t.Error("a statement that reads the clock was answered by what it said before")
+	}
 }
 
 // Data decide: a new version is computed, the earlier one again has its artifact again.

@@ -108,7 +108,8 @@ func (e *Engine) ReviewRows(ctx context.Context, s Subject, run string, from int
 func (v *showing) enter(run string) error {
 	e := v.engine
 	stage, in, err := e.present(v.ctx, run)
-	mine := err == nil && (v.subject.party(in, registry.RoleZoneRegulator) || v.subject.party(in, registry.RoleProvider))
+	mine := err == nil && (v.subject.party(in, registry.RoleZoneRegulator) ||
+		v.subject.party(in, registry.RoleProvider) && in.State != workflow.Reviewing) // of which a provider is not asked
 	switch {
 	case err == nil && !mine && in.Requester == v.subject.user:
 		return fail("ROLE_REQUIRED", nil).of(run)

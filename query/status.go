@@ -127,6 +127,9 @@ func (e *Engine) Audit(ctx context.Context, s Subject, from uint64, limit int) (
 			entry.Fields = maps.Clone(entry.Fields)
 			delete(entry.Fields, fieldCause)
 			delete(entry.Fields, fieldBy)
+			if entry.Fields[fieldCoarsens] != "" { // what a reviewer tried, and by which categories
+				maps.DeleteFunc(entry.Fields, func(name, _ string) bool { return name != fieldCoarsens })
+			}
 		}
 		out = append(out, AuditEntry{Index: entry.Seq, ID: entry.ID, Kind: entry.Kind, At: entry.At, Actor: entry.Actor, Role: entry.Role,
 			Org: entry.Org, Zone: entry.Zone, Scenario: entry.Scenario, Run: entry.Run, Decision: entry.Decision, Revision: entry.Revision, Fields: entry.Fields})

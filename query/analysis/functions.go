@@ -64,6 +64,13 @@ func LookupTable(name string) *Function { return catalogue.tables[fold(name)] }
 // where no column has it (current_user, current_date), nil if it makes none.
 func LookupKeyword(name string) *Function { return catalogue.keywords[fold(name)] }
 
+// ReadsClock reports whether a call of name, or the bare name, may give something else
+// at another time. What the list does not have is taken to.
+func ReadsClock(name string) bool {
+	called, bare := LookupCall(name), LookupKeyword(name)
+	return called == nil && bare == nil || called != nil && called.ReadsClock || bare != nil && bare.ReadsClock
+}
+
 // Functions returns every row of the list in its order.
 func Functions() []Function { return append([]Function(nil), catalogue.functions...) }
 

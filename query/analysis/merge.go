@@ -14,7 +14,7 @@ var (
 	// ErrNoGroups says that the answer is not of groups of protected rows.
 	ErrNoGroups = errors.New("analysis: the answer is not made of groups")
 	// ErrMergeKey says that the output is no group key that is a column of texts and
-	// leaves as it stands.
+	// leaves as it stands, unmasked.
 	ErrMergeKey = errors.New("analysis: not a key of texts that leaves as it stands")
 	// ErrMergeUsed says that the statement makes use of the key besides.
 	ErrMergeUsed = errors.New("analysis: the key is used besides its output")
@@ -32,7 +32,7 @@ func (s *Statement) Merged(output int, into map[string]string) (*Statement, erro
 		return nil, ErrNoGroups
 	}
 	o := s.Outputs[output]
-	if _, _, column := owner(root.List[output]); !column || o.Type != "VARCHAR" || o.Form == "token" {
+	if _, _, column := owner(root.List[output]); !column || o.Type != "VARCHAR" || o.Form != "clear" && o.Form != "group_label" {
 		return nil, ErrMergeKey
 	}
 	key := ast.CloneExpr(root.List[output])
@@ -64,11 +64,13 @@ func (e Evidence) hands() bool {
 	return slices.ContainsFunc(e.Columns, func(c EvidenceColumn) bool { return c.Condition < 0 })
 }
 
-// outside reports whether e makes use of key but for the rows that aggregates take.
+// outside reports whether e makes use of key but for what notes and counts the rows of
+// a group. An aggregate of the key, or under a condition on it, would show the parts of
+// a merge.
 func outside(e, key ast.Expr) bool {
 	found := false
 	ast.Walk(e, func(n ast.Node) bool {
-		if f, ok := n.(*ast.Function); ok && (aggregate(f.Name) || strings.HasPrefix(f.Name, rowSetPrefix) || strings.HasPrefix(f.Name, counterPrefix)) {
+		if f, ok := n.(*ast.Function); ok && (strings.HasPrefix(f.Name, rowSetPrefix) || strings.HasPrefix(f.Name, counterPrefix)) {
 			return false
 		}
 		if x, ok := n.(ast.Expr); ok && ast.EqualExpr(x, key) {
