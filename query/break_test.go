@@ -209,7 +209,7 @@ func TestAClientThatLeavesDuringADecisionLosesNothing(t *testing.T) {
 	left, now := func() {}, d.Config.Now
 	d.Config.Now = func() time.Time {
 		// What asks for the time last before policy is the step itself.
-		if pc, _, _, ok := runtime.Caller(1); ok && slices.Contains([]string{"zonebox/query.(*Engine).ask", "zonebox/query.(*Engine).decideRelease"}, runtime.FuncForPC(pc).Name()) {
+		if pc, _, _, ok := runtime.Caller(1); ok && slices.Contains([]string{"zonebox/query.(*Engine).ask", "zonebox/query.(*Engine).askRelease"}, runtime.FuncForPC(pc).Name()) {
 			left()
 		}
 		return now()

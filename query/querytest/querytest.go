@@ -86,6 +86,7 @@ func New(t testing.TB, o Options) *Domain {
 // Close by a moment, and may write a file anew that was just removed.
 func folder(t testing.TB) string {
 	t.Helper()
+	t.TempDir() // so that what a test keeps there goes after the domain is closed
 	dir, err := os.MkdirTemp("", "zonebox")
 	if err != nil {
 		t.Fatal(err)
