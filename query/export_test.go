@@ -11,6 +11,7 @@ import (
 	"zonebox/query/analysis"
 	"zonebox/registry"
 	"zonebox/release"
+	"zonebox/release/ledger"
 	"zonebox/sandbox"
 )
 
@@ -336,4 +337,31 @@ func Reserve(e *Engine, run, dataset string) error {
 	return e.registry.Update(context.Background(), func(tx *registry.Tx) error {
 		return tx.AddLedgerEntry(registry.LedgerEntry{Run: run, Zone: "medical", Dataset: dataset})
 	})
+}
+
+// Hold has a run that is under way, until end, hold a count over the first rows of a
+// dataset, of which outputs showed some.
+func Hold(e *Engine, id, dataset string, rows int) (end func(), err error) {
+	e.mu.Lock()
+	e.runs[id] = &run{id: id}
+	e.mu.Unlock()
+	d := e.ledgers.lock("medical", dataset)
+	defer d.mu.Unlock()
+	cell := make([]uint32, rows)
+	for i := range cell {
+		cell[i] = uint32(i)
+	}
+	end = func() {
+		e.mu.Lock()
+		delete(e.runs, id)
+		e.mu.Unlock()
+	}
+	return end, d.keep(id, ledger.Release{ID: blockID(id, 0), Cells: map[string][][]uint32{ledger.Counts: {cell}}})
+}
+
+// Held returns how many blocks of a run the ledgers of a dataset hold.
+func Held(e *Engine, id, dataset string) int {
+	d := e.ledgers.lock("medical", dataset)
+	defer d.mu.Unlock()
+	return d.held[id]
 }

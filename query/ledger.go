@@ -388,7 +388,7 @@ func (e *Engine) readLedger(ctx context.Context, d *datasetLedger, k int) error 
 			d.void(entry.Run)
 		case d.held[entry.Run] == 0:
 			if err := e.readEntry(d, entry); err != nil {
-				d.reset(0)
+				d.void(entry.Run)
 				return err
 			}
 		}

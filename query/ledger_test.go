@@ -507,6 +507,126 @@ func TestQuestionsThatDifferInConstantsHaveOneShape(t *testing.T) {
 	}
 }
 
+// A figure of columns put below each other is one of each: what it leaves over of a total
+// of one of them is compared with totals of the other.
+func TestAFigureOfTwoColumnsIsOneOfEach(t *testing.T) {
+	t.Parallel()
+	const one = "SELECT round(avg(income)) FROM persons WHERE district = '320102' AND phone <> '139****2000'"
+	d := querytest.CityOf(t, querytest.Options{Idle: 2, Ledger: true}, querytest.Registers())
+	inTurnOf(t, d, cityInquiry{one, "37539"})
+	d = querytest.CityOf(t, querytest.Options{Idle: 2, Ledger: true}, querytest.Registers())
+	inTurnOf(t, d,
+		cityInquiry{"SELECT round(avg(x)) FROM (SELECT income AS x FROM persons WHERE district = '320102' UNION ALL SELECT cost FROM visits) u", "5064"},
+		cityInquiry{one, refusedByHistory},
+		cityInquiry{"SELECT round(avg(income)) FROM persons WHERE district = '320104'", "52413"})
+}
+
+// Rows that nothing protects add to a figure what everybody knows.
+func TestOpenRowsBelowProtectedOnesAreNoFigureOfAnybody(t *testing.T) {
+	t.Parallel()
+	d := querytest.CityOf(t, querytest.Options{Idle: 2, Ledger: true}, querytest.Registers())
+	inTurnOf(t, d,
+		cityInquiry{"SELECT sum(x) FROM (SELECT cost AS x FROM visits UNION ALL SELECT beds FROM beds) u", "80733.75"},
+		cityInquiry{"SELECT sum(cost) FROM visits WHERE district <> '320106'", "68430"}, // without twenty people
+		cityInquiry{"SELECT sum(cost) FROM visits WHERE NOT (district = '320106' AND department = '内科')", refusedByHistory})
+}
+
+// Rows that one block reads twice are two choices of the asker's: that they leave nobody
+// over of each other is not told apart from three people.
+func TestRowsReadTwiceAreApart(t *testing.T) {
+	t.Parallel()
+	const twice = "SELECT count(*) FROM (SELECT sex FROM persons WHERE district = '甲' UNION ALL SELECT sex FROM persons WHERE district = '%s' AND street <> '%s') u"
+	d := streetsWorld(t)
+	inTurn(t, d,
+		inquiry{"li.op", fmt.Sprintf(twice, "甲", "lane"), refusedByHistory},
+		inquiry{"li.op", fmt.Sprintf(twice, "甲", "nowhere"), refusedByHistory},
+		inquiry{"li.op", fmt.Sprintf(twice, "甲", "gate"), "161"})
+	inTurn(t, streetsWorld(t), inquiry{"li.op", fmt.Sprintf(twice, "乙", "nowhere"), "162"})
+}
+
+// A column that a block within computes, or that a join leaves null, is a choice of the
+// asker's as a condition is.
+func TestAComputedColumnIsAsACondition(t *testing.T) {
+	t.Parallel()
+	const (
+		computed = "SELECT count(*), count(d.k) FROM (SELECT CASE WHEN street <> '%s' THEN 1 END AS k, district FROM persons) d WHERE d.district = '甲'"
+		partner  = "SELECT count(*), count(b.district) FROM persons a LEFT JOIN persons b ON a.id_number = b.id_number AND b.street <> '%s'"
+	)
+	for _, c := range []struct{ sql, street, want string }{
+		{computed, "lane", refusedByHistory},
+		{computed, "nowhere", refusedByHistory},
+		{computed, "gate", "88 73"},
+		{partner, "lane", refusedByHistory},
+		{partner, "nowhere", refusedByHistory},
+	} {
+		inTurn(t, streetsWorld(t), inquiry{"li.op", fmt.Sprintf(c.sql, c.street), c.want})
+	}
+}
+
+// What is added up entity by entity is a total of the rows, and how many people there are
+// is how many rows where each has one.
+func TestFiguresOfEntitiesAreComparedWithThoseOfRows(t *testing.T) {
+	t.Parallel()
+	for _, each := range []struct{ within, rows string }{
+		{"SELECT sum(s) FROM (SELECT id_number, sum(cost) AS s FROM visits WHERE department = '内科' GROUP BY id_number) q", "sum(cost)"},
+		{"SELECT sum(n) FROM (SELECT id_number, count(*) AS n FROM visits WHERE department = '内科' GROUP BY id_number) q", "count(*)"},
+	} {
+		d := querytest.CityOf(t, querytest.Options{Idle: 2, Ledger: true}, querytest.Registers())
+		for _, turn := range []struct {
+			sql     string
+			refused bool
+		}{
+			{each.within, false},
+			{"SELECT " + each.rows + " FROM visits WHERE department = '内科' AND district <> '320106'", true}, // five people
+			{"SELECT " + each.rows + " FROM visits WHERE department = '内科' AND district <> '320105'", false},
+		} {
+			got := toldBy(d, turn.sql)
+			if refused := slices.Equal(got, []string{refusedByHistory}); refused != turn.refused || len(got) != 1 {
+				t.Errorf("%s: %q", turn.sql, got)
+			}
+		}
+	}
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", "SELECT count(DISTINCT id_number) FROM persons WHERE district = '甲'", "88"},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'lane'", refusedByHistory},
+		inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'gate'", "73"})
+}
+
+// cityInquiry is a question of the city's operator and what comes of it.
+type cityInquiry struct{ sql, want string }
+
+func inTurnOf(t *testing.T, d *querytest.Domain, all ...cityInquiry) {
+	t.Helper()
+	for _, a := range all {
+		if got := strings.Join(toldBy(d, a.sql), "; "); got != a.want {
+			t.Errorf("%s: %s, want %s", a.sql, got, a.want)
+		}
+	}
+}
+
+// A file that cannot be read has questions refused, and what runs hold whose outputs are
+// not stored yet stays.
+func TestAnUnreadableEntryForgetsNoRunUnderWay(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	const all = "SELECT count(*) FROM persons WHERE district = '甲'"
+	inTurn(t, d, inquiry{"li.op", all, "88"})
+	_, err := d.Ask("jin.op", "studies", querytest.Purpose, all+" AND street <> 'lane'")
+	refused := query.AsError(err).Run
+	end, err := query.Hold(d.Engine, "run-under-way", "persons", 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	if err := query.Reserve(d.Engine, refused, "persons"); err != nil {
+		t.Fatal(err)
+	}
+	inTurn(t, d, inquiry{"jin.op", all, "DATA_DAMAGED"})
+	if held := query.Held(d.Engine, "run-under-way", "persons"); held != 1 {
+		t.Errorf("%d blocks of the run under way are held after a file could not be read, want 1", held)
+	}
+}
+
 // Without the ledger, the control of the tests above, every total leaves.
 func TestWhatIsForgottenIsNotCompared(t *testing.T) {
 	t.Parallel()

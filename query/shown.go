@@ -42,21 +42,15 @@ func (e *evidence) shownOf(c *cells, i int) (out []shown) {
 		}
 	}
 	slices.Sort(partners)
-	for n, a := range c.Aggregates {
-		conditions := []int{a.Condition}
-		if adds(a) && !c.dominates(n) {
-			conditions = e.apart(c, a.Condition)
+	for n := range c.Aggregates {
+		for _, m := range e.measuresOf(c, n, i, strings.Join(partners, "*")) {
+			population := e.population(c.Columns[c.column(m.conditions[0], i)].Population)
+			at := slices.IndexFunc(out, func(s shown) bool { return s.population == population })
+			if at < 0 {
+				at, out = len(out), append(out, shown{dataset: r.Table, k: r.K, population: population})
+			}
+			out[at].add(m.shownMeasure)
 		}
-		m := e.measureOf(c, n, conditions, i, strings.Join(partners, "*"))
-		if len(m.cells)+len(m.hidden) == 0 {
-			continue
-		}
-		population := e.population(c.Columns[c.column(conditions[0], i)].Population)
-		at := slices.IndexFunc(out, func(s shown) bool { return s.population == population })
-		if at < 0 {
-			at, out = len(out), append(out, shown{dataset: r.Table, k: r.K, population: population})
-		}
-		out[at].add(m)
 	}
 	return out
 }
@@ -72,9 +66,10 @@ func (c *cells) dominates(aggregate int) bool {
 	return false
 }
 
-// adds reports whether an aggregate of the parts of some rows adds up to that of all.
+// adds reports whether an aggregate of the parts of some rows adds up to that of all, where
+// it is one of rows.
 func adds(a analysis.Aggregate) bool {
-	return !a.Distinct && !a.PerEntity && slices.Contains([]string{"count", "count_star", "sum", "avg", "mean"}, a.Function)
+	return slices.Contains([]string{"count", "count_star", "sum", "avg", "mean"}, a.Function)
 }
 
 // apart returns the conditions that the cells of a condition are shown by. It is itself,
@@ -129,32 +124,61 @@ func distinct(cells, more [][]uint32) [][]uint32 {
 	return cells
 }
 
-// measureOf returns what an aggregate, by its place, shows of the rows of a reference, by
-// its place, that meet one of the conditions.
-// A count is one of every row; a count of distinct values, or of groups of a block
-// within, is taken for one of entities; any other figure is one of the columns of the
-// dataset that it is computed from. Where a join repeats rows, a count is taken for one
-// of those that have a partner, of a measure of its own, since it counts something else.
-// A figure of a column is taken for one of them too, but beside all others of the column:
-// how often each counts may be known.
-func (e *evidence) measureOf(c *cells, aggregate int, conditions []int, reference int, partners string) shownMeasure {
+// aggregated is what an aggregate shows of one measure, by the rows of some conditions.
+type aggregated struct {
+	shownMeasure
+	conditions []int
+}
+
+// measuresOf returns what an aggregate, by its place, shows of the rows of a reference, by
+// its place.
+// A count is one of every row; any other figure is one of each of the columns that it is
+// computed from. A count of distinct values, or of groups of a block within, is one of
+// entities, and of their rows too, for where each has one they are the same; what is
+// computed from figures of entities is one of entities and of the rows those are of.
+// Where a join repeats rows, a count of them is taken for one of those that have a
+// partner, of a measure of its own, since it counts something else. A figure of a column
+// is taken for one of them too, but beside all others of the column: how often each
+// counts may be known.
+func (e *evidence) measuresOf(c *cells, aggregate, reference int, partners string) (out []aggregated) {
 	a, table := c.Aggregates[aggregate], e.References[c.references[reference]].Table
-	m := shownMeasure{name: ledger.Counts}
-	switch {
-	case a.PerEntity || a.Distinct && a.Function == "count":
-		m.name = countEntities
-	case len(a.Measures) > 0:
-		for _, source := range a.Measures {
-			if column, ok := strings.CutPrefix(source, table+"."); ok {
-				m.columns = append(m.columns, column)
-			}
+	whole := []int{a.Condition}
+	conditions := whole
+	if adds(a) && !c.dominates(aggregate) {
+		conditions = e.apart(c, a.Condition)
+	}
+	rows, repeated := e.cellsOf(c, aggregate, conditions, reference)
+	add := func(name string, m shownMeasure, conditions []int) {
+		m.name, m.cells, m.hidden = name, slices.Clone(m.cells), slices.Clone(m.hidden)
+		if len(m.cells)+len(m.hidden) > 0 {
+			out = append(out, aggregated{m, conditions})
 		}
-		m.name = strings.Join(a.Measures, " ")
 	}
-	if a.Distinct && a.Function != "count" {
-		m.name += " distinct"
+	entities := a.Distinct || a.PerEntity && strings.HasPrefix(a.Function, "count")
+	if entities || a.PerEntity {
+		m, _ := e.cellsOf(c, aggregate, whole, reference)
+		add(countEntities, m, whole)
 	}
-	repeated := false
+	for _, source := range a.Measures {
+		m := rows
+		if column, ok := strings.CutPrefix(source, table+"."); ok {
+			m.columns = []string{column}
+		}
+		add(source, m, conditions)
+	}
+	switch {
+	case !a.Counts && len(a.Measures) > 0:
+	case repeated && !entities:
+		add(ledger.Counts+"*"+partners, rows, conditions)
+	default:
+		add(ledger.Counts, rows, conditions)
+	}
+	return out
+}
+
+// cellsOf returns the cells of an aggregate, by its place, over the rows of a reference, by
+// its place, that meet one of the conditions, and whether a join repeats rows of them.
+func (e *evidence) cellsOf(c *cells, aggregate int, conditions []int, reference int) (m shownMeasure, repeated bool) {
 	for _, condition := range conditions {
 		column := c.gathered.lists[c.column(condition, reference)]
 		for i, group := range c.groups {
@@ -173,10 +197,7 @@ func (e *evidence) measureOf(c *cells, aggregate int, conditions []int, referenc
 			}
 		}
 	}
-	if repeated && m.name == ledger.Counts {
-		m.name += "*" + partners
-	}
-	return m
+	return m, repeated
 }
 
 // population is the digest of what the groups of a block are parts of: the text of the

@@ -49,8 +49,9 @@ type EvidenceColumn struct {
 // references sees it: FROM without tables that are looked up; WHERE and the condition
 // without what they say of keys alone, the columns that they fix to one value, and, of
 // the condition, that a column is not null; and the keys too unless each is a column or
-// a fixed part of one. Values of parameters are not in it. The texts hold constants
-// of the statement.
+// a fixed part of one. Where several references stay that read one table, it tells
+// which of them the rows are of. Values of parameters are not in it. The texts hold
+// constants of the statement.
 type Population struct {
 	Text string
 	// Partners are the protected tables that Text leaves out. Where one of them has two
@@ -61,16 +62,16 @@ type Population struct {
 
 // EvidenceKey is a group key.
 type EvidenceKey struct {
-	Output int // index of the output that shows it, -1 if none does
-	Bare   bool
+	Output int  // index of the output that shows it, -1 if none does
+	Bare   bool // a column of a table, unchanged, or a fixed part of one
 }
 
 // Aggregate is an aggregate over the rows of a group.
 type Aggregate struct {
 	Function string
 	Distinct bool
-	// Measures are the columns that it is computed from, "table.column" sorted,
-	// through the blocks within. Counts tells that it tells how many there are, of
+	// Measures are the columns of protected tables that it is computed from,
+	// "table.column" sorted, through the blocks within. Counts tells that it tells how many there are, of
 	// rows or, if PerEntity, of groups of a block within.
 	Measures  []string
 	Counts    bool
@@ -144,7 +145,9 @@ func (x *lowering) calls(f *Function, e *ast.Function, vs []value, call *ast.Fun
 		c.Counts, c.PerEntity, measures = true, len(x.b.handed()) > 0, nil
 	}
 	for _, m := range measures {
-		c.Measures = append(c.Measures, m.String())
+		if m.table.protected {
+			c.Measures = append(c.Measures, m.String())
+		}
 	}
 	slices.Sort(c.Measures)
 	if b.root {
@@ -282,7 +285,7 @@ func (b *block) gather(wanted func(item int) bool) {
 		outputs[ast.PrintExpr(it.expr)] = i
 	}
 	for _, k := range b.keys {
-		key := EvidenceKey{Output: -1, Bare: b.part(k.expr) != nil}
+		key := EvidenceKey{Output: -1, Bare: b.unchanged(b.part(k.expr))}
 		if i, shown := outputs[ast.PrintExpr(k.expr)]; shown && b.root {
 			key.Output = i
 		}
@@ -320,6 +323,30 @@ func (b *block) noteApart(call ast.Expr) ast.Expr {
 	return &ast.Subquery{Meta: none(), Kind: ast.Scalar, Query: &ast.Select{List: []ast.Expr{field(r.Name, "s")}, From: r}}
 }
 
+// place has the population of a reference tell which one it is, where the block reads its
+// table by several that the text does not leave out: each has rows of its own.
+func (s *rowSet) place(ref *reference, p *Population) {
+	var same []*reference
+	for _, r := range s.refs {
+		if r.table == ref.table && !slices.Contains(same, r) {
+			same = append(same, r)
+		}
+	}
+	left := len(same)
+	for _, name := range p.Partners {
+		if name == ref.table.Name {
+			left--
+		}
+	}
+	mark := " #" + itoa(slices.Index(same, ref))
+	if left > 1 {
+		p.Text += mark
+	}
+	if len(same) > 1 && p.Full != "" {
+		p.Full += mark
+	}
+}
+
 // listedFor is what the rows of a condition are a part of, nil unless they are one.
 func (s *rowSet) listedFor(condition int) *listed {
 	if slices.ContainsFunc(s.Parts, func(parts []int) bool { return slices.Contains(parts, condition) }) {
@@ -340,6 +367,7 @@ func (a *analyzer) evident(references map[*reference]int) []Evidence {
 			c.Reference = references[ref]
 			if c.Condition >= 0 {
 				c.Population = s.block.population(ref, s.conditions[c.Condition], s.listedFor(c.Condition), s.Keys)
+				s.place(ref, &c.Population)
 			}
 		}
 		out = append(out, s.Evidence)

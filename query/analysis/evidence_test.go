@@ -63,6 +63,7 @@ func TestEvidenceTellsWhatGroupsRestOn(t *testing.T) {
 		"select v.district, count(*) from visits v join (select district, count(*) as n from visits group by district) s on v.district = s.district where s.n > 4 group by 1": "visits/0 key:-1 count_star(#)/0:-1; " +
 			"v/0 key:0 count_star(#)/0:1 root",
 		"select avg(s) from (select p.id_number, sum(v.cost) as s from persons p left join visits v on p.id_number = v.id_number group by 1) q": "p/-1 v/0 v/1 key:-1 sum(visits.cost)/1:-1; p/0<1.0 p/1<1.0 avg(visits.cost')/1:0 root",
+		"select d.k, count(*) from (select case when stay > 1 then 1 end as k from visits) d group by d.k":                                      "visits/0 key:0* count_star(#)/0:1 root",
 		"select name from visits where cost > 5": "",
 	} {
 		st := allowed(t, sql)
@@ -128,6 +129,56 @@ func TestAPopulationIsWhatGroupsArePartsOf(t *testing.T) {
 		if got := of(sql); got == all {
 			t.Errorf("%s\n\tis of %s too", sql, got)
 		}
+	}
+}
+
+// A count of what a block within computes, or of what a join leaves null by a condition
+// of the asker's, is of a population of its own; one of a column, or of a register that is
+// looked up, is not.
+func TestAComputedColumnIsNoPartOfItsPopulation(t *testing.T) {
+	for sql, apart := range map[string]bool{
+		"select count(*), count(d.k) from (select case when stay > 1 then 1 end as k from visits) d":                               true,
+		"select count(*), count(d.stay) from (select stay from visits) d":                                                          false,
+		"select count(*), count(b.district) from visits a left join persons b on a.id_number = b.id_number and b.district <> 'a'":  true,
+		"select count(*), count(d.title) from visits v left join districts d on v.district = d.code and d.title <> 'a'":            true,
+		"select count(*), count(d.title) from visits v left join districts d on v.district = d.code":                               false,
+		"select count(*), count(*) filter (where b.district = 'a') from visits a left join persons b on a.id_number = b.id_number": true,
+		"select count(*), count(*) filter (where a.district = 'a') from visits a left join districts b on a.district = b.code":     false,
+	} {
+		texts := map[string]bool{}
+		for _, c := range allowed(t, sql).Evidence[0].Columns {
+			if c.Reference == 0 {
+				texts[c.Population.Text] = true
+			}
+		}
+		if (len(texts) > 1) != apart {
+			t.Errorf("%s is of populations %v", sql, texts)
+		}
+	}
+}
+
+// Rows that a block reads twice are those of two references, whatever it does with them.
+func TestAPopulationTellsReferencesOfATableApart(t *testing.T) {
+	for sql, want := range map[string]int{
+		"select count(*) from (select stay from visits where stay > 1 union all select stay from visits where stay > 2) u": 2,
+		"select count(*) from visits a join visits b on a.district = b.district":                                           2,
+		"select count(*) from visits a join visits b on a.id_number = b.id_number":                                         1, // unless one has two rows
+	} {
+		texts, full := map[string]bool{}, map[string]bool{}
+		for _, c := range allowed(t, sql).Evidence[0].Columns {
+			texts[c.Population.Text], full[c.Population.Full] = true, true
+		}
+		if len(texts) != want || len(full) != 3-want {
+			t.Errorf("%s is of %v, %v, want %d", sql, texts, full, want)
+		}
+	}
+}
+
+// Columns of tables that nothing protects are no measures.
+func TestOpenColumnsAreNoMeasures(t *testing.T) {
+	a := allowed(t, "select sum(x) from (select stay as x from visits union all select population from districts) u").Evidence[0].Aggregates[0]
+	if got := strings.Join(a.Measures, " "); got != "visits.stay" {
+		t.Errorf("the measures are %s, want visits.stay", got)
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 func (b *block) population(of *reference, condition ast.Expr, in *listed, keys []EvidenceKey) Population {
 	left := slices.DeleteFunc(b.unimplied(b.out.Where), func(e ast.Expr) bool { return in != nil && e == ast.Expr(in.Operator) })
 	for _, e := range b.unimplied(condition) {
-		if !present(e) {
+		if !b.present(e) {
 			left = append(left, e)
 		}
 	}
@@ -220,14 +220,47 @@ func (b *block) groups(c *Column) bool {
 	return c != nil && (!secret(c, b.a.opt) || slices.Contains(c.Permissions, "groupkey"))
 }
 
-// present reports whether e says that a column is not null.
-func present(e ast.Expr) bool {
+// present reports whether e says that a column of a table is not null.
+func (b *block) present(e ast.Expr) bool {
 	not, ok := e.(*ast.Operator)
-	if !ok || not.Kind != ast.IsNotNull {
+	return ok && not.Kind == ast.IsNotNull && b.unchanged(not.Args[0])
+}
+
+// unchanged reports whether e is a column of a table, which a block within may have
+// handed on: not one that is computed, or that a join leaves null by a condition of the
+// asker's.
+func (b *block) unchanged(e ast.Expr) bool {
+	if e == nil {
 		return false
 	}
-	_, _, bare := owner(not.Args[0])
-	return bare
+	alias, name, _ := owner(e)
+	for _, r := range b.relations {
+		if fold(r.alias) != alias || !b.always(r) {
+			continue
+		}
+		c := r.find(name)
+		return r.ref != nil && r.block == nil || c != nil && c.val.origin != nil
+	}
+	return false
+}
+
+// always reports whether nobody who asks chooses which rows have one of r.
+func (b *block) always(r *relation) bool {
+	return !r.nullable || r.ref != nil && !r.ref.table.protected && looksUp(b.out.From, r)
+}
+
+// looksUp reports whether a join in f is one of r by columns.
+func looksUp(f ast.From, r *relation) bool {
+	j, ok := f.(*ast.Join)
+	if !ok {
+		return false
+	}
+	for _, side := range []ast.From{j.Left, j.Right} {
+		if t, ok := side.(*ast.Table); ok && fold(t.Alias) == fold(r.alias) {
+			return byColumns(j.On)
+		}
+	}
+	return looksUp(j.Left, r) || looksUp(j.Right, r)
 }
 
 // fixed reports whether e says that a column of a table, which the grant lets groups be
@@ -258,7 +291,8 @@ func bare(e ast.Expr) bool {
 	return ok
 }
 
-// column returns the column of a table that e is, nil if it is none.
+// column returns the column of a table that e is, nil if it is none, or one that a join
+// leaves null by a condition of the asker's.
 func (b *block) column(e ast.Expr) *Column {
 	if e == nil {
 		return nil
@@ -268,7 +302,7 @@ func (b *block) column(e ast.Expr) *Column {
 		return nil
 	}
 	r := b.relation(&ast.Table{Alias: alias})
-	if r == nil {
+	if r == nil || !b.always(r) {
 		return nil
 	}
 	return r.ref.table.columns[fold(name)]
