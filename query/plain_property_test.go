@@ -25,7 +25,7 @@ import (
 // numbers are added up alike.
 func TestOpenDataAnswerAsTheEngineAloneDoes(t *testing.T) {
 	t.Parallel()
-	n, seed := repeats(150, 20_000), seedOf(t)
+	n, seed := repeats(250, 20_000), seedOf(t)
 	w := newOpenWorld(t)
 	var mu sync.Mutex
 	ran, answers, filled, neither, lost := asttest.Coverage{}, 0, 0, map[string]int{}, 0
