@@ -176,7 +176,7 @@ func (e *Engine) coarsenable(ctx context.Context, s Subject, id string, order Co
 	if err != nil {
 		return nil, Request{}, courseError(err)
 	}
-	if !in.Until.IsZero() && !e.cfg.Now().Before(in.Until) {
+	if e.ranOut(in) {
 		return nil, Request{}, fail("APPROVAL_EXPIRED", nil)
 	}
 	old, err := e.registry.LoadRun(ctx, id)
@@ -323,8 +323,11 @@ func rounds(s *analysis.Statement) error {
 	case s.Evidence[i].Having || s.Ordered || len(s.Evidence) > 1:
 		return notCoarser(nil, "语句按未取整的数值筛选或排序", "the statement chooses or orders groups by what is not rounded")
 	}
-	root, _ := s.Tree.(*ast.Select)
-	if _, one := root.From.(*ast.Table); !one { // a join may repeat rows until every figure is a multiple
+	one := false
+	if root, single := s.Tree.(*ast.Select); single {
+		_, one = root.From.(*ast.Table)
+	}
+	if !one { // a join may repeat rows until every figure is a multiple
 		return notCoarser(nil, "语句不止读一张表", "the statement reads more than one table")
 	}
 	for at, o := range s.Outputs {

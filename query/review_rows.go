@@ -126,7 +126,7 @@ func (v *showing) enter(run string) error {
 		return fail("DATA_SHREDDED", nil).of(run)
 	case stage != stageOutput || !slices.Contains(reviewing, in.State):
 		return fail("RUN_STATE", nil).because(string(in.State), string(in.State)).of(run)
-	case !in.Until.IsZero() && !e.cfg.Now().Before(in.Until):
+	case e.ranOut(in):
 		return fail("APPROVAL_EXPIRED", nil).of(run)
 	}
 	v.course = in
