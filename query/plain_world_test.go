@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -223,14 +224,14 @@ type loneEngine struct {
 }
 
 // parse returns the engine's tree of sql, from a worker that reads nothing else
-// for as long as it lives.
+// for as long as it lives: as long as the pool, not as the test that asked first.
 func (e *loneEngine) parse(t testing.TB, sql string) ([]byte, error) {
 	t.Helper()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.parser == nil || e.parser.Ended() {
 		var err error
-		if e.parser, err = e.pool.Start(t.Context()); err != nil {
+		if e.parser, err = e.pool.Start(context.WithoutCancel(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 	}
