@@ -292,7 +292,7 @@ POST /v1/backups          {}                       role   role   role   role   r
 POST /v1/backups/:id/verify BACKUP:                ok     role   role   role   role   ok     ok     role   role   ok
 POST /v1/backups/:id/verify nothing:               none   role   role   role   role   none   none   role   role   none
 # what-if: who makes the rules or audits them; it executes nothing (JM19-36)
-POST /v1/what-if          {}                       bad    bad    bad    role   role   role   role   role   role   bad
+POST /v1/what-if          {}                       bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
 POST /v1/what-if          {"from":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z","bundle":"eA=="} bundle bundle bundle role role role role role role bundle
 # rules: ordered and confirmed by the city authority and a zone regulator; seen by who supervises (YC22-38)
 GET  /v1/policy           .                        ok     ok     ok     role   role   ok     ok     role   role   ok
@@ -301,6 +301,7 @@ POST /v1/policy           {"archive":"eA=="}       bundle bundle bundle role   r
 POST /v1/policy           {"return":true,"reason":"x"} bundle bundle bundle role role role role role role role
 POST /v1/policy/:order    nothing:                 none   none   none   role   role   role   role   role   role   role
 GET  /v1/domain           .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+GET  /v1/openapi          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/status           .                        ok     role   role   role   role   ok     ok     role   role   ok
 # outputs called back or frozen: the city authority, the zone's regulator, the provider; the data centre freezes (4.4)
 POST /v1/outputs/:run     RUN:{"move":"freeze","basis":"x"} state state none role role state role role role role
@@ -320,6 +321,7 @@ func TestAccess(t *testing.T) {
 		{"WhoFindsWhatInAList", whoFindsWhatInAList},
 		{"EachPermissionIsItsOwn", eachPermissionIsItsOwn},
 		{"EveryRouteByEveryRole", everyRouteByEveryRole},
+		{"MalformedRequests", malformedRequests},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			in := *w

@@ -27,6 +27,7 @@ type world struct {
 	names   map[string]string // what is known only once it is there
 	bodies  map[string]string
 	last    []byte // body of the last answer
+	status  int    // its status
 
 	canaries *querytest.Canaries // what stands once in the registers
 	shown    *int                // answers with some of them, to who may see them
@@ -194,6 +195,15 @@ func w(t *testing.T, d *querytest.Domain, city func(string, ...string) string) *
 	return out
 }
 
+// final records the answer itself, and no informational one before it.
+type final struct{ *httptest.ResponseRecorder }
+
+func (f final) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		f.ResponseRecorder.WriteHeader(status)
+	}
+}
+
 // ask sends a request of a person and returns what the table calls its answer.
 func (w *world) ask(t *testing.T, person, method, uri, body string) string {
 	t.Helper()
@@ -206,8 +216,8 @@ func (w *world) ask(t *testing.T, person, method, uri, body string) string {
 		r.Header.Set(name, value)
 	}
 	res := httptest.NewRecorder()
-	w.handler.ServeHTTP(res, r)
-	w.last = res.Body.Bytes()
+	w.handler.ServeHTTP(final{res}, r)
+	w.last, w.status = res.Body.Bytes(), res.Code
 	if found := w.canaries.In(w.last); len(found) > 0 {
 		*w.shown++
 		if uri != "/v1/previews" || person != "zheng.police" {
@@ -218,7 +228,7 @@ func (w *world) ask(t *testing.T, person, method, uri, body string) string {
 		return "ok"
 	}
 	p := problem(t, res)
-	if p.Code == "NOT_FOUND" && (strings.Contains(p.Message, "version") || p.Hint == "") {
+	if p.Code == "NOT_FOUND" && (strings.Contains(p.Detail, "version") || p.Hint == "") {
 		return "gone"
 	}
 	if word := words[p.Code]; word != "" {
@@ -243,7 +253,7 @@ func (w *world) request(route, on string) (uri, body string) {
 		if err != nil {
 			panic(err)
 		}
-		return path + "?manifest=" + base64.RawURLEncoding.EncodeToString(text), "x"
+		return path + "?request=" + base64.RawURLEncoding.EncodeToString(text), "x"
 	case path == "/v1/proposals":
 		file := "a,b\n1,2\n"
 		sum := sha256.Sum256([]byte(file))

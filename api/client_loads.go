@@ -22,7 +22,7 @@ func (c *Client) Load(ctx context.Context, m query.Manifest, in query.Incoming) 
 	if err != nil {
 		return nil, fmt.Errorf("api: encode manifest: %w", err)
 	}
-	uri := "/v1/loads?manifest=" + base64.RawURLEncoding.EncodeToString(text)
+	uri := "/v1/loads?request=" + base64.RawURLEncoding.EncodeToString(text)
 	ctx = told(ctx, in)
 	digest, data := bodyFor(m, in.Data)
 	if in.Size > 0 && m.Source == "" { // a file that grows is sent as long as it was

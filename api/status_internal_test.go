@@ -45,7 +45,7 @@ func TestEveryCodeOfTheEngineHasAStatus(t *testing.T) {
 func TestWhatIsNoErrorOfTheEngineIsInternal(t *testing.T) {
 	res := answer(io.ErrUnexpectedEOF)
 	p := problem(t, res)
-	if res.Code != http.StatusInternalServerError || p.Code != "INTERNAL" || p.Message != "internal error; nothing was released" {
+	if res.Code != http.StatusInternalServerError || p.Code != "INTERNAL" || p.Detail != "internal error; nothing was released" {
 		t.Errorf("%d %s", res.Code, res.Body)
 	}
 }
@@ -56,6 +56,6 @@ func answer(err error) *httptest.ResponseRecorder {
 	c, _ := gin.CreateTestContext(w)
 	c.Request = httptest.NewRequest(http.MethodGet, "/", nil)
 	c.Request.Header.Set("Accept-Language", "en")
-	(&server{engine: shared.engine, log: slog.New(slog.DiscardHandler)}).problem(c, err)
+	(&server{engine: shared.engine, log: slog.New(slog.DiscardHandler)}).refuse(c, err)
 	return w
 }

@@ -21,43 +21,53 @@ type QueryRequest struct {
 	Resume     string            `json:"resume,omitempty"`
 }
 
+func (in QueryRequest) request(s query.Subject) query.Request {
+	return query.Request{Subject: s, Scenario: in.Scenario, Purpose: in.Purpose, SQL: in.SQL, Template: in.Template, Parameters: in.Parameters,
+		Recipient: in.Recipient, Form: in.Form, Resume: in.Resume}
+}
+
 // Settlement is a reviewer's word on a run.
 type Settlement struct {
 	Approve bool   `json:"approve"`
 	Basis   string `json:"basis"`
 }
 
-// Span is a byte range of the submitted SQL.
-type Span struct {
-	Start int `json:"start"`
-	End   int `json:"end"`
-}
-
 // Reason is one of several reasons of a Problem.
 type Reason struct {
-	Code     string   `json:"code"`
-	Message  string   `json:"message"`
-	Hint     string   `json:"hint,omitempty"`
-	Articles []string `json:"articles,omitempty"`
-	Span     *Span    `json:"span,omitempty"`
-	Path     []string `json:"path,omitempty"`
+	Code     string      `json:"code"`
+	Detail   string      `json:"detail"`
+	Hint     string      `json:"hint,omitempty"`
+	Articles []string    `json:"articles,omitempty"`
+	Span     *query.Span `json:"span,omitempty"`
+	Path     []string    `json:"path,omitempty"`
 }
 
-// Problem is the body of every answer that is not a success, and what the
+// Problem is the body of every answer that is not a success (RFC 9457), and what the
 // command line prints with --json.
 type Problem struct {
-	Code     string   `json:"code"`
-	Class    string   `json:"class"`
-	Message  string   `json:"message"`
-	Hint     string   `json:"hint,omitempty"`
-	Span     *Span    `json:"span,omitempty"`
-	Articles []string `json:"articles,omitempty"`
-	Run      string   `json:"run,omitempty"`
-	Reasons  []Reason `json:"reasons,omitempty"`
+	Code     string      `json:"code"`
+	Class    string      `json:"class"`
+	Detail   string      `json:"detail"`
+	Hint     string      `json:"hint,omitempty"`
+	Span     *query.Span `json:"span,omitempty"`
+	Articles []string    `json:"articles,omitempty"`
+	Run      string      `json:"run,omitempty"`
+	Reasons  []Reason    `json:"reasons,omitempty"`
+	// On the wire alone: urn:zonebox:problem: and the code, and the status of HTTP.
+	Type   string `json:"type,omitempty"`
+	Status int    `json:"status,omitempty"`
 }
 
+const problemType = "application/problem+json"
+
+// ContentType is that of a problem.
+func (p *Problem) ContentType(string) string { return problemType }
+
+// GetStatus returns the status.
+func (p *Problem) GetStatus() int { return p.Status }
+
 // Error returns the code and the message.
-func (p *Problem) Error() string { return p.Code + ": " + p.Message }
+func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
 
 // NewProblem returns e in the asked language: "en", or Chinese for anything else.
 func NewProblem(e *query.Error, lang string) *Problem {
@@ -67,17 +77,11 @@ func NewProblem(e *query.Error, lang string) *Problem {
 		}
 		return zh
 	}
-	span := func(s *query.Span) *Span {
-		if s == nil {
-			return nil
-		}
-		return &Span{s.Start, s.End}
-	}
-	p := &Problem{Code: e.Code, Class: string(e.Class), Message: pick(e.ZH, e.EN), Hint: pick(e.HintZH, e.HintEN),
-		Span: span(e.Span), Articles: e.Articles, Run: e.Run}
+	p := &Problem{Type: "urn:zonebox:problem:" + e.Code, Status: statuses[e.Class], Code: e.Code, Class: string(e.Class), Detail: pick(e.ZH, e.EN), Hint: pick(e.HintZH, e.HintEN),
+		Span: e.Span, Articles: e.Articles, Run: e.Run}
 	for _, d := range e.Details {
-		p.Reasons = append(p.Reasons, Reason{Code: d.Code, Message: pick(d.ZH, d.EN), Hint: pick(d.HintZH, d.HintEN),
-			Articles: d.Articles, Span: span(d.Span), Path: d.Path})
+		p.Reasons = append(p.Reasons, Reason{Code: d.Code, Detail: pick(d.ZH, d.EN), Hint: pick(d.HintZH, d.HintEN),
+			Articles: d.Articles, Span: d.Span, Path: d.Path})
 	}
 	return p
 }

@@ -24,14 +24,14 @@ type ContactView struct {
 // ContactOrder says how somebody is reached; with neither number nor address nobody
 // can any more.
 type ContactOrder struct {
-	Person string `json:"person"` // whoever asks, when empty
+	Person string `json:"person,omitempty"` // whoever asks, when empty
 	Phone  string `json:"phone,omitempty"`
 	Email  string `json:"email,omitempty"`
 }
 
 // ContactRequest asks for a contact as it is.
 type ContactRequest struct {
-	Person string `json:"person"`
+	Person string `json:"person,omitempty"`
 	Reason string `json:"reason,omitempty"` // needed for anybody else's
 }
 

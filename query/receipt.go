@@ -140,7 +140,7 @@ func (l *loadEntry) receiptOf(r *LoadReport, err error) Receipt {
 // load: nothing of it could be given to the gate but that it came.
 type DeliveryFault struct {
 	Code     string `json:"code"`     // of deliveryFaults
-	Manifest string `json:"manifest"` // SHA-256 of its manifest's bytes, hex; empty if they could not be read
+	Manifest string `json:"manifest,omitempty"` // SHA-256 of its manifest's bytes, hex; empty if they could not be read
 }
 
 // deliveryFaults are the codes of a DeliveryFault.

@@ -388,7 +388,7 @@ func (e *Engine) ticketOf(in workflow.Instance, s Subject) (*Ticket, error) {
 // TicketMove is a move on a ticket, with what there is to say.
 type TicketMove struct {
 	Move string `json:"move"`
-	Text string `json:"text"`
+	Text string `json:"text,omitempty"`
 }
 
 // MoveTicket makes a move: the provider of the data replies, corrects, denies or

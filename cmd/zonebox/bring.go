@@ -86,7 +86,7 @@ func (*stoppedLoads) Unwrap() error { return context.Canceled }
 
 // stoppedProblem says how things stand after an interruption.
 func (a *app) stoppedProblem(s *stoppedLoads) *api.Problem {
-	p := &api.Problem{Code: "INTERRUPTED", Class: classInterrupted, Message: a.say("已中断;尚未开始装载", "interrupted before anything was loaded"),
+	p := &api.Problem{Code: "INTERRUPTED", Class: classInterrupted, Detail: a.say("已中断;尚未开始装载", "interrupted before anything was loaded"),
 		Hint: a.say("重新运行同一命令;已生效的不会再装载", "run the same command again; what is in force is not loaded twice")}
 	var lines []string
 	for _, v := range s.ended {
@@ -100,7 +100,7 @@ func (a *app) stoppedProblem(s *stoppedLoads) *api.Problem {
 		}
 	}
 	if len(lines) > 0 {
-		p.Message = a.say("已中断:", "interrupted: ") + strings.Join(lines, a.say(";", "; "))
+		p.Detail = a.say("已中断:", "interrupted: ") + strings.Join(lines, a.say(";", "; "))
 	}
 	return p
 }

@@ -232,7 +232,7 @@ func (a *app) catalogueCheckCmd() *cobra.Command {
 				faults += len(d.Faults)
 			}
 			if faults > 0 {
-				return &api.Problem{Code: "DOCUMENT_REFUSED", Class: string(query.ClassDenied), Message: a.say("条目尚不能报送", "the entries cannot be submitted yet"),
+				return &api.Problem{Code: "DOCUMENT_REFUSED", Class: string(query.ClassDenied), Detail: a.say("条目尚不能报送", "the entries cannot be submitted yet"),
 					Hint: a.say("按上列问题更正", "mend what is listed"), Articles: []string{"NJ19-16"}}
 			}
 			return nil
@@ -307,7 +307,7 @@ func (a *app) signedMove(ctx context.Context, client *api.Client, name, move, ba
 		return err
 	}
 	if d.Document == nil {
-		return &api.Problem{Code: "ENTRY_STATE", Class: string(query.ClassDenied), Message: a.say("没有办理中的文本", "nothing is under way"),
+		return &api.Problem{Code: "ENTRY_STATE", Class: string(query.ClassDenied), Detail: a.say("没有办理中的文本", "nothing is under way"),
 			Hint: a.say("用 catalogue submit 报送", "hand it in with catalogue submit"), Articles: []string{"NJ19-16"}}
 	}
 	var doc registry.Document

@@ -109,7 +109,7 @@ func (a *app) importedEntries(file string, d catalogue.Defaults) ([]registry.Doc
 		fmt.Fprintf(a.stderr, "%s: %s %s\n", place, x.Name, a.say(x.ZH, x.EN))
 	}
 	if len(faults) > 0 {
-		return nil, &api.Problem{Code: "BAD_REQUEST", Class: string(query.ClassUsage), Message: fmt.Sprintf(a.say("目录文件有 %d 处问题,未读入任何条目", "the catalogue file has %d faults; no entry was taken"), len(faults)),
+		return nil, &api.Problem{Code: "BAD_REQUEST", Class: string(query.ClassUsage), Detail: fmt.Sprintf(a.say("目录文件有 %d 处问题,未读入任何条目", "the catalogue file has %d faults; no entry was taken"), len(faults)),
 			Hint: a.say("按所列行列更正后重试", "mend the rows and columns named and try again")}
 	}
 	var docs []registry.Document

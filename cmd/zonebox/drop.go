@@ -377,7 +377,7 @@ func (w *watcher) put(manifest string, err error) {
 	p, _ := w.app.problem(err)
 	why := p.Code
 	if p.Code == "FAILED" { // of the folder: its path is not secret, and no code says it
-		why = printableText(p.Message)
+		why = printableText(p.Detail)
 	}
 	w.meter.say(w.app.say("%s %s  留在原处,稍后再试:%s\n", "%s %s  left for a later try: %s\n"),
 		time.Now().Format(time.TimeOnly), printable(strings.TrimSuffix(manifest, drop.ManifestSuffix)), why)

@@ -111,7 +111,7 @@ func fullDisk(t *testing.T, where string) {
 			if o.code != exitFailure || p.Code != "AUDIT_UNAVAILABLE" && (where == "audit" || p.Code != "DISK_FULL") {
 				t.Errorf("%s on a full disk: exit %d, %s", name, o.code, o.out)
 			}
-			if p.Message == "" || p.Hint == "" {
+			if p.Detail == "" || p.Hint == "" {
 				t.Errorf("%s on a full disk does not say why: %s", name, o.out)
 			}
 		}

@@ -242,7 +242,7 @@ func (a *app) ended(p *parcel) string {
 		return fmt.Sprintf(a.say("%s  %s  %s 行  %s\n", "%s  %s  %s rows  %s\n"), name, a.called(loadTitles, p.state), grouped(p.rows), p.took.Round(10*time.Millisecond))
 	}
 	problem, _ := a.problem(p.err)
-	out := fmt.Sprintf("%s  %s  %s %s\n", name, a.called(loadTitles, p.state), problem.Code, printableText(problem.Message))
+	out := fmt.Sprintf("%s  %s  %s %s\n", name, a.called(loadTitles, p.state), problem.Code, printableText(problem.Detail))
 	if problem.Hint != "" && p.state != query.LoadStopped {
 		out += fmt.Sprintf("  hint: %s\n", printableText(problem.Hint))
 	}
@@ -256,7 +256,7 @@ func (a *app) named(p *parcel) error {
 	}
 	problem, _ := a.problem(p.err)
 	of := *problem
-	of.Message = printable(p.file) + ": " + of.Message
+	of.Detail = printable(p.file) + ": " + of.Detail
 	return &of
 }
 

@@ -242,9 +242,9 @@ const countVisits = "SELECT count(*) AS n FROM visits"
 
 // problemOf returns what --json printed.
 func problemOf(t *testing.T, o outcome) (p struct {
-	Code, Class, Message, Hint, Run string
-	Articles                        []string
-	Span                            *struct{ Start, End int }
+	Code, Class, Detail, Hint, Run string
+	Articles                       []string
+	Span                           *struct{ Start, End int }
 }) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(o.out), &p); err != nil {

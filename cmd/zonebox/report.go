@@ -40,10 +40,10 @@ func (a *app) report(err error) int {
 		}
 		return code
 	}
-	fmt.Fprintf(a.stderr, "zonebox: error: %s %s\n", p.Code, printableText(p.Message))
+	fmt.Fprintf(a.stderr, "zonebox: error: %s %s\n", p.Code, printableText(p.Detail))
 	for i, r := range p.Reasons {
 		if i > 0 || r.Code != p.Code {
-			fmt.Fprintf(a.stderr, "zonebox:   %s: %s %s\n", a.say("理由", "reason"), r.Code, printableText(r.Message))
+			fmt.Fprintf(a.stderr, "zonebox:   %s: %s %s\n", a.say("理由", "reason"), r.Code, printableText(r.Detail))
 		}
 	}
 	if len(p.Reasons) > 0 && len(p.Reasons[0].Path) > 0 {
@@ -88,29 +88,29 @@ func (a *app) problem(err error) (*api.Problem, int) {
 	case errors.As(err, &q):
 		p = api.NewProblem(q, a.lang)
 	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "required flag"):
-		p = &api.Problem{Code: "USAGE", Class: string(query.ClassUsage), Message: err.Error(), Hint: a.say("见 zonebox --help", "see zonebox --help")}
+		p = &api.Problem{Code: "USAGE", Class: string(query.ClassUsage), Detail: err.Error(), Hint: a.say("见 zonebox --help", "see zonebox --help")}
 	case errors.As(err, &tampered):
-		p = &api.Problem{Code: "LOG_TAMPERED", Class: classTampered, Message: fmt.Sprintf(a.say("审计日志与所见证的不符 (%s)", "the audit log is not the one that was witnessed (%s)"), tampered.broken.Code),
+		p = &api.Problem{Code: "LOG_TAMPERED", Class: classTampered, Detail: fmt.Sprintf(a.say("审计日志与所见证的不符 (%s)", "the audit log is not the one that was witnessed (%s)"), tampered.broken.Code),
 			Hint: a.say("保全状态文件与日志副本,立即报告;除非审计员另行确认过恢复,不要另立状态", "keep the state file and a copy of the log, and report at once; begin no other state unless a restore was acknowledged"), Articles: []string{"NJ24-21", "JM19-36"}}
 	case errors.As(err, &partial):
-		p = &api.Problem{Code: "PARTIAL", Class: classPartial, Message: fmt.Sprintf(a.say("%d 个文件中有 %d 个未装载", "of %d files %d were not loaded"), partial.all, partial.failed),
+		p = &api.Problem{Code: "PARTIAL", Class: classPartial, Detail: fmt.Sprintf(a.say("%d 个文件中有 %d 个未装载", "of %d files %d were not loaded"), partial.all, partial.failed),
 			Hint: a.say("更正后重新运行同一命令;已生效的不会再装载", "mend them and run the same command again; what is in force is not loaded twice")}
 	case errors.As(err, &stopped):
 		p = a.stoppedProblem(stopped)
 	case errors.Is(err, context.Canceled):
-		p = &api.Problem{Code: "INTERRUPTED", Class: classInterrupted, Message: a.say("已中断", "interrupted"),
+		p = &api.Problem{Code: "INTERRUPTED", Class: classInterrupted, Detail: a.say("已中断", "interrupted"),
 			Hint: a.say("网关随即终止该语句并记入审计;没有结果放行的,重新提问即可", "the gate ends the statement and logs it; unless its answer was released already, ask again")}
 	case errors.As(err, &n):
-		p = &api.Problem{Code: "GATE_UNREACHABLE", Class: string(query.ClassFailure), Message: a.say("连不上网关", "the gate does not answer"),
+		p = &api.Problem{Code: "GATE_UNREACHABLE", Class: string(query.ClassFailure), Detail: a.say("连不上网关", "the gate does not answer"),
 			Hint: a.say("先启动 zonebox serve,或检查 --domain/--socket", "start zonebox serve, or check --domain/--socket")}
 	case errors.Is(err, release.ErrRecipient):
-		p = &api.Problem{Code: "NOT_RECIPIENT", Class: string(query.ClassDenied), Message: a.say("该结果密封给另一位接收人", "this artifact is sealed to another recipient"),
+		p = &api.Problem{Code: "NOT_RECIPIENT", Class: string(query.ClassDenied), Detail: a.say("该结果密封给另一位接收人", "this artifact is sealed to another recipient"),
 			Hint: a.say("由标签所写的接收人以 --as 打开", "the recipient on its label opens it with --as"), Articles: []string{"SY20-23"}}
 	case errors.Is(err, release.ErrFormat), errors.Is(err, release.ErrSignature), errors.Is(err, release.ErrDigest), errors.Is(err, release.ErrContent):
-		p = &api.Problem{Code: "ARTIFACT_REFUSED", Class: string(query.ClassFailure), Message: a.say("文件不是本网关签发,或已被改动", "the file was not issued by this gate, or was changed"),
+		p = &api.Problem{Code: "ARTIFACT_REFUSED", Class: string(query.ClassFailure), Detail: a.say("文件不是本网关签发,或已被改动", "the file was not issued by this gate, or was changed"),
 			Hint: a.say("以 query --resume 重新领取", "collect it again with query --resume"), Articles: []string{"NJ24-21"}}
 	default:
-		p = &api.Problem{Code: "FAILED", Class: string(query.ClassFailure), Message: err.Error()}
+		p = &api.Problem{Code: "FAILED", Class: string(query.ClassFailure), Detail: err.Error()}
 	}
 	code, ok := exits[query.Class(p.Class)]
 	switch p.Class {

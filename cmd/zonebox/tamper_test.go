@@ -61,22 +61,22 @@ func TestAFlippedByteInStoredDataIsRefusedByName(t *testing.T) {
 			write(t, filepath.Join(dir, name), broken, mode)
 			o := h.ask(t, everyVisitColumn, "--json")
 			p := problemOf(t, o)
-			if o.code != exitFailure || p.Code != "DATA_DAMAGED" || !strings.Contains(p.Message, name) || !strings.Contains(p.Message, "visits") {
+			if o.code != exitFailure || p.Code != "DATA_DAMAGED" || !strings.Contains(p.Detail, name) || !strings.Contains(p.Detail, "visits") {
 				t.Errorf("%s with byte %d flipped: exit %d, %s", name, at, o.code, o.out)
 			}
 			runs[p.Run] = true
 		}
 		for how, other := range map[string][]byte{"cut off": data[:len(data)-1], "empty": nil, "longer": append(slices.Clone(data), 0)} {
 			write(t, filepath.Join(dir, name), other, mode)
-			if p := problemOf(t, h.ask(t, everyVisitColumn, "--json")); p.Code != "DATA_DAMAGED" || !strings.Contains(p.Message, name) {
-				t.Errorf("%s %s: %s %s", name, how, p.Code, p.Message)
+			if p := problemOf(t, h.ask(t, everyVisitColumn, "--json")); p.Code != "DATA_DAMAGED" || !strings.Contains(p.Detail, name) {
+				t.Errorf("%s %s: %s %s", name, how, p.Code, p.Detail)
 			}
 		}
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
-		if p := problemOf(t, h.ask(t, everyVisitColumn, "--json")); p.Code != "DATA_DAMAGED" || !strings.Contains(p.Message, name) {
-			t.Errorf("%s missing: %s %s", name, p.Code, p.Message)
+		if p := problemOf(t, h.ask(t, everyVisitColumn, "--json")); p.Code != "DATA_DAMAGED" || !strings.Contains(p.Detail, name) {
+			t.Errorf("%s missing: %s %s", name, p.Code, p.Detail)
 		}
 		write(t, filepath.Join(dir, name), data, mode)
 	}
@@ -85,8 +85,8 @@ func TestAFlippedByteInStoredDataIsRefusedByName(t *testing.T) {
 	for _, other := range []string{filepath.Join(dir, "c004-s00000"), filepath.Join(onlyVersion(t, h, "persons"), "c006-s00000")} {
 		foreign, _ := read(t, other)
 		write(t, filepath.Join(dir, "c003-s00000"), foreign, mode)
-		if p := problemOf(t, h.ask(t, everyVisitColumn, "--json")); p.Code != "DATA_DAMAGED" || !strings.Contains(p.Message, "c003-s00000") {
-			t.Errorf("a foreign chunk: %s %s", p.Code, p.Message)
+		if p := problemOf(t, h.ask(t, everyVisitColumn, "--json")); p.Code != "DATA_DAMAGED" || !strings.Contains(p.Detail, "c003-s00000") {
+			t.Errorf("a foreign chunk: %s %s", p.Code, p.Detail)
 		}
 	}
 	write(t, filepath.Join(dir, "c003-s00000"), data, mode)

@@ -91,6 +91,7 @@ var alsoInTests = map[string][]string{
 var owners = map[string][]string{
 	"github.com/open-policy-agent/opa":       {"policy"},
 	"github.com/gin-gonic/gin":               {"api"},
+	"github.com/danielgtaylor/huma":          {"api"},
 	"github.com/duckdb/":                     {"bench/native", "sandbox/worker"}, // the engine alone, to measure the product against
 	"github.com/transparency-dev/tessera":    {"audit"},
 	"github.com/landlock-lsm/go-landlock":    {"sandbox", "sandbox/worker"},

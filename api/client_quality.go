@@ -9,34 +9,6 @@ import (
 	"zonebox/query"
 )
 
-func (s *server) qualities(c call) (any, error) {
-	return s.engine.Qualities(c.Request.Context(), c.subject)
-}
-
-func (s *server) qualityReport(c call) (any, error) {
-	return s.engine.Quality(c.Request.Context(), c.subject, c.Param("dataset"), c.Query("version"))
-}
-
-func (s *server) qualityHistory(c call) (any, error) {
-	return s.engine.QualityHistory(c.Request.Context(), c.subject, c.Param("dataset"))
-}
-
-func (s *server) qualityRules(c call) (any, error) {
-	return s.engine.QualityRules(c.Request.Context(), c.subject, c.Param("dataset"))
-}
-
-func (s *server) runQuality(c call) (any, error) {
-	return s.engine.RunQuality(c.Request.Context(), c.subject, c.Param("dataset"))
-}
-
-func (s *server) settleQuality(c call) (any, error) {
-	var in query.QualityOrder
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.SettleQuality(c.Request.Context(), c.subject, c.Param("dataset"), in)
-}
-
 func qualityPath(dataset string) string { return "/v1/quality/" + url.PathEscape(dataset) }
 
 // Qualities lists what the last check of each dataset found.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"zonebox/query"
 )
@@ -13,26 +12,6 @@ import (
 // CosignRequest is a checkpoint that its sender cosigned.
 type CosignRequest struct {
 	Checkpoint string `json:"checkpoint"` // a note
-}
-
-func (s *server) checkpoint(c call) (any, error) {
-	from, err := strconv.ParseUint(c.DefaultQuery("from", "0"), 10, 63)
-	if err != nil {
-		return nil, query.BadRequest("from 无效", "from is invalid")
-	}
-	return s.engine.Extension(c.Request.Context(), c.subject, from)
-}
-
-func (s *server) cosign(c call) (any, error) {
-	var in CosignRequest
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.Cosign(c.Request.Context(), c.subject, []byte(in.Checkpoint))
-}
-
-func (s *server) prove(c call) (any, error) {
-	return s.engine.Prove(c.Request.Context(), c.subject, c.Param("run"))
 }
 
 // Proof returns the entry by which the output of a run was released, with the proof

@@ -8,46 +8,6 @@ import (
 	"zonebox/query"
 )
 
-func (s *server) pending(c call) (any, error) {
-	return s.engine.PendingDocuments(c.Request.Context(), c.subject, c.Query("all") != "")
-}
-
-func (s *server) withdraw(c call) (any, error) {
-	var in query.WithdrawOrder
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return struct{}{}, s.engine.Withdraw(c.Request.Context(), c.subject, c.Param("batch"), in)
-}
-
-func (s *server) history(c call) (any, error) {
-	return s.engine.History(c.Request.Context(), c.subject, c.Param("kind"), c.Param("name"))
-}
-
-func (s *server) show(c call) (any, error) {
-	var in query.ShowRequest
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.Show(c.Request.Context(), c.subject, in)
-}
-
-func (s *server) diffDocument(c call) (any, error) {
-	var in query.DocumentDiffRequest
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.DiffDocument(c.Request.Context(), c.subject, in)
-}
-
-func (s *server) rollBackDocument(c call) (any, error) {
-	var in query.RollbackOrder
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.RollBackDocument(c.Request.Context(), c.subject, in)
-}
-
 // Pending lists the documents that wait for their effective time, as far as the user
 // may see them; with all those too that no longer wait.
 func (c *Client) Pending(ctx context.Context, all bool) ([]query.PendingView, error) {

@@ -8,42 +8,6 @@ import (
 	"zonebox/query"
 )
 
-func (c call) period() query.Period {
-	return query.Period{From: c.Query("from"), To: c.Query("to"), Zone: c.Query("zone")}
-}
-
-func (s *server) reportUse(c call) (any, error) {
-	return s.engine.Use(c.Request.Context(), c.subject, c.period())
-}
-
-func (s *server) reportUnused(c call) (any, error) {
-	return s.engine.Unused(c.Request.Context(), c.subject, c.period())
-}
-
-func (s *server) reportRisk(c call) (any, error) {
-	return s.engine.Risk(c.Request.Context(), c.subject, c.period())
-}
-
-func (s *server) drawSample(c call) (any, error) {
-	var in query.SampleOrder
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.DrawSample(c.Request.Context(), c.subject, in)
-}
-
-func (s *server) sample(c call) (any, error) {
-	return s.engine.Sample(c.Request.Context(), c.subject, c.Param("id"))
-}
-
-func (s *server) judge(c call) (any, error) {
-	var in query.VerdictOrder
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.Judge(c.Request.Context(), c.subject, c.Param("id"), in)
-}
-
 func periodOf(p query.Period) string {
 	return url.Values{"from": {p.From}, "to": {p.To}, "zone": {p.Zone}}.Encode()
 }

@@ -8,26 +8,6 @@ import (
 	"zonebox/query"
 )
 
-func (s *server) dataRequests(c call) (any, error) {
-	return s.engine.DataRequests(c.Request.Context(), c.subject)
-}
-
-func (s *server) dataRequest(c call) (any, error) {
-	return s.engine.DataRequest(c.Request.Context(), c.subject, c.Param("name"))
-}
-
-func (s *server) moveRequest(c call) (any, error) {
-	var in query.RequestOrder
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.MoveRequest(c.Request.Context(), c.subject, c.Param("name"), in)
-}
-
-func (s *server) clocks(c call) (any, error) {
-	return s.engine.Clocks(c.Request.Context(), c.subject)
-}
-
 // Clocks lists the open terms of what concerns the user.
 func (c *Client) Clocks(ctx context.Context) ([]query.ClockView, error) {
 	return get[[]query.ClockView](ctx, c, http.MethodGet, "/v1/clocks", nil)

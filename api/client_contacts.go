@@ -7,26 +7,6 @@ import (
 	"zonebox/query"
 )
 
-func (s *server) contacts(c call) (any, error) {
-	return s.engine.Contacts(c.Request.Context(), c.subject)
-}
-
-func (s *server) setContact(c call) (any, error) {
-	var in query.ContactOrder
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.SetContact(c.Request.Context(), c.subject, in)
-}
-
-func (s *server) showContact(c call) (any, error) {
-	var in query.ContactRequest
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.ShowContact(c.Request.Context(), c.subject, in)
-}
-
 // Contacts lists how the people are reached whom the user may see, masked.
 func (c *Client) Contacts(ctx context.Context) ([]query.ContactView, error) {
 	return get[[]query.ContactView](ctx, c, http.MethodGet, "/v1/contacts", nil)

@@ -8,34 +8,6 @@ import (
 	"zonebox/query"
 )
 
-func (s *server) tickets(c call) (any, error) {
-	return s.engine.Tickets(c.Request.Context(), c.subject)
-}
-
-func (s *server) openTicket(c call) (any, error) {
-	var in query.TicketRequest
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.OpenTicket(c.Request.Context(), c.subject, in)
-}
-
-func (s *server) ticket(c call) (any, error) {
-	return s.engine.Ticket(c.Request.Context(), c.subject, c.Param("ticket"))
-}
-
-func (s *server) moveTicket(c call) (any, error) {
-	var in query.TicketMove
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	return s.engine.MoveTicket(c.Request.Context(), c.subject, c.Param("ticket"), in)
-}
-
-func (s *server) trace(c call) (any, error) {
-	return s.engine.Trace(c.Request.Context(), c.subject, c.Param("run"))
-}
-
 // Tickets lists the quality tickets that concern the user and are not settled.
 func (c *Client) Tickets(ctx context.Context) ([]query.Ticket, error) {
 	return get[[]query.Ticket](ctx, c, http.MethodGet, "/v1/tickets", nil)
