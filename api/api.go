@@ -5,7 +5,7 @@
 // client never sets its own subject, that nothing of a body is read before its
 // sender is known, and that every failure leaves as a Problem with a code, that of
 // a path that is none too. It does not decide anything: query does. Read New first,
-// then signed.
+// then signed, then routes.
 package api
 
 import (
@@ -44,9 +44,7 @@ func New(e *query.Engine, log *slog.Logger) http.Handler {
 		write(c, NewProblem(query.AsError(errPanic), language(c)))
 	}), unsniffed)
 	r.NoRoute(s.signed, func(c *gin.Context) { s.refuse(c, query.NoSuchPath()) })
-	v1 := r.Group("/v1", s.signed)
-	a := newAPI(r, v1)
-	routes(a, e)
+	routes(newAPI(r, r.Group("/v1", s.signed)), e)
 	return r
 }
 

@@ -99,6 +99,30 @@ type readFlag bool
 
 func (r *readFlag) Read([]byte) (int, error) { *r = true; return 0, io.EOF }
 
+// TestAnOperationNeedsWhoSigned: one that is declared where nobody authenticates does
+// nothing.
+func TestAnOperationNeedsWhoSigned(t *testing.T) {
+	h := shared
+	r := gin.New()
+	s := &server{engine: h.engine, log: slog.New(slog.DiscardHandler), large: make(chan struct{}, 1)}
+	for at, g := range map[string]*gin.RouterGroup{"open": r.Group("/open"), "shut": r.Group("/shut", s.signed)} {
+		done := 0
+		add(newAPI(r, g), http.MethodGet, "/do", "x", func(call, *nothing) (string, error) { done++; return "done", nil })
+		res := httptest.NewRecorder()
+		r.ServeHTTP(res, h.signed("zhao.city", h.founder, http.MethodGet, "/"+at+"/do", ""))
+		switch at {
+		case "open":
+			if p := problem(t, res); p.Code != "AUTH_FAILED" || res.Code != http.StatusForbidden || done != 0 {
+				t.Errorf("%d %s, done %d times, want AUTH_FAILED and nothing done", res.Code, res.Body, done)
+			}
+		case "shut":
+			if res.Code != http.StatusOK || done != 1 {
+				t.Errorf("%d %s, done %d times, want it done", res.Code, res.Body, done)
+			}
+		}
+	}
+}
+
 // TestAPanicTellsNothing: neither the answer nor the log has a word of it.
 func TestAPanicTellsNothing(t *testing.T) {
 	h := shared
