@@ -78,6 +78,9 @@ type Release struct {
 type Disclosiveness struct {
 	Dominance []Dominance `json:"dominance"`
 	PPercent  int         `json:"p_percent"` // of the largest; 0 does not ask
+	// Round is of whose multiples counts and sums leave, the nearest ones; 0 leaves them
+	// as they are.
+	Round int64 `json:"round,omitempty"`
 }
 
 // Dominance is that the N largest bear so much of a total or more.

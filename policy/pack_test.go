@@ -333,6 +333,9 @@ func TestAPackThatSaysMoreThanItsSchemaIsNotRead(t *testing.T) {
 		"dominance of none":          set("release/rules/person/1/dominance", []any{map[string]any{"n": 0, "percent": 90}}),
 		"dominance over all":         set("release/rules/person/1/dominance", []any{map[string]any{"n": 2, "percent": 101}}),
 		"more than the largest":      set("release/rules/person/1/p_percent", 101),
+		"rounded to ones":            set("release/rules/person/1/round", 1),
+		"rounded to less than none":  set("release/rules/person/1/round", -5),
+		"rounded to a fraction":      set("release/rules/person/1/round", 2.5),
 	} {
 		all := packs(t)
 		var p map[string]any

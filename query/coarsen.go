@@ -13,9 +13,7 @@ import (
 
 	"zonebox/policy"
 	"zonebox/query/analysis"
-	"zonebox/query/ast"
 	"zonebox/registry"
-	"zonebox/release"
 	"zonebox/workflow"
 )
 
@@ -280,7 +278,10 @@ func (r *run) coarser(s *analysis.Statement) (*analysis.Statement, error) {
 		return s, nil
 	}
 	if r.coarsens.done.Round > 0 {
-		if err := rounds(s); err != nil {
+		if zh, en := unroundable(s); zh != "" {
+			return nil, notCoarser(nil, zh, en)
+		}
+		if err := r.coarserBase(s); err != nil {
 			return nil, err
 		}
 	}
@@ -311,35 +312,6 @@ func (r *run) coarser(s *analysis.Statement) (*analysis.Statement, error) {
 		}
 	}
 	return s, nil
-}
-
-// rounds refuses a statement of which a figure that is neither a count nor a sum, or what
-// is done with one that is not rounded, would tell more than the rounded ones.
-func rounds(s *analysis.Statement) error {
-	i := slices.IndexFunc(s.Evidence, func(e analysis.Evidence) bool { return e.Root && e.Releases })
-	switch {
-	case i < 0:
-		return notCoarser(nil, "结果不是受保护数据的分组统计,不能取整", "the output is not made of totals of protected rows")
-	case s.Evidence[i].Having || s.Ordered || len(s.Evidence) > 1:
-		return notCoarser(nil, "语句按未取整的数值筛选或排序", "the statement chooses or orders groups by what is not rounded")
-	}
-	one := false
-	if root, single := s.Tree.(*ast.Select); single {
-		_, one = root.From.(*ast.Table)
-	}
-	if !one { // a join may repeat rows until every figure is a multiple
-		return notCoarser(nil, "语句不止读一张表", "the statement reads more than one table")
-	}
-	for at, o := range s.Outputs {
-		alone := func(a analysis.Aggregate) bool {
-			return a.Output == at && a.Alone && slices.Contains([]string{"count", "count_star", "sum"}, a.Function)
-		}
-		if o.Form == release.Aggregate && !slices.ContainsFunc(s.Evidence[i].Aggregates, alone) {
-			name := outputName(at, o.Name)
-			return notCoarser(nil, "列 "+name+" 既非计数也非合计", "column "+name+" is neither a count nor a sum")
-		}
-	}
-	return nil
 }
 
 // apply adds the merge to those before it: what went to a category of it goes on with it.

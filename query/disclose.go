@@ -218,7 +218,10 @@ func (r *rules) figures(ref, level int) disclosure.Figures {
 	if f.Percent > 0 {
 		said["p"] = strconv.Itoa(f.Percent) + "%"
 	}
-	r.judgedBy("totals", said)
+	if base := r.baseOf(entity.Kind, level); base > 0 {
+		said[figureBase] = strconv.FormatInt(base, 10)
+	}
+	r.judgedBy(ruleTotals, said)
 	return f
 }
 

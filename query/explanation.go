@@ -31,8 +31,9 @@ func (d *decided) explanation() *Explanation {
 			}
 		}
 	}
-	for _, o := range d.Outputs {
-		x.Outputs = append(x.Outputs, OutputView{Name: o.Name, Form: o.Form, MaxLevel: o.MaxLevel, Lineage: lineage(o), Path: o.Path})
+	bases := d.bases(d.Statement)
+	for i, o := range d.Outputs {
+		x.Outputs = append(x.Outputs, OutputView{Name: o.Name, Form: o.Form, Round: bases[i], MaxLevel: o.MaxLevel, Lineage: lineage(o), Path: o.Path})
 	}
 	for _, ref := range d.References {
 		if d.RecordLevel {

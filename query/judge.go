@@ -228,6 +228,7 @@ func (p *parsed) analyze() (*analyzed, error) {
 	if err := p.tokensHide(s); err != nil {
 		return nil, err
 	}
+	p.rounds(s)
 	coarser, err := p.coarser(s)
 	if err != nil {
 		return nil, err

@@ -293,6 +293,10 @@ func disclosive(d policy.Disclosiveness) (zh, en string) {
 		zhs = append(zhs, fmt.Sprintf("其余之和不足最大者的 %d%% 不出域", d.PPercent))
 		ens = append(ens, fmt.Sprintf("none whose rest is under %d %% of the largest", d.PPercent))
 	}
+	if d.Round > 0 {
+		zhs = append(zhs, fmt.Sprintf("计数与合计取整为 %d 的倍数", d.Round))
+		ens = append(ens, fmt.Sprintf("counts and sums rounded to multiples of %d", d.Round))
+	}
 	if zhs == nil {
 		return "无", "none"
 	}

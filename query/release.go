@@ -246,6 +246,10 @@ func (e *Engine) decideRelease(o *output) (*cleared, error) {
 		c.label.Notes = []string{"少于最小分组的分组与单元格不予显示 / groups and cells below the minimum group are not shown"}
 	}
 	c.label.Notes = append(c.label.Notes, o.record.Coarsened.notes()...)
+	c.label.Notes = append(c.label.Notes, o.record.roundedNotes()...)
+	if !o.roundedNow() {
+		return nil, fail("WITHHELD", nil).because("现须更大程度地取整,请重新提问", "figures are to be rounded to more by now: ask again").of(o.id)
+	}
 	switch {
 	case o.state == workflow.Frozen && c.decision.Verdict == policy.Deny:
 		why := fail("WITHHELD", nil).because("已冻结", "it is frozen").of(o.id)

@@ -203,12 +203,8 @@ func (r *rows) judged(scan *rawScan, found *leaving) (*release.Checked, release.
 		},
 	}
 	plan.Columns = r.columns()
-	if r.coarsens != nil {
-		for i, o := range r.Outputs {
-			if o.Form == release.Aggregate {
-				plan.Columns[i].Round = r.coarsens.done.Round
-			}
-		}
+	for i, base := range r.bases(r.Statement) {
+		plan.Columns[i].Round = base
 	}
 	for _, o := range r.Order {
 		plan.Order = append(plan.Order, o.Output)

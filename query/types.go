@@ -166,6 +166,7 @@ type ColumnView struct {
 type OutputView struct {
 	Name     string   `json:"name"`
 	Form     string   `json:"form"`
+	Round    int64    `json:"round,omitempty"` // it leaves as multiples of it; 0 as it is
 	MaxLevel int      `json:"max_level"`
 	Lineage  []string `json:"lineage"`
 	Path     []string `json:"path,omitempty"`

@@ -108,7 +108,7 @@ var directions = map[string][]struct {
 	KindLicense: {{"status", byStatus}, {"end", later}, {"start", sooner}, {"sections/scope/datasets", bounds}, {"sections/scope/purposes", bounds}, {"sections", doubt},
 		{"renewed_basis", doubt}, {"type", doubt}, {"purpose_class", doubt}, {"operating_mode", doubt}, {"supply_mode", doubt}},
 	KindSupply:   {{"status", byStatus}, {"until", later}, {"from", sooner}, {"columns", gives}},
-	KindScenario: {{"recipients", gives}, {"output_forms", gives}, {"period/until", later}, {"period/from", sooner}},
+	KindScenario: {{"recipients", gives}, {"output_forms", gives}, {"period/until", later}, {"period/from", sooner}, {"round", higher}},
 	KindGrant: {{"status", byStatus}, {"until", later}, {"from", sooner}, {"columns/*/recipe", doubt}, {"columns/*/mode", doubt}, {"columns/*/permissions", gives}, {"columns", gives},
 		{"scope", doubt}, {"signed_deliveries", yes}, {"repeats", gives}, {"basis", consents}, {"legal_basis", doubt}},
 	KindPartner: {{"status", byStatus}, {"scenarios", gives}, {"grants", bounds}, {"until", later}, {"from", sooner}, {"security_officer", doubt},

@@ -104,7 +104,7 @@ var labels = map[string]string{
 	"element": "数据元", "authoritative": "权威来源", "standard": "标准", "items": "清单项", "basis": "依据", "dataset": "数据集", "column": "列", "datasets": "数据集",
 	"operator": "运营单位", "start": "起始", "end": "截止", "renewed_basis": "续期依据", "relaxes": "放宽事项", "value": "放宽至", "city": "市级同意", "purpose_class": "用途类别", "sections": "协议条款",
 	"subject_and_object": "授权主体与对象", "content": "授权内容", "procedure": "程序", "scope": "范围", "term": "期限", "responsibility": "责任", "supervision": "监督", "termination": "终止",
-	"purposes": "用途", "license": "协议", "purpose_code": "用途代码", "output_forms": "结果形式", "recipients": "接收人", "period": "期间", "from": "自", "until": "至",
+	"purposes": "用途", "license": "协议", "purpose_code": "用途代码", "output_forms": "结果形式", "round": "取整基数", "recipients": "接收人", "period": "期间", "from": "自", "until": "至",
 	"from_zone": "提供专区", "to_zone": "使用专区", "from_zreg": "提供专区监管评估", "to_zreg": "使用专区监管评估", "scenario": "场景", "mode": "方式", "recipe": "脱敏规则", "zreg": "监管评估", "prov": "提供审核", "by": "人员", "org": "单位", "at": "时间", "repeats": "可重复结果", "in": "取值",
 	"statement_sha256": "语句摘要", "access": "访问方式", "commitments": "承诺", "truthful": "真实", "compliant": "合规", "secure": "安全", "grant": "授权", "contract": "质量契约",
 	"gate": "隔离门槛", "minimum_score": "最低得分", "errors": "严重级规则", "sql": "语句", "parameters": "参数", "default": "缺省值", "list": "列表", "range": "区间", "pattern": "模式",

@@ -191,9 +191,13 @@ func licenseSentence(_ string, l License, titles Titles) text {
 
 func scenarioSentence(_ string, s Scenario, titles Titles) text {
 	people := called(titles, KindPerson, s.Recipients)
+	var rounded text
+	if s.Round > 0 {
+		rounded = text{fmt.Sprintf(", counts and sums rounded to multiples of %d or of more", s.Round), fmt.Sprintf(",计数与合计至少取整为 %d 的倍数", s.Round)}
+	}
 	return text{
-		fmt.Sprintf("Under the agreement %s the scenario %s (%s) runs from %s to %s; its results go to %s only.", short(s.License), short(s.Title), short(s.PurposeCode), s.Period.From, s.Period.Until, listEN(people)),
-		fmt.Sprintf("依据协议 %s,场景“%s”(%s)自 %s 至 %s 开展,结果只交付%s。", short(s.License), short(s.Title), short(s.PurposeCode), s.Period.From, s.Period.Until, listZH(people)),
+		fmt.Sprintf("Under the agreement %s the scenario %s (%s) runs from %s to %s; its results go to %s only%s.", short(s.License), short(s.Title), short(s.PurposeCode), s.Period.From, s.Period.Until, listEN(people), rounded.en),
+		fmt.Sprintf("依据协议 %s,场景“%s”(%s)自 %s 至 %s 开展,结果只交付%s%s。", short(s.License), short(s.Title), short(s.PurposeCode), s.Period.From, s.Period.Until, listZH(people), rounded.zh),
 	}
 }
 

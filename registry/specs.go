@@ -280,6 +280,9 @@ type Scenario struct {
 	OutputForms  []string `json:"output_forms"`
 	Recipients   []string `json:"recipients"`
 	Period       Period   `json:"period"`
+	// Round is of whose multiples totals of protected rows leave at least: the least odd
+	// multiple of the pack's that is not under it. 0 leaves it to the pack.
+	Round int64 `json:"round,omitempty"`
 }
 
 // Period is a span of days, both included.

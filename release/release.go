@@ -155,8 +155,8 @@ type Column struct {
 	Technique string
 	Token     bool // re-keyed before it leaves; set for every column of form Token
 	// Round is the base of whose multiples the numbers of an Aggregate leave, the nearest
-	// ones; 0 leaves them as they are. No column of an ordered result has it: its order
-	// would tell more.
+	// ones; 0 leaves them as they are. A result is ordered by none that has it, nor by what
+	// no output shows: its order would tell more.
 	Round int64
 }
 
@@ -199,6 +199,7 @@ type Plan struct {
 
 	// Order are the outputs that an ordered statement orders by: rows alike in
 	// all of them tie. Required for an ordered record-level statement.
+	// Required too for one of which a column is rounded.
 	Order []int
 
 	Limit, Offset *int64 // applied to what suppression leaves; nil is none
@@ -245,7 +246,7 @@ func (p Plan) check() error {
 		default:
 			return ErrPlan
 		}
-		if c.Round < 0 || c.Round > 0 && (c.Form != Aggregate || p.Ordered) {
+		if c.Round < 0 || c.Round > 0 && (c.Form != Aggregate || p.Ordered && len(p.Order) == 0) {
 			return ErrPlan
 		}
 		if c.Token != (c.Form == Token) || c.Token && (c.Type != "VARCHAR" || p.RekeyToken == nil) {
@@ -256,7 +257,7 @@ func (p Plan) check() error {
 		return ErrPlan
 	}
 	for _, output := range p.Order {
-		if output < 0 || output >= len(p.Columns) || p.Columns[output].Token {
+		if output < 0 || output >= len(p.Columns) || p.Columns[output].Token || p.Columns[output].Round > 0 {
 			return ErrPlan
 		}
 	}

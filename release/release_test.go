@@ -478,6 +478,44 @@ func TestBatchesOfAnotherShapeAreRefused(t *testing.T) {
 	}
 }
 
+// What is hidden is hidden before the rest is rounded, by itself: seven and fewer are not
+// shown, and the table of the OpenSAFELY manual rounds as it says. Rows stand in the order
+// of their keys, or of what they show.
+func TestFiguresAreRoundedOnceTheFewAreHidden(t *testing.T) {
+	const rows = `
+		{"district": "g", "n": 44, "s": 40.5, "__g": 8, "__c": 8},
+		{"district": "f", "n": 31, "s": 9.5,  "__g": 8, "__c": 7},
+		{"district": "e", "n": 18, "s": 12.4, "__g": 8, "__c": 8},
+		{"district": "d", "n": 23, "s": 12.5, "__g": 8, "__c": 8},
+		{"district": "c", "n": 16, "s": -2.5, "__g": 8, "__c": 8},
+		{"district": "b", "n": 8,  "s": 0.1,  "__g": 8, "__c": 8},
+		{"district": "a", "n": 7,  "s": 70.0, "__g": 7, "__c": 7}`
+	for _, ordered := range []bool{false, true} {
+		alloc := checked(t)
+		p, fields := visits(alloc)
+		for i := range p.Hidden {
+			p.Hidden[i].K = 8
+		}
+		p.Columns[1].Round, p.Columns[2].Round = 5, 5
+		if p.Ordered = ordered; ordered {
+			p.Order = []int{0}
+		}
+		c, report, err := release.Check(stream(batch(t, alloc, fields, rows)), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := `b|10|0 c|15|-5 d|25|15 e|20|10 f|30|null g|45|40`
+		if ordered { // as the statement had them, what lost a value last
+			want = `g|45|40 e|20|10 d|25|15 c|15|-5 b|10|0 f|30|null`
+		}
+		got := strings.NewReplacer(`{"district":"`, "", `","n":`, "|", `,"s":`, "|", "}", "", "\n", " ").Replace(text(t, c))
+		if got != want || report.RowsSuppressed != 1 || report.CellsSuppressed != 1 {
+			t.Errorf("ordered %t: %s, %d rows and %d cells hidden, want %s", ordered, got, report.RowsSuppressed, report.CellsSuppressed, want)
+		}
+		c.Release()
+	}
+}
+
 func TestPlansThatContradictThemselvesAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*release.Plan){
 		"zero value":                 func(p *release.Plan) { *p = release.Plan{} },
@@ -493,10 +531,14 @@ func TestPlansThatContradictThemselvesAreRefused(t *testing.T) {
 			p.Columns[0].Form, p.Columns[0].Token, p.RekeyToken = release.Token, true, rekeyed
 			p.Ordered, p.Order = true, []int{0}
 		},
-		"unknown form":             func(p *release.Plan) { p.Columns[0].Form = "" },
-		"token form without token": func(p *release.Plan) { p.Columns[0].Form = release.Token },
-		"token without its key":    func(p *release.Plan) { p.Columns[0].Form, p.Columns[0].Token = release.Token, true },
-		"token of another form":    func(p *release.Plan) { p.Columns[0].Token, p.RekeyToken = true, rekeyed },
+		"rounded and in order of it":    func(p *release.Plan) { p.Columns[1].Round, p.Ordered, p.Order = 5, true, []int{0, 1} },
+		"rounded and in a hidden order": func(p *release.Plan) { p.Columns[1].Round, p.Ordered = 5, true },
+		"a rounded key":                 func(p *release.Plan) { p.Columns[0].Round = 5 },
+		"rounded to less than none":     func(p *release.Plan) { p.Columns[1].Round = -5 },
+		"unknown form":                  func(p *release.Plan) { p.Columns[0].Form = "" },
+		"token form without token":      func(p *release.Plan) { p.Columns[0].Form = release.Token },
+		"token without its key":         func(p *release.Plan) { p.Columns[0].Form, p.Columns[0].Token = release.Token, true },
+		"token of another form":         func(p *release.Plan) { p.Columns[0].Token, p.RekeyToken = true, rekeyed },
 		"token that is no string": func(p *release.Plan) {
 			p.Columns[1].Form, p.Columns[1].Token, p.RekeyToken = release.Token, true, rekeyed
 		},

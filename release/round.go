@@ -55,7 +55,11 @@ func rounded(alloc memory.Allocator, a arrow.Array, base int64) (arrow.Array, er
 				b.(*array.Decimal128Builder).Append(decimal128.FromBigInt(v))
 			}
 		case *array.Float64:
-			b.(*array.Float64Builder).Append(math.Round(a.Value(i)/float64(base)) * float64(base))
+			v := math.Round(a.Value(i)/float64(base)) * float64(base)
+			if v == 0 {
+				v = 0 // −0 would tell what it was rounded from
+			}
+			b.(*array.Float64Builder).Append(v)
 		default:
 			return nil, ErrSchema
 		}

@@ -3,6 +3,8 @@ package release
 import (
 	"errors"
 	"math"
+	"math/big"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -27,7 +29,7 @@ func TestNumbersGoToTheNearestMultiple(t *testing.T) {
 	}
 	floats := array.NewFloat64Builder(alloc)
 	defer floats.Release()
-	floats.AppendValues([]float64{2.4, 2.5, -7.5, 11}, nil)
+	floats.AppendValues([]float64{2.4, 2.5, -7.5, 11, -2.4}, nil)
 	for _, c := range []struct {
 		of   array.Builder
 		base int64
@@ -35,7 +37,7 @@ func TestNumbersGoToTheNearestMultiple(t *testing.T) {
 	}{
 		{whole, 5, "[0 0 5 5 10 10 0 -5 15 (null)]"},
 		{cents, 5, "[0 5 10 -5 0]"},
-		{floats, 5, "[0 5 -10 10]"},
+		{floats, 5, "[0 5 -10 10 0]"},
 	} {
 		a := c.of.NewArray()
 		got, err := rounded(alloc, a, c.base)
@@ -68,5 +70,31 @@ func TestNumbersGoToTheNearestMultiple(t *testing.T) {
 	defer text.Release()
 	if _, err := rounded(alloc, text, 5); !errors.Is(err, ErrSchema) {
 		t.Errorf("a text: %v", err)
+	}
+}
+
+// A multiple is no further from its number than half of the base, the same for the same
+// number, and no smaller for a larger one. That of an odd multiple of the base follows
+// from that of the base, so that both tell no more than the finer; that of an even one
+// does not.
+func TestMultiplesOfOddMultiplesTellNoMore(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 1))
+	to := func(v, base int64) int64 { return nearest(big.NewInt(v), big.NewInt(base)).Int64() }
+	for range 20_000 {
+		v, base := r.Int64N(1<<40)-1<<39, 2+r.Int64N(1000)
+		got := to(v, base)
+		if off := v - got; got%base != 0 || 2*off > base || -2*off > base || got != to(v, base) {
+			t.Fatalf("%d to multiples of %d = %d", v, base, got)
+		}
+		if next := to(v+1, base); next < got {
+			t.Fatalf("%d to multiples of %d = %d, one more %d", v, base, got, next)
+		}
+		odd := base * (2*r.Int64N(50) + 1)
+		if direct, after := to(v, odd), to(got, odd); direct != after {
+			t.Fatalf("%d to multiples of %d = %d, by way of %d %d", v, odd, direct, base, after)
+		}
+	}
+	if to(4, 10) != 0 || to(to(4, 5), 10) != 10 { // rounded to 5 it is 3 to 7, rounded to 10 besides 3 or 4
+		t.Errorf("4 to multiples of 5 and of 10 = %d and %d", to(4, 5), to(4, 10))
 	}
 }

@@ -35,6 +35,11 @@ func (a *app) printExplanation(x *query.Explanation, sql string) error {
 	for _, g := range x.Groups {
 		fmt.Fprintf(w, a.say("最小分组: %s 至少 %d 个主体\n", "minimum group: %s at least %d entities\n"), printable(g.Table), g.K)
 	}
+	for _, o := range x.Outputs {
+		if o.Round > 0 {
+			fmt.Fprintf(w, a.say("取整: %s 为 %d 的倍数\n", "rounded: %s to multiples of %d\n"), printable(o.Name), o.Round)
+		}
+	}
 	if r := x.Release; r != nil {
 		review := a.say("不需审核", "no review")
 		if r.Reviewers > 0 {

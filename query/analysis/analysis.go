@@ -98,7 +98,7 @@ type Statement struct {
 	// release rules. They are nil where Tree keeps them.
 	Limit, Offset *Count
 	Ordered       bool    // has ORDER BY at the top
-	Order         []Order // the keys by output, for record-level statements only
+	Order         []Order // the keys by output; of groups none unless each is one
 
 	Facts Facts
 }

@@ -190,6 +190,7 @@ func (b *block) sort(s *ast.Select) {
 		return
 	}
 	record := b.root && len(b.live) > 0 && !b.aggregated
+	named := b.root
 	for _, o := range s.OrderBy {
 		if star, ok := o.Expr.(*ast.Star); ok {
 			a.fault(UnsupportedSyntax, star, "ORDER BY ALL", "")
@@ -209,13 +210,14 @@ func (b *block) sort(s *ast.Select) {
 			b.control.secrets = append(b.control.secrets, use{src, o.Expr})
 		}
 		desc := o.Direction == ast.Descending
-		if record {
-			b.order = append(b.order, Order{output, desc, o.Nulls == ast.NullsFirst})
-		}
+		b.order, named = append(b.order, Order{output, desc, o.Nulls == ast.NullsFirst}), named && output >= 0
 		b.out.OrderBy = append(b.out.OrderBy, ast.Order{Expr: e, Direction: o.Direction, Nulls: o.Nulls})
 	}
-	if record && len(b.order) > 0 {
+	switch {
+	case record && len(b.order) > 0:
 		b.ties()
+	case !named:
+		b.order = nil
 	}
 }
 
