@@ -129,7 +129,7 @@ func (e *Engine) Coarsen(ctx context.Context, s Subject, id string, order Coarse
 		}
 		return nil, asError(e.unsettled(output, err)).of(id)
 	}
-	if err := e.destroyHold(id); err != nil {
+	if err := e.destroyHold(ctx, id); err != nil {
 		return nil, asError(err).of(id)
 	}
 	in, err := e.instance(ctx, workflow.OutputRelease, run.id)
@@ -158,7 +158,7 @@ func (e *Engine) endCoarsened(ctx context.Context, id string) error {
 	if err != nil || in.State != workflow.Coarsened {
 		return err
 	}
-	return e.destroyHold(id)
+	return e.destroyHold(ctx, id)
 }
 
 // coarsenable returns what is to be done to an output, and the question it answers.

@@ -14,9 +14,12 @@ import (
 // mostCompared is how many other outputs of a dataset a reviewer is shown.
 const mostCompared = 20
 
-// compared returns what the ledgers hold of a run, and of other outputs beside it.
-func (e *Engine) compared(ctx context.Context, run string, rec record) ([]ComparedView, error) {
+// compared returns what the ledgers hold of a run, and of other outputs beside it, those
+// of the zones that s speaks for: what another zone made of data that it is supplied
+// with is its own regulator's to see.
+func (e *Engine) compared(ctx context.Context, s Subject, run string, rec record) ([]ComparedView, error) {
 	var out []ComparedView
+	seen := map[string]bool{} // by zone
 	for _, source := range rec.Sources {
 		d, err := find[registry.Dataset](ctx, lookup{e, nil}, registry.KindDataset, source.Dataset)
 		if errors.Is(err, registry.ErrNotFound) {
@@ -37,6 +40,16 @@ func (e *Engine) compared(ctx context.Context, run string, rec record) ([]Compar
 		slices.SortFunc(all, func(a, b registry.LedgerEntry) int { return cmp.Compare(b.Run, a.Run) })
 		for _, l := range all {
 			if l.Run == run || l.State == registry.LedgerVoid {
+				continue
+			}
+			of, err := e.registry.LoadRun(ctx, l.Run)
+			if err != nil {
+				return nil, err
+			}
+			if _, known := seen[of.Zone]; !known {
+				seen[of.Zone] = e.competent(ctx, s, of.Zone)
+			}
+			if !seen[of.Zone] {
 				continue
 			}
 			if v.Outputs++; len(v.Latest) < mostCompared {

@@ -26,7 +26,7 @@ func (c *cleared) contents() (registry.ReleaseContents, error) {
 	out.Key = keyID(secret)
 	err = c.held.Rows(func(rows []arrow.RecordBatch) {
 		made := key.Contents(rows...)
-		out.Whole, out.Rows = made.Whole, made.Bytes()
+		out.Whole, out.Rows, out.Columns, out.Cells = made.Whole, made.Bytes(), made.Columns(), made.Cells()
 	})
 	return out, err
 }

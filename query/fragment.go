@@ -34,11 +34,12 @@ type Fragment struct {
 // FragmentTrace says which released results hold lines of a fragment.
 type FragmentTrace struct {
 	Lines int      `json:"lines"` // of the fragment
+	Cells int      `json:"cells"` // of these
 	Zones []string `json:"zones"` // that were looked through
-	// Releases are those that hold a line, the most lines first.
+	// Releases are those that hold a line or a part of one, the most cells first.
 	Releases []TracedRelease `json:"releases"`
-	// Tied is how many of them hold as many as the first, which the lines do not tell
-	// apart: 0 if there is none, 1 if it is the first alone.
+	// Tied is how many of them hold as many cells as the first, which the lines do not
+	// tell apart: 0 if there is none, 1 if it is the first alone.
 	Tied int `json:"tied"`
 }
 
@@ -54,7 +55,9 @@ type TracedRelease struct {
 	Recipient string    `json:"recipient"`
 	Released  time.Time `json:"released"`
 	Artifact  string    `json:"artifact"` // digest of the sealed file
-	Lines     int       `json:"lines"`    // of the fragment, each as often as both have it
+	Lines     int       `json:"lines"`    // of the fragment, whole or in part, each as often as both have it
+	Whole     int       `json:"whole"`    // of these, rows as they left
+	Cells     int       `json:"cells"`    // that these lines and rows of the result share
 	Rows      int       `json:"rows"`     // of the result
 }
 
@@ -63,10 +66,13 @@ type TracedRelease struct {
 // for a regulator in its zones. The log is told, for each zone that was looked through,
 // before anything is said.
 //
-// A line is known by the keyed digest of its whole row. Order and names of columns do
-// not matter, nor the order of lines; a line with a cell more, less or altered is not
-// known, and nothing is once the zone's keys are destroyed. Lines that say little, such
-// as a district and a count, may stand in many results.
+// A line is known by the keyed digests of its row and of the cells of it, as
+// repeats.Contents says. Order and names of columns do not matter, nor the order of
+// lines; where a column is left out, added or altered, lines are known by the others. A
+// result that has the same cells, and more, is as likely to be the one as a result that
+// has these alone: both are said to be tied. Nothing is known once the zone's keys are
+// destroyed. Lines that say little, such as a district and a count, may stand in many
+// results.
 func (e *Engine) TraceFragment(ctx context.Context, s Subject, f Fragment) (*FragmentTrace, error) {
 	if !s.any(registry.RoleSecurity, registry.RoleZoneRegulator) {
 		return nil, fail("ROLE_REQUIRED", nil)
@@ -76,6 +82,9 @@ func (e *Engine) TraceFragment(ctx context.Context, s Subject, f Fragment) (*Fra
 		return nil, err
 	}
 	out := &FragmentTrace{Lines: len(f.Lines), Zones: []string{}, Releases: []TracedRelease{}}
+	for _, line := range f.Lines {
+		out.Cells += len(line)
+	}
 	err = e.each(ctx, registry.KindZone, func(doc registry.Document) error {
 		z, err := registry.SpecOf[registry.Zone](doc)
 		if err != nil {
@@ -93,9 +102,9 @@ func (e *Engine) TraceFragment(ctx context.Context, s Subject, f Fragment) (*Fra
 		return nil, asError(err)
 	}
 	slices.SortFunc(out.Releases, func(a, b TracedRelease) int {
-		return cmp.Or(cmp.Compare(b.Lines, a.Lines), cmp.Compare(a.Rows, b.Rows), cmp.Compare(a.Run, b.Run))
+		return cmp.Or(cmp.Compare(b.Cells, a.Cells), cmp.Compare(b.Whole, a.Whole), cmp.Compare(a.Rows, b.Rows), cmp.Compare(a.Run, b.Run))
 	})
-	for out.Tied < len(out.Releases) && out.Releases[out.Tied].Lines == out.Releases[0].Lines {
+	for out.Tied < len(out.Releases) && out.Releases[out.Tied].Cells == out.Releases[0].Cells {
 		out.Tied++
 	}
 	err = e.update(ctx, func(tx *registry.Tx) error {
@@ -173,19 +182,22 @@ func (e *Engine) holding(ctx context.Context, zone string, fragment []arrow.Reco
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]repeats.Contents{}
+	known := map[string][]repeats.Fragment{}
 	for id, key := range byKey {
-		known[id] = key.Contents(fragment...)
+		for _, lines := range fragment {
+			known[id] = append(known[id], key.Fragment(lines))
+		}
 	}
 	var found []TracedRelease
 	err = e.registry.EachReleaseContents(ctx, zone, func(c registry.ReleaseContents) error {
-		lines, ok := known[c.Key]
-		if !ok {
-			return nil
+		of := repeats.ContentsOf(c.Whole, c.Rows, c.Columns, c.Cells)
+		r := TracedRelease{Run: c.Run, Zone: zone, Rows: of.Len()}
+		for _, lines := range known[c.Key] {
+			in := of.Find(lines)
+			r.Lines, r.Whole, r.Cells = r.Lines+in.Lines, r.Whole+in.Whole, r.Cells+in.Cells
 		}
-		of := repeats.ContentsOf(c.Whole, c.Rows)
-		if n := of.Shared(lines); n > 0 {
-			found = append(found, TracedRelease{Run: c.Run, Zone: zone, Lines: n, Rows: of.Len()})
+		if r.Lines > 0 {
+			found = append(found, r)
 		}
 		return nil
 	})

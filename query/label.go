@@ -130,7 +130,8 @@ func (o *output) signature() string {
 	return release.Ed25519
 }
 
-// releaseID and intentID name the release of a run, and the audit entries by which it
-// was released and begun.
-func releaseID(run string) string { return "rel" + run[len("run"):] }
-func intentID(run string) string  { return "int" + run[len("run"):] }
+// releaseID, intentID and destroyedID name the release of a run, and the audit entries by
+// which it was released and begun, and its hold destroyed.
+func releaseID(run string) string   { return "rel" + run[len("run"):] }
+func intentID(run string) string    { return "int" + run[len("run"):] }
+func destroyedID(run string) string { return "hol" + run[len("run"):] }

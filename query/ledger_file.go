@@ -84,26 +84,36 @@ func (e *Engine) openLedger(zoneName, name, digest string) ([]byte, error) {
 // sweepLedger removes files of outputs that were never stored or ended, and of lineages
 // that were not.
 func (e *Engine) sweepLedger(ctx context.Context) error {
-	entries, err := e.registry.LedgerEntries(ctx, "", "")
-	if err != nil {
-		return err
-	}
-	lineages, err := e.registry.LedgerLineages(ctx, "", "")
-	if err != nil {
-		return err
-	}
 	keep := map[string]bool{}
-	for _, entry := range entries {
-		keep[entryFile(entry.Run, entry.Dataset)] = entry.State != registry.LedgerVoid
-	}
-	for _, l := range lineages {
-		keep[l.File] = true
+	err := e.eachLedgerFile(ctx, func(name, _ string, void bool) { keep[name] = !void })
+	if err != nil {
+		return err
 	}
 	return e.sweepFolder(filepath.Join(e.cfg.Domain, ledgerDir), ledgerSuffix, keep, func(id string) error { return os.Remove(e.ledgerFile(id)) })
 }
 
 // endLedger removes the ledger of a zone, whose keys are destroyed.
 func (e *Engine) endLedger(ctx context.Context, zoneName string) error {
+	var files []string
+	err := e.eachLedgerFile(ctx, func(name, zone string, _ bool) {
+		if zone == zoneName {
+			files = append(files, name)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		if err := os.Remove(e.ledgerFile(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("query: end ledger of %s: %w", zoneName, err)
+		}
+	}
+	return nil
+}
+
+// eachLedgerFile calls f with the name of every file of the ledgers that the registry
+// knows, and the zone it is of; void is that of an output that never left.
+func (e *Engine) eachLedgerFile(ctx context.Context, f func(name, zone string, void bool)) error {
 	entries, err := e.registry.LedgerEntries(ctx, "", "")
 	if err != nil {
 		return err
@@ -112,21 +122,11 @@ func (e *Engine) endLedger(ctx context.Context, zoneName string) error {
 	if err != nil {
 		return err
 	}
-	var files []string
 	for _, entry := range entries {
-		if entry.Zone == zoneName {
-			files = append(files, entryFile(entry.Run, entry.Dataset))
-		}
+		f(entryFile(entry.Run, entry.Dataset), entry.Zone, entry.State == registry.LedgerVoid)
 	}
 	for _, l := range lineages {
-		if l.Zone == zoneName {
-			files = append(files, l.File)
-		}
-	}
-	for _, name := range files {
-		if err := os.Remove(e.ledgerFile(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("query: end ledger of %s: %w", zoneName, err)
-		}
+		f(l.File, l.Zone, false)
 	}
 	return nil
 }

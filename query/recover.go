@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"zonebox/keys"
 	"zonebox/registry"
 	"zonebox/workflow"
 )
@@ -280,8 +279,7 @@ func (e *Engine) queue(ctx context.Context, m workflow.Machine, states ...workfl
 // sweepOutputs keeps a hold only while its output may still be released, and an
 // artifact only if it was.
 func (e *Engine) sweepOutputs(ctx context.Context) error {
-	alive, err := e.queue(ctx, workflow.OutputRelease, workflow.Held, workflow.Checked, workflow.Reviewing, workflow.ReviewingFirst,
-		workflow.ReviewingSecond, workflow.Approved, workflow.Frozen)
+	alive, err := e.queue(ctx, workflow.OutputRelease, waitingOutputs...)
 	if err != nil {
 		return err
 	}
@@ -296,13 +294,7 @@ func (e *Engine) sweepOutputs(ctx context.Context) error {
 	for _, in := range out {
 		released[in.ID] = true
 	}
-	err = e.sweepFolder(e.holds(), ".hold", waiting, func(id string) error {
-		if err := e.destroyHold(id); !errors.Is(err, keys.ErrNoKey) {
-			return err
-		}
-		return os.Remove(filepath.Join(e.holds(), id+".hold"))
-	})
-	if err != nil {
+	if err := e.sweepFolder(e.holds(), ".hold", waiting, func(id string) error { return e.destroyHold(ctx, id) }); err != nil {
 		return err
 	}
 	return e.sweepFolder(e.artifacts(), ".zbx", released, func(id string) error { return os.Remove(e.artifactFile(id)) })

@@ -189,7 +189,7 @@ func (e *Engine) unsettled(o *output, err error) error {
 	if o.fresh == nil {
 		return err
 	}
-	return e.close(o.fresh.intent, errors.Join(err, e.destroyHold(o.id)))
+	return e.close(o.fresh.intent, errors.Join(err, e.destroyHold(o.ctx, o.id)))
 }
 
 // askRelease asks policy again, with today's facts, what would leave, and the
@@ -326,7 +326,7 @@ func (e *Engine) block(c *cleared) error {
 		blocked := c.event("output.blocked", map[string]string{"decision": c.decision.ID, "output": c.digest, "reasons": reasonCodes(c.decision.Reasons)})
 		return tx.Emit(identified(blocked, c.record.Facts))
 	})
-	if err := errors.Join(err, e.destroyHold(c.id)); err != nil {
+	if err := errors.Join(err, e.destroyHold(c.ctx, c.id)); err != nil {
 		return asError(err).of(c.id)
 	}
 	why := fail("WITHHELD", nil).of(c.id)
@@ -337,15 +337,44 @@ func (e *Engine) block(c *cleared) error {
 	return why
 }
 
-// destroyHold destroys the key of a held output, and then what it closes.
-func (e *Engine) destroyHold(run string) error {
-	if err := e.keys.DestroyHold(run); err != nil {
+// kindHoldDestroyed is the entry of a held output that cannot be read any more. Why it is
+// destroyed stands in an entry before it.
+const kindHoldDestroyed = "hold.destroyed"
+
+// destroyHold destroys the key of an output, and then what it closes. That of one that
+// was kept on disk has an entry of its own, once: until it is committed the file stays,
+// by which the next start knows that it is owed. Of one that is destroyed already it does
+// what is left.
+func (e *Engine) destroyHold(ctx context.Context, run string) error {
+	if err := e.keys.DestroyHold(run); err != nil && !errors.Is(err, keys.ErrNoKey) {
 		return err
+	}
+	if !e.kept(run) {
+		return nil
+	}
+	ctx = context.WithoutCancel(ctx) // whoever asked may be gone
+	if _, logged := e.audit.Find(destroyedID(run)); !logged {
+		of, err := e.registry.LoadRun(ctx, run)
+		if err == nil {
+			err = e.record(ctx, func(tx *registry.Tx) error {
+				return tx.Emit(registry.Event{ID: destroyedID(run), Kind: kindHoldDestroyed, Actor: gate.User, Zone: of.Zone, Run: run,
+					Fields: map[string]string{"scenario": of.Scenario}})
+			})
+		}
+		if err != nil && !errors.Is(err, errUnlogged) && !errors.Is(err, registry.ErrNotFound) {
+			return err
+		}
 	}
 	if err := release.RemoveHeld(e.holds(), run); err != nil && !errors.Is(err, release.ErrNoHold) {
 		return err
 	}
 	return nil
+}
+
+// kept reports whether the output of a run is on disk.
+func (e *Engine) kept(run string) bool {
+	_, err := os.Lstat(e.holdFile(run))
+	return err == nil
 }
 
 // seal labels, signs and encrypts the output to its recipient.
@@ -425,7 +454,7 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 		return tx.Emit(released)
 	})
 	if err == nil || errors.Is(err, errUnlogged) { // what is released lives in the sealed file alone
-		if err := e.destroyHold(s.id); err != nil {
+		if err := e.destroyHold(s.ctx, s.id); err != nil {
 			e.log.ErrorContext(s.ctx, "hold of a released output not destroyed", "query_id", s.id, "cause", err)
 		}
 	}

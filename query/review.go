@@ -162,7 +162,7 @@ func (e *Engine) Review(ctx context.Context, s Subject, run string) (*ReviewDeta
 		out.Output = rec.Facts // the counts behind suppression are for reviewers
 		out.Shows = stage == stageOutput && slices.Contains(reviewing, in.State)
 		if s.party(in, registry.RoleZoneRegulator) {
-			if out.Compared, err = e.compared(ctx, run, rec); err != nil {
+			if out.Compared, err = e.compared(ctx, s, run, rec); err != nil {
 				return nil, asError(err)
 			}
 		}
@@ -234,7 +234,7 @@ func (e *Engine) Settle(ctx context.Context, s Subject, run string, approve bool
 		return nil, asError(err).of(run)
 	}
 	if in.State == workflow.Blocked {
-		if err := e.destroyHold(run); err != nil {
+		if err := e.destroyHold(ctx, run); err != nil {
 			return nil, asError(err).of(run)
 		}
 	}

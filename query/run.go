@@ -256,11 +256,11 @@ func (e *Engine) hold(c *checked) (*output, error) {
 	}
 	held, err := release.Hold(c.checked, c.id, key)
 	if err != nil {
-		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
+		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.ctx, c.id)))
 	}
 	rec := c.describe(held)
 	if rec.Columns, err = release.Approved(c.columns()); err != nil {
-		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.id)))
+		return nil, e.close(c.intent, errors.Join(err, e.destroyHold(c.ctx, c.id)))
 	}
 	if c.evidence != nil {
 		rec.Rules = c.evidence.rules

@@ -12,16 +12,17 @@ import (
 	"zonebox/workflow"
 )
 
-// States of outputs that may still be released, or are kept though they are not; and
-// of those that have left.
+// States of outputs that may still be released, or are kept though they are not; of
+// those that have ended, whose keys are destroyed right after; and of those that have left.
 var (
 	waitingOutputs = []workflow.State{workflow.Held, workflow.Checked, workflow.Reviewing, workflow.ReviewingFirst, workflow.ReviewingSecond,
 		workflow.Approved, workflow.Frozen}
+	endedOutputs    = []workflow.State{workflow.Blocked, workflow.Coarsened}
 	releasedOutputs = []workflow.State{workflow.Released, workflow.Downloaded, workflow.Recalled}
 )
 
 // endOutputs withdraws the outputs that wait and were made of what is shredded, whose
-// keys end with it, and notes those that have left: nobody calls them back, and the
+// keys end with it, those too that have ended and are still on disk, and notes those that have left: nobody calls them back, and the
 // certificate says so. Nothing reads the data any more, so that no other is made. An
 // output of which nothing says what it was made of is taken for one.
 func (e *Engine) endOutputs(ctx context.Context, sh *registry.Shred) error {
@@ -32,7 +33,7 @@ func (e *Engine) endOutputs(ctx context.Context, sh *registry.Shred) error {
 	if err != nil {
 		return err
 	}
-	waiting, err := e.queue(ctx, workflow.OutputRelease, waitingOutputs...)
+	waiting, err := e.queue(ctx, workflow.OutputRelease, slices.Concat(waitingOutputs, endedOutputs)...)
 	if err != nil {
 		return err
 	}
@@ -55,6 +56,9 @@ func (e *Engine) endOutputs(ctx context.Context, sh *registry.Shred) error {
 	}
 	var ending []string
 	for _, in := range waiting {
+		if slices.Contains(endedOutputs, in.State) && !e.kept(in.ID) {
+			continue
+		}
 		reached, _, err := made.reach(ctx, in.ID)
 		if err != nil {
 			return err

@@ -102,13 +102,51 @@ func TestOutputsMadeOfWhatIsShreddedEndWithIt(t *testing.T) {
 				}
 				d.Reopen()
 			}
-			if kinds := auditKinds(d, name); kinds[len(kinds)-1] != "output.withdrawn" {
+			if kinds := auditKinds(d, name); !slices.Equal(kinds[len(kinds)-2:], []string{"output.withdrawn", "hold.destroyed"}) {
 				t.Errorf("the log of %s ends with %v", name, kinds)
 			}
 			if !c.year {
 				leaves(t, d, year) // what was not made of it goes its way
 			}
 		})
+	}
+}
+
+// An output that ended without its key being destroyed yet, as a gate leaves it that is
+// killed in between, is named and ends with what it was made of.
+func TestOutputsThatEndedAndAreKeptStillEndWithTheirData(t *testing.T) {
+	t.Parallel()
+	d := reviewedStreets(t, false)
+	before := pends(t, d, counted)
+	rows, key := filepath.Join(d.Config.Domain, "holds", before+".hold"), filepath.Join(d.Config.Keys, "holds", before+".key")
+	left := map[string][]byte{}
+	for _, path := range []string{rows, key} {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left[path] = data
+	}
+	after, err := coarsen(t, d, "sun.health", before, query.Coarsening{K: 20})
+	if err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	for path, data := range left {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone, err := coarsen(t, d, "sun.health", pends(t, d, counted+" ORDER BY street"), query.Coarsening{K: 20}) // its key is gone
+	if err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	cert := shred(t, d, "sun.health", query.ShredOrder{Kind: "column", Zone: "medical", Dataset: "persons", Column: "street"})
+	want := []string{before, after, gone}
+	if got := cert.Outputs; got == nil || !slices.Equal(slices.Sorted(slices.Values(got.Withdrawn)), want) || len(got.Released)+len(got.Unknown) != 0 {
+		t.Errorf("outputs = %+v, want %v withdrawn", got, want)
+	}
+	if exists(rows) || exists(key) {
+		t.Error("its rows or their key are left")
 	}
 }
 

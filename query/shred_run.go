@@ -9,7 +9,6 @@ import (
 
 	"zonebox/keys"
 	"zonebox/registry"
-	"zonebox/release"
 	"zonebox/workflow"
 	"zonebox/zone"
 )
@@ -37,7 +36,7 @@ func (e *Engine) carryOut(ctx context.Context, sh registry.Shred) (registry.Shre
 		if err := e.endOutputs(ctx, &sh); err != nil {
 			return sh, err
 		}
-		if err := e.endKeys(sh); err != nil {
+		if err := e.endKeys(ctx, sh); err != nil {
 			return sh, err
 		}
 		if err := e.endFiles(ctx, sh); err != nil {
@@ -162,10 +161,10 @@ func (e *Engine) rotateBeyond(sh *registry.Shred) error {
 }
 
 // endKeys destroys the keys that opened what is shredded.
-func (e *Engine) endKeys(sh registry.Shred) error {
+func (e *Engine) endKeys(ctx context.Context, sh registry.Shred) error {
 	for _, id := range slices.Concat(sh.Runs, sh.Withdrawn()) {
-		if err := e.keys.DestroyHold(id); err != nil && !errors.Is(err, keys.ErrNoKey) {
-			return err
+		if err := e.destroyHold(ctx, id); err != nil {
+			return fmt.Errorf("query: shred: %w", err)
 		}
 	}
 	if sh.Kind == registry.ShredZone || sh.Kind == registry.ShredWorkspace {
@@ -206,16 +205,9 @@ func (e *Engine) endFiles(ctx context.Context, sh registry.Shred) error {
 			return err
 		}
 	}
-	for _, id := range sh.Withdrawn() {
-		if err := release.RemoveHeld(e.holds(), id); err != nil && !errors.Is(err, release.ErrNoHold) {
-			return fmt.Errorf("query: shred: %w", err)
-		}
-	}
 	for _, id := range sh.Runs {
-		for _, path := range []string{e.artifactFile(id), e.holdFile(id)} {
-			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return fmt.Errorf("query: shred: %w", err)
-			}
+		if err := os.Remove(e.artifactFile(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("query: shred: %w", err)
 		}
 	}
 	return nil
@@ -237,7 +229,7 @@ func (e *Engine) pruned(ctx context.Context, zone, dataset, version string) erro
 // switchWorkspace takes the statements of an operator's runs out of the registry
 // and ends the courses of its outputs.
 func (e *Engine) switchWorkspace(ctx context.Context, sh *registry.Shred) error {
-	waiting, err := e.queue(ctx, workflow.OutputRelease, append(slices.Clone(waitingOutputs), workflow.Blocked, workflow.Coarsened)...)
+	waiting, err := e.queue(ctx, workflow.OutputRelease, slices.Concat(waitingOutputs, endedOutputs)...)
 	if err != nil {
 		return err
 	}

@@ -75,7 +75,12 @@ var supplySigners = []string{querytest.Founder, "sun.health", "zheng.police"}
 // supplied yet.
 func civic(t *testing.T) *querytest.Domain {
 	t.Helper()
-	d := querytest.City(t, querytest.Options{Idle: 2, Wall: time.Minute})
+	return civicOf(t, querytest.Options{Idle: 2, Wall: time.Minute})
+}
+
+func civicOf(t *testing.T, o querytest.Options) *querytest.Domain {
+	t.Helper()
+	d := querytest.City(t, o)
 	d.Register(querytest.Person{User: "jin.city", RealName: "金综合", Organization: "city-data-authority", Role: registry.RoleZoneRegulator})
 	d.Apply(querytest.Founder, comprehensiveZone)
 	persons, err := os.ReadFile("querytest/city/persons.yaml")
@@ -206,6 +211,40 @@ func TestTheLicensesRegulatorAndTheProviderReviewWhatWasSupplied(t *testing.T) {
 		t.Error("the supplying zone's regulator reviewed it")
 	}
 	leaves(t, d, run)
+}
+
+// A regulator is shown what an output is compared with in its own zone, and not what
+// another zone makes of the same data.
+func TestARegulatorIsShownOutputsOfItsOwnZones(t *testing.T) {
+	t.Parallel()
+	d := civicOf(t, querytest.Options{Idle: 2, Ledger: true})
+	d.Apply("zheng.police", residentsSupply, supplySigners...)
+	d.Apply("sun.health", suppliedGrant)
+	asks := func(scenario, sql, wants string) string {
+		t.Helper()
+		_, err := d.Ask("li.op", scenario, querytest.Purpose, sql)
+		if querytest.Code(err) != wants {
+			t.Fatalf("%s: %s", sql, querytest.Text(err))
+		}
+		if err == nil {
+			return ""
+		}
+		return querytest.RunOf(t, err)
+	}
+	asks("civic-own", countResidents, "")
+	asks(querytest.Scenario, countResidents, "")
+	inForce(t, d, 3, lookedAt, time.Time{})
+	const districts = "SELECT district, count(*) AS n FROM residents GROUP BY district"
+	supplied, own := asks(querytest.Scenario, districts, "OUTPUT_IN_REVIEW"), asks("civic-own", districts+" ORDER BY district", "OUTPUT_IN_REVIEW")
+	for run, who := range map[string]string{supplied: "sun.health", own: "jin.city"} {
+		detail, err := d.Engine.Review(t.Context(), d.Subject(who), run)
+		if err != nil || len(detail.Compared) != 1 || detail.Compared[0].Dataset != "residents" {
+			t.Fatalf("%s: %+v, %s", who, detail, querytest.Text(err))
+		}
+		if c := detail.Compared[0]; c.Outputs != 1 || len(c.Latest) != 1 || c.Latest[0].Run == supplied || c.Latest[0].Run == own || !c.Latest[0].Left {
+			t.Errorf("%s is shown %+v, want the one that left in its zone", who, c)
+		}
+	}
 }
 
 // Whatever ends the supply, or the zone it comes from, ends questions, runs, what waits

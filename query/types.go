@@ -265,7 +265,7 @@ type ComparedView struct {
 	Dataset string        `json:"dataset"`
 	Version string        `json:"version"`
 	Figures []string      `json:"figures"` // count, entities, or columns
-	Outputs int           `json:"outputs"` // that there are of it
+	Outputs int           `json:"outputs"` // that the reviewer's zones have made of it
 	Latest  []EarlierView `json:"latest"`  // of these, the latest first, at most 20
 }
 

@@ -5,12 +5,14 @@ import (
 	"fmt"
 )
 
-// ReleaseContents are the keyed digests of the rows of a released result.
+// ReleaseContents are the keyed digests of a released result.
 type ReleaseContents struct {
 	Run, Zone string
 	Key       string // which key made the digests
 	Whole     string // of all rows together
 	Rows      []byte // of each row
+	Columns   int    // 0 of results of before cells were kept
+	Cells     []byte // of each cell, a column after the other; of large results of some rows
 }
 
 func (c ReleaseContents) parts() []string { return []string{"release contents", c.Run, c.Zone} }

@@ -63,7 +63,7 @@ func TestAFragmentOfAResultIsKnownAgain(t *testing.T) {
 		"nothing":         {leaked(t, "a,b,c"), 0},
 		"full width, ' '": {leaked(t, "a,b,c", "３２０１０２, 40 ,2026-01-02"), 1},
 	} {
-		if got := c.Shared(k.Contents(f.fragment)); got != f.want {
+		if got := c.Find(k.Fragment(f.fragment)).Lines; got != f.want {
 			t.Errorf("%s: %d rows shared, want %d", name, got, f.want)
 		}
 	}
@@ -77,11 +77,11 @@ func TestAFragmentOfAResultIsKnownAgain(t *testing.T) {
 		t.Error("in two batches they have another digest")
 	}
 	// By another key nothing is told.
-	if other := keyOf(t, 2).Contents(result); other.Whole == c.Whole || c.Shared(other) != 0 {
+	if other := keyOf(t, 2).Contents(result); other.Whole == c.Whole || c.Find(keyOf(t, 2).Fragment(result)).Cells != 0 {
 		t.Error("the digests are the same by another key")
 	}
-	if read := repeats.ContentsOf(c.Whole, c.Bytes()); read.Shared(c) != 4 || len(c.Bytes()) != 32 {
-		t.Errorf("read again they share %d rows of %d bytes", read.Shared(c), len(c.Bytes()))
+	if read := repeats.ContentsOf(c.Whole, c.Bytes(), c.Columns(), c.Cells()); read.Find(k.Fragment(result)) != c.Find(k.Fragment(result)) || len(c.Bytes()) != 32 || len(c.Cells()) != 96 {
+		t.Errorf("read again they are %d rows of %d bytes and %d of cells", read.Len(), len(c.Bytes()), len(c.Cells()))
 	}
 }
 
