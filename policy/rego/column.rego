@@ -3,14 +3,25 @@ package zonebox
 # used holds every column the statement reads, wherever it stands.
 used contains column if {
 	asking
-	some list in ["columns_read", "filter_cols", "join_cols", "group_cols"]
-	some column in input.query[list]
+	some column in columns_of(input.query)
 }
 
-used contains column if {
-	asking
-	some out in input.query.outputs
-	some column in out.lineage
+columns_of(query) := union({
+	{column |
+		some list in ["columns_read", "filter_cols", "join_cols", "group_cols"]
+		some column in query[list]
+	},
+	{column |
+		some out in query.outputs
+		some column in out.lineage
+	},
+})
+
+# speaking holds those of some columns that are protected, or the highest of them where
+# none is: their providers decide on what is made of all.
+speaking(columns) := {column |
+	some column in columns
+	input.columns[column].level >= min([pack.level_threshold, max([input.columns[c].level | some c in columns])])
 }
 
 # judged holds the columns the action is about: those used, all of a delivery,

@@ -113,8 +113,7 @@ competent(approval) if {
 # The second person speaks for a provider of what is sensitive here.
 competent(approval) if {
 	approval.role == "provider"
-	some column in used
-	input.columns[column].level >= min({highest, pack.level_threshold})
+	some column in speaking(used)
 	approval.org == input.datasets[input.columns[column].dataset].provider
 }
 

@@ -9,22 +9,9 @@ concerned contains name if {
 }
 
 # A provider speaks for what is sensitive in it, as one that decides does.
-read_for_it contains column if {
-	input.action == "review"
-	some list in ["columns_read", "filter_cols", "join_cols", "group_cols"]
-	some column in input.query[list]
-}
-
-read_for_it contains column if {
-	input.action == "review"
-	some out in input.query.outputs
-	some column in out.lineage
-}
-
 own_rows if {
 	"provider" in input.subject.roles
-	some column in read_for_it
-	input.columns[column].level >= min([pack.level_threshold, max([input.columns[c].level | some c in read_for_it])])
+	some column in speaking(columns_of(input.query))
 	input.subject.org == input.datasets[input.columns[column].dataset].provider
 }
 
