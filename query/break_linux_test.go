@@ -79,6 +79,41 @@ func TestAReleaseThatTheLogDidNotTakeLeavesNoHold(t *testing.T) {
 	}
 }
 
+// So it is with an output that a reviewer replaces: another is in its place, so nobody
+// can open the old one although the reviewer was told that it failed.
+func TestAReplacementThatTheLogDidNotTakeLeavesNoHold(t *testing.T) {
+	t.Parallel()
+	d := reviewedStreets(t, false)
+	run := pends(t, d, counted)
+	held := []string{filepath.Join(d.Config.Domain, "holds", run+".hold"), filepath.Join(d.Config.Keys, "holds", run+".key")}
+	for _, file := range held {
+		if _, err := os.Stat(file); err != nil {
+			t.Fatalf("the output waits without %v", err)
+		}
+	}
+	var repair func()
+	during(d, "(*Engine).settle", func() { repair = failLog(t, query.AuditDir(d.Config.Domain)) })
+	if _, err := coarsen(t, d, "sun.health", run, query.Coarsening{K: 20}); querytest.Code(err) != "AUDIT_UNAVAILABLE" || repair == nil {
+		t.Fatalf("coarsen while the log fails = %v", err)
+	}
+	for _, file := range held {
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("an output that was replaced is still at %s (%v)", file, err)
+		}
+	}
+	repair()
+	d.Reopen()
+	_, err := d.Resume("li.op", run)
+	if querytest.Code(err) != "OUTPUT_COARSENED" {
+		t.Fatalf("with the log back: %s", querytest.Text(err))
+	}
+	in := querytest.RunOf(t, err)
+	d.Approve("sun.health", in)
+	if got := collected(t, d, in); got != "east 40; north 50; square 20; west 30" {
+		t.Errorf("what is in its place = %s", got)
+	}
+}
+
 // failLog makes the open audit log refuse entries, as a full disk does, until
 // the function that it returns is called: /dev/full takes the place of the
 // segment that is open, and a file that of the folder where another would begin.

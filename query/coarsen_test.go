@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +18,12 @@ import (
 // them waits for people. It says whether releases are compared.
 func reviewedStreets(t *testing.T, compared bool) *querytest.Domain {
 	t.Helper()
-	facts, err := querytest.ParseFacts(streetsPage)
+	return streetsOf(t, streetsPage, compared)
+}
+
+func streetsOf(t *testing.T, page string, compared bool) *querytest.Domain {
+	t.Helper()
+	facts, err := querytest.ParseFacts(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -359,5 +365,47 @@ func TestACoarserOutputIsComparedWithWhatLeft(t *testing.T) {
 	}
 	if got := told(t, d, "li.op", "SELECT count(*) AS n FROM persons WHERE street IN ('east', 'lane')"); got != refusedByHistory {
 		t.Errorf("the east with the lane = %s", got)
+	}
+}
+
+// A key that leaves masked is not merged: that categories of it are one would tell what
+// was masked. A key beside it that leaves as it is may be.
+func TestAMaskedKeyIsNotMerged(t *testing.T) {
+	t.Parallel()
+	d := streetsOf(t, strings.Replace(streetsPage, "| persons.street | CLEAR | |", "| persons.street | MASKED partial(1,1) | |", 1), false)
+	run := pends(t, d, "SELECT district, street, count(*) AS n FROM persons GROUP BY district, street")
+	shown, err := d.Engine.ReviewRows(t.Context(), d.Subject("sun.health"), run, 1, 100)
+	if err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	var masked []string
+	for _, cell := range shown.Columns[1].Cells {
+		masked = append(masked, *cell)
+	}
+	if slices.Sort(masked); !slices.Equal(masked, []string{"e****t", "g****e", "n****h", "s****e", "w****t"}) {
+		t.Fatalf("streets are shown as %q", masked)
+	}
+	if _, err := coarsen(t, d, "sun.health", run, merges("street", "small", "l****e", "g****e")); querytest.Code(err) != "COARSEN_REFUSED" {
+		t.Errorf("of masked streets = %v", err)
+	}
+	if _, err := coarsen(t, d, "sun.health", run, merges("district", "丙", "甲", "乙")); err != nil {
+		t.Errorf("of districts beside masked streets: %s", querytest.Text(err))
+	}
+}
+
+// A reviewer who is none anymore when the rows are there replaces nothing.
+func TestWhoIsNoReviewerAnymoreReplacesNothing(t *testing.T) {
+	t.Parallel()
+	d := reviewedStreets(t, false)
+	run := pends(t, d, counted)
+	during(d, "(*Engine).runIntent", func() {
+		d.Apply(querytest.Founder, fmt.Sprintf("kind: Person\nname: sun.health\nspec: {real_name: 孙卫健, organization: health-commission, roles: [zone_regulator], status: disabled, signing_key: %q, recipient_key: %q}",
+			d.Key("sun.health").SigningKey(), d.Key("sun.health").RecipientKey()))
+	})
+	if _, err := coarsen(t, d, "sun.health", run, query.Coarsening{K: 20}); querytest.Code(err) != "AUTH_FAILED" {
+		t.Errorf("by who left meanwhile = %v", err)
+	}
+	if state := runState(t, d, run); state != "REVIEWING" {
+		t.Errorf("it is %s", state)
 	}
 }

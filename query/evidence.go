@@ -175,8 +175,9 @@ func (w *worker) notes(tables map[string]*versionRows) int64 {
 	return 64<<20 + int64(most)*int64(columns)*20
 }
 
-// newEvidence reads what the worker noted, once the answer has been read to its end.
-func newEvidence(w *worker, tables map[string]*versionRows, told []sandbox.Noted) (*evidence, error) {
+// newEvidence reads what the worker noted, once the answer has been read to its end, and
+// refuses what the answer contradicts.
+func newEvidence(w *worker, tables map[string]*versionRows, told []sandbox.Noted, answer []release.Reached) (*evidence, error) {
 	e := &evidence{worker: w, tables: tables}
 	by := map[int]*gathered{}
 	for i, block := range w.Evidence {
@@ -194,6 +195,9 @@ func newEvidence(w *worker, tables map[string]*versionRows, told []sandbox.Noted
 		if block.Releases {
 			e.cells = append(e.cells, e.releasedBy(block, n))
 		}
+	}
+	if err := e.agree(answer); err != nil {
+		return nil, err
 	}
 	return e, nil
 }

@@ -32,7 +32,7 @@ func BenchmarkEvidence(b *testing.B) {
 			w := &worker{intent: &intent{decided: &decided{bound: &bound{approved: &approved{analyzed: &analyzed{Statement: st}}}}}}
 			tables := map[string]*versionRows{"t": newVersionRows(entities)}
 			for b.Loop() {
-				e, err := newEvidence(w, tables, []sandbox.Noted{told})
+				e, err := newEvidence(w, tables, []sandbox.Noted{told}, nil)
 				if err != nil || len(e.cells[0].groups) != 1000 {
 					b.Fatal(err)
 				}

@@ -37,7 +37,7 @@ func EvidenceOf(st *analysis.Statement, entities map[string][]uint32, told []san
 		tables[name] = newVersionRows(codes)
 	}
 	w := &worker{intent: &intent{decided: &decided{bound: &bound{approved: &approved{analyzed: &analyzed{Statement: st}}}}}}
-	e, err := newEvidence(w, tables, told)
+	e, err := newEvidence(w, tables, told, answer)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func EvidenceOf(st *analysis.Statement, entities map[string][]uint32, told []san
 		}
 		out = append(out, b)
 	}
-	return out, e.agree(answer)
+	return out, nil
 }
 
 // Segmented returns c with segments of so many rows, which are left out where a

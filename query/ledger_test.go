@@ -604,6 +604,26 @@ func inTurnOf(t *testing.T, d *querytest.Domain, all ...cityInquiry) {
 	}
 }
 
+// What a run holds that is under way counts, and no more when it has ended without an
+// output.
+func TestARunThatEndsWithoutAnOutputIsForgotten(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	inTurn(t, d, inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '乙'", "74"})
+	end, err := query.Hold(d.Engine, "run-under-way", "persons", 85) // all of 甲 but three of its gate
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '甲'", refusedByHistory}
+	inTurn(t, d, all)
+	end()
+	all.want = "88"
+	inTurn(t, d, all)
+	if held := query.Held(d.Engine, "run-under-way", "persons"); held != 0 {
+		t.Errorf("%d blocks of a run that has ended are held", held)
+	}
+}
+
 // A file that cannot be read has questions refused, and what runs hold whose outputs are
 // not stored yet stays.
 func TestAnUnreadableEntryForgetsNoRunUnderWay(t *testing.T) {

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,11 @@ func TestTwoPeopleLookAtRecordsBeforeTheyLeave(t *testing.T) {
 	}
 	if items[0].Level != 4 || items[0].Due == nil || !slices.Equal(why, []string{"RELEASE_REVIEW", "RELEASE_REVIEW"}) {
 		t.Errorf("it waits with %+v", items[0])
+	}
+
+	// That people approved the statement does not have one of them run another of it.
+	if _, err := coarsen(t, d, "sun.health", run, query.Coarsening{K: 100}); querytest.Code(err) != "COARSEN_REFUSED" {
+		t.Errorf("made coarser: %v, want COARSEN_REFUSED", err)
 	}
 
 	for _, c := range []struct {
@@ -179,4 +185,47 @@ func TestReviewersSeeTheRuleInPlaceOfTheValue(t *testing.T) {
 	if _, err := d.Resume("li.op", run); err != nil {
 		t.Errorf("two signatures: %s", querytest.Text(err))
 	}
+}
+
+// during has something done once: when the gate looks at its clock in a function.
+func during(d *querytest.Domain, function string, do func()) {
+	now, done := d.Config.Now, false
+	d.Config.Now = func() time.Time {
+		if !done && strings.Contains(string(debug.Stack()), function) {
+			done = true
+			do()
+		}
+		return now()
+	}
+	d.Reopen()
+}
+
+// What has stopped waiting is shown to nobody, also if it stopped during the look.
+func TestWhatNoLongerWaitsIsNotShown(t *testing.T) {
+	t.Parallel()
+	d := reviewedStreets(t, false)
+	look := func(run, want string) {
+		t.Helper()
+		before := looks(d)
+		r, err := d.Engine.ReviewRows(t.Context(), d.Subject("sun.health"), run, 1, 100)
+		if querytest.Code(err) != want || (want == "") != (r != nil) || looks(d)-before != map[bool]int{true: 1}[want == ""] {
+			t.Errorf("rows are %v, %v, by %d entries in the log, want %q", r, err, looks(d)-before, want)
+		}
+	}
+	frozen, ran := pends(t, d, counted), pends(t, d, counted+" HAVING count(*) > 15")
+	look(frozen, "")
+	if _, err := d.Engine.MoveOutput(t.Context(), d.Subject("wu.dc"), frozen, "freeze", "NJ24-23"); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	look(frozen, "RUN_STATE")
+
+	signed := pends(t, d, earned)
+	look(signed, "")
+	during(d, "(*showing).decide", func() { d.Approve("sun.health", signed) })
+	look(signed, "RUN_STATE")
+	look(signed, "") // as it waits now
+
+	look(ran, "")
+	d.Advance(31 * 24 * time.Hour)
+	look(ran, "APPROVAL_EXPIRED")
 }

@@ -234,10 +234,7 @@ func (r *rows) judge(reached []release.Reached) ([][]release.Withheld, error) {
 		return nil, nil
 	}
 	var err error
-	if r.evidence, err = newEvidence(r.worker, r.read, r.result.Noted()); err == nil {
-		err = r.evidence.agree(reached)
-	}
-	if err != nil {
+	if r.evidence, err = newEvidence(r.worker, r.read, r.result.Noted(), reached); err != nil {
 		return nil, err
 	}
 	hide, said, err := r.evidence.disclosive(reached)
