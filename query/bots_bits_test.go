@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"strings"
+
+	"zonebox/query/querytest"
 )
 
 // randomSubsets pads random halves of a small district with a large one, and solves what
@@ -175,5 +178,60 @@ func answeredOrRefused(a *attacker) {
 				a.knows(p.id, is)
 			}
 		}
+	}
+}
+
+// nothingOrRefused halves a list until it has those before the tenth with a diagnosis: of
+// fewer than ten nothing is shown, and of ten either a figure is or it is refused for those
+// before it. To the nine it adds one target after the other: by itself, beside a figure
+// that everybody gets, in a block within, as a condition of an aggregate.
+func nothingOrRefused(a *attacker) {
+	people := only(a.city.people, byPhone)
+	list, others := people[:300], people[300:]
+	ill := func(p resident) string {
+		if slices.ContainsFunc(p.visits, func(v seen) bool { return v.diagnosis == "J06" }) {
+			return "yes"
+		}
+		return "no"
+	}
+	of := map[string][]resident{}
+	for _, p := range others {
+		of[ill(p)] = append(of[ill(p)], p)
+	}
+	const from = "FROM visits v JOIN persons p ON v.id_number = p.id_number WHERE v.diagnosis = 'J06'"
+	ways := []string{
+		"SELECT count(*) " + from + " AND p.phone IN (%s)",
+		"SELECT count(*) " + from + " AND p.phone IN (%s) UNION ALL SELECT -count(*) FROM visits",
+		"SELECT n FROM (SELECT count(*) AS n " + from + " AND p.phone IN (%s))",
+		"SELECT count(*) FILTER (WHERE p.phone IN (%s)) " + from,
+	}
+	// shows reports whether something is there, shown or not.
+	shows := func(way string, list []resident) bool {
+		var quoted []string
+		for _, p := range list {
+			quoted = append(quoted, "'"+p.phone+"'")
+		}
+		rows, code := a.askAs("li.op", "statistics", fmt.Sprintf(way, strings.Join(quoted, ", ")))
+		return code != "" || slices.ContainsFunc(rows, func(r []string) bool { return r[0] != querytest.Null && !strings.HasPrefix(r[0], "-") })
+	}
+	low, high := 0, len(list)
+	for high-low > 1 {
+		if mid := (low + high) / 2; shows(ways[0], list[:mid]) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	for i := range aims / 2 {
+		for j, p := range []resident{of["yes"][i], of["no"][i]} {
+			a.target(p.id, ill(p))
+			if low == 0 { // one person is refused as ten are
+				continue
+			}
+			a.knows(p.id, map[bool]string{true: "yes", false: "no"}[shows(ways[(2*i+j)%len(ways)], append(slices.Clone(list[:low]), p))])
+		}
+	}
+	if low == 0 {
+		a.figures("SELECT count(*) FROM visits")
 	}
 }

@@ -110,7 +110,7 @@ var codes = map[string]code{
 		"向专区监管部门了解依据,或缩小查询范围", "ask the zone regulator for the basis, or narrow the query", []string{"NJ24-13"}},
 	"DISCLOSIVE": {ClassWithheld, "语句中的合计会披露个体的数值,未予放行", "a total inside the statement would tell the value of one entity; the output was withheld",
 		"去掉 HAVING 与内层聚合,直接输出各组合计(不可放行的单元格显示为空),或合并分组", "leave out HAVING and nested aggregates and ask for the totals of the groups themselves (cells that must not leave are null), or merge groups", []string{"NJ24-14", "NJ24-16"}},
-	"RELEASE_HISTORY": {ClassWithheld, "与已经放行的结果合并,此结果可能推知少数人的情况,不予放行", "together with what was released before, this output might tell of few; it was withheld",
+	"RELEASE_HISTORY": {ClassWithheld, "此结果本身,或与已经放行的结果合并,可能推知少数人的情况,不予放行", "by itself or together with what was released before, this output might tell of few; it was withheld",
 		"在一个问题里用 GROUP BY 一次问全,不另问合计,或改用更粗的分组,或使用已经放行的结果", "ask for all of it in one question by GROUP BY, without a total beside it, for coarser groups, or use the answer that you have", []string{"NJ24-13", "NJ24-14"}},
 	"STATEMENT_FAILED": {ClassLimit, "语句未能完成", "the statement did not complete",
 		"简化语句后重试;原因由数据中心查阅", "simplify the statement and try again; the data centre can see the cause", []string{"NJ24-16"}},

@@ -68,6 +68,7 @@ func TestAFailureBesideProtectedRowsIsOneAnswer(t *testing.T) {
 		{&release.LimitError{}, "ROW_LIMIT", "ROWS"},
 		{fmt.Errorf("check: %w", release.ErrRawMatch), "WITHHELD", "RAW_MATCH"},
 		{fail("RELEASE_HISTORY", &overlapError{}), "RELEASE_HISTORY", "OVERLAP"},
+		{fail("RELEASE_HISTORY", &overlapError{few: true}), "RELEASE_HISTORY", "FEW"},
 		{fail("DATA_DAMAGED", &zone.IntegrityError{}), "DATA_DAMAGED", "DATA"},
 		{(&Engine{}).storeError(fmt.Errorf("project: %w", zone.ErrEntity)), "DATA_WITHOUT_ENTITY", "DATA"},
 		{fail("AUDIT_UNAVAILABLE", errUnlogged), "AUDIT_UNAVAILABLE", "AUDIT"},

@@ -24,6 +24,7 @@ type shown struct {
 	k          int
 	population string // digest of what the cells are parts of
 	measures   []shownMeasure
+	few        bool // nothing leaves of what the asker chose; measures are what would have
 }
 
 // shownMeasure is what it shows figures of: its cells, by the rows of the version.
@@ -34,23 +35,31 @@ type shownMeasure struct {
 	hidden  [][]uint32 // that it would have had but for what few bear of them
 }
 
-// overlapError says that a release and those before it would tell of few. It is for
-// those who supervise.
+// overlapError says that a release and those before it would tell of few, or that it would
+// by itself. Who asks is told neither. It is for those who supervise.
 type overlapError struct {
 	dataset string
 	finding ledger.Finding
+	few     bool // by itself: there is no finding
 }
 
 func (e *overlapError) Error() string {
+	if e.few {
+		return fmt.Sprintf("query: %s: nothing of what was chosen is about enough", e.dataset)
+	}
 	return fmt.Sprintf("query: %s: a figure of %q with earlier releases: %s", e.dataset, e.finding.Measure, e.finding.Kind)
 }
 
-// kindOverlap is the audit entry of a release that was refused for those before it. It
-// is shown to those who supervise alone, and has no figure.
+// kindOverlap is the audit entry of a release that was refused by RELEASE_HISTORY. It is
+// shown to those who supervise alone, and has no figure.
 const kindOverlap = "output.overlap"
 
-// fields name the dataset, what a figure would have been of, and the earlier runs.
+// fields name the dataset and, where earlier runs are why, those and what a figure would
+// have been of.
 func (e *overlapError) fields() map[string]string {
+	if e.few {
+		return map[string]string{"dataset": e.dataset}
+	}
 	var with []string
 	for _, id := range e.finding.With {
 		run, _, _ := strings.Cut(id, "/")
@@ -219,7 +228,7 @@ func entryFile(run, dataset string) string { return run + "." + dataset }
 func ledgerContext(name string) []byte { return []byte("zonebox ledger at rest 1 " + name) }
 
 // compare refuses what, with all that outputs have shown or may yet show of the same
-// data, would tell of few; else it is among that from here on, until the run ends
+// data, would tell of few, and what shows nothing of whom the asker chose; else it is among that from here on, until the run ends
 // without an output or its output does. Nobody else compares with these datasets
 // meanwhile.
 func (r *run) compare(shows []shown) (reserved, error) {
@@ -282,10 +291,15 @@ func (r *run) reserve(d *datasetLedger, shows []shown) (reservedEntry, error) {
 			if err != nil {
 				return out, err
 			}
-			if found != nil {
-				return out, fail("RELEASE_HISTORY", &overlapError{d.dataset, *found})
+			switch {
+			case s.few: // it was judged as if it left, which takes as long
+			case found != nil:
+				return out, fail("RELEASE_HISTORY", &overlapError{dataset: d.dataset, finding: *found})
 			}
 			out.Measures[m.name] = m.columns
+		}
+		if s.few {
+			return out, fail("RELEASE_HISTORY", &overlapError{dataset: d.dataset, few: true})
 		}
 		if err := d.keep(r.id, block); err != nil {
 			return out, err

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -354,6 +355,77 @@ func TestVersionsOfADatasetAreCompared(t *testing.T) {
 				inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '乙'", "74"}) // nobody came
 		})
 	}
+}
+
+// Which groups there are is as much as how many are in each: without the three of the
+// lane it is refused as the count is.
+func TestGroupsWithoutAFigureAreCompared(t *testing.T) {
+	t.Parallel()
+	for _, groups := range []string{"SELECT district FROM persons WHERE %s GROUP BY district", "SELECT DISTINCT district FROM persons WHERE %s"} {
+		inTurn(t, streetsWorld(t),
+			inquiry{"li.op", fmt.Sprintf(groups, "street <> 'gate'"), "乙; 甲"},
+			inquiry{"jin.op", fmt.Sprintf(groups, "street <> 'gate'"), "乙; 甲"},
+			inquiry{"jin.op", fmt.Sprintf(groups, "street <> 'gate' AND street <> 'lane'"), refusedByHistory},
+			inquiry{"jin.op", "SELECT district, count(*) FROM persons WHERE street <> 'gate' AND street <> 'lane' GROUP BY district", refusedByHistory},
+			inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '甲'", "88"})
+	}
+}
+
+// What shows nothing of whom the asker chose is told as what is refused for the answers
+// before it, whether it is of nine or of nobody; the log tells those who supervise, who
+// are not alerted. Of groups that nobody chose nothing is shown and nothing is refused.
+func TestNothingOfWhomTheAskerChoseIsToldAsARefusal(t *testing.T) {
+	t.Parallel()
+	d := streetsWorld(t)
+	inTurn(t, d, inquiry{"li.op", "SELECT count(*) FROM persons WHERE district = '甲'", "88"})
+	texts := map[string]bool{}
+	var indices []uint64 // entries between the two of a question
+	for _, sql := range []string{
+		"SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'lane'", // refused for the answer before it
+		"SELECT count(*) FROM persons WHERE street < 'd' OR street = 'lane'",
+		"SELECT count(*) FROM persons WHERE street < 'd' AND street > 'lane'",
+		"SELECT (SELECT count(*) FROM persons), (SELECT count(*) FROM persons WHERE street < 'd' AND street > 'lane')",
+		"SELECT count(*), count(*) FILTER (WHERE street < 'd' OR street = 'lane') FROM persons",
+		"SELECT sex, count(*) FROM persons WHERE street < 'd' OR street = 'lane' GROUP BY sex",
+		"SELECT sex, count(*) FROM persons WHERE street < 'd' AND street > 'lane' GROUP BY sex",
+		"SELECT sex FROM persons WHERE street < 'd' OR street = 'lane' GROUP BY sex",
+	} {
+		_, err := d.Ask("jin.op", "studies", querytest.Purpose, sql)
+		if err == nil {
+			t.Errorf("%s is answered", sql)
+			continue
+		}
+		e := query.AsError(err)
+		if e.Code != refusedByHistory {
+			t.Fatalf("%s gives %s", sql, querytest.Text(err))
+		}
+		texts[strings.ReplaceAll(querytest.Text(err), e.Run, "RUN")] = true
+		own, err := d.Engine.Audit(t.Context(), d.Subject("jin.op"), 0, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := own[len(own)-2:]
+		if indices = append(indices, last[1].Index-last[0].Index); last[1].Run != e.Run || last[1].Fields["cause"] != "" || indices[len(indices)-1] != indices[0] {
+			t.Errorf("%s: jin.op sees %+v, and of the first question %d", sql, last, indices[0])
+		}
+	}
+	if len(texts) != 1 {
+		t.Errorf("jin.op is told %q", slices.Collect(maps.Keys(texts)))
+	}
+	causes := map[string]int{}
+	for _, e := range d.Audit("sun.health") {
+		if e.Kind == "output.overlap" {
+			causes["few"] += map[bool]int{true: 1}[e.Fields["with"] == ""]
+		}
+		causes[e.Fields["cause"]]++
+	}
+	if causes["OVERLAP"] != 1 || causes["FEW"] != 7 || causes["few"] != 7 {
+		t.Errorf("the regulator sees %v, want one for an earlier answer and seven of few", causes)
+	}
+	inTurn(t, d,
+		inquiry{"jin.op", "SELECT count(*) FROM persons WHERE street = 'lane'", ""},
+		inquiry{"jin.op", "SELECT count(*) FROM persons WHERE street = 'nowhere'", ""},
+		inquiry{"jin.op", "SELECT street, count(*) FROM persons WHERE street < 'd' GROUP BY street", ""})
 }
 
 // What was released stays known to the next process, and to one on a restored folder;

@@ -32,9 +32,12 @@ func (e *evidence) shown() []shown {
 }
 
 // shownOf is what a block shows of the rows of a reference, by its place: a part for each
-// population that its aggregates are of.
+// population that its figures are of.
 func (e *evidence) shownOf(c *cells, i int) (out []shown) {
 	r := e.References[c.references[i]]
+	for _, condition := range e.bare(c) {
+		out = append(out, shown{dataset: r.Table, k: r.K, few: true, measures: []shownMeasure{{name: ledger.Counts, cells: c.noted(condition, i)}}})
+	}
 	var partners []string
 	for j, other := range c.references {
 		if j != i {
@@ -42,7 +45,7 @@ func (e *evidence) shownOf(c *cells, i int) (out []shown) {
 		}
 	}
 	slices.Sort(partners)
-	for n := range c.Aggregates {
+	for n := range c.figures() {
 		for _, m := range e.measuresOf(c, n, i, strings.Join(partners, "*")) {
 			population := e.population(c.Columns[c.column(m.conditions[0], i)].Population)
 			at := slices.IndexFunc(out, func(s shown) bool { return s.population == population })
@@ -50,6 +53,48 @@ func (e *evidence) shownOf(c *cells, i int) (out []shown) {
 				at, out = len(out), append(out, shown{dataset: r.Table, k: r.K, population: population})
 			}
 			out[at].add(m.shownMeasure)
+		}
+	}
+	return out
+}
+
+// figures are the aggregates of a block. One that has none shows which groups there are,
+// and that counts as how many rows each has: it is as much as a question that asks for
+// the count tells of where K ends.
+func (c *cells) figures() []analysis.Aggregate {
+	if len(c.Aggregates) == 0 {
+		return []analysis.Aggregate{{Function: "count_star", Counts: true, Output: -1}}
+	}
+	return c.Aggregates
+}
+
+// bare returns the conditions of figures that show nothing in any group, of rows that the
+// asker chose: whether K was short or no row was there does not matter. Answered with
+// nothing they would tell who asks that fewer than K remain, for of K the history might
+// have refused: whoever moves a condition by one person would learn of that person.
+func (e *evidence) bare(c *cells) (out []int) {
+	for _, a := range c.figures() {
+		shows := func(group uint32) bool { return e.released(c, group, a.Condition) }
+		if !slices.Contains(out, a.Condition) && c.chosen(a.Condition) && !slices.ContainsFunc(c.groups, shows) {
+			out = append(out, a.Condition)
+		}
+	}
+	return out
+}
+
+// chosen reports whether the asker chose whose rows meet a condition.
+func (c *cells) chosen(condition int) bool {
+	first := c.column(condition, 0)
+	return slices.ContainsFunc(c.Columns[first:first+len(c.references)], func(column analysis.EvidenceColumn) bool { return column.Population.Chosen })
+}
+
+// noted returns the rows of a condition and a reference, by its place, in every group,
+// whoever is in it.
+func (c *cells) noted(condition, reference int) (out [][]uint32) {
+	column := c.gathered.lists[c.column(condition, reference)]
+	for group := uint32(1); group <= c.gathered.groups; group++ {
+		if rows := column.at(group); c.gathered.find(group) == group && len(rows) > 0 {
+			out = append(out, slices.Compact(slices.Clone(rows)))
 		}
 	}
 	return out
@@ -141,7 +186,7 @@ type aggregated struct {
 // is taken for one of them too, but beside all others of the column: how often each
 // counts may be known.
 func (e *evidence) measuresOf(c *cells, aggregate, reference int, partners string) (out []aggregated) {
-	a, table := c.Aggregates[aggregate], e.References[c.references[reference]].Table
+	a, table := c.figures()[aggregate], e.References[c.references[reference]].Table
 	whole := []int{a.Condition}
 	conditions := whole
 	if adds(a) && !c.dominates(aggregate) {

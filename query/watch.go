@@ -100,6 +100,8 @@ func amountsOf(entry audit.Entry) []amount {
 			return append(one(ofBlocked), amount{ofRawMatches, 1})
 		case cause == "OVERLAP":
 			return append(one(ofOverlaps), amount{ofRefusals, 1})
+		case cause == "FEW": // policy's warnings, which the asker sees, count it as an overlap
+			return one(ofRefusals)
 		case slices.Contains([]string{"TIME", "MEMORY", "OUTPUT", "ROWS", "ENGINE", "KILLED"}, cause):
 			return one(ofFailures)
 		}

@@ -59,6 +59,7 @@ func stands(by *registry.Ref, err error) error {
 //	ROWS         more rows, cells or bytes than may leave
 //	RAW_MATCH    a raw value would have left
 //	OVERLAP      with earlier releases it would have told of few
+//	FEW          nothing of what the asker chose was about enough
 //	ENGINE       the engine refused or raised
 //	KILLED       the worker died of something else
 //	PROTOCOL     the worker sent what no honest worker sends
@@ -90,6 +91,9 @@ func causeOf(cause error) string {
 	case errors.Is(cause, release.ErrRawMatch):
 		return "RAW_MATCH"
 	case errors.As(cause, &overlap):
+		if overlap.few {
+			return "FEW"
+		}
 		return "OVERLAP"
 	case errors.As(cause, &statement):
 		return "ENGINE"

@@ -58,6 +58,8 @@ type Population struct {
 	// rows of an entity, the population is Full.
 	Partners []string
 	Full     string
+	// Chosen tells that Text is more than one table: the asker chose whose rows they are.
+	Chosen bool
 }
 
 // EvidenceKey is a group key.

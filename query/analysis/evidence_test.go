@@ -74,7 +74,8 @@ func TestEvidenceTellsWhatGroupsRestOn(t *testing.T) {
 }
 
 // Groups by columns are parts of one population whatever the columns and aggregates
-// are; groups by anything else, or of other rows, are not.
+// are; groups by anything else, or of other rows, are not. Of those the asker chose whose
+// rows they are.
 func TestAPopulationIsWhatGroupsArePartsOf(t *testing.T) {
 	// of is that of the rows of the first reference that the last aggregate takes.
 	of := func(sql string) string {
@@ -82,7 +83,11 @@ func TestAPopulationIsWhatGroupsArePartsOf(t *testing.T) {
 		last := e.Aggregates[len(e.Aggregates)-1].Condition
 		for _, c := range e.Columns {
 			if c.Reference == e.Columns[0].Reference && c.Condition == last {
-				return strings.ReplaceAll(c.Population.Text, " ", "")
+				text := c.Population.Text
+				if chosen := text != `SELECT 1 FROM "visits" AS "t1"`; c.Population.Chosen != chosen {
+					t.Errorf("%s\n\tis of %s, chosen %v", sql, text, c.Population.Chosen)
+				}
+				return strings.ReplaceAll(text, " ", "")
 			}
 		}
 		return ""

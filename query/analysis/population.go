@@ -35,6 +35,7 @@ func (b *block) population(of *reference, condition ast.Expr, in *listed, keys [
 		}
 	}
 	p := Population{Text: c.text(where, groupBy)}
+	p.Chosen = where != nil || len(groupBy) > 0 || len(c.names) != 1
 	if p.Partners = c.partners; len(p.Partners) > 0 {
 		c.whole = true
 		p.Full = c.text(where, groupBy)
