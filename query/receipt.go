@@ -139,7 +139,7 @@ func (l *loadEntry) receiptOf(r *LoadReport, err error) Receipt {
 // A DeliveryFault is why a delivery was turned away before it was a request to
 // load: nothing of it could be given to the gate but that it came.
 type DeliveryFault struct {
-	Code     string `json:"code"`     // of deliveryFaults
+	Code     string `json:"code"`               // of deliveryFaults
 	Manifest string `json:"manifest,omitempty"` // SHA-256 of its manifest's bytes, hex; empty if they could not be read
 }
 
