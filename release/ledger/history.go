@@ -1,6 +1,10 @@
 package ledger
 
-import "slices"
+import (
+	"iter"
+	"maps"
+	"slices"
+)
 
 const (
 	// none is the cell of rows that a level took into no cell.
@@ -23,6 +27,9 @@ type history struct {
 	weight []float32 // by class: over its cells, one by the rows of the cell
 	depth  []uint16  // by class: its cells
 	levels []level
+	// part is by level: the first of those that it has rows in common with, itself or
+	// through others. What levels of other parts are worth is nothing to it.
+	part   []int
 	folds  []fold // in their order
 	hidden []hidden
 }
@@ -37,6 +44,7 @@ type hidden struct {
 type level struct {
 	release, population string
 	cells               int
+	classes             int // that there were after this release
 	// cell is by class, of those that there were after this release, or when it was folded
 	// last. A class that was split off later is in the cell of the one it was split off
 	// from.
@@ -150,8 +158,44 @@ func (h *history) with(l layer, r Release) *history {
 			g.size[p.class]++
 		}
 	}
+	next.classes = len(g.from)
 	g.levels = append(slices.Clip(h.levels), next)
+	g.part = h.parts(func(class uint32) bool { return parts[class].rows > 0 })
 	return g
+}
+
+// parts returns the parts of the levels and of one more that has classes in common with
+// those before.
+func (h *history) parts(has func(class uint32) bool) []int {
+	met := map[int]bool{len(h.levels): true}
+	for class, part := range h.ofParts() {
+		if !met[part] && has(class) {
+			met[part] = true
+		}
+	}
+	first := slices.Min(slices.Collect(maps.Keys(met)))
+	out := append(slices.Clone(h.part), len(h.levels))
+	for i, part := range out {
+		if met[part] {
+			out[i] = first
+		}
+	}
+	return out
+}
+
+// ofParts goes through the classes that are in any cell, and the parts that all their
+// levels are of: a class is in a cell of the level that split it off.
+func (h *history) ofParts() iter.Seq2[uint32, int] {
+	return func(yield func(uint32, int) bool) {
+		class := 1
+		for i, l := range h.levels {
+			for ; class < l.classes; class++ {
+				if !yield(uint32(class), h.part[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // without returns the history without a release.

@@ -96,15 +96,20 @@ type trial struct {
 	h      *history
 	effort int // that is left
 
-	rows  []uint32 // class by class
-	first []uint32 // by class: the first of its rows in rows
-	big   []bool   // by class: it has k entities or more
-	// order is the classes that have rows, in the order they are asked, by how much
+	rows    []uint32 // class by class
+	first   []uint32 // by class: the first of its rows in rows
+	big     []bool   // by class: it has k entities or more
+	classes []uint32 // that are in cells of the levels of the last one's part
+	// order is those of them that have rows, in the order they are asked, by how much
 	// else they tell of. The first nearby parts are those in no level that has no class in
 	// common with the last.
 	order  [][]uint32
 	nearby int
 	ofTie  [][]uint32 // by tie: the classes of its cells, in the order
+	// used is by entity: the set of classes that it was used for last, of the sets that
+	// were made.
+	used []uint32
+	sets uint32
 
 	// Ties are cells of the last level that have the same weight, because some class
 	// before has a big class in each. Cells of tie −1 have weight 0: one such is in none.
@@ -120,11 +125,17 @@ func (t *trial) judge() (Kind, *combination) {
 	if t.join(); t.ties == 0 {
 		return "", nil
 	}
+	wanted := t.whole()
 	followed := t.follow()
 	if followed.rank == t.ties {
 		return "", nil
 	}
-	t.gather(nil)
+	t.gather(wanted)
+	people := uint32(0)
+	for _, row := range t.rows {
+		people = max(people, t.entity[row]+1)
+	}
+	t.used = make([]uint32, people)
 	t.sort()
 	for {
 		s := t.search(followed)
@@ -165,21 +176,34 @@ func (t *trial) split() []bool {
 	return out
 }
 
-// gather lists the rows of the classes that are wanted, or of all, and finds those of
-// many entities.
+// whole finds the classes of the last level's part, and returns them by class.
+func (t *trial) whole() []bool {
+	h := t.h
+	own := h.part[len(h.part)-1]
+	out := make([]bool, len(h.size))
+	for class, part := range h.ofParts() {
+		if part == own {
+			out[class] = true
+			t.classes = append(t.classes, class)
+		}
+	}
+	return out
+}
+
+// gather lists the rows of the classes that are wanted and finds those of many entities.
 func (t *trial) gather(wanted []bool) {
 	h := t.h
 	t.first = make([]uint32, len(h.size)+1)
 	for c, n := range h.size {
 		t.first[c+1] = t.first[c]
-		if wanted == nil || wanted[c] {
+		if wanted[c] {
 			t.first[c+1] += n
 		}
 	}
 	at := slices.Clone(t.first)
 	t.rows = make([]uint32, t.first[len(h.size)])
 	for row, c := range h.class {
-		if wanted == nil || wanted[c] {
+		if wanted[c] {
 			t.rows[at[c]] = uint32(row)
 			at[c]++
 		}
@@ -233,25 +257,22 @@ func (l *level) node(class uint32) int {
 func (t *trial) follow() *echelon {
 	out := newEchelon(t.ties, t.ties)
 	n := t.last()
-	at := make([]uint32, len(t.h.size)) // by class: what it was at the level
-	for c := range at {
-		at[c] = uint32(c)
-	}
+	at := slices.Clone(t.classes) // what the classes were at the level
 	for _, i := range t.population() {
 		if out.rank == t.ties {
 			break
 		}
-		t.effort -= len(t.h.size)
+		t.effort -= len(t.classes)
 		l := &t.h.levels[i]
 		u := newUnion(t.ties + l.cells + 1)
-		for c, size := range t.h.size {
-			for int(at[c]) >= len(l.cell) {
-				at[c] = t.h.from[at[c]]
+		for i, c := range t.classes {
+			for int(at[i]) >= len(l.cell) {
+				at[i] = t.h.from[at[i]]
 			}
-			if size == 0 {
+			if t.h.size[c] == 0 {
 				continue
 			}
-			a, b := t.ties+l.cells, t.ties+l.node(at[c])
+			a, b := t.ties+l.cells, t.ties+l.node(at[i])
 			if cell := n.cell[c]; cell != none && t.tie[cell] >= 0 {
 				a = t.tie[cell]
 			}
@@ -271,17 +292,24 @@ func (t *trial) follow() *echelon {
 	return out
 }
 
-// population returns the earlier levels of the population of the last, newest first.
+// population returns the earlier levels of the population and the part of the last, newest
+// first.
 func (t *trial) population() []int {
 	var out []int
 	n := t.last()
 	for i := len(t.h.levels) - 2; i >= 0; i-- {
 		l := &t.h.levels[i]
-		if l.release == n.release || l.population == n.population && n.population != "" {
+		if t.related(i) && (l.release == n.release || l.population == n.population && n.population != "") {
 			out = append(out, i)
 		}
 	}
 	return out
+}
+
+// related reports whether a level is of the part of the last.
+func (t *trial) related(level int) bool {
+	part := t.h.part
+	return part[level] == part[len(part)-1]
 }
 
 // before returns the class that a class was of before the last level.
@@ -301,18 +329,18 @@ func (h *history) before(class uint32) uint32 {
 // large cells, which tell of the new cells with least besides.
 func (t *trial) sort() {
 	h := t.h
-	near := t.near()
+	far := t.far()
 	const weights = 1 << 9 // exponents of a weight
 	count := make([]int, 2*weights+1)
-	bucket := func(c int) int {
+	bucket := func(c uint32) int {
 		b := int(math.Float32bits(h.weight[c]) >> 23)
-		if h.depth[c] > near[c] {
+		if far[c] {
 			b += weights
 		}
 		return b
 	}
-	for c, size := range h.size {
-		if size > 0 {
+	for _, c := range t.classes {
+		if h.size[c] > 0 {
 			count[bucket(c)+1]++
 		}
 	}
@@ -328,10 +356,10 @@ func (t *trial) sort() {
 			}
 		}
 	}
-	for c, size := range h.size {
-		if size > 0 {
+	for _, c := range t.classes {
+		if h.size[c] > 0 {
 			b := bucket(c)
-			order[count[b]] = uint32(c)
+			order[count[b]] = c
 			count[b]++
 		}
 	}
@@ -357,9 +385,9 @@ func scattered(part []uint32, n int) iter.Seq[uint32] {
 	}
 }
 
-// near returns, by class, how many of its cells are of levels that the last one has a
-// class in common with, itself among them.
-func (t *trial) near() []uint16 {
+// far returns, by class, whether it is in a level of the part that the last one has no class
+// in common with.
+func (t *trial) far() []bool {
 	h := t.h
 	var own []uint32
 	for c, cell := range t.last().cell {
@@ -367,25 +395,19 @@ func (t *trial) near() []uint16 {
 			own = append(own, uint32(c))
 		}
 	}
-	var far []*level
+	out := make([]bool, len(h.size))
+	at := slices.Clone(t.classes) // what the classes were at the level
 	for i := len(h.levels) - 2; i >= 0; i-- {
 		l := &h.levels[i]
-		if !slices.ContainsFunc(own, func(c uint32) bool { return l.of(h, c) != none }) {
-			far = append(far, l)
+		if !t.related(i) || slices.ContainsFunc(own, func(c uint32) bool { return l.of(h, c) != none }) {
+			continue
 		}
-	}
-	out := slices.Clone(h.depth)
-	at := make([]uint32, len(h.size))
-	for c := range at {
-		at[c] = uint32(c)
-	}
-	for _, l := range far {
-		for c := range at {
-			for int(at[c]) >= len(l.cell) {
-				at[c] = h.from[at[c]]
+		for n, c := range t.classes {
+			for int(at[n]) >= len(l.cell) {
+				at[n] = h.from[at[n]]
 			}
-			if l.cell[at[c]] != none {
-				out[c]--
+			if l.cell[at[n]] != none {
+				out[c] = true
 			}
 		}
 	}

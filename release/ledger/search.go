@@ -86,7 +86,7 @@ func (t *trial) weighs(c *combination) [][]int {
 func (t *trial) search(followed *echelon) *search {
 	s := &search{t: t, equations: map[uint32][]term{}}
 	for i := len(t.h.levels) - 2; i >= 0; i-- {
-		if !t.h.levels[i].over {
+		if t.related(i) && !t.h.levels[i].over {
 			s.levels = append(s.levels, i)
 		}
 	}
@@ -296,10 +296,9 @@ func (s *search) worth(c *combination, class uint32) uint64 {
 func (s *search) worths(c *combination) []uint64 {
 	h := s.t.h
 	out := make([]uint64, len(h.size))
-	up := make([]uint32, len(h.size))
-	for class, cell := range s.t.last().cell {
-		up[class] = uint32(class)
-		if cell != none && s.t.tie[cell] >= 0 {
+	up := slices.Clone(s.t.classes)
+	for _, class := range s.t.classes {
+		if cell := s.t.last().cell[class]; cell != none && s.t.tie[cell] >= 0 {
 			out[class] = c.tie[s.t.tie[cell]]
 		}
 	}
@@ -308,12 +307,12 @@ func (s *search) worths(c *combination) []uint64 {
 			continue
 		}
 		l := &h.levels[c.levels[n]]
-		for class := range out {
-			if cell := s.cell(l, uint32(class), &up[class]); cell != none {
+		for i, class := range s.t.classes {
+			if cell := s.cell(l, class, &up[i]); cell != none {
 				out[class] = add(out[class], weight[cell])
 			}
 		}
-		s.spend(len(out))
+		s.spend(len(up))
 	}
 	return out
 }
@@ -344,9 +343,11 @@ func (s *search) cell(l *level, class uint32, up *uint32) uint16 {
 // them fixed; nil if there is none or the effort is spent.
 func (s *search) find(out, fixed map[uint32]bool, n int) *combination {
 	var members []uint32
-	used := map[uint32]bool{}
+	before := s.t.sets
 	for done := range n + 1 {
-		here := map[uint32]bool{}
+		s.t.sets++
+		set := s.t.sets
+		var here []uint32
 		stays := func(class uint32) (uint32, bool, bool) { // an entity that may be used, whether one need not be
 			if s.t.big[class] {
 				return 0, true, true
@@ -355,10 +356,10 @@ func (s *search) find(out, fixed map[uint32]bool, n int) *combination {
 			found := false
 			for _, row := range s.t.rows[s.t.first[class]:s.t.first[class+1]] {
 				switch e := s.t.entity[row]; {
-				case out[e]:
-				case fixed[e] || here[e]:
+				case len(out) > 0 && out[e]:
+				case s.t.used[e] == set || len(fixed) > 0 && fixed[e]:
 					return 0, true, true
-				case !used[e] && !found:
+				case s.t.used[e] <= before && !found:
 					free, found = e, true
 				}
 			}
@@ -370,7 +371,8 @@ func (s *search) find(out, fixed map[uint32]bool, n int) *combination {
 			return ok
 		}, func(class uint32) {
 			if e, _, nobody := stays(class); !nobody {
-				here[e] = true
+				here = append(here, e)
+				s.t.used[e] = set
 			}
 		})
 		switch {
@@ -394,9 +396,9 @@ func (s *search) find(out, fixed map[uint32]bool, n int) *combination {
 			return nil
 		}
 		if done == 0 {
-			members = slices.Sorted(maps.Keys(here))
+			members = here
+			slices.Sort(members)
 		}
-		maps.Copy(used, here)
 	}
 	return nil
 }
