@@ -52,8 +52,9 @@ func (s *Session) connect(m wire.DeliverMessage, d *Database) error {
 	_, local := d.Conn.(*net.UnixConn)
 	m.Database = &wire.Database{Local: local, Kind: d.Kind, Schema: d.Schema, Name: d.Name, User: d.User, Password: d.Password, CA: d.CA, Server: d.Server}
 	var file *os.File
-	err = raw.Control(func(fd uintptr) { file, err = blockingCopy(fd) })
-	if err != nil {
+	var failed error
+	err = raw.Control(func(fd uintptr) { file, failed = blockingCopy(fd) })
+	if err = errors.Join(err, failed); err != nil {
 		return fmt.Errorf("sandbox: database: %w", err)
 	}
 	defer func() { _ = file.Close() }()
@@ -69,11 +70,10 @@ func (s *Session) connect(m wire.DeliverMessage, d *Database) error {
 // reads and writes without a poller. The first blocks from then on too, so that
 // the caller can only close it.
 func blockingCopy(fd uintptr) (*os.File, error) {
-	copied, err := syscall.Dup(int(fd))
+	copied, err := unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	syscall.CloseOnExec(copied)
 	if err := syscall.SetNonblock(copied, false); err != nil {
 		return nil, errors.Join(err, syscall.Close(copied))
 	}

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -46,6 +47,31 @@ func TestAWorkerIsOfNoGroup(t *testing.T) {
 			if len(f) > 1 {
 				t.Errorf("%q, want none", line)
 			}
+		}
+	}
+}
+
+// TestAWorkerWhoseUserIsNotThereIsNotStarted has a gate that is root of a namespace
+// which has no other user, and one of a namespace that has nobody too.
+func TestAWorkerWhoseUserIsNotThereIsNotStarted(t *testing.T) {
+	if os.Getenv("ZONEBOX_TEST_GATE") != "" {
+		p, err := sandbox.NewPool(sandbox.Config{Worker: worker})
+		fmt.Println(errors.Is(err, sandbox.ErrIsolation), err)
+		if err == nil {
+			_ = p.Close()
+		}
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("an ordinary user's workers are its own")
+	}
+	for users, want := range map[int]string{1: "true sandbox: start worker: isolation not in force", 65536: "false <nil>"} {
+		c := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		c.Env = append(os.Environ(), "ZONEBOX_TEST_GATE=1", "ZONEBOX_TEST_WORKER="+worker)
+		ids := []syscall.SysProcIDMap{{Size: users}}
+		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids, GidMappingsEnableSetgroups: true}
+		if out, err := c.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), want) {
+			t.Errorf("of %d users: %q, %v, want %q", users, out, err, want)
 		}
 	}
 }

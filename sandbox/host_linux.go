@@ -152,8 +152,10 @@ func (h *host) admit(s *Session) error {
 		return nil
 	}
 	if _, err := s.in.ReadByte(); err != nil {
-		return fmt.Errorf("sandbox: start worker: %w: namespaces: %w", ErrIsolation, err)
+		return fmt.Errorf("sandbox: start worker: %w: namespaces: %w", ErrIsolation, s.died())
 	}
+	// The numbers are those of the gate's own namespace: one that it has no user for
+	// the kernel refuses, and no worker starts.
 	dir := "/proc/" + strconv.Itoa(s.process.Pid)
 	files := []struct {
 		name string
@@ -171,7 +173,7 @@ func (h *host) admit(s *Session) error {
 		}
 	}
 	if _, err := s.conn.Write([]byte{1}); err != nil {
-		return fmt.Errorf("sandbox: start worker: %w: %w", ErrIsolation, err)
+		return fmt.Errorf("sandbox: start worker: %w: namespaces: %w", ErrIsolation, s.died())
 	}
 	return nil
 }
