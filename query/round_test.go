@@ -43,6 +43,18 @@ func TestCountsAndSumsLeaveAsMultiples(t *testing.T) {
 			t.Errorf("%s to multiples of 8 = %q, want %q", sql, got, want)
 		}
 	}
+	// Outputs are compared by their rows, as if each had shown them exactly.
+	for _, c := range [][2]string{{"1950", refusedByHistory}, {"1965", "32"}} {
+		if got := toldBy(d, "SELECT count(*) AS n FROM persons WHERE district = '320102' AND birth_date > '"+c[0]+"'"); !slices.Equal(got, []string{c[1]}) {
+			t.Errorf("of those born after %s = %q, want %s", c[0], got, c[1])
+		}
+	}
+	pack, err := d.Engine.Pack(t.Context(), d.Subject("li.op"), "own", "")
+	if err != nil || !slices.ContainsFunc(pack.Figures, func(f query.PackFigure) bool {
+		return f.Key == "release" && strings.HasSuffix(f.ValueZH, ";计数与合计取整为 8 的倍数") && strings.HasSuffix(f.ValueEN, "; counts and sums rounded to multiples of 8")
+	}) {
+		t.Errorf("the pack shows %+v, %v", pack.Figures, err)
+	}
 	r := newRepeater(t, d, people)
 	a := r.again("the same again", r.ask("li.op", nil), nil, true)
 	header, _, err := release.Inspect(a.Artifact.Bytes())
