@@ -38,6 +38,7 @@ func (x *lowering) aggregateCall(f *Function, e *ast.Function) (ast.Expr, value)
 		return refused()
 	}
 	call := &ast.Function{Meta: none(), Schema: e.Schema, Name: e.Name, Args: args, Distinct: e.Distinct}
+	before := len(b.control.secrets)
 	if e.Filter != nil {
 		call.Filter = b.condition(&lowering{b: b, scope: x.scope, clause: clauseFilter}, e.Filter, false)
 	}
@@ -52,6 +53,10 @@ func (x *lowering) aggregateCall(f *Function, e *ast.Function) (ast.Expr, value)
 		return call, out
 	}
 	if len(vs) == 1 && !b.argument(f, e, args[0], vs[0]) {
+		return refused()
+	}
+	if chosen := b.chose + len(b.control.secrets) - before; chosen > 0 && (f.Reveals || e.Distinct && !b.entity(vs[0])) {
+		a.fault(AggregateReveals, e, e.Name, "", vs[0].path...) // whether the one who has a value meets the condition
 		return refused()
 	}
 	x.widen(f, ops, call, &out)
@@ -162,6 +167,18 @@ func (b *block) argument(f *Function, e *ast.Function, arg ast.Expr, v value) bo
 		return true
 	}
 	return false
+}
+
+// entity reports whether v is the key of an entity in every row, so that to count different
+// values of it is to count entities.
+func (b *block) entity(v value) bool {
+	key := func(o origin) bool {
+		return fold(o.column.Name) == fold(o.ref.table.Entity) && (o.column.Mode != Masked || o.column.Token)
+	}
+	if v.origin != nil {
+		return b.isLive(v.origin.ref) && key(*v.origin)
+	}
+	return v.each && len(v.among) > 0 && !slices.ContainsFunc(v.among, func(o origin) bool { return !key(o) })
 }
 
 func (b *block) isLive(ref *reference) bool {

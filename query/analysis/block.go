@@ -21,6 +21,7 @@ type block struct {
 	links     []link
 	spanning  []ast.Node // conditions over several tables that are no equality
 	control   control
+	chose     int // secrets of control that chose rows for all aggregates
 	asked     []asked
 	tellers   []teller // of the first toldAt links
 	toldAt    int
@@ -107,6 +108,7 @@ func (a *analyzer) block(s *ast.Select, e *env, root bool) *block {
 	}
 	b.shape()
 	b.group(s)
+	b.chose = len(b.control.secrets)
 	b.project()
 	if s.Having != nil {
 		b.having(s.Having)

@@ -41,6 +41,8 @@ type EvidenceColumn struct {
 	// they are numbers of groups of that row set, each standing for the rows of
 	// its column OfColumn.
 	Of, OfColumn int
+	// Throughout tells that each row of FROM has one of the reference.
+	Throughout bool
 
 	Population Population // of the rows, unless they are handed on
 }
@@ -325,6 +327,21 @@ func (b *block) noteApart(call ast.Expr) ast.Expr {
 	return &ast.Subquery{Meta: none(), Kind: ast.Scalar, Query: &ast.Select{List: []ast.Expr{field(r.Name, "s")}, From: r}}
 }
 
+// throughout lists the references of which each row of FROM has one: none where rows of
+// several are put below each other, nor those that an outer join may leave null.
+func (b *block) throughout() (out []*reference) {
+	for _, r := range b.relations {
+		switch {
+		case r.nullable:
+		case r.block != nil:
+			out = append(out, r.block.throughout()...)
+		default:
+			out = append(out, r.ref)
+		}
+	}
+	return out
+}
+
 // place has the population of a reference tell which one it is, where the block reads its
 // table by several that the text does not leave out: each has rows of its own.
 func (s *rowSet) place(ref *reference, p *Population) {
@@ -364,9 +381,10 @@ func (a *analyzer) evident(references map[*reference]int) []Evidence {
 		if !s.gathered {
 			continue // of an expression that nobody reads
 		}
+		throughout := s.block.throughout()
 		for i, ref := range s.refs {
 			c := &s.Columns[i]
-			c.Reference = references[ref]
+			c.Reference, c.Throughout = references[ref], slices.Contains(throughout, ref)
 			if c.Condition >= 0 {
 				c.Population = s.block.population(ref, s.conditions[c.Condition], s.listedFor(c.Condition), s.Keys)
 				s.place(ref, &c.Population)

@@ -2,6 +2,7 @@ package analysis_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,6 +131,9 @@ func TestAPopulationIsWhatGroupsArePartsOf(t *testing.T) {
 		// a register that is asked, or not by its entity, or the same
 		"select count(*) from visits v join persons p on v.id_number = p.id_number where p.district <> 'a'",
 		"select count(*) from visits v join persons p on v.district = p.district",
+		"select count(*), count(d.stay) from (select stay from visits) d",
+		// a table that is looked up by what is no column of it, too
+		"select count(*) from visits v join districts d on v.name = v.district and v.district = d.code",
 	} {
 		if got := of(sql); got == all {
 			t.Errorf("%s\n\tis of %s too", sql, got)
@@ -142,13 +146,15 @@ func TestAPopulationIsWhatGroupsArePartsOf(t *testing.T) {
 // looked up, is not.
 func TestAComputedColumnIsNoPartOfItsPopulation(t *testing.T) {
 	for sql, apart := range map[string]bool{
-		"select count(*), count(d.k) from (select case when stay > 1 then 1 end as k from visits) d":                               true,
-		"select count(*), count(d.stay) from (select stay from visits) d":                                                          false,
-		"select count(*), count(b.district) from visits a left join persons b on a.id_number = b.id_number and b.district <> 'a'":  true,
-		"select count(*), count(d.title) from visits v left join districts d on v.district = d.code and d.title <> 'a'":            true,
-		"select count(*), count(d.title) from visits v left join districts d on v.district = d.code":                               false,
-		"select count(*), count(*) filter (where b.district = 'a') from visits a left join persons b on a.id_number = b.id_number": true,
-		"select count(*), count(*) filter (where a.district = 'a') from visits a left join districts b on a.district = b.code":     false,
+		"select count(*), count(d.k) from (select case when stay > 1 then 1 end as k from visits) d":                                                    true,
+		"select count(*), count(d.stay) from (select stay from visits) d":                                                                               false,
+		"select count(*), count(b.district) from visits a left join persons b on a.id_number = b.id_number and b.district <> 'a'":                       true,
+		"select count(*), count(d.title) from visits v left join districts d on v.district = d.code and d.title <> 'a'":                                 true,
+		"select count(*), count(d.title) from visits v left join districts d on v.district = d.code":                                                    false,
+		"select count(*), count(*) filter (where b.district = 'a') from visits a left join persons b on a.id_number = b.id_number":                      true,
+		"select count(*), count(*) filter (where a.district = 'a') from visits a left join districts b on a.district = b.code":                          false,
+		"select count(*), count(q.title) from (select v.stay, d.title from visits v left join districts d on v.district = d.code and d.title <> 'a') q": true,
+		"select count(*), count(q.title) from (select v.stay, d.title from visits v left join districts d on v.district = d.code) q":                    false,
 	} {
 		texts := map[string]bool{}
 		for _, c := range allowed(t, sql).Evidence[0].Columns {
@@ -175,6 +181,76 @@ func TestAPopulationTellsReferencesOfATableApart(t *testing.T) {
 		}
 		if len(texts) != want || len(full) != 3-want {
 			t.Errorf("%s is of %v, %v, want %d", sql, texts, full, want)
+		}
+	}
+}
+
+// What a question is of does not hang on what it calls its tables: names of those within
+// are not taken for names of those without, nor is a table left out by which another is
+// found.
+func TestAPopulationIsNotHiddenByNames(t *testing.T) {
+	for _, pair := range [][2]string{
+		{"select count(*) from visits v join (select code as district, population as stay from districts) t1 on v.district = t1.district where v.stay <> 3 and t1.stay < 9",
+			"select count(*) from visits v join (select code as district, population as stay from districts) t1 on v.district = t1.district where t1.stay <> 3 and v.stay < 9"},
+		{"select count(*) from visits where district <> (select max(t1.code) as m from districts visits, districts t1)",
+			"select count(*) from visits where district <> (select max(visits.code) as m from districts visits, districts t1)"},
+		{"select count(*) from visits v join districts d on v.district = d.code join codes c on d.code = c.code where c.chapter <> 'x'",
+			"select count(*) from visits v join districts d on v.district = d.title join codes c on d.code = c.code where c.chapter <> 'x'"},
+	} {
+		of := func(sql string) string { return allowed(t, sql).Evidence[0].Columns[0].Population.Text }
+		if a, b := of(pair[0]), of(pair[1]); a == b {
+			t.Errorf("%s\n%s\n\tare both of %s", pair[0], pair[1], a)
+		}
+	}
+}
+
+// Rows may be repeated for want of a reference that each of them has one of.
+func TestEvidenceTellsWhichReferencesEachRowHas(t *testing.T) {
+	for sql, want := range map[string]string{
+		"select count(*) from visits v join persons p on v.id_number = p.id_number":                                        "v p",
+		"select count(*) from persons p left join visits v on p.id_number = v.id_number":                                   "p",
+		"select count(*) from persons p full join visits v on p.id_number = v.id_number":                                   "",
+		"select count(*) from visits v right join districts d on v.district = d.code":                                      "",
+		"select count(*) from (select stay from visits where stay > 1 union all select stay from visits where stay > 2) u": "",
+		"select sum(v.stay) from visits v join (select id_number, district from persons) p on v.id_number = p.id_number":   "v persons",
+	} {
+		st := allowed(t, sql)
+		var got []string
+		for _, c := range st.Evidence[0].Columns {
+			if alias := st.References[c.Reference].Alias; c.Throughout && !slices.Contains(got, alias) {
+				got = append(got, alias)
+			}
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%s: each row has one of %q, want %q", sql, text, want)
+		}
+	}
+}
+
+// The greatest value of those whom a compute-only column chooses tells whether the one who
+// has it is among them, and so does how many values there are; of those whom anything else
+// chooses, and of how many people, it tells nothing of the kind.
+func TestWhatShowsAValueIsNotOfThoseWhomASecretChooses(t *testing.T) {
+	for sql, refused := range map[string]bool{
+		"select max(stay) from visits where diagnosis = 'A'":                                                                        true,
+		"select max(stay) filter (where diagnosis = 'A'), count(*) from visits":                                                     true,
+		"select diagnosis, max(stay) from visits group by diagnosis":                                                                true,
+		"select district from visits where diagnosis = 'A' group by district order by max(stay)":                                    true,
+		"select max(d.stay) from (select stay from visits where diagnosis = 'A') d":                                                 true,
+		"select count(distinct stay) from visits where diagnosis = 'A'":                                                             true,
+		"select count(distinct q.s) from (select id_number, sum(stay) as s from visits where diagnosis = 'A' group by id_number) q": true,
+		"select avg(s) from (select id_number, max(stay) as s from visits where diagnosis = 'A' group by id_number) q":              true,
+		"select max(stay) from visits where district = 'a'":                                                                         false,
+		"select age_band, max(stay) from visits group by age_band":                                                                  false,
+		"select count(*) filter (where diagnosis = 'A'), max(stay) from visits":                                                     false,
+		"select count(distinct stay) from visits where district = 'a'":                                                              false,
+		"select count(distinct id_number) from visits where diagnosis = 'A'":                                                        false,
+		"select max(v.stay) from visits v join persons p on v.id_number = p.id_number":                                              false,
+		"select max(n) from (select diagnosis, count(*) as n from visits group by diagnosis) g":                                     false,
+	} {
+		_, err := analyze(t, trees(t), sql, catalog(t))
+		if got := err != nil && strings.Contains(show(sql, err), analysis.AggregateReveals); got != refused || !refused && err != nil {
+			t.Errorf("%s: %v", sql, err)
 		}
 	}
 }

@@ -230,8 +230,8 @@ var oracle = map[string]func(t tables) [][]any{
 		rows := where(alone(t["visits"]), func(r joined) bool { return r[0]["diagnosis"] == "A" })
 		return release(rows, by(0), visitor, count, guarded(visitor, has(0, "cost"), sum(0, "cost")))
 	},
-	"select diagnosis, count(*) filter (where district='x'), sum(income) filter (where diagnosis in ('A','B') and stay > 1), min(cost) from visits group by 1": func(t tables) [][]any {
-		return release(alone(t["visits"]), by(0, "diagnosis"), visitor,
+	"select age_band, count(*) filter (where district='x'), sum(income) filter (where diagnosis in ('A','B') and stay > 1), min(cost) from visits group by 1": func(t tables) [][]any {
+		return release(alone(t["visits"]), by(0, "age_band"), visitor,
 			guarded(visitor, func(r joined) bool { return r[0]["district"] == "x" }, count),
 			guarded(visitor, func(r joined) bool {
 				return (r[0]["diagnosis"] == "A" || r[0]["diagnosis"] == "B") && num(r, 0, "stay") > 1 && r[0]["income"] != nil

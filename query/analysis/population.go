@@ -35,7 +35,7 @@ func (b *block) population(of *reference, condition ast.Expr, in *listed, keys [
 		}
 	}
 	p := Population{Text: c.text(where, groupBy)}
-	p.Chosen = where != nil || len(groupBy) > 0 || len(c.names) != 1
+	p.Chosen = where != nil || len(groupBy) > 0 || !c.table
 	if p.Partners = c.partners; len(p.Partners) > 0 {
 		c.whole = true
 		p.Full = c.text(where, groupBy)
@@ -43,10 +43,11 @@ func (b *block) population(of *reference, condition ast.Expr, in *listed, keys [
 	return p
 }
 
-// core is FROM with tables called by their place, and without those that are looked up:
+// core is FROM with what it reads called by its place, and without those that are looked up:
 // which rows find a partner there nobody chooses who asks.
 //
-// An open table is looked up by columns. Of a protected one it takes the column of its
+// An open table is looked up by its columns; where it has several rows for one, those of
+// others are noted as often. Of a protected one it takes the column of its
 // entity: where no entity has two rows there, it adds columns to the rows of the others,
 // as if they had had them; that there is a partner is one of these, of one value. A
 // table stays that what is left of the conditions, or a key, reads.
@@ -56,61 +57,129 @@ type core struct {
 	asked    map[string]bool   // by alias
 	whole    bool              // protected tables stay
 	names    map[string]string // by alias
+	table    bool              // nothing else stays
 	partners []string          // protected tables that were left out
 }
 
 func (c *core) text(where ast.Expr, groupBy []ast.Expr) string {
 	c.names = map[string]string{}
-	p := &ast.Select{List: []ast.Expr{number(1)}, From: c.from(c.block.out.From), Where: where, GroupBy: groupBy}
+	for c.keep(c.block.out.From) {
+	}
+	p := &ast.Select{List: []ast.Expr{number(1)}, From: c.from(c.block.out.From), Where: c.called(where)}
+	_, c.table = p.From.(*ast.Table)
+	for _, e := range groupBy {
+		p.GroupBy = append(p.GroupBy, c.called(e))
+	}
 	return ast.Print(ast.Replace(p, func(e ast.Expr) ast.Expr {
+		if f, ok := e.(*ast.Function); ok && strings.HasPrefix(f.Name, rowSetPrefix) { // its number depends on what stands around it
+			return &ast.Function{Meta: f.Meta, Name: rowSetPrefix, Args: f.Args}
+		}
+		return nil
+	}))
+}
+
+// called returns e with columns by the names that tables have in the text. Those of a query
+// within are its own, whatever it calls its tables.
+func (c *core) called(e ast.Expr) ast.Expr {
+	if e == nil {
+		return nil
+	}
+	return ast.Replace(&ast.Select{List: []ast.Expr{e}}, func(e ast.Expr) ast.Expr {
 		switch e := e.(type) {
-		case *ast.Function:
-			if strings.HasPrefix(e.Name, rowSetPrefix) { // its number depends on what stands around it
-				return &ast.Function{Meta: e.Meta, Name: rowSetPrefix, Args: e.Args}
-			}
+		case *ast.Subquery:
+			q := *e
+			q.Left = c.called(e.Left)
+			return &q
 		case *ast.Column:
 			if name := c.names[fold(e.Names[0])]; name != "" && len(e.Names) == 2 {
 				return &ast.Column{Meta: e.Meta, Names: []string{name, fold(e.Names[1])}}
 			}
 		}
 		return nil
-	}))
+	}).List[0]
+}
+
+// keep has tables stay by which others that stay are joined, and reports whether any did
+// not before.
+func (c *core) keep(f ast.From) bool {
+	j, ok := f.(*ast.Join)
+	if !ok {
+		return false
+	}
+	more := false
+	if c.lookedUp(j) == nil && j.On != nil {
+		for alias := range owners(j.On) {
+			more = more || !c.asked[alias]
+			c.asked[alias] = true
+		}
+	}
+	left, right := c.keep(j.Left), c.keep(j.Right)
+	return more || left || right
 }
 
 func (c *core) from(f ast.From) ast.From {
 	switch f := f.(type) {
 	case *ast.Table:
-		name := "t" + itoa(len(c.names)+1)
-		c.names[fold(f.Alias)] = name
-		return &ast.Table{Location: ast.NoLocation, Name: fold(f.Name), Alias: name}
+		return &ast.Table{Location: ast.NoLocation, Name: fold(f.Name), Alias: c.name(f.Alias)}
+	case *ast.Derived:
+		d := *f
+		d.Alias = c.name(f.Alias)
+		return &d
 	case *ast.Join:
-		switch {
-		case (f.Kind == ast.InnerJoin || f.Kind == ast.LeftJoin) && c.lookup(f.Right, f.On):
-			return c.from(f.Left)
-		case (f.Kind == ast.InnerJoin || f.Kind == ast.RightJoin) && c.lookup(f.Left, f.On):
+		if r := c.lookedUp(f); r != nil {
+			if r.ref.table.protected {
+				c.partners = append(c.partners, r.ref.table.Name)
+			}
+			if r.is(f.Right) {
+				return c.from(f.Left)
+			}
 			return c.from(f.Right)
 		}
 		j := *f
 		j.Left, j.Right = c.from(f.Left), c.from(f.Right)
+		j.On = c.called(f.On)
 		return &j
 	}
 	return f
 }
 
-// lookup reports whether f is a table that a join looks up.
-func (c *core) lookup(f ast.From, on ast.Expr) bool {
+// name gives what FROM calls alias the name of its place.
+func (c *core) name(alias string) string {
+	name := "t" + itoa(len(c.names)+1)
+	c.names[fold(alias)] = name
+	return name
+}
+
+// lookedUp returns the table that a join looks up, nil if it looks up none.
+func (c *core) lookedUp(j *ast.Join) *relation {
+	if j.Kind == ast.InnerJoin || j.Kind == ast.LeftJoin {
+		if r := c.lookup(j.Right, j.On); r != nil {
+			return r
+		}
+	}
+	if j.Kind == ast.InnerJoin || j.Kind == ast.RightJoin {
+		return c.lookup(j.Left, j.On)
+	}
+	return nil
+}
+
+// lookup returns the table that f is if a join looks it up, nil if it does not.
+func (c *core) lookup(f ast.From, on ast.Expr) *relation {
 	t, ok := f.(*ast.Table)
 	r := c.block.relation(t)
 	switch {
 	case !ok || r == nil || r.ref == c.of || c.asked[fold(t.Alias)]:
-		return false
-	case !r.ref.table.protected:
-		return byColumns(on)
-	case c.whole || !byEntity(on, r):
-		return false
+		return nil
+	case !r.ref.table.protected && byColumns(on, r), r.ref.table.protected && !c.whole && byEntity(on, r):
+		return r
 	}
-	c.partners = append(c.partners, r.ref.table.Name)
-	return true
+	return nil
+}
+
+// is reports whether f is the table of r.
+func (r *relation) is(f ast.From) bool {
+	t, ok := f.(*ast.Table)
+	return ok && fold(t.Alias) == fold(r.alias)
 }
 
 // relation returns what a table of FROM stands for, nil if that is no table of the
@@ -124,15 +193,17 @@ func (b *block) relation(t *ast.Table) *relation {
 	return nil
 }
 
-// byColumns reports whether a join is by columns that are equal.
-func byColumns(on ast.Expr) bool {
+// byColumns reports whether a join is by columns of r being equal to columns of something
+// else, and by nothing besides: that two columns of others are equal would choose rows of
+// theirs.
+func byColumns(on ast.Expr, r *relation) bool {
 	switch e := on.(type) {
 	case *ast.Comparison:
-		_, _, left := owner(e.Left)
-		_, _, right := owner(e.Right)
-		return e.Op == ast.CompareEqual && left && right
+		left, _, ok := owner(e.Left)
+		right, _, also := owner(e.Right)
+		return e.Op == ast.CompareEqual && ok && also && (left == fold(r.alias)) != (right == fold(r.alias))
 	case *ast.Conjunction:
-		return e.Op == ast.And && !slices.ContainsFunc(e.Args, func(e ast.Expr) bool { return !byColumns(e) })
+		return e.Op == ast.And && !slices.ContainsFunc(e.Args, func(e ast.Expr) bool { return !byColumns(e, r) })
 	}
 	return false
 }
@@ -141,14 +212,14 @@ func byColumns(on ast.Expr) bool {
 // something else, and by nothing besides.
 func byEntity(on ast.Expr, r *relation) bool {
 	eq, ok := on.(*ast.Comparison)
-	if !ok || !byColumns(on) {
+	if !ok || !byColumns(on, r) {
 		return false
 	}
 	entity := func(e ast.Expr) bool {
 		alias, name, _ := owner(e)
 		return alias == fold(r.alias) && fold(name) == fold(r.ref.table.Entity)
 	}
-	return entity(eq.Left) != entity(eq.Right)
+	return entity(eq.Left) || entity(eq.Right)
 }
 
 // unimplied returns what is left of where without the conditions that every group meets
@@ -227,20 +298,20 @@ func (b *block) present(e ast.Expr) bool {
 	return ok && not.Kind == ast.IsNotNull && b.unchanged(not.Args[0])
 }
 
-// unchanged reports whether e is a column of a table, which a block within may have
-// handed on: not one that is computed, or that a join leaves null by a condition of the
-// asker's.
+// unchanged reports whether e is a column of a table, which blocks within may have handed
+// on: not one that is computed, or that a join here or there leaves null by a condition of
+// the asker's.
 func (b *block) unchanged(e ast.Expr) bool {
 	if e == nil {
 		return false
 	}
 	alias, name, _ := owner(e)
 	for _, r := range b.relations {
-		if fold(r.alias) != alias || !b.always(r) {
-			continue
+		if fold(r.alias) == alias && b.always(r) {
+			return r.block == nil || slices.ContainsFunc(r.block.items, func(it *item) bool {
+				return fold(it.name) == fold(name) && r.block.unchanged(it.expr)
+			})
 		}
-		c := r.find(name)
-		return r.ref != nil && r.block == nil || c != nil && c.val.origin != nil
 	}
 	return false
 }
@@ -257,8 +328,8 @@ func looksUp(f ast.From, r *relation) bool {
 		return false
 	}
 	for _, side := range []ast.From{j.Left, j.Right} {
-		if t, ok := side.(*ast.Table); ok && fold(t.Alias) == fold(r.alias) {
-			return byColumns(j.On)
+		if r.is(side) {
+			return byColumns(j.On, r)
 		}
 	}
 	return looksUp(j.Left, r) || looksUp(j.Right, r)
