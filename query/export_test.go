@@ -3,9 +3,12 @@ package query
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"os"
 	"time"
 
 	"zonebox/audit"
+	"zonebox/keys"
 	"zonebox/masking"
 	"zonebox/policy"
 	"zonebox/query/analysis"
@@ -336,6 +339,21 @@ func LedgerEntries(e *Engine, dataset string) ([]registry.LedgerEntry, error) {
 func Reserve(e *Engine, run, dataset string) error {
 	return e.registry.Update(context.Background(), func(tx *registry.Tx) error {
 		return tx.AddLedgerEntry(registry.LedgerEntry{Run: run, Zone: "medical", Dataset: dataset})
+	})
+}
+
+// ReserveForm has a run that is stored show nothing of a dataset, in a file of a form.
+func ReserveForm(e *Engine, run, dataset string, form int) error {
+	name := entryFile(run, dataset)
+	file, err := e.keys.Seal(keys.Ledger("medical"), nil, fmt.Appendf(nil, "zonebox ledger at rest %d %s", form, name))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(e.ledgerFile(name), file, 0o600); err != nil {
+		return err
+	}
+	return e.registry.Update(context.Background(), func(tx *registry.Tx) error {
+		return tx.AddLedgerEntry(registry.LedgerEntry{Run: run, Zone: "medical", Dataset: dataset, Digest: ledgerSum(file)})
 	})
 }
 

@@ -224,8 +224,10 @@ func (e *Engine) ledgerFile(name string) string {
 // entryFile is the name of what a run shows of a dataset.
 func entryFile(run, dataset string) string { return run + "." + dataset }
 
-// ledgerContext binds a file of the ledger to its name.
-func ledgerContext(name string) []byte { return []byte("zonebox ledger at rest 1 " + name) }
+// ledgerContext binds a file of the ledger to its name, and to what its cells say of an
+// output: a file of another form is one that cannot be read, so that no figure is taken for
+// less than it showed.
+func ledgerContext(name string) []byte { return []byte("zonebox ledger at rest 2 " + name) }
 
 // compare refuses what, with all that outputs have shown or may yet show of the same
 // data, would tell of few, and what shows nothing of whom the asker chose; else it is among that from here on, until the run ends

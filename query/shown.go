@@ -181,10 +181,12 @@ type aggregated struct {
 // computed from. A count of distinct values, or of groups of a block within, is one of
 // entities, and of their rows too, for where each has one they are the same; what is
 // computed from figures of entities is one of entities and of the rows those are of.
-// Where a join repeats rows, a count of them is taken for one of those that have a
-// partner, of a measure of its own, since it counts something else. A figure of a column
-// is taken for one of them too, but beside all others of the column: how often each
-// counts may be known.
+// Where a join repeats rows for their partners, a count of them is taken for one of those
+// that have a partner, of a measure of its own, since it counts something else. A figure
+// of a column is taken for one of them too, but beside all others of the column: how often
+// each counts may be known. Where it repeats those of every reference, as tables do in which
+// several rows are found for one, any figure is taken for those of the rows that count so
+// often or more, for each number of times.
 func (e *evidence) measuresOf(c *cells, aggregate, reference int, partners string) (out []aggregated) {
 	a, table := c.figures()[aggregate], e.References[c.references[reference]].Table
 	whole := []int{a.Condition}
@@ -192,7 +194,8 @@ func (e *evidence) measuresOf(c *cells, aggregate, reference int, partners strin
 	if adds(a) && !c.dominates(aggregate) {
 		conditions = e.apart(c, a.Condition)
 	}
-	rows, repeated := e.cellsOf(c, aggregate, conditions, reference)
+	single := a.Distinct || !adds(a) || c.single(conditions)
+	rows, repeated := e.cellsOf(c, aggregate, conditions, reference, single)
 	add := func(name string, m shownMeasure, conditions []int) {
 		m.name, m.cells, m.hidden = name, slices.Clone(m.cells), slices.Clone(m.hidden)
 		if len(m.cells)+len(m.hidden) > 0 {
@@ -201,7 +204,7 @@ func (e *evidence) measuresOf(c *cells, aggregate, reference int, partners strin
 	}
 	entities := a.Distinct || a.PerEntity && strings.HasPrefix(a.Function, "count")
 	if entities || a.PerEntity {
-		m, _ := e.cellsOf(c, aggregate, whole, reference)
+		m, _ := e.cellsOf(c, aggregate, whole, reference, single)
 		add(countEntities, m, whole)
 	}
 	for _, source := range a.Measures {
@@ -213,7 +216,7 @@ func (e *evidence) measuresOf(c *cells, aggregate, reference int, partners strin
 	}
 	switch {
 	case !a.Counts && len(a.Measures) > 0:
-	case repeated && !entities:
+	case repeated && single && !entities:
 		add(ledger.Counts+"*"+partners, rows, conditions)
 	default:
 		add(ledger.Counts, rows, conditions)
@@ -223,7 +226,8 @@ func (e *evidence) measuresOf(c *cells, aggregate, reference int, partners strin
 
 // cellsOf returns the cells of an aggregate, by its place, over the rows of a reference, by
 // its place, that meet one of the conditions, and whether a join repeats rows of them.
-func (e *evidence) cellsOf(c *cells, aggregate int, conditions []int, reference int) (m shownMeasure, repeated bool) {
+// single is that of the conditions.
+func (e *evidence) cellsOf(c *cells, aggregate int, conditions []int, reference int, single bool) (m shownMeasure, repeated bool) {
 	for _, condition := range conditions {
 		column := c.gathered.lists[c.column(condition, reference)]
 		for i, group := range c.groups {
@@ -237,8 +241,10 @@ func (e *evidence) cellsOf(c *cells, aggregate int, conditions []int, reference 
 			case len(once) == 0:
 			case c.dominated[[2]int{i, aggregate}]:
 				m.hidden = append(m.hidden, once)
-			default:
+			case single || len(once) == len(rows):
 				m.cells = append(m.cells, once)
+			default:
+				m.cells = append(m.cells, often(rows)...)
 			}
 		}
 	}
