@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -18,10 +19,11 @@ import (
 	"zonebox/query"
 )
 
-// Client talks to a gate over its unix socket and signs every request with the
-// user's key. It is safe for concurrent use.
+// Client talks to a gate over its unix socket or HTTPS and signs every request with
+// the user's key. It is safe for concurrent use.
 type Client struct {
 	http *http.Client
+	base string // scheme and host
 	user string
 	lang string
 	sign func(message []byte) []byte
@@ -32,12 +34,20 @@ type Client struct {
 // the Ed25519 signature of the user's key, now the time that a request is of; lang
 // is "zh" or "en".
 func NewClient(socket, user, lang string, sign func(message []byte) []byte, now func() time.Time) *Client {
-	return &Client{user: user, lang: lang, sign: sign, now: now, http: &http.Client{Transport: &http.Transport{
+	return &Client{base: "http://gate", user: user, lang: lang, sign: sign, now: now, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
 		},
 	}}}
+}
+
+// Over returns the client for the gate at base, https://HOST:PORT, instead, which
+// trust recognizes.
+func (c *Client) Over(base string, trust *tls.Config) *Client {
+	out := *c
+	out.base, out.http = base, &http.Client{Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}}
+	return &out
 }
 
 // Query returns the sealed artifact of an answer and the run it belongs to.
@@ -266,7 +276,7 @@ func (c *Client) send(ctx context.Context, method, uri, digest string, body io.R
 
 // sendSized is send for a body of a known size; 0 if it is not.
 func (c *Client) sendSized(ctx context.Context, method, uri, digest string, body io.Reader, size int64) ([]byte, http.Header, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://gate"+uri, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+uri, body)
 	if err != nil {
 		return nil, nil, fmt.Errorf("api: build request: %w", err)
 	}

@@ -103,7 +103,7 @@ func (h *home) serveOne(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.gate, err = startGate(context.WithoutCancel(t.Context()), socketOf(h.domain()), query.Config{
+	h.gate, err = startGate(context.WithoutCancel(t.Context()), socketOf(h.domain()), listening{}, query.Config{
 		Domain: h.domain(), Keys: h.path("domain.keys"), Passphrase: secret, Worker: workerBinary, Idle: 1, Limits: query.Limits{All: 1, Operator: 1},
 		Log: slog.New(slog.NewJSONHandler(h.log, nil)),
 	})

@@ -179,7 +179,7 @@ func (d *demo) found() error {
 	if err != nil {
 		return fmt.Errorf("zonebox: demo: %w", err)
 	}
-	d.gate, err = startGate(d.ctx, socketOf(d.path("domain")), query.Config{
+	d.gate, err = startGate(d.ctx, socketOf(d.path("domain")), listening{}, query.Config{
 		Domain: d.path("domain"), Keys: d.path("domain") + ".keys", Passphrase: secret, Worker: d.worker, Idle: 2,
 		Log: slog.New(slog.DiscardHandler), Now: d.now,
 	})

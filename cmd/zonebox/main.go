@@ -66,6 +66,7 @@ type app struct {
 	lang           string // "zh" or "en"
 	domain         string
 	socket         string
+	gate           gateAddress
 	user           string
 	keyring        string
 	json           bool
@@ -132,6 +133,7 @@ func (a *app) root() *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&a.domain, "domain", env("ZONEBOX_DOMAIN", ""), a.say("域目录 (ZONEBOX_DOMAIN)", "domain folder (ZONEBOX_DOMAIN)"))
 	f.StringVar(&a.socket, "socket", env("ZONEBOX_SOCKET", ""), a.say("网关套接字,缺省为 域目录.sock (ZONEBOX_SOCKET)", "gate socket, DOMAIN.sock by default (ZONEBOX_SOCKET)"))
+	a.gate.flags(a, f)
 	f.StringVar(&a.user, "as", env("ZONEBOX_USER", ""), a.say("以该用户的密钥签名 (ZONEBOX_USER)", "sign with this user's key (ZONEBOX_USER)"))
 	f.StringVar(&a.keyring, "keyring", env("ZONEBOX_KEYRING", defaultKeyring()), a.say("用户密钥目录 (ZONEBOX_KEYRING)", "folder of user keys (ZONEBOX_KEYRING)"))
 	f.String("lang", a.lang, a.say("zh 或 en (ZONEBOX_LANG)", "zh or en (ZONEBOX_LANG)"))
@@ -198,14 +200,18 @@ func (a *app) client() (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket := a.socket
-	if socket == "" {
-		if a.domain == "" {
-			return nil, usageError{errors.New(a.say("缺少 --domain 或 --socket", "--domain or --socket is missing"))}
-		}
-		socket = socketOf(a.domain)
+	if a.gate.url == "" && a.socket == "" && a.domain == "" {
+		return nil, usageError{errors.New(a.say("缺少 --domain、--socket 或 --gate", "--domain, --socket or --gate is missing"))}
 	}
-	return api.NewClient(socket, a.user, a.lang, key.Sign, a.now), nil
+	c := api.NewClient(a.gateSocket(), a.user, a.lang, key.Sign, a.now)
+	if a.gate.url == "" {
+		return c, nil
+	}
+	trust, err := a.gateTrust()
+	if err != nil {
+		return nil, err
+	}
+	return c.Over(a.gate.url, trust), nil
 }
 
 func socketOf(domain string) string { return filepath.Clean(domain) + ".sock" }

@@ -107,6 +107,7 @@ func foundCity(dir string, now func() time.Time) (err error) {
 type home struct {
 	dir  string
 	gate *gate
+	web  listening
 	log  *syncBuffer // what the gate logged
 }
 
@@ -161,7 +162,7 @@ func (h *home) openWith(t *testing.T, cfg query.Config) error {
 	}
 	cfg.Domain, cfg.Keys, cfg.Passphrase, cfg.Worker = h.domain(), h.path("domain.keys"), secret, workerBinary
 	cfg.Log = slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	h.gate, err = startGate(t.Context(), socketOf(h.domain()), cfg)
+	h.gate, err = startGate(t.Context(), socketOf(h.domain()), h.web, cfg)
 	return err
 }
 

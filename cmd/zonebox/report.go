@@ -83,6 +83,7 @@ func (a *app) problem(err error) (*api.Problem, int) {
 	var stopped *stoppedLoads
 	var partial *partialError
 	var tampered *tamperedError
+	var unknown *unknownGate
 	switch {
 	case errors.As(err, &p):
 	case errors.As(err, &q):
@@ -100,9 +101,11 @@ func (a *app) problem(err error) (*api.Problem, int) {
 	case errors.Is(err, context.Canceled):
 		p = &api.Problem{Code: "INTERRUPTED", Class: classInterrupted, Detail: a.say("已中断", "interrupted"),
 			Hint: a.say("网关随即终止该语句并记入审计;没有结果放行的,重新提问即可", "the gate ends the statement and logs it; unless its answer was released already, ask again")}
+	case errors.As(err, &unknown):
+		p = a.unknownProblem(unknown)
 	case errors.As(err, &n):
 		p = &api.Problem{Code: "GATE_UNREACHABLE", Class: string(query.ClassFailure), Detail: a.say("连不上网关", "the gate does not answer"),
-			Hint: a.say("先启动 zonebox serve,或检查 --domain/--socket", "start zonebox serve, or check --domain/--socket")}
+			Hint: a.say("先启动 zonebox serve,或检查 --domain、--socket 或 --gate", "start zonebox serve, or check --domain, --socket or --gate")}
 	case errors.Is(err, release.ErrRecipient):
 		p = &api.Problem{Code: "NOT_RECIPIENT", Class: string(query.ClassDenied), Detail: a.say("该结果密封给另一位接收人", "this artifact is sealed to another recipient"),
 			Hint: a.say("由标签所写的接收人以 --as 打开", "the recipient on its label opens it with --as"), Articles: []string{"SY20-23"}}

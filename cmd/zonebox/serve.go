@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"zonebox/api"
 	"zonebox/feed"
@@ -22,6 +23,7 @@ import (
 func (a *app) serveCmd() *cobra.Command {
 	var s secrets
 	var worker, sources, alerts string
+	var web listening
 	var memory, spill, attached, cache int64
 	var wall time.Duration
 	var limits query.Limits
@@ -77,12 +79,18 @@ hosts use a tunnel.
 			limits.ZoneMemory <<= 20
 			limits.LoadMemory <<= 20
 			cfg.Limits = limits
-			g, err := startGate(c.Context(), a.gateSocket(), cfg)
+			if err := web.check(a); err != nil {
+				return err
+			}
+			g, err := startGate(c.Context(), a.gateSocket(), web, cfg)
 			clear(cfg.Passphrase)
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(a.stderr, a.say("网关已就绪: %s\n", "the gate is ready: %s\n"), a.gateSocket())
+			if g.web != "" {
+				fmt.Fprintf(a.stderr, a.say("并监听 https://%s\n", "and listens on https://%s\n"), g.web)
+			}
 			g.checkDaily(c.Context()) // until the end
 			return g.stop()
 		},
@@ -97,6 +105,7 @@ hosts use a tunnel.
 	c.Flags().DurationVar(&wall, "worker-time", time.Minute, a.say("每条语句的时限", "time limit of a statement"))
 	c.Flags().StringArrayVar(&roots, "backup-root", nil, a.say("可写入备份的目录,可重复;权限须为 0700,与域目录、密钥目录分开", "folder that backups may be written to, repeatable; mode 0700, apart from the domain and key folders"))
 	c.Flags().StringVar(&alerts, "alerts-to", "", a.say("告警外送至 file:路径、unix:路径、syslog:unix:路径 或 syslog:主机:端口", "hand alerts to file:PATH, unix:PATH, syslog:unix:PATH or syslog:HOST:PORT"))
+	web.flags(a, c)
 	limitFlags(a, c, &limits)
 	return c
 }
@@ -123,17 +132,18 @@ func (a *app) gateSocket() string {
 	return socketOf(a.domain)
 }
 
-// gate is a running engine behind its socket.
+// gate is a running engine behind its socket, and where it was told to on the network.
 type gate struct {
 	engine *query.Engine
 	server *http.Server
-	done   chan error
+	web    string // the address of HTTPS; empty without
+	served errgroup.Group
 	clock  sync.WaitGroup // what keeps the time and hands alerts over
 	idle   context.CancelFunc
 }
 
-// startGate opens the domain and serves it on socket until stop.
-func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, error) {
+// startGate opens the domain and serves it on socket, and on web, until stop.
+func startGate(ctx context.Context, socket string, web listening, cfg query.Config) (*gate, error) {
 	if err := harden(); err != nil {
 		return nil, err
 	}
@@ -154,11 +164,17 @@ func startGate(ctx context.Context, socket string, cfg query.Config) (*gate, err
 	if err := os.Chmod(socket, 0o666); err != nil {
 		return nil, errors.Join(fmt.Errorf("zonebox: open socket: %w", err), l.Close(), engine.Close())
 	}
-	g := &gate{engine: engine, done: make(chan error, 1), server: &http.Server{
+	g := &gate{engine: engine, server: &http.Server{
 		Handler: api.New(engine, cfg.Log), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 256 << 10, // a manifest travels in the address
+		ErrorLog:       slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}}
-	go func() { g.done <- g.server.Serve(l) }()
+	if web.address != "" {
+		if err := web.open(g); err != nil {
+			return nil, errors.Join(err, l.Close(), engine.Close())
+		}
+	}
+	g.served.Go(func() error { return g.server.Serve(l) })
 	clock, idle := context.WithCancel(context.WithoutCancel(ctx))
 	g.idle = idle
 	g.clock.Go(func() { g.keepTime(clock, engine.Veiled(cfg.Log)) })
@@ -213,7 +229,7 @@ func (g *gate) stop() error {
 	g.idle()
 	g.clock.Wait()
 	err := g.server.Shutdown(ctx)
-	if serve := <-g.done; !errors.Is(serve, http.ErrServerClosed) {
+	if serve := g.served.Wait(); !errors.Is(serve, http.ErrServerClosed) {
 		err = errors.Join(err, serve)
 	}
 	return errors.Join(err, g.engine.Close())

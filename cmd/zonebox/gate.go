@@ -1,0 +1,129 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+
+	"github.com/spf13/pflag"
+
+	"zonebox/api"
+	"zonebox/keys"
+	"zonebox/query"
+)
+
+// gateAddress is where the gate is, when it is on another host, and how it is known.
+type gateAddress struct {
+	url string // https://HOST:PORT
+	key string // Ed25519, base64
+	ca  string // a file of certificates
+}
+
+func (g *gateAddress) flags(a *app, f *pflag.FlagSet) {
+	f.StringVar(&g.url, "gate", env("ZONEBOX_GATE", ""), a.say("网关地址 https://主机:端口,代替套接字 (ZONEBOX_GATE)", "address of the gate, https://HOST:PORT, instead of a socket (ZONEBOX_GATE)"))
+	f.StringVar(&g.key, "gate-key", env("ZONEBOX_GATE_KEY", ""), a.say("首次联系时核实过的网关公钥 (ZONEBOX_GATE_KEY)", "public key of the gate, for first contact (ZONEBOX_GATE_KEY)"))
+	f.StringVar(&g.ca, "gate-ca", env("ZONEBOX_GATE_CA", ""), a.say("签发网关证书的机构 (PEM),网关用自备证书时 (ZONEBOX_GATE_CA)", "who issued the gate's certificate (PEM), where it has one of its own (ZONEBOX_GATE_CA)"))
+}
+
+// unknownGate is a server that is not the gate that is known, or the first to be seen.
+type unknownGate struct {
+	*keys.UnknownGateError
+	first bool
+}
+
+// gateTrust returns how a gate on another host is recognized: by its key, which is the
+// pinned one or was given, or by who issued its certificate. Nobody is trusted for
+// being the first.
+func (a *app) gateTrust() (*tls.Config, error) {
+	if u, err := url.Parse(a.gate.url); err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.User != nil {
+		return nil, usageError{errors.New(a.say("--gate 须为 https://主机:端口", "--gate must be https://HOST:PORT"))}
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS13, Time: a.now}
+	if a.gate.ca != "" {
+		text, err := os.ReadFile(a.gate.ca)
+		if err != nil {
+			return nil, fmt.Errorf(a.say("zonebox: 读取 --gate-ca: %w", "zonebox: read --gate-ca: %w"), err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(text) {
+			return nil, usageError{errors.New(a.say("--gate-ca 中没有证书", "--gate-ca holds no certificate"))}
+		}
+		return out, nil
+	}
+	known, err := a.knownGate()
+	if err != nil {
+		return nil, err
+	}
+	out.InsecureSkipVerify = true // by names and roots: VerifyConnection verifies by the key
+	out.VerifyConnection = func(s tls.ConnectionState) error {
+		err := keys.VerifyGate(s.PeerCertificates, a.now(), known...)
+		var unknown *keys.UnknownGateError
+		if errors.As(err, &unknown) {
+			return &unknownGate{unknown, len(known) == 0}
+		}
+		if err == nil && a.gate.key != "" {
+			err = a.keepGate()
+		}
+		return err
+	}
+	return out, nil
+}
+
+// keepGate pins the key that was given, if none is pinned.
+func (a *app) keepGate() error {
+	f, err := os.OpenFile(a.gatePin(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(f, a.gate.key)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("zonebox: keep gate key: %w", err)
+	}
+	return nil
+}
+
+func (a *app) unknownProblem(u *unknownGate) *api.Problem {
+	p := &api.Problem{Code: "GATE_UNKNOWN", Class: string(query.ClassFailure), Articles: []string{"JM19-36"}}
+	shown := base64.StdEncoding.EncodeToString(u.Key)
+	switch {
+	case u.Key == nil:
+		p.Detail = a.say("对方出示的不是网关证书", "what answers shows no certificate of a gate")
+		p.Hint = a.say("核对 --gate;网关用机构证书时以 --gate-ca 指明签发机构", "check --gate; where the gate has a certificate of its own, name who issued it by --gate-ca")
+	case u.first:
+		p.Detail = fmt.Sprintf(a.say("首次联系此网关,其公钥为 %s", "this gate has not been met before; its key is %s"), shown)
+		p.Hint = a.say("经其他途径与网关的 domain.json 核对,一致后加 --gate-key 公钥", "compare that with the gate's domain.json over another channel, and give it as --gate-key")
+	default:
+		p.Detail = fmt.Sprintf(a.say("网关公钥 %s 与已知的不同", "the gate's key %s is not the one that is known"), shown)
+		p.Hint = fmt.Sprintf(a.say("可能有人冒充网关;如确属更换,请核实后删除 %s", "somebody may stand in for the gate; if it was replaced, verify that and remove %s"), a.gatePin())
+	}
+	return p
+}
+
+// knownGate is the key that --gate-key gives, or the newest that is pinned; none before
+// the first contact.
+func (a *app) knownGate() ([]ed25519.PublicKey, error) {
+	if a.gate.key != "" {
+		key, err := base64.StdEncoding.DecodeString(a.gate.key)
+		if err != nil || len(key) != ed25519.PublicKeySize {
+			return nil, usageError{errors.New(a.say("--gate-key 不是公钥", "--gate-key is no public key"))}
+		}
+		return []ed25519.PublicKey{key}, nil
+	}
+	pinned, err := a.pinnedGate()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return pinned[:1], nil
+}

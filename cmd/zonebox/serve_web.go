@@ -1,0 +1,79 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/net/netutil"
+
+	"zonebox/query"
+)
+
+// connections is how many the gate keeps open over the network; the next ones wait.
+const connections = 512
+
+// listening is where the gate takes requests over HTTPS, and by which certificate.
+type listening struct {
+	address   string
+	cert, key string // files, PEM; without them the gate makes its own
+}
+
+func (l *listening) flags(a *app, c *cobra.Command) {
+	c.Flags().StringVar(&l.address, "listen", "", a.say("另以 HTTPS (TLS 1.3) 监听 主机:端口;只写 :端口 即仅限本机", "listen on HOST:PORT by HTTPS (TLS 1.3) too; :PORT is this host alone"))
+	c.Flags().StringVar(&l.cert, "tls-cert", "", a.say("机构签发的证书 (PEM),缺省由网关签名密钥自签", "certificate (PEM); by default the gate's signing key makes one"))
+	c.Flags().StringVar(&l.key, "tls-key", "", a.say("证书私钥 (PEM,权限 0600)", "its private key (PEM, mode 0600)"))
+}
+
+// check puts the address in full and refuses what is half said.
+func (l *listening) check(a *app) error {
+	if l.address == "" {
+		if l.cert != "" || l.key != "" {
+			return usageError{errors.New(a.say("--tls-cert 与 --tls-key 须与 --listen 同用", "--tls-cert and --tls-key go with --listen"))}
+		}
+		return nil
+	}
+	host, port, err := net.SplitHostPort(l.address)
+	if err != nil {
+		return usageError{errors.New(a.say("--listen 须为 主机:端口", "--listen must be HOST:PORT"))}
+	}
+	if host == "" {
+		l.address = net.JoinHostPort("127.0.0.1", port)
+	}
+	if (l.cert == "") != (l.key == "") {
+		return usageError{errors.New(a.say("--tls-cert 与 --tls-key 须一并给出", "--tls-cert and --tls-key go together"))}
+	}
+	return nil
+}
+
+// open has the server of g take requests there.
+func (l *listening) open(g *gate) error {
+	config := g.engine.ServerTLS()
+	if l.cert != "" {
+		key, err := query.ReadSecret(l.key)
+		if err != nil {
+			return err
+		}
+		chain, err := os.ReadFile(l.cert)
+		if err != nil {
+			return fmt.Errorf("zonebox: certificate: %w", err)
+		}
+		cert, err := tls.X509KeyPair(chain, key)
+		if err != nil {
+			return fmt.Errorf("zonebox: certificate: %w", err)
+		}
+		config.GetCertificate, config.Certificates = nil, []tls.Certificate{cert}
+	}
+	at, err := net.Listen("tcp", l.address)
+	if err != nil {
+		return fmt.Errorf("zonebox: listen: %w", err)
+	}
+	g.web = at.Addr().String()
+	config.NextProtos = []string{"h2", "http/1.1"} // else the server, which begins with the socket, has no HTTP/2
+	g.server.TLSConfig = config
+	g.served.Go(func() error { return g.server.ServeTLS(netutil.LimitListener(at, connections), "", "") })
+	return nil
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"zonebox/keys"
+)
+
+// The command line is the same over HTTPS, by a gate that is known by its key or by who
+// issued its certificate; anybody else is refused before anything is sent.
+func TestTheCommandLineGoesOverHTTPS(t *testing.T) {
+	h := newHome(t)
+	h.web.address = "127.0.0.1:0"
+	h.serve(t)
+	gate := "https://" + h.gate.web
+	over := func(more ...string) outcome {
+		args := append([]string{"get", "zone", "--as", "wu.dc", "--gate", gate}, more...)
+		return h.zonebox(t, args...)
+	}
+	pin := h.path("keyring", "gate.pub")
+	key := h.gate.engine.Domain().GateKey
+	_ = os.Remove(pin)
+
+	first := over()
+	if first.code != exitFailure || !strings.Contains(first.errout, "GATE_UNKNOWN") || !strings.Contains(first.errout, key) {
+		t.Errorf("first contact exited %d: %s; want GATE_UNKNOWN with the key", first.code, first.errout)
+	}
+	other, err := keys.Generate("other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := over("--gate-key", other.SigningKey()); o.code != exitFailure || !strings.Contains(o.errout, "GATE_UNKNOWN") {
+		t.Errorf("by another's key exited %d: %s", o.code, o.errout)
+	}
+	if _, err := os.Stat(pin); err == nil {
+		t.Error("a key that was not the gate's is pinned")
+	}
+	if o := over("--gate-key", key); o.code != exitOK || !strings.Contains(o.out, "medical") {
+		t.Errorf("by its key exited %d: %s%s", o.code, o.out, o.errout)
+	}
+	if o := over(); o.code != exitOK {
+		t.Errorf("once it is pinned exited %d: %s", o.code, o.errout)
+	}
+	h.must(t, exitOK, "keys", "rotate", "release-sign", "--as", "wu.dc")
+	if o := over(); o.code != exitOK {
+		t.Errorf("after its key was rotated exited %d: %s", o.code, o.errout)
+	}
+	if err := os.WriteFile(pin, []byte(other.SigningKey()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if o := over(); o.code != exitFailure || !strings.Contains(o.errout, "GATE_UNKNOWN") {
+		t.Errorf("with another key pinned exited %d: %s", o.code, o.errout)
+	}
+	for _, bad := range []string{"http://" + h.gate.web, h.gate.web, gate + "/v1", "https://li.op@" + h.gate.web} {
+		if o := h.zonebox(t, "get", "zone", "--as", "wu.dc", "--gate", bad); o.code != exitUsage {
+			t.Errorf("--gate %s exited %d: %s", bad, o.code, o.errout)
+		}
+	}
+}
+
+// Nothing older than TLS 1.3 is spoken, nothing in the clear, and over the network too
+// every request is signed.
+func TestTheNetworkIsSpokenToInOneWay(t *testing.T) {
+	h := newHome(t)
+	h.web.address = "127.0.0.1:0"
+	h.serve(t)
+	client := func(version uint16) *http.Client {
+		return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MaxVersion: version}}}
+	}
+	if res, err := client(tls.VersionTLS12).Get("https://" + h.gate.web + "/v1/domain"); err == nil {
+		res.Body.Close()
+		t.Error("it speaks TLS 1.2")
+	}
+	res, err := client(0).Get("https://" + h.gate.web + "/v1/domain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusForbidden || res.TLS.Version != tls.VersionTLS13 {
+		t.Errorf("unsigned: %s by version %x", res.Status, res.TLS.Version)
+	}
+	plain, err := client(0).Get("http://" + h.gate.web + "/v1/domain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain.Body.Close()
+	if plain.StatusCode != http.StatusBadRequest {
+		t.Errorf("in the clear: %s", plain.Status)
+	}
+}
+
+// A certificate that somebody issued is shown instead of the gate's own, and its key is
+// nobody else's to read.
+func TestAGateMayShowACertificateOfItsOwn(t *testing.T) {
+	h := newHome(t)
+	ca, cert, key := issued(t)
+	write := func(name, text string, mode os.FileMode) string {
+		t.Helper()
+		if err := os.WriteFile(h.path(name), []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return h.path(name)
+	}
+	h.web = listening{address: "127.0.0.1:0", cert: write("tls.crt", cert, 0o644), key: write("tls.key", key, 0o600)}
+	h.serve(t)
+	over := func(more ...string) outcome {
+		return h.zonebox(t, append([]string{"get", "zone", "--as", "wu.dc", "--gate", "https://" + h.gate.web}, more...)...)
+	}
+	if o := over("--gate-ca", write("ca.crt", ca, 0o644)); o.code != exitOK {
+		t.Errorf("by who issued it exited %d: %s", o.code, o.errout)
+	}
+	other, _, _ := issued(t)
+	if o := over("--gate-ca", write("other.crt", other, 0o644)); o.code != exitFailure {
+		t.Errorf("by another exited %d: %s", o.code, o.errout)
+	}
+	if o := over(); o.code != exitFailure || !strings.Contains(o.errout, "GATE_UNKNOWN") || !strings.Contains(o.errout, "--gate-ca") {
+		t.Errorf("by its key exited %d: %s", o.code, o.errout)
+	}
+	serve := []string{"serve", "--domain", h.domain(), "--passphrase-file", h.path("passphrase"), "--worker", workerBinary}
+	if err := os.Chmod(h.web.key, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	h.stop(t)
+	for _, c := range []struct {
+		args []string
+		want string
+		code int
+	}{
+		{[]string{"--listen", ":0", "--tls-cert", h.web.cert, "--tls-key", h.web.key}, "SECRET_FILE", exitDenied},
+		{[]string{"--listen", ":0", "--tls-cert", h.web.cert}, "--tls-key", exitUsage},
+		{[]string{"--tls-cert", h.web.cert, "--tls-key", h.web.key}, "--listen", exitUsage},
+		{[]string{"--listen", "8443"}, "HOST:PORT", exitUsage},
+	} {
+		if o := h.zonebox(t, append(serve, c.args...)...); o.code != c.code || !strings.Contains(o.errout, c.want) {
+			t.Errorf("serve %v exited %d: %s; want %d with %s", c.args, o.code, o.errout, c.code, c.want)
+		}
+	}
+}
+
+// issued returns a certificate for 127.0.0.1 with its key and who issued it, in PEM.
+func issued(t *testing.T) (ca, cert, key string) {
+	t.Helper()
+	made := func(template, parent *x509.Certificate, by *ecdsa.PrivateKey) ([]byte, *ecdsa.PrivateKey) {
+		own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if by == nil {
+			by = own
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, own.Public(), by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der, own
+	}
+	text := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	from, until := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "issuer"}, NotBefore: from, NotAfter: until, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	rootDER, rootKey := made(root, root, nil)
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: from, NotAfter: until, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	leafDER, leafKey := made(leaf, root, rootKey)
+	private, err := x509.MarshalPKCS8PrivateKey(leafKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text("CERTIFICATE", rootDER), text("CERTIFICATE", leafDER), text("PRIVATE KEY", private)
+}
