@@ -27,19 +27,19 @@ func (h *history) fold() *history {
 	n := len(g.levels) - 1
 	last := &g.levels[n]
 	var own, all []uint32
-	for c, size := range g.size {
-		if size == 0 {
+	for c, part := range g.ofParts() {
+		if part != g.part[n] || g.size[c] == 0 {
 			continue
 		}
-		all = append(all, uint32(c))
+		all = append(all, c)
 		if last.cell[c] != none {
-			own = append(own, uint32(c))
+			own = append(own, c)
 		}
 	}
 	for i := n - 1; i >= 0 && !last.over; i-- {
 		l := &g.levels[i]
 		switch {
-		case l.over:
+		case l.over || g.part[i] != g.part[n]:
 		case g.within(last, l, some(own)) && g.within(last, l, own):
 			g.take(i, n, own)
 		case g.within(l, last, some(own)) && g.within(l, last, some(all)) && g.within(l, last, all):

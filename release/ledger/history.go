@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"iter"
-	"maps"
 	"slices"
 )
 
@@ -167,13 +166,14 @@ func (h *history) with(l layer, r Release) *history {
 // parts returns the parts of the levels and of one more that has classes in common with
 // those before.
 func (h *history) parts(has func(class uint32) bool) []int {
-	met := map[int]bool{len(h.levels): true}
+	met := make([]bool, len(h.levels)+1)
+	met[len(h.levels)] = true
 	for class, part := range h.ofParts() {
 		if !met[part] && has(class) {
 			met[part] = true
 		}
 	}
-	first := slices.Min(slices.Collect(maps.Keys(met)))
+	first := slices.Index(met, true)
 	out := append(slices.Clone(h.part), len(h.levels))
 	for i, part := range out {
 		if met[part] {
