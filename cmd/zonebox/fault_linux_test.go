@@ -64,7 +64,7 @@ func (op operation) endure(t *testing.T, faults ...fault) {
 		t.Fatalf("went from %q to %q by %d steps: %s", before, now, total, strings.Join(names, " "))
 	}
 	changed, repeated := 0, 0
-	for i, at := range points(total, 3) {
+	for i, at := range points(total, max(3, op.steps)) {
 		f := faults[i%len(faults)]
 		where := fmt.Sprintf("%v, step %d of %d (%s)", f, at, total, names[max(0, at-1)])
 		before = ready()

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +21,8 @@ type operation struct {
 	// apart says that each fault has a domain of its own outside of a campaign too;
 	// else they take turns in one.
 	apart bool
+	// steps is how many steps do not happen outside of a campaign, at least three.
+	steps int
 	// found is done once to a new domain, and prepare before each turn; both may be
 	// nil.
 	found, prepare func(t *testing.T, h *home)
@@ -234,6 +239,57 @@ var operations = []operation{
 		turns: func(before, now string) bool { return before == "false" && now == "true" },
 	},
 	{
+		name: "coarsen", steps: 7, // some are between the new rows on disk and the old ones gone
+		found: func(t *testing.T, h *home) { // whatever is made of the visits waits for a person
+			for _, doc := range [][]string{{"dataset", "visits", "public_safety: false", "public_safety: true", "qian.hospital", "sun.health"}, {"grant", "visits-statistics", "", "", "sun.health", "qian.hospital"}} {
+				text := h.must(t, exitOK, "get", doc[0], doc[1], "--as", "zhao.city").out
+				h.signed(t, doc[0]+".yaml", unsigned.ReplaceAllString(strings.Replace(text, doc[2], doc[3], 1), "signatures: []\n"), doc[4], "zhao.city", doc[4], doc[5])
+			}
+		},
+		prepare: func(t *testing.T, h *home) {
+			o := h.ask(t, fmt.Sprintf("SELECT district, count(*) AS n%d FROM visits GROUP BY district", time.Now().UnixNano()), "--json")
+			if p := problemOf(t, o); p.Code == "OUTPUT_IN_REVIEW" {
+				write(t, h.path("order"), []byte(p.Run), 0o600)
+			} else {
+				t.Fatalf("exited %d: %s", o.code, o.out)
+			}
+		},
+		do: func(t *testing.T, h *home, _ string) outcome {
+			return h.zonebox(t, "review", "coarsen", "--as", "sun.health", h.ordered(t), "--raise-k", "30", "--basis", "NJ24-14")
+		},
+		state: func(t *testing.T, h *home) string {
+			show := func(run string) (i query.ReviewDetail) {
+				o := h.must(t, exitOK, "review", "show", "--as", "sun.health", run, "-o", "json")
+				if err := json.Unmarshal([]byte(o.out), &i); err != nil {
+					t.Fatal(err)
+				}
+				return i
+			}
+			held, err := filepath.Glob(h.domain("holds", "*.hold"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var runs []string
+			for _, file := range held {
+				run := strings.TrimSuffix(filepath.Base(file), ".hold")
+				if i := show(run); i.State != "REVIEWING" {
+					t.Errorf("of run %s, which is %s, rows are held", run, i.State)
+				}
+				runs = append(runs, run)
+			}
+			old := show(h.ordered(t))
+			waits := old.Run
+			if old.State == "COARSENED" {
+				waits = old.CoarsenedTo
+			}
+			if !slices.Contains(runs, waits) {
+				t.Errorf("of run %s, which waits, no rows are held", waits)
+			}
+			return old.State
+		},
+		turns: func(before, now string) bool { return before == "REVIEWING" && now == "COARSENED" },
+	},
+	{
 		// What the log holds of an answer goes from its tail to the tree, and under a
 		// checkpoint.
 		name: "checkpoint",
@@ -264,6 +320,9 @@ var operations = []operation{
 		},
 	},
 }
+
+// unsigned finds the signatures of a document.
+var unsigned = regexp.MustCompile(`(?m)^signatures:(.*\n)(^[ -].*\n)*`)
 
 // regionRules keep a delivery with an unknown region from use.
 const regionRules = `kind: QualityRules
