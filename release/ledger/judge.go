@@ -106,10 +106,6 @@ type trial struct {
 	order  [][]uint32
 	nearby int
 	ofTie  [][]uint32 // by tie: the classes of its cells, in the order
-	// used is by entity: the set of classes that it was used for last, of the sets that
-	// were made.
-	used []uint32
-	sets uint32
 
 	// Ties are cells of the last level that have the same weight, because some class
 	// before has a big class in each. Cells of tie −1 have weight 0: one such is in none.
@@ -131,11 +127,6 @@ func (t *trial) judge() (Kind, *combination) {
 		return "", nil
 	}
 	t.gather(wanted)
-	people := uint32(0)
-	for _, row := range t.rows {
-		people = max(people, t.entity[row]+1)
-	}
-	t.used = make([]uint32, people)
 	t.sort()
 	for {
 		s := t.search(followed)

@@ -101,8 +101,7 @@ type Ledger struct {
 }
 
 // New returns the ledger of rows that nothing was released of. entity tells whose each
-// row is, by numbers from 0 on, but for rows that are never in a cell; a figure has to
-// stand on at least k entities. It keeps entity.
+// row is; a figure has to stand on at least k entities. It keeps entity.
 func New(k int, entity []uint32) *Ledger {
 	return &Ledger{k: k, effort: maxEffort, entity: entity, measures: map[string]*history{}}
 }

@@ -343,11 +343,9 @@ func (s *search) cell(l *level, class uint32, up *uint32) uint16 {
 // them fixed; nil if there is none or the effort is spent.
 func (s *search) find(out, fixed map[uint32]bool, n int) *combination {
 	var members []uint32
-	before := s.t.sets
+	used := map[uint32]bool{}
 	for done := range n + 1 {
-		s.t.sets++
-		set := s.t.sets
-		var here []uint32
+		here := map[uint32]bool{}
 		stays := func(class uint32) (uint32, bool, bool) { // an entity that may be used, whether one need not be
 			if s.t.big[class] {
 				return 0, true, true
@@ -356,10 +354,10 @@ func (s *search) find(out, fixed map[uint32]bool, n int) *combination {
 			found := false
 			for _, row := range s.t.rows[s.t.first[class]:s.t.first[class+1]] {
 				switch e := s.t.entity[row]; {
-				case len(out) > 0 && out[e]:
-				case s.t.used[e] == set || len(fixed) > 0 && fixed[e]:
+				case out[e]:
+				case fixed[e] || here[e]:
 					return 0, true, true
-				case s.t.used[e] <= before && !found:
+				case !used[e] && !found:
 					free, found = e, true
 				}
 			}
@@ -371,8 +369,7 @@ func (s *search) find(out, fixed map[uint32]bool, n int) *combination {
 			return ok
 		}, func(class uint32) {
 			if e, _, nobody := stays(class); !nobody {
-				here = append(here, e)
-				s.t.used[e] = set
+				here[e] = true
 			}
 		})
 		switch {
@@ -396,9 +393,9 @@ func (s *search) find(out, fixed map[uint32]bool, n int) *combination {
 			return nil
 		}
 		if done == 0 {
-			members = here
-			slices.Sort(members)
+			members = slices.Sorted(maps.Keys(here))
 		}
+		maps.Copy(used, here)
 	}
 	return nil
 }
