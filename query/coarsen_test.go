@@ -165,6 +165,15 @@ func TestAReviewerMakesAnOutputCoarser(t *testing.T) {
 	if got := collected(t, d, again); got != asShown {
 		t.Errorf("as it was asked = %s, want %s", got, asShown)
 	}
+	// What reviewers had run is nobody's question.
+	day := d.Now().Format("2006-01-02")
+	use, err := d.Engine.Use(t.Context(), d.Subject("li.op"), query.Period{From: day, To: day})
+	if err != nil || len(use.Rows) != 1 || use.Rows[0].Runs != 2 || use.Rows[0].Outputs != 2 || use.Rows[0].Scanned != 1000 {
+		t.Errorf("its operator's use is %+v, %v, want two runs and two outputs", use, err)
+	}
+	if person, operator, err := query.Asked(t.Context(), d.Engine, "li.op", "huiyi"); err != nil || person != 2 || operator != 2 {
+		t.Errorf("the person asked %d and the operator %d, %v, want two of each", person, operator, err)
+	}
 	text, err := json.Marshal(d.Audit(querytest.Founder))
 	if err != nil {
 		t.Fatal(err)

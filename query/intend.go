@@ -56,7 +56,7 @@ func (r *run) save(tx *registry.Tx, rec record) error {
 	if q.Decision, err = json.Marshal(rec); err != nil {
 		return fmt.Errorf("query: store decision of %s: %w", r.id, err)
 	}
-	q.Organization = r.workspace()
+	q.Organization, q.InPlaceOf = r.workspace(), r.replaced()
 	return tx.SaveRun(q)
 }
 
@@ -107,6 +107,11 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 			}
 			if err := d.move(tx, m, note, "review"); err != nil {
 				return err
+			}
+			if d.identity != "" {
+				if err := tx.SetAnswered(d.identity, d.id); err != nil {
+					return err
+				}
 			}
 			return tx.Emit(d.event("query.review", fields))
 		}

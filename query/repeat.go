@@ -26,12 +26,13 @@ const kindRepeated = "query.repeated"
 
 // repeat answers a question by the output that it got before, with nothing computed: the
 // stored artifact, if policy allows both the statement and the release today, and the
-// wait of an output that is in review. It returns nil if the question is to run.
+// wait of an output that is in review, or of the statement itself, so that people have it
+// before them once. It returns nil if the question is to run, or to wait by itself.
 //
 // An answer that is always the same tells nothing more however often it is asked for;
 // one that is made anew could, by what differs between the two.
 func (e *Engine) repeat(d *decided) (*Answer, error) {
-	if e.cfg.Forgetful || d.decision.Verdict != policy.Allow {
+	if e.cfg.Forgetful || d.decision.Verdict != policy.Allow && d.decision.Verdict != policy.Review {
 		return nil, nil
 	}
 	var err error
@@ -40,6 +41,9 @@ func (e *Engine) repeat(d *decided) (*Answer, error) {
 	}
 	if d.resumed || d.identity == "" { // what was approved runs
 		return nil, nil
+	}
+	if d.decision.Verdict == policy.Review {
+		return nil, e.repeatWaiting(d)
 	}
 	o, err := e.answeredBefore(d)
 	if o == nil || err != nil {
@@ -53,7 +57,7 @@ func (e *Engine) repeat(d *decided) (*Answer, error) {
 			if err := d.current(tx); err != nil {
 				return err
 			}
-			return d.repeated(tx, o, map[string]string{"state": string(o.state)})
+			return d.repeated(tx, o.id, map[string]string{"state": string(o.state)})
 		})
 		if err != nil {
 			return nil, asError(err).of(d.id)
@@ -61,6 +65,32 @@ func (e *Engine) repeat(d *decided) (*Answer, error) {
 		return nil, fail("OUTPUT_IN_REVIEW", nil).of(o.id)
 	}
 	return nil, nil
+}
+
+// repeatWaiting returns the error that points to the same statement of before, which
+// waits for its approval or has it and was not resumed; nil if there is none.
+func (e *Engine) repeatWaiting(d *decided) error {
+	of, err := e.registry.AnsweredBy(d.ctx, d.identity)
+	if of == "" || err != nil {
+		return err
+	}
+	course, err := e.approvalOf(d.ctx, of)
+	if err != nil || !slices.Contains(awaited, course.State) {
+		return err
+	}
+	if course.Requester != d.request.Subject.user {
+		return fail("INTERNAL", errors.New("query: a question is named like another's")).of(d.id)
+	}
+	err = e.update(d.ctx, func(tx *registry.Tx) error {
+		if err := errors.Join(d.current(tx), e.sameRules(d.decision)); err != nil {
+			return err
+		}
+		return d.repeated(tx, of, map[string]string{"state": string(course.State)})
+	})
+	if err != nil {
+		return asError(err).of(d.id)
+	}
+	return inReview("QUERY_IN_REVIEW", d.decision).of(of)
 }
 
 // repeatReleased hands out a released output if policy, asked about its release anew,
@@ -81,7 +111,7 @@ func (e *Engine) repeatReleased(d *decided, o *output) (*Answer, error) {
 		if err := o.keepDecision(tx, policy.ActionRelease, c.word); err != nil {
 			return err
 		}
-		return d.repeated(tx, o, relying(c.decision, map[string]string{"state": string(workflow.Downloaded), "artifact": artifact.Digest()}))
+		return d.repeated(tx, o.id, relying(c.decision, map[string]string{"state": string(workflow.Downloaded), "artifact": artifact.Digest()}))
 	})
 	if err != nil {
 		return nil, err
@@ -107,6 +137,9 @@ func (e *Engine) answeredBefore(d *decided) (*output, error) {
 		return nil, fail("INTERNAL", errors.New("query: a question is named like another's")).of(d.id)
 	}
 	course, err := e.instance(d.ctx, workflow.OutputRelease, id)
+	if errors.Is(err, workflow.ErrNotFound) { // it waits for its approval, which is not needed any more
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +149,8 @@ func (e *Engine) answeredBefore(d *decided) (*output, error) {
 	return o, err
 }
 
-// repeated ends the course of a question that o answers.
-func (d *decided) repeated(tx *registry.Tx, o *output, fields map[string]string) error {
+// repeated ends the course of a question that another run answers, or waits for.
+func (d *decided) repeated(tx *registry.Tx, of string, fields map[string]string) error {
 	if err := d.submit(tx); err != nil {
 		return err
 	}
@@ -130,10 +163,11 @@ func (d *decided) repeated(tx *registry.Tx, o *output, fields map[string]string)
 	if err := d.move(tx, workflow.QueryApproval, workflow.Note{}, "analyse"); err != nil {
 		return err
 	}
-	if err := d.move(tx, workflow.QueryApproval, workflow.Note{Input: d.decision.Binding}, "allow", "repeat"); err != nil {
+	decided := map[policy.Verdict]string{policy.Allow: "allow", policy.Review: "review"}[d.decision.Verdict]
+	if err := d.move(tx, workflow.QueryApproval, workflow.Note{Input: d.decision.Binding}, decided, "repeat"); err != nil {
 		return err
 	}
-	fields["decision"], fields["of"] = d.decision.ID, o.id
+	fields["decision"], fields["of"] = d.decision.ID, of
 	return tx.Emit(d.event(kindRepeated, fields))
 }
 

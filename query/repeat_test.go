@@ -280,3 +280,62 @@ func TestSeveralGroupingsAreRefusedWithWhatToWrite(t *testing.T) {
 		t.Errorf("what it says to write: %s", querytest.Text(err))
 	}
 }
+
+// A statement that waits for its approval is before its reviewer once, however often it is
+// asked; one that was settled, ran or ran out waits anew.
+func TestAStatementThatWaitsForItsApprovalWaitsOnce(t *testing.T) {
+	t.Parallel()
+	d := querytest.City(t, querytest.Options{Idle: 2, Ledger: true})
+	d.Register(querytest.Person{User: "wang.op", RealName: "王运营", Organization: "huiyi", Role: registry.RoleOperator})
+	d.Apply(querytest.Founder, changed(t, d, registry.KindScenario, querytest.Scenario, `["li.op"]`, `["li.op","wang.op"]`))
+	const names = "SELECT name, district FROM persons ORDER BY name, district LIMIT 3"
+	asks := func(who, sql string) string {
+		t.Helper()
+		_, err := d.Ask(who, querytest.Scenario, querytest.Purpose, sql)
+		if querytest.Code(err) != "QUERY_IN_REVIEW" {
+			t.Fatalf("%s: %s", sql, querytest.Text(err))
+		}
+		return querytest.RunOf(t, err)
+	}
+	queue := func() (out []string) {
+		t.Helper()
+		items, err := d.Engine.Reviews(t.Context(), d.Subject("sun.health"))
+		if err != nil {
+			t.Fatal(querytest.Text(err))
+		}
+		for _, i := range items {
+			out = append(out, i.Run)
+		}
+		return out
+	}
+	first := asks("li.op", names)
+	if again := asks("li.op", "select name, district -- again\nfrom persons order by name, district limit 3"); again != first {
+		t.Errorf("asked again it waits as %s, want it to wait as %s", again, first)
+	}
+	other, theirs := asks("li.op", "SELECT name, district FROM persons ORDER BY name, district LIMIT 2"), asks("wang.op", names)
+	if got, want := queue(), []string{first, other, theirs}; !slices.Equal(got, want) {
+		t.Errorf("the reviewer has %v, want %v", got, want)
+	}
+	r := newRepeater(t, d, names)
+	repeated := r.entries("query.repeated")
+	if len(repeated) != 1 || repeated[0].Run == first || repeated[0].Fields["of"] != first || repeated[0].Fields["state"] != "DECIDED_REVIEW" || len(r.entries("query.review")) != 3 {
+		t.Fatalf("the log has %+v, want one that names %s", repeated, first)
+	}
+	if _, err := d.Resume("li.op", repeated[0].Run); querytest.Code(err) != "RUN_STATE" {
+		t.Errorf("a run that was repeated is resumed: %v", err)
+	}
+	d.Approve("sun.health", first)
+	if again := asks("li.op", names); again != first {
+		t.Errorf("once it is approved it waits as %s, want %s to be resumed", again, first)
+	}
+	if _, err := d.Engine.Settle(t.Context(), d.Subject("sun.health"), other, false, "NJ24-14"); err != nil {
+		t.Fatal(querytest.Text(err))
+	}
+	if again := asks("li.op", "SELECT name, district FROM persons ORDER BY name, district LIMIT 2"); again == other {
+		t.Error("one that was rejected is not before anybody again")
+	}
+	d.Advance(31 * 24 * 3600e9)
+	if again := asks("wang.op", names); again == theirs {
+		t.Error("one that ran out is not before anybody again")
+	}
+}

@@ -155,7 +155,7 @@ func (e *Engine) Use(ctx context.Context, s Subject, p Period) (*UseReport, erro
 	rows, out := map[[4]string]*UseRow{}, &UseReport{Period: p, Rows: []UseRow{}}
 	books := e.newBooks()
 	err = e.entries(ctx, r, func(entry audit.Entry) error {
-		if !slices.Contains(useKinds, entry.Kind) {
+		if !slices.Contains(useKinds, entry.Kind) || entry.Fields[fieldCoarsens] != "" { // a reviewer's
 			return nil
 		}
 		key := [4]string{entry.Scenario, entry.Org, entry.Fields[fieldPartnerOf], entry.Actor}

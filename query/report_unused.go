@@ -39,7 +39,7 @@ func (e *Engine) Unused(ctx context.Context, s Subject, p Period) (*UnusedReport
 	out, books := &UnusedReport{Period: p, Grants: []UnusedGrant{}}, e.newBooks()
 	read, runs := map[string]bool{}, map[string]int{}
 	err = e.entries(ctx, r, func(entry audit.Entry) error {
-		if entry.Kind != "query.done" {
+		if entry.Kind != "query.done" || entry.Fields[fieldCoarsens] != "" { // a reviewer's
 			return nil
 		}
 		b, err := books.of(ctx, entry.Run)

@@ -37,7 +37,11 @@ func (e *Engine) askedBy(ctx context.Context, operator string, since time.Time) 
 		return 0, err
 	}
 	partners, err := e.registry.PartnersAsked(ctx, operator, since)
-	return n + partners, err
+	if err != nil {
+		return 0, err
+	}
+	others, err := e.registry.CountInPlace(ctx, operator, since)
+	return n + partners - others, err
 }
 
 // history counts what the person and the operator asked lately.

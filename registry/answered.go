@@ -9,7 +9,7 @@ import (
 
 func questionParts(question string) []string { return []string{"answered question", question} }
 
-// SetAnswered notes that run answers question, a keyed digest, from here on.
+// SetAnswered notes that run answers question, a keyed digest, from here on, or waits to.
 func (tx *Tx) SetAnswered(question, run string) error {
 	body, err := tx.r.sealRow(run, questionParts(question)...)
 	if err != nil {

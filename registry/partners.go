@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -118,13 +117,12 @@ func (r *Registry) PartnersAsked(ctx context.Context, operator string, since tim
 			continue
 		}
 		seen[key] = true
-		var some int64
-		err := r.reader.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE created_at > ?
+		some, err := r.countRuns(ctx, `created_at > ? AND in_place_of = ''
 			AND scenario IN (SELECT name FROM documents WHERE kind = ? AND parent = ?)
 			AND user IN (SELECT name FROM documents WHERE kind = ? AND parent = ?)`,
-			since.UnixNano(), KindScenario, p.Spec.License, KindPerson, p.Spec.Organization).Scan(&some)
+			since.UnixNano(), KindScenario, p.Spec.License, KindPerson, p.Spec.Organization)
 		if err != nil {
-			return 0, fmt.Errorf("registry: count questions of partners: %w", err)
+			return 0, err
 		}
 		n += some
 	}

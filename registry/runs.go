@@ -26,6 +26,9 @@ type Run struct {
 	// Organization is the operator's whose license the run is under when it is first
 	// saved: what was asked is sealed in the workspace of that one.
 	Organization string
+	// InPlaceOf is the run in whose place a reviewer had this one run; it is nobody's
+	// question, and counts for nobody.
+	InPlaceOf string
 	// Shredded says that the workspace was destroyed, and Request and Decision with it.
 	Shredded bool
 }
@@ -48,10 +51,18 @@ var ErrShredded = errors.New("destroyed")
 // never this one's by more than chance, and then nothing opens.
 var workspaceRow = []byte("zonebox workspace 1\n")
 
+// parts name a run to what seals it.
+func (run Run) parts() []string {
+	parts := []string{"run", run.ID, run.User, run.Zone, run.Scenario}
+	if run.InPlaceOf != "" {
+		parts = append(parts, run.InPlaceOf)
+	}
+	return parts
+}
+
 // sealRun encrypts the body of a run.
 func (r *Registry) sealRun(run Run) ([]byte, error) {
-	body := runBody{run.Request, run.Decision}
-	parts := []string{"run", run.ID, run.User, run.Zone, run.Scenario}
+	body, parts := runBody{run.Request, run.Decision}, run.parts()
 	if r.cfg.Workspaces == nil || run.Organization == "" {
 		return r.sealRow(body, parts...)
 	}
@@ -73,7 +84,7 @@ func (r *Registry) sealRun(run Run) ([]byte, error) {
 // openRun opens the body of a run into it.
 func (r *Registry) openRun(run *Run, sealed []byte) error {
 	var body runBody
-	parts := []string{"run", run.ID, run.User, run.Zone, run.Scenario}
+	parts := run.parts()
 	rest, inside := bytes.CutPrefix(sealed, workspaceRow)
 	if !inside {
 		err := r.openRow(sealed, &body, parts...)
@@ -149,16 +160,16 @@ func (tx *Tx) SaveRun(run Run) error {
 	case old.User != run.User || old.Zone != run.Zone || old.Scenario != run.Scenario || string(old.Request) != string(run.Request):
 		return fmt.Errorf("registry: save run %s: %w", run.ID, ErrConflict)
 	default:
-		run.CreatedAt, run.Organization = old.CreatedAt, old.Organization
+		run.CreatedAt, run.Organization, run.InPlaceOf = old.CreatedAt, old.Organization, old.InPlaceOf
 	}
 	body, err := tx.r.sealRun(run)
 	if err != nil {
 		return err
 	}
 	_, err = tx.sql.ExecContext(tx.ctx,
-		`INSERT INTO runs (id, user, zone, scenario, created_at, body) VALUES (?, ?, ?, ?, ?, ?)
+		`INSERT INTO runs (id, user, zone, scenario, created_at, in_place_of, body) VALUES (?, ?, ?, ?, ?, ?, ?)
 		 ON CONFLICT (id) DO UPDATE SET body = excluded.body`,
-		run.ID, run.User, run.Zone, run.Scenario, run.CreatedAt.UnixNano(), body)
+		run.ID, run.User, run.Zone, run.Scenario, run.CreatedAt.UnixNano(), run.InPlaceOf, body)
 	if err != nil {
 		return fmt.Errorf("registry: save run %s: %w", run.ID, err)
 	}
@@ -175,7 +186,7 @@ func (r *Registry) LoadRun(ctx context.Context, id string) (Run, error) {
 	return r.loadRun(ctx, r.reader, id)
 }
 
-const selectRun = `SELECT id, user, zone, scenario, created_at, body FROM runs `
+const selectRun = `SELECT id, user, zone, scenario, created_at, in_place_of, body FROM runs `
 
 func (r *Registry) loadRun(ctx context.Context, q querier, id string) (Run, error) {
 	run, err := r.scanRun(q.QueryRowContext(ctx, selectRun+`WHERE id = ?`, id))
@@ -192,7 +203,7 @@ func (r *Registry) scanRun(row interface{ Scan(...any) error }) (Run, error) {
 	var run Run
 	var created int64
 	var sealed []byte
-	if err := row.Scan(&run.ID, &run.User, &run.Zone, &run.Scenario, &created, &sealed); err != nil {
+	if err := row.Scan(&run.ID, &run.User, &run.Zone, &run.Scenario, &created, &run.InPlaceOf, &sealed); err != nil {
 		return Run{}, err
 	}
 	run.CreatedAt = time.Unix(0, created).UTC()
@@ -222,11 +233,21 @@ func (r *Registry) ListRuns(ctx context.Context, user string, limit int) ([]Run,
 	return all, nil
 }
 
-// CountRuns returns how many runs user started at or after since.
+// CountRuns returns how many runs user started at or after since, but for those that
+// reviewers had run.
 func (r *Registry) CountRuns(ctx context.Context, user string, since time.Time) (int64, error) {
-	var n int64
-	err := r.reader.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE user = ? AND created_at >= ?`, user, since.UnixNano()).Scan(&n)
-	if err != nil {
+	return r.countRuns(ctx, `user = ? AND created_at >= ? AND in_place_of = ''`, user, since.UnixNano())
+}
+
+// CountInPlace returns how many runs reviewers had run since a time in the place of those
+// of people of an organization.
+func (r *Registry) CountInPlace(ctx context.Context, organization string, since time.Time) (int64, error) {
+	return r.countRuns(ctx, `created_at > ? AND in_place_of <> '' AND user IN (SELECT name FROM documents WHERE kind = ? AND parent = ?)`,
+		since.UnixNano(), KindPerson, organization)
+}
+
+func (r *Registry) countRuns(ctx context.Context, where string, args ...any) (n int64, err error) {
+	if err := r.reader.QueryRowContext(ctx, `SELECT count(*) FROM runs WHERE `+where, args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("registry: count runs: %w", err)
 	}
 	return n, nil

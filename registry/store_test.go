@@ -255,6 +255,28 @@ func TestRunsKeepWhoAskedWhat(t *testing.T) {
 			t.Errorf("CountRuns since %v = %d, %v, want %d", since, n, err, want)
 		}
 	}
+	inPlace := registry.Run{ID: "run-1b", User: "olga", Zone: run.Zone, Scenario: run.Scenario, InPlaceOf: "run-1"}
+	for range 2 { // what it is in the place of stays
+		if err := w.SaveRun(t.Context(), inPlace); err != nil {
+			t.Fatal(err)
+		}
+		inPlace.InPlaceOf = ""
+	}
+	if n, err := w.CountRuns(t.Context(), "olga", w.clock.t.Add(-2*time.Minute)); err != nil || n != 1 {
+		t.Errorf("CountRuns with one that a reviewer had run = %d, %v, want 1", n, err)
+	}
+	if got, err := w.LoadRun(t.Context(), "run-1b"); err != nil || got.InPlaceOf != "run-1" {
+		t.Errorf("LoadRun(run-1b) = %+v, %v, want it in the place of run-1", got, err)
+	}
+	if _, err := raw(t, w.path).Exec(`UPDATE runs SET in_place_of = '' WHERE id = 'run-1b'`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.LoadRun(t.Context(), "run-1b"); !errors.Is(err, registry.ErrCorrupt) {
+		t.Errorf("a reviewer's run that is made its requester's: %v, want ErrCorrupt", err)
+	}
+	if _, err := raw(t, w.path).Exec(`DELETE FROM runs WHERE id = 'run-1b'`); err != nil {
+		t.Fatal(err)
+	}
 	if all, _ := w.ListRuns(t.Context(), "", 1); len(all) != 1 || all[0].ID != "run-2" {
 		t.Errorf("the newest run = %+v, want run-2", all)
 	}

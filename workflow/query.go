@@ -21,7 +21,7 @@ const (
 // QueryApproval is the way of one query from its submission to its end. What
 // is approved is bound when policy decides; recheck, the one move that
 // consumes the approval, must present the same input. What asks for an output that is
-// there already runs nothing, and is repeated.
+// there already, or for what waits for its approval, runs nothing and is repeated.
 var QueryApproval = Machine{
 	Name:    "query",
 	Initial: Submitted,
@@ -35,7 +35,7 @@ var QueryApproval = Machine{
 		// Unparsable or unknown is denied, from either state.
 		{Name: "deny", From: []State{Submitted, Analysed}, To: DecidedDeny, Roles: []string{Engine}, Article: "NJ24-13"},
 		{Name: "pass", From: []State{DecidedAllow}, To: Approved, Roles: []string{Engine}, Article: "NJ24-13"},
-		{Name: "repeat", From: []State{DecidedAllow}, To: Repeated, Roles: []string{Engine}, Article: "NJ24-16"},
+		{Name: "repeat", From: []State{DecidedAllow, DecidedReview}, To: Repeated, Roles: []string{Engine}, Article: "NJ24-16"},
 		{Name: "approve", From: []State{DecidedReview}, To: Approved, Roles: []string{"zone_regulator"}, Review: true, Article: "NJ24-06"},
 		{Name: "reject", From: []State{DecidedReview}, To: DecidedDeny, Roles: []string{"zone_regulator"}, Review: true, Article: "NJ24-06"},
 		{Name: "recheck", From: []State{Approved}, To: Rechecked, Roles: []string{Engine}, Consumes: true, Article: "YC22-25"},

@@ -160,6 +160,7 @@ DECIDED_ALLOW  expire  EXPIRED        engine
 DECIDED_ALLOW  void    VOIDED         engine data_centre zone_regulator city_authority
 DECIDED_REVIEW approve APPROVED       zone_regulator
 DECIDED_REVIEW reject  DECIDED_DENY   zone_regulator
+DECIDED_REVIEW repeat  REPEATED       engine
 DECIDED_REVIEW expire  EXPIRED        engine
 DECIDED_REVIEW void    VOIDED         engine data_centre zone_regulator city_authority
 APPROVED       recheck RECHECKED      engine
