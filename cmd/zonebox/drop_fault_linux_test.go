@@ -14,6 +14,7 @@ import (
 // device fails. The next watcher goes on: each delivery makes one version or none,
 // lies aside once, whole, beside a receipt of the gate, and nothing half done stays.
 func TestADeliveryIsSettledOnceWhateverAStepSays(t *testing.T) {
+	t.Parallel()
 	h := newHome(t)
 	h.serve(t)
 	seed := 100

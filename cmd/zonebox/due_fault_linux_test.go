@@ -14,6 +14,7 @@ import (
 // device fails. Nobody is told what was in force before once their time has come; after
 // a new start both of the batch are in force, once, and log and registry are of one time.
 func TestWhatIsDueComesIntoForceOnceWhateverAStepSays(t *testing.T) {
+	t.Parallel() // it mostly waits for the time to come
 	h := newHome(t)
 	g := h.serveWatched(t)
 	t.Cleanup(func() {
