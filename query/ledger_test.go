@@ -428,6 +428,18 @@ func TestNothingOfWhomTheAskerChoseIsToldAsARefusal(t *testing.T) {
 		inquiry{"jin.op", "SELECT street, count(*) FROM persons WHERE street < 'd' GROUP BY street", ""})
 }
 
+// Beside a group that shows, one of few can be told from one that is refused. What shows
+// is spent by that: beside it the next choice is refused, of few and of more.
+func TestAGroupThatShowsServesOneChoice(t *testing.T) {
+	t.Parallel()
+	const groups = "SELECT district, count(*) FROM persons WHERE street IN ('lane', 'north') OR street = '%s' GROUP BY district"
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", fmt.Sprintf(groups, "nowhere"), "乙 50"},
+		inquiry{"li.op", fmt.Sprintf(groups, "none"), refusedByHistory},
+		inquiry{"li.op", fmt.Sprintf(groups, "gate"), refusedByHistory})
+	inTurn(t, streetsWorld(t), inquiry{"li.op", fmt.Sprintf(groups, "gate"), "乙 50; 甲 18"})
+}
+
 // What was released stays known to the next process, and to one on a restored folder;
 // what a process left half done is forgotten.
 func TestTheLedgerIsThereAfterAStart(t *testing.T) {

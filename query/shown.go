@@ -36,7 +36,7 @@ func (e *evidence) shown() []shown {
 func (e *evidence) shownOf(c *cells, i int) (out []shown) {
 	r := e.References[c.references[i]]
 	for _, condition := range e.bare(c) {
-		out = append(out, shown{dataset: r.Table, k: r.K, few: true, measures: []shownMeasure{{name: ledger.Counts, cells: c.noted(condition, i)}}})
+		out = append(out, shown{dataset: r.Table, k: r.K, few: true, measures: []shownMeasure{{name: ledger.Counts, cells: [][]uint32{c.noted(condition, i)}}}})
 	}
 	var partners []string
 	for j, other := range c.references {
@@ -88,16 +88,12 @@ func (c *cells) chosen(condition int) bool {
 	return slices.ContainsFunc(c.Columns[first:first+len(c.references)], func(column analysis.EvidenceColumn) bool { return column.Population.Chosen })
 }
 
-// noted returns the rows of a condition and a reference, by its place, in every group,
-// whoever is in it.
-func (c *cells) noted(condition, reference int) (out [][]uint32) {
-	column := c.gathered.lists[c.column(condition, reference)]
-	for group := uint32(1); group <= c.gathered.groups; group++ {
-		if rows := column.at(group); c.gathered.find(group) == group && len(rows) > 0 {
-			out = append(out, slices.Compact(slices.Clone(rows)))
-		}
-	}
-	return out
+// noted returns the rows of a condition and a reference, by its place, whatever group they
+// are in.
+func (c *cells) noted(condition, reference int) []uint32 {
+	rows := slices.Clone(c.gathered.lists[c.column(condition, reference)].rows)
+	slices.Sort(rows)
+	return slices.Compact(rows)
 }
 
 // dominates reports whether a total of an aggregate does not leave for what few bear of

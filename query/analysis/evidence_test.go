@@ -134,6 +134,8 @@ func TestAPopulationIsWhatGroupsArePartsOf(t *testing.T) {
 		"select count(*), count(d.stay) from (select stay from visits) d",
 		// a table that is looked up by what is no column of it, too
 		"select count(*) from visits v join districts d on v.name = v.district and v.district = d.code",
+		// codes that the question picks
+		"select count(*) from visits v join (select code from codes where chapter = 'X') w on v.district = w.code",
 	} {
 		if got := of(sql); got == all {
 			t.Errorf("%s\n\tis of %s too", sql, got)
