@@ -235,3 +235,43 @@ func nothingOrRefused(a *attacker) {
 		a.figures("SELECT count(*) FROM visits")
 	}
 }
+
+// inPlaceOfTheTenth has a list whose last member makes ten with a diagnosis, so that a count
+// shows, and puts one target after the other in that one's place, by figures of other
+// columns, until one shows too.
+func inPlaceOfTheTenth(a *attacker) {
+	of := map[bool][]resident{}
+	for _, p := range only(a.city.people, byPhone) {
+		ill := slices.ContainsFunc(p.visits, func(v seen) bool { return v.diagnosis == "J06" })
+		of[ill] = append(of[ill], p)
+	}
+	const from = "FROM visits v JOIN persons p ON v.id_number = p.id_number WHERE v.diagnosis = 'J06'"
+	shows := func(way string, list ...resident) bool {
+		var quoted []string
+		for _, p := range list {
+			quoted = append(quoted, "'"+p.phone+"'")
+		}
+		rows, _ := a.askAs("li.op", "statistics", fmt.Sprintf(way, strings.Join(quoted, ", ")))
+		return len(rows) == 1 && rows[0][0] != querytest.Null
+	}
+	nine := append(slices.Clone(of[false][:5]), of[true][:9]...)
+	found := shows("SELECT count(*) "+from+" AND p.phone IN (%s)", append(slices.Clone(nine), of[true][9])...)
+	targets := append(slices.Clone(of[false][5:8]), of[true][10])
+	for _, p := range targets {
+		a.target(p.id, map[bool]string{true: "yes", false: "no"}[p.id == of[true][10].id])
+	}
+	for i, way := range []string{
+		"SELECT round(avg(v.cost)) " + from + " AND p.phone IN (%s)",
+		"SELECT round(avg(v.cost) FILTER (WHERE p.phone IN (%s))) " + from,
+		"SELECT round(avg(p.income)) " + from + " AND p.phone IN (%s)",
+		"SELECT round(avg(v.cost) FILTER (WHERE p.phone IN (%s))) " + from,
+	} {
+		if found && shows(way, append(slices.Clone(nine), targets[i])...) {
+			a.knows(targets[i].id, "yes")
+			for _, before := range targets[:i] {
+				a.knows(before.id, "no")
+			}
+			return
+		}
+	}
+}

@@ -33,6 +33,7 @@ var bots = []bot{
 	{"a search by HAVING", searchByHaving, 1, true},
 	{"answered or refused", answeredOrRefused, 6, false},
 	{"nothing or refused, for ten of a list", nothingOrRefused, 6, false},
+	{"in the place of the tenth, by another figure", inPlaceOfTheTenth, 4, false},
 	{"two operators of two licenses", twoOperators, 6, false},
 	{"a join of each with itself", joinedOnce, 0, true},
 	{"a join that counts one twice", joinedTwice, 6, false},

@@ -428,6 +428,22 @@ func TestNothingOfWhomTheAskerChoseIsToldAsARefusal(t *testing.T) {
 		inquiry{"jin.op", "SELECT street, count(*) FROM persons WHERE street < 'd' GROUP BY street", ""})
 }
 
+// That a choice shows is as much as its count, whatever figure shows: one column's is refused
+// where another's left. Of what nobody chose each column is by itself.
+func TestAChoiceCountsWhateverFigureShows(t *testing.T) {
+	t.Parallel()
+	const others = "SELECT %s FROM persons WHERE street <> 'gate' AND street <> '%s'"
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", fmt.Sprintf(others, "round(avg(income))", "nowhere"), "1564"},
+		inquiry{"jin.op", fmt.Sprintf(others, "count(*)", "lane"), refusedByHistory})
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", "SELECT round(avg(income) FILTER (WHERE street <> 'gate')) FROM persons", "1564"},
+		inquiry{"jin.op", fmt.Sprintf(others, "count(*)", "lane"), refusedByHistory})
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", "SELECT round(avg(income)) FROM persons WHERE district = '甲'", "1305"},
+		inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'lane'", "85"})
+}
+
 // Beside a group that shows, one of few can be told from one that is refused. What shows
 // is spent by that: beside it the next choice is refused, of few and of more.
 func TestAGroupThatShowsServesOneChoice(t *testing.T) {

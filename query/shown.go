@@ -34,8 +34,8 @@ func (e *evidence) shown() []shown {
 // shownOf is what a block shows of the rows of a reference, by its place: a part for each
 // population that its figures are of.
 func (e *evidence) shownOf(c *cells, i int) (out []shown) {
-	r := e.References[c.references[i]]
-	for _, condition := range e.bare(c) {
+	r, figures := e.References[c.references[i]], e.figures(c)
+	for _, condition := range e.bare(c, figures) {
 		out = append(out, shown{dataset: r.Table, k: r.K, few: true, measures: []shownMeasure{{name: ledger.Counts, cells: [][]uint32{c.noted(condition, i)}}}})
 	}
 	var partners []string
@@ -45,8 +45,8 @@ func (e *evidence) shownOf(c *cells, i int) (out []shown) {
 		}
 	}
 	slices.Sort(partners)
-	for n := range c.figures() {
-		for _, m := range e.measuresOf(c, n, i, strings.Join(partners, "*")) {
+	for n := range figures {
+		for _, m := range e.measuresOf(c, figures[n], n, i, strings.Join(partners, "*")) {
 			population := e.population(c.Columns[c.column(m.conditions[0], i)].Population)
 			at := slices.IndexFunc(out, func(s shown) bool { return s.population == population })
 			if at < 0 {
@@ -58,22 +58,53 @@ func (e *evidence) shownOf(c *cells, i int) (out []shown) {
 	return out
 }
 
-// figures are the aggregates of a block. One that has none shows which groups there are,
-// and that counts as how many rows each has: it is as much as a question that asks for
-// the count tells of where K ends.
-func (c *cells) figures() []analysis.Aggregate {
-	if len(c.Aggregates) == 0 {
-		return []analysis.Aggregate{{Function: "count_star", Counts: true, Output: -1}}
+// figures are the aggregates of a block and a count for each choice of the asker's: that a
+// group shows tells that K are in it, whatever figure it shows. Were that one of the
+// figure's column alone, whoever found a tenth person by one column would look for others
+// in that person's place by the next. A condition that leaves out fewer than K of every
+// group, as that a value is there, is no choice beside that of all rows, and what counts
+// by it counts all. A block without aggregates tells nothing else.
+func (e *evidence) figures(c *cells) []analysis.Aggregate {
+	of := func(condition int) string { return c.Columns[c.column(condition, 0)].Population.Text }
+	out, told := slices.Clone(c.Aggregates), map[string]bool{}
+	told[of(0)] = slices.ContainsFunc(out, func(a analysis.Aggregate) bool { return a.Counts && !e.parts(c, a.Condition) })
+	counted := func(condition int) {
+		if !told[of(condition)] && (len(c.Aggregates) == 0 || c.chosen(condition) && (condition == 0 || e.parts(c, condition))) {
+			out = append(out, analysis.Aggregate{Function: "count_star", Counts: true, Condition: condition, Output: -1})
+		}
+		told[of(condition)] = true
 	}
-	return c.Aggregates
+	counted(0)
+	for _, a := range c.Aggregates {
+		counted(a.Condition)
+	}
+	return out
+}
+
+// parts reports whether a condition leaves K entities of a reference out of a group.
+func (e *evidence) parts(c *cells, condition int) bool {
+	for i, ref := range c.references {
+		r := e.References[ref]
+		for group := range c.groups {
+			met := c.at(group, condition, i)
+			left := slices.DeleteFunc(slices.Clone(c.at(group, 0, i)), func(row uint32) bool {
+				_, there := slices.BinarySearch(met, row)
+				return there
+			})
+			if e.tables[r.Table].atLeast(r.K, left) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // bare returns the conditions of figures that show nothing in any group, of rows that the
 // asker chose: whether K was short or no row was there does not matter. Answered with
 // nothing they would tell who asks that fewer than K remain, for of K the history might
 // have refused: whoever moves a condition by one person would learn of that person.
-func (e *evidence) bare(c *cells) (out []int) {
-	for _, a := range c.figures() {
+func (e *evidence) bare(c *cells, figures []analysis.Aggregate) (out []int) {
+	for _, a := range figures {
 		shows := func(group uint32) bool { return e.released(c, group, a.Condition) }
 		if !slices.Contains(out, a.Condition) && c.chosen(a.Condition) && !slices.ContainsFunc(c.groups, shows) {
 			out = append(out, a.Condition)
@@ -183,8 +214,8 @@ type aggregated struct {
 // each counts may be known. Where it repeats those of every reference, as tables do in which
 // several rows are found for one, any figure is taken for those of the rows that count so
 // often or more, for each number of times.
-func (e *evidence) measuresOf(c *cells, aggregate, reference int, partners string) (out []aggregated) {
-	a, table := c.figures()[aggregate], e.References[c.references[reference]].Table
+func (e *evidence) measuresOf(c *cells, a analysis.Aggregate, aggregate, reference int, partners string) (out []aggregated) {
+	table := e.References[c.references[reference]].Table
 	whole := []int{a.Condition}
 	conditions := whole
 	if adds(a) && !c.dominates(aggregate) {
