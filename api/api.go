@@ -116,7 +116,13 @@ func (s *server) authenticate(c *gin.Context) (query.Subject, error) {
 
 // begin notes the access and goes on with an authenticated request.
 func (s *server) begin(c *gin.Context, subject query.Subject, body io.Reader) {
-	if err := s.engine.Accessing(c, subject, c.Request.Method+" "+c.FullPath()); err != nil {
+	var names []string // of what is read; of what is changed the change has an entry
+	if c.Request.Method == http.MethodGet {
+		for _, p := range c.Params {
+			names = append(names, p.Value)
+		}
+	}
+	if err := s.engine.Accessing(c, subject, c.Request.Method+" "+c.FullPath(), names...); err != nil {
 		s.refuse(c, err)
 		return
 	}

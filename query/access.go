@@ -12,46 +12,72 @@ import (
 // kindAccess is the entry that tells of a person who begins to use a route.
 const kindAccess = "access.began"
 
-// accesses are the routes that people have used on a day, by the gate's clock in UTC.
-// Their number is that of people and routes. It is safe for concurrent use.
+// mostNamed is how many things a person reads by one route on a day that have entries of
+// their own. Those beyond have one together: no reader fills the log.
+const mostNamed = 200
+
+// access is the use of a route by a person, and the name of what is read, "" if the route
+// names nothing.
+type access struct{ person, route, of string }
+
+// accesses are the uses of routes that the log knows of on a day, by the gate's clock in
+// UTC. Their number is that of people and routes, times mostNamed. It is safe for
+// concurrent use.
 type accesses struct {
-	mu   sync.Mutex
-	day  string
-	used map[[2]string]bool // person and route
+	mu    sync.Mutex
+	day   string
+	used  map[access]bool
+	named map[access]int // by person and route
 }
 
-// new reports whether the log has not been told of this use on its day.
-func (a *accesses) new(day, person, route string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.day != day || !a.used[[2]string{person, route}]
-}
-
-// told notes that it has.
-func (a *accesses) told(day, person, route string) {
+// new returns the use as the log tells it, and whether it has not been told of it on its
+// day.
+func (a *accesses) new(day string, u access) (access, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.day != day {
-		a.day, a.used = day, map[[2]string]bool{}
+		return u, true
 	}
-	a.used[[2]string{person, route}] = true
+	if u.of != "" && !a.used[u] && a.named[access{u.person, u.route, ""}] >= mostNamed {
+		u.of = "*"
+	}
+	return u, !a.used[u]
+}
+
+// told notes that it has.
+func (a *accesses) told(day string, u access) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.day != day {
+		a.day, a.used, a.named = day, map[access]bool{}, map[access]int{}
+	}
+	a.used[u] = true
+	a.named[access{u.person, u.route, ""}]++
 }
 
 // Accessing has the log tell that a person uses a route of the gate, the first time on
 // a day and after a start: the first of them all is the person's login, those of routes
-// that only read tell who read (JM19-23, YC22-34). It returns an error, and nothing is
-// to be done or read, if the log does not take it.
-func (e *Engine) Accessing(ctx context.Context, s Subject, route string) error {
+// that only read tell who read (JM19-23, YC22-34). Where names says what is read, as a
+// document or a run, the first time of each has an entry, up to mostNamed. It returns an
+// error, and nothing is to be done or read, if the log does not take it.
+func (e *Engine) Accessing(ctx context.Context, s Subject, route string, names ...string) error {
 	now := e.cfg.Now().UTC()
 	day := now.Format(time.DateOnly)
-	if !e.accesses.new(day, s.user, route) {
+	for i := range names {
+		names[i] = printName(names[i])
+	}
+	u, first := e.accesses.new(day, access{s.user, route, strings.Join(names, " ")})
+	if !first {
 		return nil
 	}
-	began := registry.Event{ID: newID("access", now), Kind: kindAccess, At: now, Actor: s.user,
-		Fields: map[string]string{"org": s.organization, "role": strings.Join(s.roles, " "), "route": route}}
+	fields := map[string]string{"org": s.organization, "role": strings.Join(s.roles, " "), "route": route}
+	if u.of != "" {
+		fields["of"] = u.of
+	}
+	began := registry.Event{ID: newID("access", now), Kind: kindAccess, At: now, Actor: s.user, Fields: fields}
 	if err := e.note(ctx, entryOf(registry.Pending{Event: began})); err != nil {
 		return err
 	}
-	e.accesses.told(day, s.user, route)
+	e.accesses.told(day, u)
 	return nil
 }
