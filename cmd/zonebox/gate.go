@@ -11,7 +11,7 @@ import (
 	"net/url"
 	"os"
 
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"zonebox/api"
 	"zonebox/keys"
@@ -25,7 +25,8 @@ type gateAddress struct {
 	ca  string // a file of certificates
 }
 
-func (g *gateAddress) flags(a *app, f *pflag.FlagSet) {
+func (g *gateAddress) flags(a *app, root *cobra.Command) {
+	f := root.PersistentFlags()
 	f.StringVar(&g.url, "gate", env("ZONEBOX_GATE", ""), a.say("网关地址 https://主机:端口,代替套接字 (ZONEBOX_GATE)", "address of the gate, https://HOST:PORT, instead of a socket (ZONEBOX_GATE)"))
 	f.StringVar(&g.key, "gate-key", env("ZONEBOX_GATE_KEY", ""), a.say("首次联系时核实过的网关公钥 (ZONEBOX_GATE_KEY)", "public key of the gate, for first contact (ZONEBOX_GATE_KEY)"))
 	f.StringVar(&g.ca, "gate-ca", env("ZONEBOX_GATE_CA", ""), a.say("签发网关证书的机构 (PEM),网关用自备证书时 (ZONEBOX_GATE_CA)", "who issued the gate's certificate (PEM), where it has one of its own (ZONEBOX_GATE_CA)"))

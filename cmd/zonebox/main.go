@@ -133,7 +133,7 @@ func (a *app) root() *cobra.Command {
 	f := root.PersistentFlags()
 	f.StringVar(&a.domain, "domain", env("ZONEBOX_DOMAIN", ""), a.say("域目录 (ZONEBOX_DOMAIN)", "domain folder (ZONEBOX_DOMAIN)"))
 	f.StringVar(&a.socket, "socket", env("ZONEBOX_SOCKET", ""), a.say("网关套接字,缺省为 域目录.sock (ZONEBOX_SOCKET)", "gate socket, DOMAIN.sock by default (ZONEBOX_SOCKET)"))
-	a.gate.flags(a, f)
+	a.gate.flags(a, root)
 	f.StringVar(&a.user, "as", env("ZONEBOX_USER", ""), a.say("以该用户的密钥签名 (ZONEBOX_USER)", "sign with this user's key (ZONEBOX_USER)"))
 	f.StringVar(&a.keyring, "keyring", env("ZONEBOX_KEYRING", defaultKeyring()), a.say("用户密钥目录 (ZONEBOX_KEYRING)", "folder of user keys (ZONEBOX_KEYRING)"))
 	f.String("lang", a.lang, a.say("zh 或 en (ZONEBOX_LANG)", "zh or en (ZONEBOX_LANG)"))
