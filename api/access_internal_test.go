@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gin-gonic/gin"
-
 	"zonebox/query/querytest"
 	"zonebox/registry"
 )
@@ -292,7 +290,7 @@ POST /v1/backups          {}                       role   role   role   role   r
 POST /v1/backups/:id/verify BACKUP:                ok     role   role   role   role   ok     ok     role   role   ok
 POST /v1/backups/:id/verify nothing:               none   role   role   role   role   none   none   role   role   none
 # what-if: who makes the rules or audits them; it executes nothing (JM19-36)
-POST /v1/what-if          {}                       bad    bad    bad    bad    bad    bad    bad    bad    bad    bad
+POST /v1/what-if          {}                       bad    bad    bad    role   role   role   role   role   role   bad
 POST /v1/what-if          {"from":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z","bundle":"eA=="} bundle bundle bundle role role role role role role bundle
 # rules: ordered and confirmed by the city authority and a zone regulator; seen by who supervises (YC22-38)
 GET  /v1/policy           .                        ok     ok     ok     role   role   ok     ok     role   role   ok
@@ -342,7 +340,7 @@ func TestAccess(t *testing.T) {
 // everyRouteByEveryRole asks each route as each person. A route without a row fails.
 func everyRouteByEveryRole(t *testing.T, w *world) {
 	missing := map[string]bool{}
-	for _, r := range w.handler.(*gin.Engine).Routes() {
+	for _, r := range router(w.Engine, w.Config.Log).Routes() {
 		missing[r.Method+" "+r.Path] = true
 	}
 	asked := 0

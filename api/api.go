@@ -33,6 +33,11 @@ type server struct {
 
 // New returns the handler of the gate. It is safe for concurrent use.
 func New(e *query.Engine, log *slog.Logger) http.Handler {
+	r := router(e, log)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.ServeHTTP(newPatient(w), req) })
+}
+
+func router(e *query.Engine, log *slog.Logger) *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	// A name with a slash in it stays one name, and no path stands for another's.
@@ -63,16 +68,14 @@ func unsniffed(c *gin.Context) {
 // maxBody is read and compared here, a delivery's digest is compared by the engine
 // before anything is committed.
 func (s *server) signed(c *gin.Context) {
+	conn := http.NewResponseController(c.Writer)
+	defer func() { _ = conn.SetReadDeadline(time.Now().Add(linger)) }() // the next request has one of its own
 	subject, err := s.authenticate(c)
 	if err != nil {
-		if query.AsError(err).Code == "AUTH_FAILED" {
-			s.engine.Unrecognised(c, claimed(c))
-		}
 		s.refuse(c, err)
 		return
 	}
 	r := c.Request
-	conn := http.NewResponseController(c.Writer)
 	if streamed(c) { // for which the engine has a patience of its own
 		s.begin(c, subject, delivery{r.Body, conn})
 		return
@@ -129,6 +132,7 @@ func (s *server) begin(c *gin.Context, subject query.Subject, body io.Reader) {
 	in := call{Context: c, server: s, subject: subject, body: body}
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), callKey{}, in))
 	c.Request.Body = io.NopCloser(body)
+	c.Request.Header.Del("Accept") // nobody signs it, and there is one form of answers
 	c.Next()
 }
 
@@ -162,8 +166,10 @@ var statuses = map[query.Class]int{
 // problem returns err as the sender of a request is told it, and logs its cause.
 func (s *server) problem(c *gin.Context, err error) *Problem {
 	e := s.engine.Told(err)
-	if e.Code == "AUTH_FAILED" {
-		s.log.WarnContext(c, "request not authenticated", "path", c.FullPath(), "claimed", claimed(c), "cause", errors.Unwrap(e))
+	if e.Code == "AUTH_FAILED" { // anybody can; the log of the audit counts them
+		s.engine.Unrecognised(c, claimed(c))
+		s.log.DebugContext(c, "request not authenticated", "path", c.FullPath(), "claimed", claimed(c), "cause", errors.Unwrap(e))
+		c.Header("Connection", "close")
 	} else if cause := errors.Unwrap(e); cause != nil {
 		s.log.WarnContext(c, "request failed", "code", e.Code, "path", c.FullPath(), "query_id", e.Run, "cause", cause)
 	}

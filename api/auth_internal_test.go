@@ -19,8 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"zonebox/keys"
 	"zonebox/query"
 	"zonebox/query/querytest"
@@ -355,7 +353,7 @@ func TestWhoUsesARouteIsInTheLog(t *testing.T) {
 // TestEveryRouteIsSigned asks each route of the handler without a signature.
 func TestEveryRouteIsSigned(t *testing.T) {
 	h := shared
-	routes := h.handler.(*gin.Engine).Routes()
+	routes := router(h.engine, slog.New(slog.DiscardHandler)).Routes()
 	if len(routes) < 12 {
 		t.Fatalf("the gate has %d routes, want at least 12", len(routes))
 	}

@@ -21,10 +21,6 @@ const (
 	maxNonce    = 128
 )
 
-// patience is how long the gate waits for a body that is no delivery: a sender who
-// holds a place and gives a byte now and then is as one who gives none.
-const patience = time.Minute
-
 // wholeBody returns a body of at most maxBody whose digest is the signed one. A
 // connection that takes no deadline is one of a test, without a network.
 func wholeBody(body io.Reader, conn *http.ResponseController, digest string) ([]byte, error) {

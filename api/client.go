@@ -42,12 +42,15 @@ func NewClient(socket, user, lang string, sign func(message []byte) []byte, now 
 	}}}
 }
 
-// Over returns the client for the gate at base, https://HOST:PORT, instead, which
-// trust recognizes.
-func (c *Client) Over(base string, trust *tls.Config) *Client {
-	out := *c
-	out.base, out.http = base, &http.Client{Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}}
-	return &out
+// NewRemoteClient is NewClient for the gate at base, https://HOST:PORT, which trust
+// recognizes.
+func NewRemoteClient(base string, trust *tls.Config, user, lang string, sign func(message []byte) []byte, now func() time.Time) *Client {
+	d := net.Dialer{Timeout: 10 * time.Second}
+	return &Client{base: base, user: user, lang: lang, sign: sign, now: now, http: &http.Client{Transport: &http.Transport{
+		TLSClientConfig: trust, ForceAttemptHTTP2: true, DialContext: d.DialContext,
+		TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: 90 * time.Second, // the gate's is two minutes
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
+	}}}
 }
 
 // Query returns the sealed artifact of an answer and the run it belongs to.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,7 +51,10 @@ func declare[In, Out any](a huma.API, op huma.Operation, do func(call, *In) (Out
 // describe returns what the OpenAPI document says of an operation.
 func describe(method, uri, does string) huma.Operation {
 	op := huma.Operation{Method: method, Path: uri, Summary: does, OperationID: strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(uri),
-		Tags: []string{strings.Split(uri, "/")[1]}, MaxBodyBytes: maxBody + 1, BodyReadTimeout: -1} // the body is there, and of a size
+		Tags: []string{strings.Split(uri, "/")[1]}, MaxBodyBytes: maxBody + 1, BodyReadTimeout: -1, // the body is there, and of a size
+		// strict reads it once, and stops at what is wrong first: the library's own check
+		// notes each fault with its whole path, without an end.
+		SkipValidateBody: true}
 	for part := range strings.SplitSeq(uri, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			op.Parameters = append(op.Parameters, &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: "string"}})
@@ -105,9 +109,14 @@ func callOf(ctx context.Context) (call, error) {
 // strict reads JSON in one way alone, and writes it as it is.
 var strict = huma.Format{
 	Marshal: func(w io.Writer, v any) error {
-		enc := json.NewEncoder(w)
+		var out bytes.Buffer // whole, or nothing of it is written
+		enc := json.NewEncoder(&out)
 		enc.SetEscapeHTML(false)
-		return enc.Encode(v)
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+		_, _ = w.Write(out.Bytes()) // to whoever has gone
+		return nil
 	},
 	Unmarshal: func(text []byte, into any) error {
 		if query.ReadJSON(text, into) != nil {
@@ -120,7 +129,7 @@ var strict = huma.Format{
 var errNotJSON = errors.New("not the JSON that is expected")
 
 // malformed tells where a request does not fit its description, in the library's
-// words, of which none is a value.
+// words and the sender's own.
 func malformed(errs []error) error {
 	var at []string
 	for _, err := range errs[:min(len(errs), 5)] {
@@ -146,7 +155,7 @@ func newAPI(r *gin.Engine, g *gin.RouterGroup) huma.API {
 	config.DefaultFormat = "application/json"
 	config.RejectUnknownQueryParameters = true
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"signature": {Type: "apiKey", In: "header", Name: headerSignature,
-		Description: "Ed25519 over method, path, " + headerUser + ", " + headerTime + ", " + headerNonce + " and " + headerDigest}}
+		Description: "Ed25519 over zonebox-request-v1, the method, the path with its query, " + headerUser + ", " + headerTime + ", " + headerNonce + " and " + headerDigest + " (SHA-256 of the body), each on a line of its own"}}
 	config.Security = []map[string][]string{{"signature": {}}}
 	return humagin.NewWithGroup(r, g, config)
 }

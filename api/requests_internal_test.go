@@ -127,7 +127,7 @@ func TestAnOperationNeedsWhoSigned(t *testing.T) {
 func TestAPanicTellsNothing(t *testing.T) {
 	h := shared
 	var log bytes.Buffer
-	r := New(h.engine, slog.New(slog.NewJSONHandler(&log, nil))).(*gin.Engine)
+	r := router(h.engine, slog.New(slog.NewJSONHandler(&log, nil)))
 	s := &server{engine: h.engine, log: slog.New(slog.DiscardHandler), large: make(chan struct{}, 1)}
 	r.GET("/v1/broken/:what", s.signed, func(*gin.Context) { panic("110101199003077475") })
 	for lang, want := range map[string]string{"en": "internal error; nothing was released", "zh": "内部错误,没有结果放行"} {

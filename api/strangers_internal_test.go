@@ -3,9 +3,11 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +23,10 @@ func TestWhoFailsToAuthenticateIsInTheLog(t *testing.T) {
 	}
 	untimed := h.signed("li.op", h.operator, http.MethodGet, "/v1/domain", "")
 	untimed.Header.Set(headerTime, "now")
+	altered := h.signed("li.op", h.operator, http.MethodPost, "/v1/query", "{}")
+	altered.Body = io.NopCloser(strings.NewReader("[]"))
 	for _, r := range []*http.Request{
+		altered,
 		h.signed("nobody", h.operator, http.MethodGet, "/v1/domain", ""),
 		h.signed("li.op", h.founder, http.MethodGet, "/v1/domain", ""),
 		h.signed("former.op", h.disabled, http.MethodPost, "/v1/query", "{}"),
@@ -54,7 +59,7 @@ func TestWhoFailsToAuthenticateIsInTheLog(t *testing.T) {
 	for _, e := range entries {
 		if e.Kind == "auth.refused" {
 			n++
-			if e.Fields["requests"] != "6" || e.Fields["claimed"] != "former.op 1, li.op 4" {
+			if e.Fields["requests"] != "7" || e.Fields["claimed"] != "former.op 1, li.op 5" {
 				t.Errorf("the entry says %v", e.Fields)
 			}
 		}

@@ -53,7 +53,7 @@ type Problem struct {
 	Articles []string    `json:"articles,omitempty"`
 	Run      string      `json:"run,omitempty"`
 	Reasons  []Reason    `json:"reasons,omitempty"`
-	// On the wire alone: urn:zonebox:problem: and the code, and the status of HTTP.
+	// Of an answer of the gate: urn:zonebox:problem: and the code, and the status of HTTP.
 	Type   string `json:"type,omitempty"`
 	Status int    `json:"status,omitempty"`
 }

@@ -20,8 +20,8 @@ import (
 // Signer is the gate's Ed25519 key with the key of SM2 that is made of it, and the
 // public halves of the Ed25519 keys it followed.
 // It signs release headers and store manifests; each of them starts with bytes
-// that name what it is, so that one never passes for the other. It is safe for
-// concurrent use.
+// that name what it is, so that one never passes for the other, nor for a certificate
+// (Certificate), which is ASN.1. It is safe for concurrent use.
 type Signer struct {
 	mu      sync.RWMutex
 	key     ed25519.PrivateKey

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -79,36 +80,36 @@ func (s *Signer) Certificate(now time.Time) (*tls.Certificate, error) {
 func serial() *big.Int { return new(big.Int).SetBytes([]byte(rand.Text())) }
 
 // VerifyGate checks the certificates that a server shows, its own first, for those of
-// a gate whose signing key is among known or followed one of them. A gate is known by
-// its key and not by a name. It returns *UnknownGateError for another's.
-func VerifyGate(shown []*x509.Certificate, now time.Time, known ...ed25519.PublicKey) error {
-	if len(shown) != 2 || shown[0].IsCA {
-		return &UnknownGateError{}
+// a gate whose signing key is the one known or followed it. A gate is known by its key
+// and not by a name. It returns the keys that it went by, the gate's first and the one
+// known last, or *UnknownGateError for another's, and where none is known.
+func VerifyGate(shown []*x509.Certificate, now time.Time, known ed25519.PublicKey) ([]ed25519.PublicKey, error) {
+	if len(shown) != 2 || shown[0].IsCA || shown[0].Equal(shown[1]) {
+		return nil, &UnknownGateError{}
 	}
 	key, ok := shown[1].PublicKey.(ed25519.PublicKey)
 	if !ok {
-		return &UnknownGateError{}
+		return nil, &UnknownGateError{}
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(shown[1])
 	if _, err := shown[0].Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now}); err != nil { // for servers, in its time
-		return fmt.Errorf("keys: certificate of the gate: %w", err)
+		return nil, fmt.Errorf("keys: certificate of the gate: %w", err)
 	}
 	former, err := successionsOf(shown[1])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, k := range known {
-		for _, s := range former {
-			if s.Key.Equal(k) && s.Holds() {
-				k = s.Next
-			}
-		}
-		if key.Equal(k) {
-			return nil
+	by := []ed25519.PublicKey{known}
+	for _, s := range former {
+		if s.Key.Equal(by[0]) && s.Holds() {
+			by = slices.Insert(by, 0, s.Next)
 		}
 	}
-	return &UnknownGateError{Key: key}
+	if !key.Equal(by[0]) {
+		return nil, &UnknownGateError{Key: key}
+	}
+	return by, nil
 }
 
 func successionsOf(c *x509.Certificate) (out []Succession, err error) {

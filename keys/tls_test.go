@@ -41,30 +41,34 @@ func TestAGateIsKnownByItsKeyAlone(t *testing.T) {
 		name    string
 		shown   []*x509.Certificate
 		now     time.Time
-		known   []ed25519.PublicKey
+		known   ed25519.PublicKey
 		ok      bool
 		unknown bool // whose key is told
 	}{
-		{"its key", good, now, []ed25519.PublicKey{last}, true, false},
-		{"a key that was followed twice", good, now, []ed25519.PublicKey{first}, true, false},
-		{"before the rotation", before, now, []ed25519.PublicKey{first}, true, false},
-		{"at its first moment", good, now.Add(-time.Hour), []ed25519.PublicKey{last}, true, false},
-		{"at its last", good, now.Add(7 * 24 * time.Hour), []ed25519.PublicKey{last}, true, false},
-		{"too early", good, now.Add(-time.Hour - time.Second), []ed25519.PublicKey{last}, false, false},
-		{"too late", good, now.Add(7*24*time.Hour + time.Second), []ed25519.PublicKey{last}, false, false},
-		{"a key that it does not have yet", before, now, []ed25519.PublicKey{last}, false, true},
+		{"its key", good, now, last, true, false},
+		{"a key that was followed twice", good, now, first, true, false},
+		{"before the rotation", before, now, first, true, false},
+		{"at its first moment", good, now.Add(-time.Hour), last, true, false},
+		{"at its last", good, now.Add(7 * 24 * time.Hour), last, true, false},
+		{"too early", good, now.Add(-time.Hour - time.Second), last, false, false},
+		{"too late", good, now.Add(7*24*time.Hour + time.Second), last, false, false},
+		{"a key that it does not have yet", before, now, last, false, true},
 		{"nobody is known", good, now, nil, false, true},
-		{"another gate", foreign, now, []ed25519.PublicKey{first, last}, false, true},
-		{"another's key before the gate's", []*x509.Certificate{foreign[0], good[1]}, now, []ed25519.PublicKey{last}, false, false},
-		{"the gate's behind another's", []*x509.Certificate{good[0], foreign[1]}, now, []ed25519.PublicKey{last}, false, false},
-		{"the signing key's as a server's", []*x509.Certificate{good[1], good[1]}, now, []ed25519.PublicKey{last}, false, true},
-		{"no signing key", good[:1], now, []ed25519.PublicKey{last}, false, true},
-		{"nothing", nil, now, []ed25519.PublicKey{last}, false, true},
+		{"another gate", foreign, now, last, false, true},
+		{"another's key before the gate's", []*x509.Certificate{foreign[0], good[1]}, now, last, false, false},
+		{"the gate's behind another's", []*x509.Certificate{good[0], foreign[1]}, now, last, false, false},
+		{"the signing key's as a server's", []*x509.Certificate{good[1], good[1]}, now, last, false, true},
+		{"one that nobody signed, twice", []*x509.Certificate{good[0], good[0]}, now, last, false, true},
+		{"no signing key", good[:1], now, last, false, true},
+		{"nothing", nil, now, last, false, true},
 	} {
-		err := keys.VerifyGate(c.shown, c.now, c.known...)
+		by, err := keys.VerifyGate(c.shown, c.now, c.known)
 		var unknown *keys.UnknownGateError
 		if (err == nil) != c.ok || errors.As(err, &unknown) != c.unknown {
 			t.Errorf("%s: %v, want ok %v, unknown %v", c.name, err, c.ok, c.unknown)
+		}
+		if c.ok && (!by[0].Equal(c.shown[1].PublicKey) || !by[len(by)-1].Equal(c.known)) {
+			t.Errorf("%s: went by %x", c.name, by)
 		}
 	}
 }
@@ -99,10 +103,10 @@ func TestSuccessionsOfTheGateVouchForNobodyElse(t *testing.T) {
 		"one that nobody signed": {Scheme: "urn", Opaque: "zonebox:successions:" + base64.RawURLEncoding.EncodeToString(said)},
 	} {
 		var unknown *keys.UnknownGateError
-		if err := keys.VerifyGate(of(uri), now, first); !errors.As(err, &unknown) || !unknown.Key.Equal(public) {
+		if _, err := keys.VerifyGate(of(uri), now, first); !errors.As(err, &unknown) || !unknown.Key.Equal(public) {
 			t.Errorf("with %s: %v, want a gate that is not known", name, err)
 		}
-		if err := keys.VerifyGate(of(uri), now, public); err != nil {
+		if _, err := keys.VerifyGate(of(uri), now, public); err != nil {
 			t.Errorf("with %s, where that key is known: %v", name, err)
 		}
 	}

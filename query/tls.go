@@ -23,7 +23,7 @@ func (e *Engine) ServerTLS() *tls.Config {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		now, signer := e.cfg.Now(), e.keys.Signer()
-		if by := signer.Public(); s.cert == nil || !by.Equal(s.by) || now.Sub(s.made).Abs() > 24*time.Hour {
+		if by := signer.Public(); s.cert == nil || !by.Equal(s.by) || now.Before(s.made) || now.Sub(s.made) > 24*time.Hour {
 			cert, err := signer.Certificate(now)
 			if err != nil {
 				return nil, err

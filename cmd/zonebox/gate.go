@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +34,14 @@ func (g *gateAddress) flags(a *app, root *cobra.Command) {
 	f.StringVar(&g.ca, "gate-ca", env("ZONEBOX_GATE_CA", ""), a.say("签发网关证书的机构 (PEM),网关用自备证书时 (ZONEBOX_GATE_CA)", "who issued the gate's certificate (PEM), where it has one of its own (ZONEBOX_GATE_CA)"))
 }
 
+// remote reports whether the gate is reached over the network: an address that the
+// environment gives stands back behind a socket or a folder that the command line
+// names.
+func (a *app) remote() bool {
+	said := a.top.PersistentFlags().Changed
+	return a.gate.url != "" && (said("gate") || !said("socket") && !said("domain"))
+}
+
 // unknownGate is a server that is not the gate that is known, or the first to be seen.
 type unknownGate struct {
 	*keys.UnknownGateError
@@ -46,6 +56,9 @@ func (a *app) gateTrust() (*tls.Config, error) {
 		return nil, usageError{errors.New(a.say("--gate 须为 https://主机:端口", "--gate must be https://HOST:PORT"))}
 	}
 	out := &tls.Config{MinVersion: tls.VersionTLS13, Time: a.now}
+	if a.gate.ca != "" && a.gate.key != "" {
+		return nil, usageError{errors.New(a.say("--gate-ca 与 --gate-key 只用其一", "--gate-ca or --gate-key, not both"))}
+	}
 	if a.gate.ca != "" {
 		text, err := os.ReadFile(a.gate.ca)
 		if err != nil {
@@ -57,34 +70,72 @@ func (a *app) gateTrust() (*tls.Config, error) {
 		}
 		return out, nil
 	}
-	known, err := a.knownGate()
+	pinned, err := a.pinnedGate()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	given, err := a.givenGate()
 	if err != nil {
 		return nil, err
 	}
+	anchor := given
+	if len(pinned) > 0 {
+		anchor = pinned[0] // the newest alone: whoever has a retired key is not the gate
+	}
 	out.InsecureSkipVerify = true // by names and roots: VerifyConnection verifies by the key
 	out.VerifyConnection = func(s tls.ConnectionState) error {
-		err := keys.VerifyGate(s.PeerCertificates, a.now(), known...)
+		by, err := keys.VerifyGate(s.PeerCertificates, a.now(), anchor)
 		var unknown *keys.UnknownGateError
 		if errors.As(err, &unknown) {
-			return &unknownGate{unknown, len(known) == 0}
+			return &unknownGate{unknown, anchor == nil}
 		}
-		if err == nil && a.gate.key != "" {
-			err = a.keepGate()
+		if err != nil {
+			return err
 		}
-		return err
+		all := by
+		if len(pinned) > 1 {
+			all = append(slices.Clone(by), pinned[1:]...)
+		}
+		if given != nil && !slices.ContainsFunc(all, func(k ed25519.PublicKey) bool { return k.Equal(given) }) {
+			return &unknownGate{&keys.UnknownGateError{Key: by[0]}, false}
+		}
+		if len(all) == len(pinned) {
+			return nil
+		}
+		return a.keepGate(all, len(pinned) == 0)
 	}
 	return out, nil
 }
 
-// keepGate pins the key that was given, if none is pinned.
-func (a *app) keepGate() error {
-	f, err := os.OpenFile(a.gatePin(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+// givenGate is the key that --gate-key gives, nil without.
+func (a *app) givenGate() (ed25519.PublicKey, error) {
+	if a.gate.key == "" {
+		return nil, nil
 	}
-	if err == nil {
-		_, err = fmt.Fprintln(f, a.gate.key)
-		err = errors.Join(err, f.Close())
+	key, err := base64.StdEncoding.Strict().DecodeString(a.gate.key)
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return nil, usageError{errors.New(a.say("--gate-key 不是公钥", "--gate-key is no public key"))}
+	}
+	return key, nil
+}
+
+// keepGate pins keys of the gate, the newest first; the first pin only where there is
+// none meanwhile. The file is whole or not there.
+func (a *app) keepGate(all []ed25519.PublicKey, first bool) (err error) {
+	var text strings.Builder
+	for _, k := range all {
+		fmt.Fprintln(&text, base64.StdEncoding.EncodeToString(k))
+	}
+	f, err := os.CreateTemp(a.keyring, "gate.pub.")
+	if err != nil {
+		return fmt.Errorf("zonebox: keep gate key: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(text.String())
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil && first {
+		err = os.Link(f.Name(), a.gatePin())
+	} else if err == nil {
+		err = os.Rename(f.Name(), a.gatePin())
 	}
 	if err != nil {
 		return fmt.Errorf("zonebox: keep gate key: %w", err)
@@ -107,24 +158,4 @@ func (a *app) unknownProblem(u *unknownGate) *api.Problem {
 		p.Hint = fmt.Sprintf(a.say("可能有人冒充网关;如确属更换,请核实后删除 %s", "somebody may stand in for the gate; if it was replaced, verify that and remove %s"), a.gatePin())
 	}
 	return p
-}
-
-// knownGate is the key that --gate-key gives, or the newest that is pinned; none before
-// the first contact.
-func (a *app) knownGate() ([]ed25519.PublicKey, error) {
-	if a.gate.key != "" {
-		key, err := base64.StdEncoding.DecodeString(a.gate.key)
-		if err != nil || len(key) != ed25519.PublicKeySize {
-			return nil, usageError{errors.New(a.say("--gate-key 不是公钥", "--gate-key is no public key"))}
-		}
-		return []ed25519.PublicKey{key}, nil
-	}
-	pinned, err := a.pinnedGate()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return pinned[:1], nil
 }

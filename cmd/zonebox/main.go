@@ -1,7 +1,7 @@
 // Command zonebox is the gate of a data zone and the client of its users.
 //
 // serve, init, demo and audit verify open the domain folder; every other verb
-// talks to a running gate over its unix socket and signs with the user's key.
+// talks to a running gate over its unix socket or HTTPS and signs with the user's key.
 // It links no DuckDB and builds without cgo. Read run first; each verb has a
 // file of its own.
 package main
@@ -67,6 +67,7 @@ type app struct {
 	domain         string
 	socket         string
 	gate           gateAddress
+	top            *cobra.Command // has the flags of every verb
 	user           string
 	keyring        string
 	json           bool
@@ -131,6 +132,7 @@ func (a *app) root() *cobra.Command {
       "SELECT district, count(*) FROM visits GROUP BY district"`,
 	}
 	f := root.PersistentFlags()
+	a.top = root
 	f.StringVar(&a.domain, "domain", env("ZONEBOX_DOMAIN", ""), a.say("域目录 (ZONEBOX_DOMAIN)", "domain folder (ZONEBOX_DOMAIN)"))
 	f.StringVar(&a.socket, "socket", env("ZONEBOX_SOCKET", ""), a.say("网关套接字,缺省为 域目录.sock (ZONEBOX_SOCKET)", "gate socket, DOMAIN.sock by default (ZONEBOX_SOCKET)"))
 	a.gate.flags(a, root)
@@ -200,18 +202,17 @@ func (a *app) client() (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.gate.url == "" && a.socket == "" && a.domain == "" {
+	if !a.remote() && a.socket == "" && a.domain == "" {
 		return nil, usageError{errors.New(a.say("缺少 --domain、--socket 或 --gate", "--domain, --socket or --gate is missing"))}
 	}
-	c := api.NewClient(a.gateSocket(), a.user, a.lang, key.Sign, a.now)
-	if a.gate.url == "" {
-		return c, nil
+	if !a.remote() {
+		return api.NewClient(a.gateSocket(), a.user, a.lang, key.Sign, a.now), nil
 	}
 	trust, err := a.gateTrust()
 	if err != nil {
 		return nil, err
 	}
-	return c.Over(a.gate.url, trust), nil
+	return api.NewRemoteClient(a.gate.url, trust, a.user, a.lang, key.Sign, a.now), nil
 }
 
 func socketOf(domain string) string { return filepath.Clean(domain) + ".sock" }

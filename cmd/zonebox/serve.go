@@ -31,15 +31,15 @@ func (a *app) serveCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: a.say("运行网关,独占域目录并监听套接字", "run the gate: it owns the domain folder and listens on its socket"),
-		Long: a.say(`运行网关:独占域目录,在套接字上接受签名请求,直至被终止。
+		Long: a.say(`运行网关:独占域目录,在套接字上(以及 --listen 之处)接受签名请求,直至被终止。
 
 --alerts-to 把告警(alert.*、逾期、失效的文档)按日志次序交给监管方系统:file: 与 unix: 为
 JSON 行,syslog: 为 RFC 5424 消息(RFC 6587 长度前缀)。至少一次:接收方按 id 去重。经套接字时
 每批一个连接,接收方读完后关闭连接即为确认。连接不加密,跨主机须走隧道。
 
 `,
-			`Runs the gate: it owns the domain folder and takes signed requests on its socket
-until it is ended.
+			`Runs the gate: it owns the domain folder and takes signed requests on its socket,
+and where --listen says, until it is ended.
 
 --alerts-to hands alerts (alert.*, terms overdue, documents lapsed) to the system of
 those who supervise, in the order of the log: file: and unix: as JSON lines, syslog:
@@ -229,6 +229,9 @@ func (g *gate) stop() error {
 	g.idle()
 	g.clock.Wait()
 	err := g.server.Shutdown(ctx)
+	if err != nil { // somebody does not end
+		err = errors.Join(err, g.server.Close())
+	}
 	if serve := g.served.Wait(); !errors.Is(serve, http.ErrServerClosed) {
 		err = errors.Join(err, serve)
 	}

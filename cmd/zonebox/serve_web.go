@@ -5,16 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/netip"
 	"os"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/net/netutil"
 
 	"zonebox/query"
 )
 
-// connections is how many the gate keeps open over the network; the next ones wait.
-const connections = 512
+// connections is how many the gate keeps open over the network, and fromOne how many
+// to one address; more are closed at once. streams is how many requests one may have
+// under way.
+const (
+	connections = 512
+	fromOne     = 64
+	streams     = 16
+)
 
 // listening is where the gate takes requests over HTTPS, and by which certificate.
 type listening struct {
@@ -74,6 +83,65 @@ func (l *listening) open(g *gate) error {
 	g.web = at.Addr().String()
 	config.NextProtos = []string{"h2", "http/1.1"} // else the server, which begins with the socket, has no HTTP/2
 	g.server.TLSConfig = config
-	g.served.Go(func() error { return g.server.ServeTLS(netutil.LimitListener(at, connections), "", "") })
+	// A peer that does not read, or has gone, holds nothing for long.
+	g.server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: streams, SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second, WriteByteTimeout: 30 * time.Second}
+	g.served.Go(func() error {
+		return g.server.ServeTLS(&counted{Listener: at, open: map[netip.Addr]int{}}, "", "")
+	})
 	return nil
+}
+
+// counted is a listener that closes what comes beyond connections and fromOne.
+type counted struct {
+	net.Listener
+	mu   sync.Mutex
+	all  int
+	open map[netip.Addr]int
+}
+
+// Accept returns the next connection there is room for.
+func (l *counted) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		at := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+		if l.enter(at) {
+			return &place{Conn: c, leave: sync.OnceFunc(func() { l.leave(at) })}, nil
+		}
+		c.Close()
+	}
+}
+
+func (l *counted) enter(at netip.Addr) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all >= connections || l.open[at] >= fromOne {
+		return false
+	}
+	l.all++
+	l.open[at]++
+	return true
+}
+
+func (l *counted) leave(at netip.Addr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all--
+	if l.open[at]--; l.open[at] == 0 {
+		delete(l.open, at)
+	}
+}
+
+// place is a connection that is counted until it is closed.
+type place struct {
+	net.Conn
+	leave func()
+}
+
+// Close closes the connection.
+func (p *place) Close() error {
+	p.leave()
+	return p.Conn.Close()
 }

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -58,6 +59,24 @@ func TestTheCommandLineGoesOverHTTPS(t *testing.T) {
 	if o := over(); o.code != exitOK {
 		t.Errorf("after its key was rotated exited %d: %s", o.code, o.errout)
 	}
+	now := h.gate.engine.Domain().GateKey
+	if text, err := os.ReadFile(pin); err != nil || string(text) != now+"\n"+key+"\n" {
+		t.Errorf("after its key was rotated %q is pinned (%v), want %q before %q", text, err, now, key)
+	}
+	if o := over("--gate-key", key); o.code != exitOK { // it is one of the gate's
+		t.Errorf("by its former key, given, exited %d: %s", o.code, o.errout)
+	}
+	if o := over("--gate-key", other.SigningKey()); o.code != exitFailure || !strings.Contains(o.errout, "GATE_UNKNOWN") {
+		t.Errorf("by another's key beside its own, pinned, exited %d: %s", o.code, o.errout)
+	}
+	if o := over("--gate-key", key, "--gate-ca", pin); o.code != exitUsage {
+		t.Errorf("by key and issuer exited %d: %s", o.code, o.errout)
+	}
+	t.Setenv("ZONEBOX_GATE", "https://127.0.0.1:1")
+	if o := h.zonebox(t, "get", "zone", "--as", "wu.dc"); o.code != exitOK { // which names the folder
+		t.Errorf("a folder beside an address of the environment exited %d: %s", o.code, o.errout)
+	}
+	t.Setenv("ZONEBOX_GATE", "")
 	if err := os.WriteFile(pin, []byte(other.SigningKey()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +142,7 @@ func TestAGateMayShowACertificateOfItsOwn(t *testing.T) {
 		t.Errorf("by who issued it exited %d: %s", o.code, o.errout)
 	}
 	other, _, _ := issued(t)
-	if o := over("--gate-ca", write("other.crt", other, 0o644)); o.code != exitFailure {
+	if o := over("--gate-ca", write("other.crt", other, 0o644)); o.code != exitFailure || !strings.Contains(o.errout, "x509") {
 		t.Errorf("by another exited %d: %s", o.code, o.errout)
 	}
 	if o := over(); o.code != exitFailure || !strings.Contains(o.errout, "GATE_UNKNOWN") || !strings.Contains(o.errout, "--gate-ca") {
@@ -180,4 +199,29 @@ func issued(t *testing.T) (ca, cert, key string) {
 		t.Fatal(err)
 	}
 	return text("CERTIFICATE", rootDER), text("CERTIFICATE", leafDER), text("PRIVATE KEY", private)
+}
+
+// What comes beyond the places of one address is closed, and those of others are not
+// taken; who goes makes room.
+func TestOneAddressHasNotAllConnections(t *testing.T) {
+	l := &counted{open: map[netip.Addr]int{}}
+	one, another := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for range fromOne {
+		if !l.enter(one) {
+			t.Fatal("no room for the first")
+		}
+	}
+	if l.enter(one) || !l.enter(another) {
+		t.Error("one address has what is another's")
+	}
+	l.leave(one)
+	if !l.enter(one) || l.enter(one) {
+		t.Error("who goes makes no room, or more than it had")
+	}
+	for i := range connections {
+		l.enter(netip.AddrFrom4([4]byte{10, 0, byte(i / 250), byte(i % 250)}))
+	}
+	if l.all != connections || l.enter(netip.MustParseAddr("192.0.2.3")) {
+		t.Errorf("%d connections are open, and one more", l.all)
+	}
 }
