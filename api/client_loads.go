@@ -18,11 +18,10 @@ import (
 // not nil, is called when the gate has given the load an id. Of a source there is
 // nothing to stream, and in.Data is nil.
 func (c *Client) Load(ctx context.Context, m query.Manifest, in query.Incoming) (*query.LoadReport, error) {
-	text, err := json.Marshal(m)
+	uri, err := under("/v1/loads", m)
 	if err != nil {
-		return nil, fmt.Errorf("api: encode manifest: %w", err)
+		return nil, err
 	}
-	uri := "/v1/loads?request=" + base64.RawURLEncoding.EncodeToString(text)
 	ctx = told(ctx, in)
 	digest, data := bodyFor(m, in.Data)
 	if in.Size > 0 && m.Source == "" { // a file that grows is sent as long as it was
@@ -33,6 +32,29 @@ func (c *Client) Load(ctx context.Context, m query.Manifest, in query.Incoming) 
 		return nil, err
 	}
 	return decode[*query.LoadReport](body)
+}
+
+// TryLoad streams a delivery to the gate and returns what a load would do with it.
+func (c *Client) TryLoad(ctx context.Context, m query.Manifest, data io.Reader) (*query.LoadTrial, error) {
+	uri, err := under("/v1/trials", m)
+	if err != nil {
+		return nil, err
+	}
+	digest, data := bodyFor(m, data)
+	body, _, err := c.send(ctx, http.MethodPost, uri, digest, data)
+	if err != nil {
+		return nil, err
+	}
+	return decode[*query.LoadTrial](body)
+}
+
+// under returns the address of a route for a delivery under its manifest.
+func under(route string, m query.Manifest) (string, error) {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return "", fmt.Errorf("api: encode manifest: %w", err)
+	}
+	return route + "?request=" + base64.RawURLEncoding.EncodeToString(text), nil
 }
 
 // told has in.Entered, if it is not nil, called with the id that the gate gives.
