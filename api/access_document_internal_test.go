@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -18,15 +19,18 @@ const accessHead = `# Who may ask what / 谁可以做什么
 
 The table that a test asserts cell by cell against a running gate (api: TestAccess); this page is written by another with
 ` + "`-update`" + ` (api: TestAccessDocument). A route without a row fails the test; a path that is no route, a
-person whom the registry does not know and a request without a signature are refused. What the command line asks goes
+person whom the registry does not know and a request with neither signature nor key are refused. What the command line asks goes
 through these routes, but for the verbs that open the domain folder themselves (init, serve, demo, audit verify,
 audit witness --log, backup restore, backup accept) and need its files or keys.
 
-本表由测试逐格核对。无此路径、未登记人员、未签名请求一律拒绝。
+本表由测试逐格核对。无此路径、未登记人员、既未签名又无密钥的请求一律拒绝。
 
 Persons: **city** city authority 市数据主管部门 · **reg** regulator of the zone 专区监管部门 · **reg2** of another zone ·
 **prov** provider of the dataset 数据提供单位 · **prov2** another provider · **dc** data centre 数据中心 ·
 **sec** security 安全保密 · **op** operator of the zone 运营单位 · **op2** another operator · **aud** auditor 审计.
+
+Key: the scopes of which an API key of the person needs one for the route (query: AuthenticateKey); – none is for it, and
+the person signs the request. API 密钥所须范围;– 为须本人签名。
 
 Answers: ok · role: not in this role · none: as if it did not exist · bad: malformed · perm: needs a permission of the
 person · doc: documents refused · gone: allowed, and there are no such data · use, state, refused, policy: allowed to
@@ -81,17 +85,17 @@ func accessDocument(verbs string) string {
 		switch {
 		case len(f) == 0:
 		case f[0] == "#":
-			flush("route", "on")
+			flush("route", "on", "key")
 			fmt.Fprintf(&out, "\n## %s\n", strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "#")))
 		default:
-			row := []string{"`" + f[0] + " " + f[1] + "`", "`" + strings.ReplaceAll(f[2], "|", "\\|") + "`"}
+			row := []string{"`" + f[0] + " " + f[1] + "`", "`" + strings.ReplaceAll(f[2], "|", "\\|") + "`", cmp.Or(strings.Join(scopesFor(f[0]+" "+f[1]), " "), "–")}
 			for _, cell := range f[3:] {
 				row = append(row, strings.Replace(cell, "-", "–", 1))
 			}
 			rows = append(rows, row)
 		}
 	}
-	flush("route", "on")
+	flush("route", "on", "key")
 	out.WriteString(verbsHead)
 	rows = verbRows(verbs)
 	flush("verb", "routes")
@@ -162,7 +166,7 @@ func TestAVerbWithoutARowIsNobodys(t *testing.T) {
 		"keys/all: GET /v1/keys, GET /v1/everything\n": "– – – – – – – – – –",
 		"everything: GET /v1/everything\n":             "– – – – – – – – – –",
 		"what-if: POST /v1/what-if, GET /v1/domain\n":  "bundle bundle bundle role role role role role role bundle",
-		"both: POST /v1/query, GET /v1/keys\n":         "policy role role role role policy policy role role policy",
+		"both: POST /v1/submissions, GET /v1/keys\n":   "policy role role role role policy policy role role policy",
 	} {
 		rows := verbRows(line)
 		if len(rows) != 1 || strings.Join(rows[0][2:], " ") != want {

@@ -32,11 +32,23 @@ var words = map[string]string{
 // retired. "none" is told of what one may not see as of what is not there; "gone"
 // is none for want of data, past every check of the person; "-" is not asked.
 const access = `
-# ask and explain: operators, under a scenario of their own (NJ24-13, NJ24-06d)
-POST /v1/query            QUERY                    policy policy policy policy policy policy policy ok     none   policy
-POST /v1/query            QUERY-UNKNOWN            none   none   none   none   none   none   none   none   none   none
+# ask and explain: operators, under a scenario of their own (NJ24-13, NJ24-06d); of what is submitted, how it ended
+POST /v1/submissions      SUBMIT                   policy policy policy policy policy policy policy ok     none   policy
+POST /v1/submissions      SUBMIT-UNKNOWN           none   none   none   none   none   none   none   none   none   none
+# a submission: whoever handed it in, and nobody else
+GET  /v1/submissions/:id  SUBMISSION               none   none   none   none   none   none   none   ok     none   none
+GET  /v1/submissions/:id  nothing                  none   none   none   none   none   none   none   none   none   none
+GET  /v1/submissions/:id/events SUBMISSION         none   none   none   none   none   none   none   ok     none   none
+GET  /v1/submissions/:id/events nothing            none   none   none   none   none   none   none   none   none   none
+GET  /v1/submissions/:id/answer SUBMISSION         none   none   none   none   none   none   none   ok     none   none
+GET  /v1/submissions/:id/answer nothing            none   none   none   none   none   none   none   none   none   none
+DELETE /v1/submissions/:id SUBMISSION              none   none   none   none   none   none   none   ok     none   none
+DELETE /v1/submissions/:id nothing                 none   none   none   none   none   none   none   none   none   none
 POST /v1/explain          QUERY                    ok     ok     ok     ok     ok     ok     ok     ok     none   ok
 POST /v1/explain          QUERY-UNKNOWN            none   none   none   none   none   none   none   none   none   none
+# browsers that are signed in: each person's own (JM19-04)
+GET  /v1/sessions         .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+DELETE /v1/sessions/:id   nothing                  none   none   none   none   none   none   none   none   none   none
 # previews: the provider of the rows, the zone's regulator (NJ24-14)
 POST /v1/previews         {"grant":"persons-statistics"} role ok role ok role role role role role role
 POST /v1/previews         {"grant":"nothing"}      role   none   none   none   none   role   role   role   role   role
@@ -208,6 +220,14 @@ POST /v1/contacts/shows   {}                       ok     ok     ok     ok     o
 POST /v1/contacts/shows   {"person":"li.op"}       bad    none   none   none   none   none   none   ok     none   role
 POST /v1/contacts/shows   {"person":"li.op","reason":"x"} ok none none none none none none ok none role
 POST /v1/contacts/shows   {"person":"nothing","reason":"x"} none none none none none none none none none none
+# API keys: everybody's own, listed and revoked by the city authority too, listed for auditors (YC22-40, JM19-36)
+GET  /v1/api-keys         .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/api-keys         {"purpose":"x","scopes":["read"]} ok ok ok   ok     ok     ok     ok     ok     ok     ok
+POST /v1/api-keys         {"purpose":"x","scopes":["review"]} bad bad bad bad  bad    bad    bad    bad    bad    bad
+POST /v1/api-keys         {"purpose":"x","scopes":["read"],"days":91} bad bad bad bad bad bad bad bad  bad    bad
+DELETE /v1/api-keys/:id   nothing                  none   none   none   none   none   none   none   none   none   none
+DELETE /v1/api-keys/:id   APIKEY                   -      none   none   none   none   none   none   -      none   role
+DELETE /v1/api-keys/:id   APIKEY                   ok     -      -      -      -      -      -      -      -      -
 
 # tickets: opened by operator, provider and data centre; seen by who opened, the provider, who supervises (4.6)
 GET  /v1/tickets          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
@@ -300,6 +320,7 @@ POST /v1/policy           {"return":true,"reason":"x"} bundle bundle bundle role
 POST /v1/policy/:order    nothing:                 none   none   none   role   role   role   role   role   role   role
 GET  /v1/domain           .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/openapi          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/selfchecks       .                        role   role   role   role   role   ok     ok     role   role   role
 GET  /v1/status           .                        ok     role   role   role   role   ok     ok     role   role   ok
 # outputs called back or frozen: the city authority, the zone's regulator, the provider; the data centre freezes (4.4)
 POST /v1/outputs/:run     RUN:{"move":"freeze","basis":"x"} state state none role role state role role role role

@@ -36,6 +36,7 @@ var seen = []struct {
 	{"GET", "/v1/contacts", "", "person", map[string]string{"zhao.city": "feng.audit gu.finance he.sec jin.op li.op qian.hospital sun.health wu.dc zhao.city zheng.police",
 		"feng.audit": "feng.audit gu.finance he.sec jin.op li.op qian.hospital sun.health wu.dc zhao.city zheng.police", "sun.health": "sun.health", "gu.finance": "gu.finance",
 		"zheng.police": "zheng.police", "qian.hospital": "qian.hospital", "wu.dc": "wu.dc", "he.sec": "he.sec", "li.op": "li.op", "jin.op": "jin.op"}},
+	{"GET", "/v1/api-keys", "", "person", map[string]string{"*": "", "zhao.city": "li.op", "feng.audit": "li.op", "li.op": "li.op"}},
 	{"GET", "/v1/loads", "", "dataset", map[string]string{"*": "beds", "gu.finance": "", "zheng.police": "role", "qian.hospital": "role", "li.op": "role", "jin.op": "role"}},
 	{"GET", "/v1/reviews", "", "zone", map[string]string{"*": "", "sun.health": "medical"}},
 	{"GET", "/v1/shreds", "", "dataset", map[string]string{"*": "beds", "gu.finance": "", "zheng.police": "role", "qian.hospital": "role", "li.op": "role", "jin.op": "role"}},

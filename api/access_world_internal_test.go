@@ -169,14 +169,27 @@ func w(t *testing.T, d *querytest.Domain, city func(string, ...string) string) *
 	must(err)
 	backup, err := d.Engine.CreateBackup(t.Context(), as("wu.dc"), "")
 	must(err)
+	key, err := d.Engine.IssueAPIKey(t.Context(), as("li.op"), query.APIKeyOrder{Purpose: "x", Scopes: []string{"read"}})
+	must(err)
 	pending, err := d.Engine.PendingDocuments(t.Context(), as(querytest.Founder), false)
 	must(err)
-	out.names = map[string]string{"PENDING": pending[0].Batch, "REVIEW": review, "RUN": answer.Run, "LOAD": loads.Loads[0].ID, "TICKET": ticket.ID, "DISPUTED": disputed.ID, "SHRED": order.ID, "ORDER": other.ID, "BACKUP": backup.ID, "COURSE": course.ID}
+	out.names = map[string]string{"PENDING": pending[0].Batch, "REVIEW": review, "RUN": answer.Run, "LOAD": loads.Loads[0].ID, "TICKET": ticket.ID, "DISPUTED": disputed.ID, "SHRED": order.ID, "ORDER": other.ID, "BACKUP": backup.ID, "COURSE": course.ID, "APIKEY": key.ID}
+	handedIn, err := d.Engine.Submit(t.Context(), as("li.op"), "k", query.Request{Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: count})
+	must(err)
+	for over := false; !over; {
+		v, moved, err := d.Engine.WatchSubmission(t.Context(), as("li.op"), handedIn.ID)
+		must(err)
+		if over = v.Ended != nil; !over {
+			<-moved
+		}
+	}
+	out.names["SUBMISSION"] = handedIn.ID
 	question := func(scenario string) string {
 		text, err := json.Marshal(QueryRequest{Scenario: scenario, Purpose: querytest.Purpose, SQL: count, Recipient: "li.op"})
 		must(err)
 		return string(text)
 	}
+	submit := func(scenario string) string { return `{"key":"` + scenario + `",` + question(scenario)[1:] }
 	for range 30 { // names of scenarios that are not there: the alert of probing
 		_, _ = d.Engine.Answer(t.Context(), query.Request{Subject: as("li.op"), Scenario: "nothing", Purpose: querytest.Purpose, SQL: "SELECT 1"})
 	}
@@ -187,7 +200,7 @@ func w(t *testing.T, d *querytest.Domain, city func(string, ...string) string) *
 	}
 	out.names["ALERT"] = alerts[0].ID
 	out.bodies = map[string]string{
-		"QUERY": question(querytest.Scenario), "QUERY-UNKNOWN": question("nothing"), "ENTRY": string(entry),
+		"SUBMIT": submit(querytest.Scenario), "SUBMIT-UNKNOWN": submit("nothing"), "QUERY": question(querytest.Scenario), "QUERY-UNKNOWN": question("nothing"), "ENTRY": string(entry),
 		"ORGANIZATION":    "kind: Organization\nname: new-org\nspec: {title: 新单位, kind: third_party, org_form: legal_person}\n",
 		"ZONE":            city("zone", "医疗健康数据专区", "医疗健康专区"),
 		"RETENTION-SHORT": "kind: Retention\nname: log\nspec: {months: 12}\n",
@@ -210,9 +223,10 @@ func (w *world) ask(t *testing.T, person, method, uri, body string) string {
 	at, nonce := w.Now(), fmt.Sprintf("n%d", time.Now().UnixNano())
 	sum := sha256.Sum256([]byte(body))
 	digest := hex.EncodeToString(sum[:])
+	gate := w.Engine.Domain().GateKey
 	r := httptest.NewRequest(method, uri, strings.NewReader(body))
-	for name, value := range map[string]string{headerUser: person, headerTime: at.Format(time.RFC3339Nano), headerNonce: nonce, headerDigest: digest, "Accept-Language": "en",
-		headerSignature: base64.StdEncoding.EncodeToString(w.Key(person).Sign(signingText(method, uri, person, at, nonce, digest)))} {
+	for name, value := range map[string]string{headerGate: gate, headerUser: person, headerTime: at.Format(time.RFC3339Nano), headerNonce: nonce, headerDigest: digest, "Accept-Language": "en",
+		headerSignature: base64.StdEncoding.EncodeToString(w.Key(person).Sign(signingText(gate, method, uri, person, at, nonce, digest)))} {
 		r.Header.Set(name, value)
 	}
 	res := httptest.NewRecorder()
@@ -223,6 +237,14 @@ func (w *world) ask(t *testing.T, person, method, uri, body string) string {
 		if uri != "/v1/previews" || person != "zheng.police" {
 			t.Errorf("%s %s as %s shows %q", method, uri, person, found)
 		}
+	}
+	if res.Code == http.StatusOK && method+uri == "POST/v1/submissions" { // what is said of it is how it ended
+		var s Submission
+		if err := json.Unmarshal(w.last, &s); err != nil {
+			t.Fatal(err)
+		}
+		w.ask(t, person, "GET", "/v1/submissions/"+s.ID+"/events", "")
+		return w.ask(t, person, "GET", "/v1/submissions/"+s.ID+"/answer", "")
 	}
 	if res.Code == http.StatusOK {
 		return "ok"

@@ -1,7 +1,9 @@
 // Package api is the gate's door: it authenticates every request, hands it to
 // the engine and puts the engine's answer on the wire.
 //
-// It guarantees that no request reaches the engine unsigned or replayed, that a
+// It guarantees that no request reaches the engine but one that is signed for this gate
+// and not replayed, or shows an API key for what keys are for (keyScopes), or a session or
+// a client certificate for what binds nobody (bySession), that a
 // client never sets its own subject, that nothing of a body is read before its
 // sender is known, and that every failure leaves as a Problem with a code, that of
 // a path that is none too. It does not decide anything: query does. Read New first,
@@ -17,6 +19,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,8 +36,19 @@ type server struct {
 
 // New returns the handler of the gate. It is safe for concurrent use.
 func New(e *query.Engine, log *slog.Logger) http.Handler {
-	r := router(e, log)
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.ServeHTTP(newPatient(w), req) })
+	r, d := router(e, log), newDoor(e, log)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method == http.MethodOptions && req.URL.Path == "/v1" { // which gate this is, for whoever is to sign for it
+			w.Header().Set(headerGate, e.Domain().GateKey)
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		if d.leads(req) {
+			d.ServeHTTP(w, req)
+			return
+		}
+		r.ServeHTTP(newPatient(w), req)
+	})
 }
 
 func router(e *query.Engine, log *slog.Logger) *gin.Engine {
@@ -44,7 +58,7 @@ func router(e *query.Engine, log *slog.Logger) *gin.Engine {
 	r.UseRawPath, r.RedirectTrailingSlash = true, false
 	log = e.Veiled(log)
 	s := &server{engine: e, log: log, large: make(chan struct{}, largeBodies)}
-	r.Use(gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) {
+	r.Use(s.ended, gin.CustomRecoveryWithWriter(io.Discard, func(c *gin.Context, _ any) {
 		log.ErrorContext(c, "panic in handler", "path", c.FullPath())
 		write(c, NewProblem(query.AsError(errPanic), language(c)))
 	}), unsniffed)
@@ -61,6 +75,9 @@ var errPanic = errors.New("api: panic in handler")
 func unsniffed(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Cache-Control", "no-store")
+	if c.Request.TLS != nil {
+		secured(c.Writer.Header())
+	}
 }
 
 // signed authenticates a request before anything after it sees it, and before a byte
@@ -76,6 +93,10 @@ func (s *server) signed(c *gin.Context) {
 		return
 	}
 	r := c.Request
+	if r.Method == http.MethodGet && r.ContentLength != 0 {
+		s.refuse(c, query.BadRequest("GET 请求不带请求体", "a GET request has no body"))
+		return
+	}
 	if streamed(c) { // for which the engine has a patience of its own
 		s.begin(c, subject, delivery{r.Body, conn})
 		return
@@ -89,7 +110,13 @@ func (s *server) signed(c *gin.Context) {
 			return
 		}
 	}
-	body, err := wholeBody(http.MaxBytesReader(c.Writer, r.Body, maxBody), conn, r.Header.Get(headerDigest))
+	body, err := wholeBody(http.MaxBytesReader(c.Writer, r.Body, maxBody), conn)
+	if err == nil && method(r) == bySignature {
+		err = digested(body, r.Header.Get(headerDigest))
+	}
+	if err == nil && r.ContentLength != 0 { // what came took its time, though it be nothing
+		err = s.engine.Stands(c, subject)
+	}
 	if err != nil {
 		s.refuse(c, err)
 		return
@@ -97,7 +124,54 @@ func (s *server) signed(c *gin.Context) {
 	s.begin(c, subject, bytes.NewReader(body))
 }
 
+// A request shows who sends it in one of these ways.
+const (
+	bySignature   = "signature"
+	byKey         = "key"
+	byCookie      = "cookie"
+	byCertificate = "certificate"
+)
+
+// method returns the way in which a request shows who sends it: exactly one, and "" for
+// none and for two at once, of which one might not be the sender's.
+func method(r *http.Request) string {
+	var all []string
+	if len(r.Header[headerSignature]) > 0 {
+		all = append(all, bySignature)
+	}
+	if len(r.Header["Authorization"]) > 0 { // by whatever scheme
+		all = append(all, byKey)
+	}
+	if len(r.CookiesNamed(sessionCookie)) > 0 {
+		all = append(all, byCookie)
+	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		all = append(all, byCertificate)
+	}
+	if len(all) != 1 {
+		return ""
+	}
+	return all[0]
+}
+
+// authenticate returns who sends a request, or AUTH_FAILED.
 func (s *server) authenticate(c *gin.Context) (query.Subject, error) {
+	switch method(c.Request) {
+	case bySignature:
+		return s.signature(c)
+	case byKey:
+		return s.key(c)
+	case byCookie:
+		return s.browser(c)
+	case byCertificate:
+		return s.certificate(c)
+	default:
+		return query.Subject{}, query.Unauthenticated()
+	}
+}
+
+// signature returns whose key signed a request, and for this gate.
+func (s *server) signature(c *gin.Context) (query.Subject, error) {
 	h := c.Request.Header
 	at, err := time.Parse(time.RFC3339Nano, h.Get(headerTime))
 	if err != nil {
@@ -107,20 +181,21 @@ func (s *server) authenticate(c *gin.Context) (query.Subject, error) {
 	if err != nil {
 		return query.Subject{}, query.Unauthenticated()
 	}
-	user, nonce, digest := h.Get(headerUser), h.Get(headerNonce), h.Get(headerDigest)
+	gate, user, nonce, digest := h.Get(headerGate), h.Get(headerUser), h.Get(headerNonce), h.Get(headerDigest)
 	if len(nonce) > maxNonce {
 		return query.Subject{}, query.Unauthenticated()
 	}
 	return s.engine.Authenticate(c, query.Credentials{
-		User: user, At: at, Nonce: nonce, Signature: sig,
-		Message: signingText(c.Request.Method, c.Request.URL.RequestURI(), user, at, nonce, digest),
+		Gate: gate, User: user, At: at, Nonce: nonce, Signature: sig,
+		Message: signingText(gate, c.Request.Method, c.Request.URL.RequestURI(), user, at, nonce, digest),
 	})
 }
 
 // begin notes the access and goes on with an authenticated request.
 func (s *server) begin(c *gin.Context, subject query.Subject, body io.Reader) {
 	var names []string // of what is read; of what is changed the change has an entry
-	if c.Request.Method == http.MethodGet {
+	// A submission is its sender's own, and what comes of it has entries.
+	if c.Request.Method == http.MethodGet && !strings.HasPrefix(c.FullPath(), "/v1/submissions/") {
 		for _, p := range c.Params {
 			names = append(names, p.Value)
 		}
@@ -163,17 +238,40 @@ var statuses = map[query.Class]int{
 	query.ClassFailure:  http.StatusInternalServerError,
 }
 
-// problem returns err as the sender of a request is told it, and logs its cause.
+// statusOf is that of the error's class; but a gate that stops is no fault of who asks.
+func statusOf(e *query.Error) int {
+	if e.Code == "STOPPING" {
+		return http.StatusServiceUnavailable
+	}
+	return statuses[e.Class]
+}
+
+// problem returns err as the sender of a request is told it, and keeps it for the line
+// that is logged of the request.
 func (s *server) problem(c *gin.Context, err error) *Problem {
 	e := s.engine.Told(err)
 	if e.Code == "AUTH_FAILED" { // anybody can; the log of the audit counts them
 		s.engine.Unrecognised(c, claimed(c))
 		s.log.DebugContext(c, "request not authenticated", "path", c.FullPath(), "claimed", claimed(c), "cause", errors.Unwrap(e))
 		c.Header("Connection", "close")
-	} else if cause := errors.Unwrap(e); cause != nil {
-		s.log.WarnContext(c, "request failed", "code", e.Code, "path", c.FullPath(), "query_id", e.Run, "cause", cause)
+	}
+	c.Set(problemKey, e)
+	if e.Class == query.ClassBusy {
+		c.Header("Retry-After", strconv.Itoa(later(e.Code)))
 	}
 	return NewProblem(e, language(c))
+}
+
+// later is in how many seconds to come again after what was turned away by that code:
+// what is counted by minutes has room in the next one.
+func later(code string) int {
+	switch code {
+	case "EXPLAIN_RATE", "SUBMIT_RATE":
+		return 60
+	case "STOPPING": // a drain, and a start
+		return 30
+	}
+	return 5
 }
 
 // claimed returns the name that a request claims, cut to what a name may have.

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,6 +44,9 @@ const houseStall = 400 * time.Millisecond
 // shared is the house of all tests; making one takes most of a second.
 var shared *house
 
+// houses is the folder of those that tests share.
+var houses string
+
 func TestMain(m *testing.M) {
 	os.Exit(testMain(m))
 }
@@ -54,12 +58,19 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	houses = dir
 	if shared, err = newHouse(context.Background(), dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer querytest.Clean()
 	code := m.Run()
+	if front != nil {
+		if err := front.close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	if err := shared.engine.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -110,11 +121,13 @@ func (h *house) signedAt(user string, key *keys.User, method, uri, body string, 
 	r := httptest.NewRequest(method, uri, strings.NewReader(body))
 	sum := sha256.Sum256([]byte(body))
 	digest := hex.EncodeToString(sum[:])
+	gate := h.engine.Domain().GateKey
+	r.Header.Set(headerGate, gate)
 	r.Header.Set(headerUser, user)
 	r.Header.Set(headerTime, at.Format(time.RFC3339Nano))
 	r.Header.Set(headerNonce, nonce)
 	r.Header.Set(headerDigest, digest)
-	r.Header.Set(headerSignature, base64.StdEncoding.EncodeToString(key.Sign(signingText(method, uri, user, at, nonce, digest))))
+	r.Header.Set(headerSignature, base64.StdEncoding.EncodeToString(key.Sign(signingText(gate, method, uri, user, at, nonce, digest))))
 	r.Header.Set("Accept-Language", "en")
 	return r
 }
@@ -190,6 +203,9 @@ func TestARequestThatIsNotTheSignersOwnGoesNowhere(t *testing.T) {
 	for name, r := range map[string]*http.Request{
 		"unsigned":                httptest.NewRequest(http.MethodPost, documents, strings.NewReader(newOrg)),
 		"no user":                 without(headerUser),
+		"no gate":                 without(headerGate),
+		"another gate":            with(headerGate, h.operator.SigningKey()),
+		"two ways at once":        with("Authorization", "Bearer zbk_a_b"),
 		"no time":                 without(headerTime),
 		"no nonce":                without(headerNonce),
 		"no digest":               without(headerDigest),
@@ -212,7 +228,7 @@ func TestARequestThatIsNotTheSignersOwnGoesNowhere(t *testing.T) {
 		"altered body":            body(good(), other),
 		"altered body and digest": body(with(headerDigest, hex.EncodeToString(otherSum[:])), other),
 		"digest in capitals":      with(headerDigest, strings.ToUpper(good().Header.Get(headerDigest))),
-		"altered path":            uri(good(), http.MethodPost, "/v1/query"),
+		"altered path":            uri(good(), http.MethodPost, "/v1/submissions"),
 		"altered query":           uri(good(), http.MethodPost, documents+"?a=b"),
 		"altered method":          uri(h.signed("zhao.city", h.founder, http.MethodPost, "/v1/documents/person", newOrg), http.MethodGet, "/v1/documents/person"),
 	} {
@@ -231,6 +247,48 @@ func TestARequestThatIsNotTheSignersOwnGoesNowhere(t *testing.T) {
 	// The same, unchanged, is let in.
 	if res := h.do(good()); res.Code != http.StatusOK || !strings.Contains(res.Body.String(), "new-org") {
 		t.Errorf("an unchanged request: %d %s", res.Code, res.Body)
+	}
+}
+
+// TestWhatOneGateWasSentIsNothingToAnother: the same person with the same key is known at
+// two gates, and the request that one was sent is replayed at the other.
+func TestWhatOneGateWasSentIsNothingToAnother(t *testing.T) {
+	h := shared
+	dir := t.TempDir()
+	cfg := query.Config{Domain: filepath.Join(dir, "domain"), Keys: filepath.Join(dir, "keys"), Passphrase: []byte("a passphrase of the test"), Now: func() time.Time { return clock }}
+	if err := query.Init(t.Context(), cfg, query.Founder{Organization: "city", Title: "市数据主管部门", User: "zhao.city", Key: h.founder}); err != nil {
+		t.Fatal(err)
+	}
+	engine, err := query.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	second := &house{engine: engine, handler: New(engine, slog.New(slog.DiscardHandler)), founder: h.founder}
+	sent := h.signedAt("zhao.city", h.founder, http.MethodGet, "/v1/domain", "", clock, "for the first gate")
+	if res := second.do(sent); res.Code != http.StatusForbidden || problem(t, res).Code != "AUTH_FAILED" {
+		t.Errorf("another gate took it: %d %s", res.Code, res.Body)
+	}
+	sent.Header.Set(headerGate, engine.Domain().GateKey)
+	if res := second.do(sent); res.Code != http.StatusForbidden || problem(t, res).Code != "AUTH_FAILED" {
+		t.Errorf("another gate took it under its own name: %d %s", res.Code, res.Body)
+	}
+	// One for that gate is let in there, and the first one where it was sent.
+	if res := second.do(second.signed("zhao.city", h.founder, http.MethodGet, "/v1/domain", "")); res.Code != http.StatusOK {
+		t.Errorf("a request for the second gate: %d %s", res.Code, res.Body)
+	}
+	sent.Header.Set(headerGate, h.engine.Domain().GateKey)
+	if res := h.do(sent); res.Code != http.StatusOK {
+		t.Errorf("a request for the first gate: %d %s", res.Code, res.Body)
+	}
+	// Which gate it is, a gate tells whoever is to sign for it, and nothing else of it.
+	res := second.do(httptest.NewRequest(http.MethodOptions, "/v1", nil))
+	if res.Code != http.StatusNoContent || res.Body.Len() > 0 || res.Header().Get(headerGate) != engine.Domain().GateKey {
+		t.Errorf("OPTIONS /v1 = %d %q, want 204 with the key of the gate", res.Code, res.Body)
 	}
 }
 
@@ -393,7 +451,7 @@ func TestAClientCannotSetItsSubject(t *testing.T) {
 	h := shared
 	for _, field := range []string{"subject", "Subject", "user", "as", "roles", "zone"} {
 		body := fmt.Sprintf(`{"scenario":"s","sql":"SELECT 1",%q:"zhao.city"}`, field)
-		for _, uri := range []string{"/v1/query", "/v1/explain"} {
+		for _, uri := range []string{"/v1/submissions", "/v1/explain"} {
 			res := h.do(h.signed("li.op", h.operator, http.MethodPost, uri, body))
 			if res.Code != http.StatusBadRequest || problem(t, res).Code != "BAD_REQUEST" {
 				t.Errorf("%s with field %s = %d %s, want 400", uri, field, res.Code, res.Body)
@@ -422,18 +480,65 @@ func TestAClientCannotSetItsSubject(t *testing.T) {
 // TestThePartsOfASigningTextCannotRunIntoEachOther: what is moved from one part
 // to the next is another text.
 func TestThePartsOfASigningTextCannotRunIntoEachOther(t *testing.T) {
-	a := signingText("GET", "/v1/audit", "li.op", clock, "n", "d")
+	a := signingText("gate", "GET", "/v1/audit", "li.op", clock, "n", "d")
 	for name, b := range map[string][]byte{
-		"method and path": signingText("GET/", "v1/audit", "li.op", clock, "n", "d"),
-		"path and user":   signingText("GET", "/v1/auditli", ".op", clock, "n", "d"),
-		"nonce and body":  signingText("GET", "/v1/audit", "li.op", clock, "nd", ""),
+		"gate and method": signingText("gateGET", "", "/v1/audit", "li.op", clock, "n", "d"),
+		"method and path": signingText("gate", "GET/", "v1/audit", "li.op", clock, "n", "d"),
+		"path and user":   signingText("gate", "GET", "/v1/auditli", ".op", clock, "n", "d"),
+		"nonce and body":  signingText("gate", "GET", "/v1/audit", "li.op", clock, "nd", ""),
 	} {
 		if bytes.Equal(a, b) {
 			t.Errorf("%s run into each other", name)
 		}
 	}
-	want := "zonebox-request-v1\nGET\n/v1/audit\nli.op\n2026-11-22T08:00:00Z\nn\nd"
+	want := "zonebox-request-v2\ngate\nGET\n/v1/audit\nli.op\n2026-11-22T08:00:00Z\nn\nd"
 	if string(a) != want {
 		t.Errorf("signingText = %q, want %q", a, want)
 	}
+}
+
+// Whoever is suspended while the body of a request comes in is not heard, be it an empty
+// one that took its time.
+func TestWhoIsSuspendedMeanwhileIsNotHeard(t *testing.T) {
+	for _, c := range []struct{ method, uri, body string }{
+		{http.MethodPost, "/v1/shows", `{"kind": "Organization", "name": "huiyi"}`},
+		{http.MethodDelete, "/v1/sessions/none", ""},
+	} {
+		h, err := newHouse(t.Context(), t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := func(first func()) *http.Request {
+			r := h.signed("li.op", h.operator, c.method, c.uri, c.body)
+			r.Body, r.ContentLength = io.NopCloser(&meanwhile{strings.NewReader(c.body), sync.OnceFunc(first)}), -1
+			return r
+		}
+		if res := h.do(request(func() {})); strings.Contains(res.Body.String(), "AUTH_FAILED") {
+			t.Errorf("%s %s of who is active is answered %d %s", c.method, c.uri, res.Code, res.Body)
+		}
+		res := h.do(request(func() {
+			ended := fmt.Sprintf("kind: Person\nname: li.op\nspec: {real_name: 某人, organization: huiyi, roles: [operator], status: disabled, signing_key: %q, recipient_key: %q}\n",
+				h.operator.SigningKey(), h.operator.RecipientKey())
+			if res := h.do(h.signed("zhao.city", h.founder, http.MethodPost, "/v1/documents", ended)); res.Code != http.StatusOK {
+				t.Errorf("suspend = %d %s", res.Code, res.Body)
+			}
+		}))
+		if res.Code != http.StatusForbidden || !strings.Contains(res.Body.String(), "AUTH_FAILED") {
+			t.Errorf("%s %s of who was suspended meanwhile is answered %d %s", c.method, c.uri, res.Code, res.Body)
+		}
+		if err := h.engine.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// meanwhile has something happen before it is read.
+type meanwhile struct {
+	io.Reader
+	first func()
+}
+
+func (m *meanwhile) Read(p []byte) (int, error) {
+	m.first()
+	return m.Reader.Read(p)
 }

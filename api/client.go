@@ -11,16 +11,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"zonebox/query"
 )
 
 // Client talks to a gate over its unix socket or HTTPS and signs every request with
-// the user's key. It is safe for concurrent use.
+// the user's key, or shows a certificate over HTTPS instead. It is safe for concurrent use.
 type Client struct {
 	http *http.Client
 	base string // scheme and host
@@ -28,13 +30,17 @@ type Client struct {
 	lang string
 	sign func(message []byte) []byte
 	now  func() time.Time
+
+	mu   sync.Mutex
+	gate string // a signing key of the gate, base64; "" until it is asked for
 }
 
-// NewClient returns a client of the gate that listens on socket. sign returns
-// the Ed25519 signature of the user's key, now the time that a request is of; lang
-// is "zh" or "en".
-func NewClient(socket, user, lang string, sign func(message []byte) []byte, now func() time.Time) *Client {
-	return &Client{base: "http://gate", user: user, lang: lang, sign: sign, now: now, http: &http.Client{Transport: &http.Transport{
+// NewClient returns a client of the gate that listens on socket. gate is a signing key
+// of it, in base64, that requests are for; "" has the client ask the gate for its own, for
+// want of one that is known. sign returns the Ed25519 signature of the user's key, now the
+// time that a request is of; lang is "zh" or "en".
+func NewClient(socket, gate, user, lang string, sign func(message []byte) []byte, now func() time.Time) *Client {
+	return &Client{base: "http://gate", gate: gate, user: user, lang: lang, sign: sign, now: now, http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, "unix", socket)
@@ -43,23 +49,14 @@ func NewClient(socket, user, lang string, sign func(message []byte) []byte, now 
 }
 
 // NewRemoteClient is NewClient for the gate at base, https://HOST:PORT, which trust
-// recognizes.
-func NewRemoteClient(base string, trust *tls.Config, user, lang string, sign func(message []byte) []byte, now func() time.Time) *Client {
+// recognizes. With a nil sign nothing is signed: the certificate of trust shows who sends.
+func NewRemoteClient(base string, trust *tls.Config, gate, user, lang string, sign func(message []byte) []byte, now func() time.Time) *Client {
 	d := net.Dialer{Timeout: 10 * time.Second}
-	return &Client{base: base, user: user, lang: lang, sign: sign, now: now, http: &http.Client{Transport: &http.Transport{
+	return &Client{base: base, gate: gate, user: user, lang: lang, sign: sign, now: now, http: &http.Client{Transport: &http.Transport{
 		TLSClientConfig: trust, ForceAttemptHTTP2: true, DialContext: d.DialContext,
 		TLSHandshakeTimeout: 10 * time.Second, IdleConnTimeout: 90 * time.Second, // the gate's is two minutes
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 	}}}
-}
-
-// Query returns the sealed artifact of an answer and the run it belongs to.
-func (c *Client) Query(ctx context.Context, req QueryRequest) (artifact []byte, run string, err error) {
-	body, head, err := c.call(ctx, http.MethodPost, "/v1/query", req)
-	if err != nil {
-		return nil, "", err
-	}
-	return body, head.Get(headerRun), nil
 }
 
 // Explain returns what the gate would decide and run, without touching data.
@@ -235,6 +232,11 @@ func (c *Client) Audit(ctx context.Context, from uint64, limit int) ([]query.Aud
 	return get[[]query.AuditEntry](ctx, c, http.MethodGet, fmt.Sprintf("/v1/audit?from=%d&limit=%d", from, limit), nil)
 }
 
+// MakeSelfcheck has the gate measure itself.
+func (c *Client) MakeSelfcheck(ctx context.Context) (*query.Selfcheck, error) {
+	return get[*query.Selfcheck](ctx, c, http.MethodPost, "/v1/selfchecks", nil)
+}
+
 // Status returns the gate's state, for doctor.
 func (c *Client) Status(ctx context.Context) (*query.Status, error) {
 	return get[*query.Status](ctx, c, http.MethodGet, "/v1/status", nil)
@@ -279,35 +281,90 @@ func (c *Client) send(ctx context.Context, method, uri, digest string, body io.R
 
 // sendSized is send for a body of a known size; 0 if it is not.
 func (c *Client) sendSized(ctx context.Context, method, uri, digest string, body io.Reader, size int64) ([]byte, http.Header, error) {
+	res, err := c.do(ctx, method, uri, digest, body, size, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer res.Body.Close()
+	out, err := answered(res)
+	return out, res.Header, err
+}
+
+// do sends a request, with headers that are not signed beside. The caller closes
+// the answer's body.
+func (c *Client) do(ctx context.Context, method, uri, digest string, body io.Reader, size int64, beside http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+uri, body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("api: build request: %w", err)
+		return nil, fmt.Errorf("api: build request: %w", err)
 	}
 	if size > 0 {
 		req.ContentLength = size
 	}
+	maps.Copy(req.Header, beside)
+	req.Header.Set("Accept-Language", c.lang)
+	if c.sign == nil {
+		req.Header.Set("Content-Type", "application/json")
+	} else if err := c.signs(ctx, req, digest); err != nil {
+		return nil, err
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("api: reach the gate: %w", err)
+	}
+	return res, nil
+}
+
+// signs signs a request with the body of a digest.
+func (c *Client) signs(ctx context.Context, req *http.Request, digest string) error {
+	gate, err := c.knownGate(ctx)
+	if err != nil {
+		return err
+	}
 	at, nonce := c.now(), rand.Text()
+	req.Header.Set(headerGate, gate)
 	req.Header.Set(headerUser, c.user)
 	req.Header.Set(headerTime, at.UTC().Format(time.RFC3339Nano))
 	req.Header.Set(headerNonce, nonce)
 	req.Header.Set(headerDigest, digest)
-	req.Header.Set(headerSignature, base64.StdEncoding.EncodeToString(c.sign(signingText(method, uri, c.user, at, nonce, digest))))
-	req.Header.Set("Accept-Language", c.lang)
-	res, err := c.http.Do(req)
-	if err != nil {
-		return nil, nil, fmt.Errorf("api: reach the gate: %w", err)
-	}
-	defer res.Body.Close()
+	req.Header.Set(headerSignature, base64.StdEncoding.EncodeToString(c.sign(signingText(gate, req.Method, req.URL.RequestURI(), c.user, at, nonce, digest))))
+	return nil
+}
+
+// answered returns the body of an answer, or what it says went wrong.
+func answered(res *http.Response) ([]byte, error) {
 	out, err := io.ReadAll(res.Body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("api: read answer: %w", err)
+		return nil, fmt.Errorf("api: read answer: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
 		p := new(Problem)
 		if err := json.Unmarshal(out, p); err != nil || p.Code == "" {
-			return nil, nil, fmt.Errorf("api: the gate answered %s", res.Status)
+			return nil, fmt.Errorf("api: the gate answered %s", res.Status)
 		}
-		return nil, nil, p
+		return nil, p
 	}
-	return out, res.Header, nil
+	return out, nil
+}
+
+// knownGate returns the key of the gate that requests are for, as the gate says itself
+// where no other is known.
+func (c *Client) knownGate(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gate != "" {
+		return c.gate, nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodOptions, c.base+"/v1", http.NoBody)
+	if err != nil {
+		return "", fmt.Errorf("api: build request: %w", err)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("api: reach the gate: %w", err)
+	}
+	defer res.Body.Close()
+	if c.gate = res.Header.Get(headerGate); c.gate == "" {
+		return "", fmt.Errorf("api: the gate answered %s", res.Status)
+	}
+	return c.gate, nil
 }

@@ -55,6 +55,10 @@ func describe(method, uri, does string) huma.Operation {
 		// strict reads it once, and stops at what is wrong first: the library's own check
 		// notes each fault with its whole path, without an end.
 		SkipValidateBody: true}
+	if scopes := scopesFor(method + " /v1" + strings.NewReplacer("{", ":", "}", "").Replace(uri)); len(scopes) > 0 {
+		op.Security = []map[string][]string{{"signature": {}}, {"key": {}}}
+		op.Extensions = map[string]any{"x-zonebox-scopes": scopes}
+	}
 	for part := range strings.SplitSeq(uri, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			op.Parameters = append(op.Parameters, &huma.Param{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: &huma.Schema{Type: "string"}})
@@ -145,8 +149,8 @@ func malformed(errs []error) error {
 // newAPI returns the routes of r with their description.
 func newAPI(r *gin.Engine, g *gin.RouterGroup) huma.API {
 	config := huma.DefaultConfig("zonebox 域盒", "v1")
-	config.Info.Description = "公共数据授权运营专区的数据沙箱。每个请求都要签名;每个回答都按其可见范围裁剪。\n\n" +
-		"The data sandbox of an authorized-operation zone. Every request is signed; every answer is cut to what its sender may see."
+	config.Info.Description = "公共数据授权运营专区的数据沙箱。每个请求都要签名,或在其范围内出示 API 密钥;每个回答都按其可见范围裁剪。\n\n" +
+		"The data sandbox of an authorized-operation zone. Every request is signed, or shows an API key whose scopes it is within; every answer is cut to what its sender may see."
 	config.Servers = []*huma.Server{{URL: "/v1"}}
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
@@ -155,7 +159,9 @@ func newAPI(r *gin.Engine, g *gin.RouterGroup) huma.API {
 	config.DefaultFormat = "application/json"
 	config.RejectUnknownQueryParameters = true
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"signature": {Type: "apiKey", In: "header", Name: headerSignature,
-		Description: "Ed25519 over zonebox-request-v1, the method, the path with its query, " + headerUser + ", " + headerTime + ", " + headerNonce + " and " + headerDigest + " (SHA-256 of the body), each on a line of its own"}}
+		Description: "Ed25519 over zonebox-request-v2, " + headerGate + " (the gate's public key, which OPTIONS /v1 tells), the method, the path with its query, " + headerUser + ", " + headerTime + ", " + headerNonce + " and " + headerDigest + " (SHA-256 of the body), each on a line of its own"}}
+	config.Components.SecuritySchemes["key"] = &huma.SecurityScheme{Type: "http", Scheme: "bearer",
+		Description: "An API key that its person issued, for operations of its scopes; by TLS and the socket alone"}
 	config.Security = []map[string][]string{{"signature": {}}}
 	return humagin.NewWithGroup(r, g, config)
 }

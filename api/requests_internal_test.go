@@ -81,7 +81,7 @@ func TestNoPathStandsForAnother(t *testing.T) {
 // is known.
 func TestNothingIsReadOfAStranger(t *testing.T) {
 	h := shared
-	for _, uri := range []string{"/v1/documents", "/v1/query", "/v1/loads", "/v1/trials", "/v1/proposals", "/v1/consents", "/v1/consents/withdrawals", "/v1/nothing"} {
+	for _, uri := range []string{"/v1/documents", "/v1/submissions", "/v1/loads", "/v1/trials", "/v1/proposals", "/v1/consents", "/v1/consents/withdrawals", "/v1/nothing"} {
 		r := h.signed("zhao.city", h.operator, http.MethodPost, uri, newOrg)
 		var read readFlag
 		r.Body = io.NopCloser(&read)
@@ -312,7 +312,7 @@ func TestTheGateWaitsForBytesAndNotForever(t *testing.T) {
 		}
 	}()
 	conn.soon = true
-	if _, err := wholeBody(conn, http.NewResponseController(conn), ""); err == nil || !strings.Contains(err.Error(), "did not come") {
+	if _, err := wholeBody(conn, http.NewResponseController(conn)); err == nil || !strings.Contains(err.Error(), "did not come") {
 		t.Errorf("a body that does not end = %v, want that it did not come", err)
 	}
 	if len(conn.set) != 2 || !conn.set[1].IsZero() {

@@ -14,7 +14,7 @@ import (
 
 // routes declares every operation of the gate, below /v1.
 func routes(a huma.API, e *query.Engine) {
-	question(a, e)
+	submissions(a, e)
 	add(a, "POST", "/explain", "说明将如何裁决与执行,不触及数据 / what the gate would decide and run, without data", func(c call, in *body[QueryRequest]) (*query.Explanation, error) {
 		return e.Explain(c.Request.Context(), in.Body.request(c.subject))
 	})
@@ -53,9 +53,14 @@ func routes(a huma.API, e *query.Engine) {
 	add(a, "GET", "/alerts", "预警 / alerts that were sent to the caller, the newest first", all(e.Alerts))
 	add(a, "GET", "/alerts/{id}", "一条预警 / one alert", one(e.Alert))
 	add(a, "POST", "/alerts/{id}", "了结预警 / close an alert", saidOf(e.CloseAlert))
+	add(a, "GET", "/sessions", "本人已登录的浏览器 / browsers in which the caller is signed in", all(e.Sessions))
+	add(a, "DELETE", "/sessions/{id}", "退出一个浏览器 / sign out of one of them", one(e.EndSession))
 	add(a, "GET", "/contacts", "联系方式(遮盖) / how people are reached, masked", all(e.Contacts))
 	add(a, "POST", "/contacts", "登记联系方式 / say how a person is reached", said(e.SetContact))
 	add(a, "POST", "/contacts/shows", "查看联系方式 / how a person is reached, as it is", said(e.ShowContact))
+	add(a, "GET", "/api-keys", "API 密钥 / the API keys of the caller, or of all", all(e.APIKeys))
+	add(a, "POST", "/api-keys", "签发 API 密钥 / issue an API key, whose text is in the answer alone", said(e.IssueAPIKey))
+	add(a, "DELETE", "/api-keys/{id}", "吊销 API 密钥 / revoke an API key", one(e.RevokeAPIKey))
 	add(a, "GET", "/tickets", "质量工单 / quality tickets that are not settled", all(e.Tickets))
 	add(a, "POST", "/tickets", "提出质量工单 / open a quality ticket", said(e.OpenTicket))
 	add(a, "GET", "/tickets/{ticket}", "一件工单 / one ticket", one(e.Ticket))
@@ -72,24 +77,24 @@ func routes(a huma.API, e *query.Engine) {
 	supervision(a, e)
 	add(a, "GET", "/domain", "本域身份 / the identity of the domain", func(call, *nothing) (query.DomainInfo, error) { return e.Domain(), nil })
 	add(a, "GET", "/openapi", "本接口的 OpenAPI 文档 / this document", func(call, *nothing) (json.RawMessage, error) { return json.Marshal(a.OpenAPI()) })
+	add(a, "POST", "/selfchecks", "网关自查并签署 / have the gate measure itself, and sign it", all(e.MakeSelfcheck))
 	add(a, "GET", "/status", "网关状态 / the state of the gate", all(e.Status))
 }
 
-// question asks: its answer is a sealed file.
-func question(a huma.API, e *query.Engine) {
+// sealed declares an operation whose answer is a sealed file.
+func sealed(a huma.API, op huma.Operation, do func(call, *nothing) (*query.Answer, error)) {
 	type artifact struct {
 		ContentType string `header:"Content-Type"`
 		Run         string `header:"X-Zonebox-Run" doc:"the run that the answer is of"`
 		Body        []byte
 	}
-	op := describe("POST", "/query", "提问,得到密封的结果 / ask, for a sealed artifact")
 	op.Responses = map[string]*huma.Response{"200": {Description: "the sealed artifact", Content: map[string]*huma.MediaType{artifactType: {}}}}
-	huma.Register(a, op, func(ctx context.Context, in *body[QueryRequest]) (*artifact, error) {
+	huma.Register(a, op, func(ctx context.Context, in *nothing) (*artifact, error) {
 		c, err := callOf(ctx)
 		if err != nil {
 			return nil, err
 		}
-		out, err := e.Answer(ctx, in.Body.request(c.subject))
+		out, err := do(c, in)
 		if err != nil {
 			return nil, c.server.problem(c.Context, err)
 		}

@@ -23,13 +23,13 @@ func TestWhoFailsToAuthenticateIsInTheLog(t *testing.T) {
 	}
 	untimed := h.signed("li.op", h.operator, http.MethodGet, "/v1/domain", "")
 	untimed.Header.Set(headerTime, "now")
-	altered := h.signed("li.op", h.operator, http.MethodPost, "/v1/query", "{}")
+	altered := h.signed("li.op", h.operator, http.MethodPost, "/v1/submissions", "{}")
 	altered.Body = io.NopCloser(strings.NewReader("[]"))
 	for _, r := range []*http.Request{
 		altered,
 		h.signed("nobody", h.operator, http.MethodGet, "/v1/domain", ""),
 		h.signed("li.op", h.founder, http.MethodGet, "/v1/domain", ""),
-		h.signed("former.op", h.disabled, http.MethodPost, "/v1/query", "{}"),
+		h.signed("former.op", h.disabled, http.MethodPost, "/v1/submissions", "{}"),
 		h.signedAt("li.op", h.operator, http.MethodGet, "/v1/domain", "", clock.Add(-time.Hour), "stale"),
 		h.signed("li.op", h.founder, http.MethodGet, "/v1/nothing", ""),
 		untimed,

@@ -77,7 +77,7 @@ func NewProblem(e *query.Error, lang string) *Problem {
 		}
 		return zh
 	}
-	p := &Problem{Type: "urn:zonebox:problem:" + e.Code, Status: statuses[e.Class], Code: e.Code, Class: string(e.Class), Detail: pick(e.ZH, e.EN), Hint: pick(e.HintZH, e.HintEN),
+	p := &Problem{Type: "urn:zonebox:problem:" + e.Code, Status: statusOf(e), Code: e.Code, Class: string(e.Class), Detail: pick(e.ZH, e.EN), Hint: pick(e.HintZH, e.HintEN),
 		Span: e.Span, Articles: e.Articles, Run: e.Run}
 	for _, d := range e.Details {
 		p.Reasons = append(p.Reasons, Reason{Code: d.Code, Detail: pick(d.ZH, d.EN), Hint: pick(d.HintZH, d.HintEN),
@@ -93,6 +93,7 @@ const (
 	headerNonce     = "X-Zonebox-Nonce"
 	headerDigest    = "X-Zonebox-Content-Sha256"
 	headerSignature = "X-Zonebox-Signature"
+	headerGate      = "X-Zonebox-Gate"
 	headerRun       = "X-Zonebox-Run"
 	headerLoad      = "X-Zonebox-Load"
 )
@@ -101,7 +102,8 @@ const (
 const emptyDigest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // signingText returns the bytes a client signs: everything the gate acts on,
-// the body by its SHA-256.
-func signingText(method, uri, user string, at time.Time, nonce, digest string) []byte {
-	return []byte(strings.Join([]string{"zonebox-request-v1", method, uri, user, at.UTC().Format(time.RFC3339Nano), nonce, digest}, "\n"))
+// the body by its SHA-256, and the gate by a signing key of its own, in base64: what
+// one gate was sent is nothing to another.
+func signingText(gate, method, uri, user string, at time.Time, nonce, digest string) []byte {
+	return []byte(strings.Join([]string{"zonebox-request-v2", gate, method, uri, user, at.UTC().Format(time.RFC3339Nano), nonce, digest}, "\n"))
 }

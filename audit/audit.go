@@ -311,6 +311,17 @@ func (l *Log) Size() uint64 {
 	return l.chain.size
 }
 
+// Unsigned returns how many durable entries the newest checkpoint does not cover.
+func (l *Log) Unsigned() uint64 {
+	size, covered := l.Size(), uint64(0)
+	if text, err := l.Checkpoint(); err == nil {
+		if c, err := parseCheckpoint(text); err == nil {
+			covered = c.size
+		}
+	}
+	return size - min(size, covered)
+}
+
 // LastRevision returns the registry revision of the newest entry, 0 if the log
 // is empty. A registry with a smaller revision is older than its log.
 func (l *Log) LastRevision() int64 {

@@ -1,5 +1,6 @@
 // Package feed hands alerts to the system of those who supervise a domain: as JSON
-// lines to a file or a socket, or as syslog messages (RFC 5424) to a socket.
+// lines to a file or a socket, or as syslog messages (RFC 5424) to a socket. Traces of
+// what runs took go the same way, as lines.
 //
 // What it guarantees: when Deliver returns nil the receiver has every message of the
 // batch, in order. Of a file that is one synced write. A socket is given a batch by a
@@ -100,6 +101,9 @@ func isPort(s string) bool {
 
 // String returns the text that names the receiver.
 func (r *Receiver) String() string { return r.name }
+
+// Syslog reports whether it takes messages of syslog.
+func (r *Receiver) Syslog() bool { return r.syslog }
 
 // Path returns where in the file system the receiver is, "" if it is elsewhere.
 func (r *Receiver) Path() string {

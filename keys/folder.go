@@ -57,8 +57,8 @@ func checkDir(dir string) error {
 	return nil
 }
 
-// readPrivate reads a file that only its owner may reach. The mode is asked of
-// the open file, so that it cannot be exchanged in between.
+// readPrivate reads a file that is Private, as the open file is: it cannot be
+// exchanged in between.
 func readPrivate(path string) ([]byte, error) { return readPrivateUpTo(path, maxKeyFile) }
 
 func readPrivateUpTo(path string, limit int64) ([]byte, error) {
@@ -71,8 +71,8 @@ func readPrivateUpTo(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(path), ErrPermission)
+	if alone, err := Private(f); err != nil || !alone {
+		return nil, errors.Join(err, fmt.Errorf("%s: %w", filepath.Base(path), ErrPermission))
 	}
 	if !info.Mode().IsRegular() || info.Size() > limit {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(path), ErrDamaged)

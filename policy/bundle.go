@@ -213,8 +213,9 @@ func decode(doc []byte) (any, error) {
 // pointer, names.
 func compileSchema(name string, doc any, fragment string) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource(name, doc); err != nil {
+	at := "zonebox:///" + name // else the folder it is run in is looked up, which may be closed
+	if err := c.AddResource(at, doc); err != nil {
 		return nil, err
 	}
-	return c.Compile(name + "#" + fragment)
+	return c.Compile(at + "#" + fragment)
 }

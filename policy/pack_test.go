@@ -296,25 +296,32 @@ func TestAPackThatSaysMoreThanItsSchemaIsNotRead(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(map[string]any){
-		"unknown key":                set("grace_days", 3),
-		"silence approves":           set("timers/share.conditional.reply/on_overdue", []string{"approve"}),
-		"no escalation":              set("timers/share.conditional.reply/on_overdue", []string{"alert"}),
-		"pausable":                   set("timers/share.conditional.reply/pausable", true),
-		"calendar days":              set("timers/share.conditional.reply/unit", "D"),
-		"no days":                    set("timers/share.conditional.reply/days", 0),
-		"a fraction of a day":        set("timers/share.conditional.reply/days", 1.5),
-		"unknown origin":             set("timers/share.conditional.reply/origin", "custom"),
-		"unknown event":              set("timers/share.conditional.reply/start_on", "whenever"),
-		"unknown article":            set("timers/share.conditional.reply/article", "XX24-15"),
-		"another key of a timer":     set("timers/share.conditional.reply/weekends", true),
-		"class none may be granted":  set("share_types/NONE/operable", true),
-		"unknown class":              set("open_types/UNCONDITIONAL/class", "SOMETIMES"),
-		"a class as before":          set("open_types/UNCONDITIONAL", true),
-		"unknown ground of refusal":  set("refusal_basis/sharing/kinds", []string{"INTERNAL_RULE"}),
-		"unknown way of copying":     set("copy_mode", "ANYONE"),
-		"unknown role":               set("role_titles/mayor", map[string]string{"zh": "市长", "en": "mayor"}),
-		"in force without a day":     set("validity/from", ""),
-		"evaluation after one":       set("evaluation/terminate_after_poor", 1),
+		"unknown key":               set("grace_days", 3),
+		"silence approves":          set("timers/share.conditional.reply/on_overdue", []string{"approve"}),
+		"no escalation":             set("timers/share.conditional.reply/on_overdue", []string{"alert"}),
+		"pausable":                  set("timers/share.conditional.reply/pausable", true),
+		"calendar days":             set("timers/share.conditional.reply/unit", "D"),
+		"no days":                   set("timers/share.conditional.reply/days", 0),
+		"a fraction of a day":       set("timers/share.conditional.reply/days", 1.5),
+		"unknown origin":            set("timers/share.conditional.reply/origin", "custom"),
+		"unknown event":             set("timers/share.conditional.reply/start_on", "whenever"),
+		"unknown article":           set("timers/share.conditional.reply/article", "XX24-15"),
+		"another key of a timer":    set("timers/share.conditional.reply/weekends", true),
+		"class none may be granted": set("share_types/NONE/operable", true),
+		"unknown class":             set("open_types/UNCONDITIONAL/class", "SOMETIMES"),
+		"a class as before":         set("open_types/UNCONDITIONAL", true),
+		"unknown ground of refusal": set("refusal_basis/sharing/kinds", []string{"INTERNAL_RULE"}),
+		"unknown way of copying":    set("copy_mode", "ANYONE"),
+		"unknown role":              set("role_titles/mayor", map[string]string{"zh": "市长", "en": "mayor"}),
+		"in force without a day":    set("validity/from", ""),
+		"evaluation after one":      set("evaluation/terminate_after_poor", 1),
+		"an overlap told to whom it is about": func(p map[string]any) {
+			for _, a := range p["alerts"].([]any) {
+				if a := a.(map[string]any); a["counter"] == "overlaps" {
+					a["recipients"] = append(a["recipients"].([]any), "security_officer")
+				}
+			}
+		},
 		"an award nobody knows":      set("award", map[string][]string{"COMMERCIAL": {"FRIENDSHIP"}}),
 		"an award by no method":      set("award", map[string][]string{"COMMERCIAL": {}}),
 		"a mask may show most":       set("raw_match/share", 0.6),

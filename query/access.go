@@ -16,9 +16,15 @@ const kindAccess = "access.began"
 // their own. Those beyond have one together: no reader fills the log.
 const mostNamed = 200
 
-// access is the use of a route by a person, and the name of what is read, "" if the route
-// names nothing.
-type access struct{ person, route, of string }
+// access is the use of a route by a person, how they were recognised and by which API key,
+// and the name of what is read, "" if the route names nothing.
+type access struct{ person, method, key, route, of string }
+
+// any is the use of the route, whatever is read by it.
+func (a access) any() access {
+	a.of = ""
+	return a
+}
 
 // accesses are the uses of routes that the log knows of on a day, by the gate's clock in
 // UTC. Their number is that of people and routes, times mostNamed. It is safe for
@@ -27,7 +33,7 @@ type accesses struct {
 	mu    sync.Mutex
 	day   string
 	used  map[access]bool
-	named map[access]int // by person and route
+	named map[access]int // of a route, whatever is read by it
 }
 
 // new returns the use as the log tells it, and whether it has not been told of it on its
@@ -38,7 +44,7 @@ func (a *accesses) new(day string, u access) (access, bool) {
 	if a.day != day {
 		return u, true
 	}
-	if u.of != "" && !a.used[u] && a.named[access{u.person, u.route, ""}] >= mostNamed {
+	if u.of != "" && !a.used[u] && a.named[u.any()] >= mostNamed {
 		u.of = "*"
 	}
 	return u, !a.used[u]
@@ -52,11 +58,11 @@ func (a *accesses) told(day string, u access) {
 		a.day, a.used, a.named = day, map[access]bool{}, map[access]int{}
 	}
 	a.used[u] = true
-	a.named[access{u.person, u.route, ""}]++
+	a.named[u.any()]++
 }
 
-// Accessing has the log tell that a person uses a route of the gate, the first time on
-// a day and after a start: the first of them all is the person's login, those of routes
+// Accessing has the log tell that a person uses a route of the gate, and how they were
+// recognised, the first time on a day and after a start: the first of them all is the person's login, those of routes
 // that only read tell who read (JM19-23, YC22-34). Where names says what is read, as a
 // document or a run, the first time of each has an entry, up to mostNamed. It returns an
 // error, and nothing is to be done or read, if the log does not take it.
@@ -66,11 +72,14 @@ func (e *Engine) Accessing(ctx context.Context, s Subject, route string, names .
 	for i := range names {
 		names[i] = printName(names[i])
 	}
-	u, first := e.accesses.new(day, access{s.user, route, strings.Join(names, " ")})
+	u, first := e.accesses.new(day, access{s.user, s.method(), s.key, route, strings.Join(names, " ")})
 	if !first {
 		return nil
 	}
-	fields := map[string]string{"org": s.organization, "role": strings.Join(s.roles, " "), "route": route}
+	fields := map[string]string{"org": s.organization, "role": strings.Join(s.roles, " "), "route": route, "auth_method": s.method()}
+	if s.key != "" {
+		fields["key"] = s.key
+	}
 	if u.of != "" {
 		fields["of"] = u.of
 	}

@@ -12,7 +12,7 @@ func TestReadersDoNotFillTheLog(t *testing.T) {
 	told := map[string]int{}
 	for range 2 {
 		for i := range 300 {
-			if u, first := a.new("2026-11-23", access{"li.op", "GET /v1/reviews/:run", fmt.Sprint("run-", i)}); first {
+			if u, first := a.new("2026-11-23", access{"li.op", "signature", "", "GET /v1/reviews/:run", fmt.Sprint("run-", i)}); first {
 				a.told("2026-11-23", u)
 				told[u.of]++
 			}
@@ -22,13 +22,13 @@ func TestReadersDoNotFillTheLog(t *testing.T) {
 		t.Errorf("%d entries, %d of the first, %d of the rest, want 201 entries, each once", len(told), told["run-0"], told["*"])
 	}
 	for name, u := range map[string]access{
-		"another person": {"sun.health", "GET /v1/reviews/:run", "run-250"}, "another route": {"li.op", "GET /v1/runs/:run", "run-250"},
+		"another person": {"sun.health", "signature", "", "GET /v1/reviews/:run", "run-250"}, "another route": {"li.op", "signature", "", "GET /v1/runs/:run", "run-250"},
 	} {
 		if got, first := a.new("2026-11-23", u); !first || got != u {
 			t.Errorf("%s = %v, %t, want an entry", name, got, first)
 		}
 	}
-	if got, first := a.new("2026-11-24", access{"li.op", "GET /v1/reviews/:run", "run-250"}); !first || got.of != "run-250" {
+	if got, first := a.new("2026-11-24", access{"li.op", "signature", "", "GET /v1/reviews/:run", "run-250"}); !first || got.of != "run-250" {
 		t.Errorf("on the next day = %v, %t, want an entry", got, first)
 	}
 }

@@ -47,6 +47,13 @@ type Limits struct {
 	// may keep a load waiting: a file for 64 KiB more or its end, a database for
 	// anything. Then the load ends LOAD_STALLED. Default a minute.
 	LoadStall time.Duration
+	// Person is how many questions of one person may run or wait at once, once
+	// submitted. Default half of Operator and Queue together, so that nobody has the
+	// organization's places alone.
+	Person int
+	// Submissions is how many questions of one organization may be submitted in a
+	// minute; the next is SUBMIT_RATE. Default 600.
+	Submissions int
 	// Explains is how many statements one person may have explained in a minute;
 	// the next is EXPLAIN_RATE. Default 60.
 	Explains int
@@ -69,6 +76,8 @@ func (l Limits) withDefaults(memory int64) (Limits, error) {
 	}
 	or(&l.Loads, int(max(1, min(int64(max(2, runtime.NumCPU()/2)), l.LoadMemory/max(memory, 1)))))
 	or(&l.LoadQueue, 32)
+	or(&l.Person, (l.Operator+l.Queue+1)/2)
+	or(&l.Submissions, 600)
 	or(&l.Explains, 60)
 	if l.LoadStall == 0 {
 		l.LoadStall = time.Minute
@@ -76,7 +85,7 @@ func (l Limits) withDefaults(memory int64) (Limits, error) {
 	if l.ZoneMemory == 0 {
 		l.ZoneMemory = math.MaxInt64
 	}
-	if min(l.All, l.Operator, l.Queue, l.Zone, l.Loads, l.LoadQueue, l.Explains) < 1 || l.LoadMemory < 1 || l.LoadStall < 0 || l.ZoneMemory < memory {
+	if min(l.All, l.Operator, l.Queue, l.Zone, l.Loads, l.LoadQueue, l.Person, l.Submissions, l.Explains) < 1 || l.LoadMemory < 1 || l.LoadStall < 0 || l.ZoneMemory < memory {
 		return l, fmt.Errorf("query: limits: nothing could run with %+v and workers of %d bytes", l, memory)
 	}
 	l.Zone = int(min(int64(l.Zone), l.ZoneMemory/max(memory, 1)))
@@ -123,10 +132,17 @@ func newAdmission(l Limits) *admission {
 // than ctx, and returns the cause of its end, or errQueueFull at once. waited
 // says that others were before it.
 func (a *admission) join(ctx context.Context, org, zone string) (t *turn, waited bool, err error) {
-	t, waited, err = a.enqueue(org, zone)
+	t, waited, err = a.enqueue(org, zone, a.queue)
 	if err != nil {
 		return nil, false, err
 	}
+	return t, waited, t.wait(ctx)
+}
+
+// wait returns nil once the turn has come. If ctx ends first, or nobody gets a turn any
+// more, it is over, and wait returns why.
+func (t *turn) wait(ctx context.Context) error {
+	a := t.of
 	select {
 	case <-t.came:
 	case <-ctx.Done():
@@ -140,12 +156,13 @@ func (a *admission) join(ctx context.Context, org, zone string) (t *turn, waited
 		if err == nil {
 			err = errStopped
 		}
-		return nil, waited, err
+		return err
 	}
-	return t, waited, nil
+	return nil
 }
 
-func (a *admission) enqueue(org, zone string) (t *turn, waits bool, err error) {
+// enqueue puts a statement behind the others of its operator, of which so many may wait.
+func (a *admission) enqueue(org, zone string, queue int) (t *turn, waits bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -160,7 +177,7 @@ func (a *admission) enqueue(org, zone string) (t *turn, waits bool, err error) {
 	t = &turn{of: a, operator: org, zone: zone, arrival: a.arrivals, came: make(chan struct{})}
 	o.waiting = append(o.waiting, t)
 	a.next()
-	if !t.running && len(o.waiting) > a.queue {
+	if !t.running && len(o.waiting) > queue {
 		o.waiting = o.waiting[:len(o.waiting)-1]
 		return nil, false, errQueueFull
 	}
@@ -223,11 +240,28 @@ func (a *admission) next() {
 	}
 }
 
+// now returns how many statements run and how many wait.
+func (a *admission) now() (running, waiting int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, o := range a.operators {
+		waiting += len(o.waiting)
+	}
+	return a.running, waiting
+}
+
 // busy reports whether something of the zone runs.
 func (a *admission) busy(zone string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.zones[zone] > 0
+}
+
+// ended reports whether nobody gets a turn any more.
+func (a *admission) ended() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closed
 }
 
 // close sends away whoever waits and lets nobody in any more.
@@ -254,14 +288,30 @@ type admitted struct{ *run }
 // finds it in the queue; what it had to wait for may have changed the facts,
 // which it then reads again.
 func (e *Engine) admit(r *run) (*admitted, error) {
-	t, waited, err := e.turns.join(r.ctx, r.facts.License.Spec.Operator, r.facts.Zone.Name)
+	queue := e.turns.queue
+	if r.request.of != nil { // it has its place since it was submitted
+		queue = math.MaxInt
+	}
+	r.request.of.behind(r.ctx)
+	t, waited, err := e.turns.enqueue(r.facts.License.Spec.Operator, r.facts.Zone.Name, queue)
+	r.request.of.placed()
+	if err == nil {
+		err = t.wait(r.ctx)
+	}
 	if errors.Is(err, errQueueFull) {
 		return nil, fail("BUSY", err).of(r.id)
+	}
+	if errors.Is(err, errStopped) {
+		return nil, fail("STOPPING", err).of(r.id)
 	}
 	if err != nil {
 		return nil, r.stopped(err)
 	}
 	r.turn = t // leave ends it
+	if err := e.begin(r.ctx, r.request.of); err != nil {
+		return nil, r.stopped(err)
+	}
+	r.request.of.steps(StepDecide)
 	if waited {
 		if err := r.read(); err != nil {
 			return nil, err

@@ -16,11 +16,14 @@ import "context"
 // with Request.Resume goes on from there. Answer is safe for concurrent use;
 // the end of ctx kills the worker.
 func (e *Engine) Answer(ctx context.Context, req Request) (_ *Answer, err error) {
+	began := e.cfg.Now()
+	defer func() { e.answered.add(err, e.cfg.Now().Sub(began)) }()
 	run, err := e.enter(ctx, req) // facts of one moment; registered, so that a suspension finds it
 	if err != nil {
 		return nil, e.turnAway(ctx, req, err)
 	}
 	defer run.leave()
+	defer func() { e.tell(run, err) }()
 	defer func() { err = e.ended(run, err) }() // no text tells what the run read
 
 	output, err := e.outputOf(run) // not nil if an earlier call ran it

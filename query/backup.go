@@ -139,10 +139,15 @@ func (e *Engine) CreateBackup(ctx context.Context, s Subject, root string) (*Bac
 	if err := e.permitted(ctx, s, registry.PermissionExport, "backup create"); err != nil {
 		return nil, err
 	}
+	if e.isDraining() {
+		return nil, fail("STOPPING", errStopped)
+	}
 	root, err := e.rootOf(root)
 	if err != nil {
 		return nil, asError(err)
 	}
+	ctx, end := e.reading(ctx, apart)
+	defer end()
 	id := newID("backup", e.cfg.Now())
 	event := func(kind string, fields map[string]string) registry.Event {
 		f := map[string]string{"backup": id, "org": s.organization}
@@ -160,7 +165,7 @@ func (e *Engine) CreateBackup(ctx context.Context, s Subject, root string) (*Bac
 	defer e.copying.Add(-1)
 	b, err := e.backUp(ctx, root, id, s.user)
 	if err != nil {
-		why := asError(err)
+		why := asError(overtaken(ctx, err))
 		if err := e.record(ctx, func(tx *registry.Tx) error {
 			return tx.Emit(event("backup.failed", map[string]string{"reasons": why.Code}))
 		}); err != nil {

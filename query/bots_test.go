@@ -116,6 +116,12 @@ var figuresOf = []func(measure string) (columns []string, of func([]float64) [3]
 	func(m string) ([]string, func([]float64) [3]float64) {
 		return []string{"count(*)", fmt.Sprintf("count(%s), sum(%[1]s)", m)}, func(x []float64) [3]float64 { return [3]float64(x) }
 	},
+	func(m string) ([]string, func([]float64) [3]float64) {
+		return []string{fmt.Sprintf("sum(%s), avg(%[1]s)", m)}, func(x []float64) [3]float64 {
+			n := math.Round(x[0] / x[1])
+			return [3]float64{n, n, x[0]}
+		}
+	},
 }
 
 // combined asks for a measure over sets of rows, each FROM and WHERE, and adds up what

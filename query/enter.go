@@ -77,6 +77,9 @@ func (e *Engine) enter(ctx context.Context, req Request) (*run, error) {
 			return nil, err
 		}
 		r.id = newID("run", e.cfg.Now())
+		if req.of != nil {
+			r.id = req.of.kept.Run
+		}
 		if r.request.Recipient == "" {
 			r.request.Recipient = req.Subject.user
 		}
@@ -165,6 +168,9 @@ func (r *run) read() error {
 	case err != nil:
 		return r.stopped(err)
 	}
+	if err := r.request.of.stands(r); err != nil {
+		return err
+	}
 	if r.pack, err = e.policy().Pack(r.facts.Zone.Spec.Pack); err != nil {
 		return asError(err).of(r.id)
 	}
@@ -228,8 +234,8 @@ func (e *Engine) licenseOf(ctx context.Context, scenario string) (registry.Licen
 func (e *Engine) register(r *run) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closing {
-		return fail("STOPPED", errStopped).of(r.id)
+	if e.draining {
+		return fail("STOPPING", errStopped).of(r.id)
 	}
 	if _, busy := e.runs[r.id]; busy {
 		return fail("RUN_STATE", nil).because("正在执行", "it is under way").of(r.id)

@@ -299,7 +299,8 @@ func each(c sandbox.NotedColumn, f func(row, group uint32) error) error {
 }
 
 // list puts the rows of a column in order by group. If inner is set, they are its
-// groups, each of which stands for the rows of its column.
+// groups, each of which stands for the rows of its column; 0 is one that noted none, as
+// an outer join makes of what it finds no partner for.
 func (n *gathered) list(c sandbox.NotedColumn, inner *gathered, column int, rows uint32) (rowLists, error) {
 	var within rowLists
 	if inner != nil {
@@ -308,7 +309,7 @@ func (n *gathered) list(c sandbox.NotedColumn, inner *gathered, column int, rows
 	l := rowLists{start: make([]uint32, n.groups+2)}
 	total := uint64(0)
 	err := each(c, func(row, group uint32) error {
-		if row >= rows || group < 1 || group > n.groups || inner != nil && row == 0 {
+		if row >= rows || group < 1 || group > n.groups {
 			return errEvidence
 		}
 		many := 1

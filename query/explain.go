@@ -20,7 +20,9 @@ const kindExplained = "query.explained"
 // It returns an *Error only where there is nothing to explain: for a scenario
 // that is not there or another operator's (NOT_FOUND), for one explain too many
 // in a minute (EXPLAIN_RATE), for a full queue or a failing host.
-func (e *Engine) Explain(ctx context.Context, req Request) (*Explanation, error) {
+func (e *Engine) Explain(ctx context.Context, req Request) (_ *Explanation, err error) {
+	began := e.cfg.Now()
+	defer func() { e.explains.add(err, e.cfg.Now().Sub(began)) }()
 	if req.Resume != "" {
 		return nil, fail("BAD_REQUEST", nil).because("explain 不能续跑", "explain resumes nothing")
 	}
@@ -104,7 +106,7 @@ func (e *Engine) unentered(req Request) *run {
 func (e *Engine) explained(ctx context.Context, r *run, nth int, x *Explanation, err error) error {
 	fields := map[string]string{"nth": strconv.Itoa(nth)}
 	if err != nil {
-		why := asError(err)
+		why := r.outcome(err)
 		if why.Class == ClassBusy && why.Code != "EXPLAIN_RATE" {
 			return why // it was not looked at
 		}

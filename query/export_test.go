@@ -383,3 +383,29 @@ func Held(e *Engine, id, dataset string) int {
 	defer d.mu.Unlock()
 	return d.held[id]
 }
+
+// Unend has the registry know of a submission that ended what it knows after a gate was
+// killed just before it wrote that down.
+func (e *Engine) Unend(ctx context.Context, id string) error {
+	return e.registry.Update(ctx, func(tx *registry.Tx) error {
+		kept, err := tx.SubmissionByID(id)
+		if err != nil {
+			return err
+		}
+		kept.EndedAt, kept.Outcome, kept.Request = time.Time{}, nil, []byte("{}")
+		return tx.SaveSubmission(kept)
+	})
+}
+
+// BeganAgain has the registry know of a submission that waits that so many gates after the
+// first began with it and were killed.
+func (e *Engine) BeganAgain(ctx context.Context, id string, gates int) error {
+	return e.registry.Update(ctx, func(tx *registry.Tx) error {
+		kept, err := tx.SubmissionByID(id)
+		if err != nil {
+			return err
+		}
+		kept.Again = gates
+		return tx.SaveSubmission(kept)
+	})
+}

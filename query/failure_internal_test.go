@@ -88,4 +88,22 @@ func TestAFailureBesideProtectedRowsIsOneAnswer(t *testing.T) {
 	if got := i.runError(wrapped(sandbox.ErrMemory)); got.Code != "STOPPED" || i.ended(map[string]string{}, sandbox.ErrMemory)[fieldCause] != "SHUTDOWN" {
 		t.Errorf("a run that the gate stopped is %s, %v", got.Code, i.ended(map[string]string{}, sandbox.ErrMemory))
 	}
+	for _, c := range []struct {
+		err          error
+		ended, other string // ended, and not
+	}{
+		{fmt.Errorf("registry: read: %w", context.Canceled), "STOPPED", "INTERNAL"},
+		{errors.New("interrupted (9)"), "STOPPED", "INTERNAL"},
+		{fail("KEYS_UNAVAILABLE", fmt.Errorf("ask: %w", context.Canceled)), "STOPPED", "KEYS_UNAVAILABLE"},
+		{fmt.Errorf("write: %w", syscall.ENOSPC), "DISK_FULL", "DISK_FULL"},
+		{fail("AUDIT_UNAVAILABLE", errUnlogged), "AUDIT_UNAVAILABLE", "AUDIT_UNAVAILABLE"},
+		{fail("WITHHELD", nil), "WITHHELD", "WITHHELD"},
+	} {
+		if got := i.outcome(c.err).Code; got != c.ended {
+			t.Errorf("%v in a run that was ended is %s, want %s", c.err, got, c.ended)
+		}
+		if got := intentOf(t.Context(), true).outcome(c.err).Code; got != c.other {
+			t.Errorf("%v in a run that was not is %s, want %s", c.err, got, c.other)
+		}
+	}
 }

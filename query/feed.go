@@ -142,7 +142,7 @@ func (e *Engine) feedSome(ctx context.Context, at *fedTo) (bool, error) {
 		return false, err
 	}
 	if len(batch) > 0 {
-		if err := feedApart(e.cfg, e.cfg.AlertsTo); err != nil { // a folder above it may be another by now
+		if err := feedApart(e.cfg, "alerts", e.cfg.AlertsTo); err != nil { // a folder above it may be another by now
 			return false, err
 		}
 		if err := e.cfg.AlertsTo.Deliver(ctx, batch); err != nil {
@@ -223,23 +223,23 @@ func (e *Engine) feedGoesOn(ctx context.Context, next uint64, alerts int) {
 	}
 }
 
-// feedApart refuses a receiver inside the domain folder, the key folder or where backups
-// are written.
-func feedApart(cfg Config, r *feed.Receiver) error {
+// feedApart refuses a receiver of what inside the domain folder, the key folder or where
+// backups are written.
+func feedApart(cfg Config, what string, r *feed.Receiver) error {
 	if r == nil || r.Path() == "" {
 		return nil
 	}
 	path, err := resolved(r.Path())
 	if err != nil {
-		return fmt.Errorf("query: alerts to %s: %w", r, err)
+		return fmt.Errorf("query: %s to %s: %w", what, r, err)
 	}
 	for _, dir := range append([]string{cfg.Domain, cfg.Keys}, cfg.BackupRoots...) {
 		other, err := resolved(dir)
 		if err != nil {
-			return fmt.Errorf("query: alerts to %s: %w", r, err)
+			return fmt.Errorf("query: %s to %s: %w", what, r, err)
 		}
 		if within(other, path) {
-			return fmt.Errorf("query: alerts to %s: must be outside the domain, the keys and the backups", r)
+			return fmt.Errorf("query: %s to %s: must be outside the domain, the keys and the backups", what, r)
 		}
 	}
 	return nil

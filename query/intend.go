@@ -153,6 +153,7 @@ func (e *Engine) intend(d *decided) (*intent, error) {
 	e.mu.Lock()
 	d.intended = true
 	e.mu.Unlock()
+	d.request.of.steps(StepRun)
 	return &intent{d}, nil
 }
 
@@ -180,9 +181,12 @@ func (d *decided) lapsed() string {
 // refuse records that the run was turned away before it became an intent, and
 // returns why. An approval that no longer fits is void.
 func (e *Engine) refuse(r *run, cause error) error {
-	why := asError(cause).of(r.id)
+	why := r.outcome(cause).of(r.id)
 	if why.Class == ClassBusy {
 		return why // it was not looked at, and a flood must not fill the log
+	}
+	if r.request.of.postponed(why) {
+		return why // it stays submitted
 	}
 	err := e.update(r.ctx, func(tx *registry.Tx) error {
 		fields := map[string]string{"reasons": codesOf(why)}

@@ -133,6 +133,16 @@ func (r *run) stopped(err error) *Error {
 	return asError(err).of(r.id)
 }
 
+// outcome is asError of what the run met. What it had not the time to do because it
+// was ended is that end, wherever it was on its way.
+func (r *run) outcome(err error) *Error {
+	why := asError(err)
+	if r.ctx.Err() != nil && (why.Code == "INTERNAL" || errors.Is(why, context.Canceled)) {
+		return fail("STOPPED", err).of(r.id)
+	}
+	return why
+}
+
 func (p *parser) parse() (*parsed, error) {
 	text, err := p.session.Parse(p.ctx, p.request.SQL)
 	if err != nil {

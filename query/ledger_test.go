@@ -80,13 +80,15 @@ func streetsRow(n int, district, street string) []string {
 
 // streetsWorld has li.op ask in statistics, and jin.op of another operator, under a
 // license of its own, the same in studies. Releases are compared.
-func streetsWorld(t *testing.T) *querytest.Domain {
+func streetsWorld(t *testing.T) *querytest.Domain { return streetsWorldOf(t, streetsTable()) }
+
+func streetsWorldOf(t *testing.T, persons querytest.Table) *querytest.Domain {
 	t.Helper()
 	facts, err := querytest.ParseFacts(streetsPage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := querytest.World(t, querytest.Options{Idle: 2, Ledger: true}, facts, map[string]querytest.Table{"persons": streetsTable()})
+	d := querytest.World(t, querytest.Options{Idle: 2, Ledger: true}, facts, map[string]querytest.Table{"persons": persons})
 	d.Apply(querytest.Founder, `kind: Organization
 name: jinrong
 spec: {title: 金融数据运营有限公司, kind: operator, org_form: legal_person, credit_code: 91610131MA6U1G5X2J, incident_3y: false, dishonesty_3y: false, security_officer: 吴安全,
@@ -429,7 +431,7 @@ func TestNothingOfWhomTheAskerChoseIsToldAsARefusal(t *testing.T) {
 }
 
 // That a choice shows is as much as its count, whatever figure shows: one column's is refused
-// where another's left. Of what nobody chose each column is by itself.
+// where another's left. Of what nobody chose each column's totals are by themselves.
 func TestAChoiceCountsWhateverFigureShows(t *testing.T) {
 	t.Parallel()
 	const others = "SELECT %s FROM persons WHERE street <> 'gate' AND street <> '%s'"
@@ -440,8 +442,98 @@ func TestAChoiceCountsWhateverFigureShows(t *testing.T) {
 		inquiry{"li.op", "SELECT round(avg(income) FILTER (WHERE street <> 'gate')) FROM persons", "1564"},
 		inquiry{"jin.op", fmt.Sprintf(others, "count(*)", "lane"), refusedByHistory})
 	inTurn(t, streetsWorld(t),
-		inquiry{"li.op", "SELECT round(avg(income)) FROM persons WHERE district = '甲'", "1305"},
+		inquiry{"li.op", "SELECT sum(income) FROM persons WHERE district = '甲'", "114796"},
 		inquiry{"jin.op", "SELECT count(*) FROM persons WHERE district = '甲' AND street <> 'lane'", "85"})
+}
+
+// A total by a mean is how many there are, whoever asked for which of them, and whichever
+// was asked for before the count of those without three people.
+func TestAMeanIsACount(t *testing.T) {
+	t.Parallel()
+	const (
+		total = "SELECT sum(income) FROM persons WHERE district = '%s'"
+		mean  = "SELECT avg(income) FROM persons WHERE district = '%s'"
+		both  = "SELECT sum(income), round(avg(income)) FROM persons WHERE district = '%s'"
+		each  = "SELECT round(avg(s)) FROM (SELECT id_number, sum(income) AS s FROM persons WHERE district = '%s' GROUP BY id_number) q"
+		but   = "SELECT count(*) FROM persons WHERE district = '甲' AND street <> '%s'"
+	)
+	of := func(sql, what string) string { return fmt.Sprintf(sql, what) }
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", of(both, "甲"), "114796 1305"},
+		inquiry{"jin.op", of(but, "lane"), refusedByHistory},
+		inquiry{"jin.op", of(but, "gate"), "73"})
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", of(but, "lane"), "85"},
+		inquiry{"li.op", of(total, "甲"), "114796"},
+		inquiry{"jin.op", of(both, "甲"), refusedByHistory},
+		inquiry{"jin.op", of(mean, "甲"), refusedByHistory},
+		inquiry{"jin.op", of(each, "甲"), refusedByHistory},
+		inquiry{"jin.op", of(each, "乙"), "1872"})
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", of(each, "甲"), "1305"},
+		inquiry{"jin.op", of(but, "lane"), refusedByHistory},
+		inquiry{"jin.op", of(but, "gate"), "73"})
+}
+
+// Beside a count of those that have a value a mean tells of nobody else.
+func TestAMeanTellsNothingBesideItsCount(t *testing.T) {
+	t.Parallel()
+	const (
+		both = "SELECT count(income), sum(income), round(avg(income)) FROM persons WHERE district = '甲'"
+		but  = "SELECT count(income) FILTER (WHERE street <> 'lane') FROM persons WHERE district = '甲'"
+		all  = "SELECT count(*) FROM persons WHERE district = '甲'"
+	)
+	without := func(t *testing.T, people int) *querytest.Domain {
+		table := streetsTable()
+		for i := range people {
+			table.Rows[i][4] = ""
+		}
+		return streetsWorldOf(t, table)
+	}
+	inTurn(t, without(t, 20),
+		inquiry{"li.op", both, "68 93466 1375"},
+		inquiry{"jin.op", but, refusedByHistory},
+		inquiry{"jin.op", all, "88"})
+	inTurn(t, without(t, 3),
+		inquiry{"li.op", both, "85 111775 1315"},
+		inquiry{"jin.op", all, refusedByHistory})
+}
+
+// What a condition chooses of rows that the asker chose is a choice of its own, though it
+// names a district.
+func TestAConditionOfChosenRowsIsAChoice(t *testing.T) {
+	t.Parallel()
+	for figure, want := range map[string]string{"sum(income)": "23400", "round(avg(income))": "1560"} {
+		figure = strings.Replace(figure, "(income)", "(income) FILTER (WHERE district = '甲')", 1)
+		inTurn(t, streetsWorld(t),
+			inquiry{"li.op", "SELECT " + figure + " FROM persons WHERE district = '乙' OR street = 'gate'", want},
+			inquiry{"jin.op", "SELECT count(*) FROM persons WHERE street = 'gate' OR street = 'lane'", refusedByHistory},
+			inquiry{"jin.op", "SELECT count(*) FROM persons WHERE street = 'gate' OR street = 'east'", "55"})
+	}
+}
+
+// That a group shows is told by no count that does not show in it.
+func TestACountThatDoesNotShowTellsOfNobody(t *testing.T) {
+	t.Parallel()
+	const (
+		counts = "SELECT district, count(*) FILTER (WHERE sex = '男' OR district = '乙') FROM persons WHERE street = 'gate' OR street = 'lane' OR street = 'square' GROUP BY district"
+		gate   = "SELECT count(*) FROM persons WHERE street = 'gate' OR street = '%s'"
+	)
+	inTurn(t, streetsWorld(t),
+		inquiry{"li.op", counts, "乙 20; 甲 " + querytest.Null},
+		inquiry{"jin.op", fmt.Sprintf(gate, "nowhere"), refusedByHistory},
+		inquiry{"jin.op", fmt.Sprintf(gate, "east"), "55"})
+}
+
+// Whom the asker chose is told as much by rows that a join repeats.
+func TestAChoiceCountsThroughAJoin(t *testing.T) {
+	t.Parallel()
+	const of = "SELECT count(*) FROM persons WHERE district <> '320106'"
+	d := querytest.CityOf(t, querytest.Options{Idle: 2, Ledger: true}, querytest.Registers())
+	inTurnOf(t, d,
+		cityInquiry{"SELECT count(*) FROM visits v JOIN persons p ON v.id_number = p.id_number WHERE p.district <> '320106'", "360"},
+		cityInquiry{of + " AND phone <> '139****2000'", refusedByHistory},
+		cityInquiry{of + " AND district <> '320105'", "120"})
 }
 
 // Beside a group that shows, one of few can be told from one that is refused. What shows

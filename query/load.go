@@ -145,6 +145,9 @@ func (l *loading) admit() error {
 	if errors.Is(err, errQueueFull) {
 		return busyLoads(err)
 	}
+	if errors.Is(err, errStopped) {
+		return fail("STOPPING", err)
+	}
 	if err != nil {
 		return fail("STOPPED", err)
 	}

@@ -116,7 +116,7 @@ func (b *loadBook) enter(ctx context.Context, s Subject, v LoadView) (*loadEntry
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closing {
-		return nil, nil, fail("STOPPED", errStopped)
+		return nil, nil, fail("STOPPING", errStopped)
 	}
 	at := b.now()
 	v.ID, v.By, v.State, v.Step, v.Entered, v.Size = newID("load", at), s.user, LoadRunning, StepCheck, at.UTC(), max(v.Size, 0)
@@ -155,7 +155,7 @@ func (b *loadBook) end(l *loadEntry, r *LoadReport, err error) {
 		e := asError(err)
 		l.view.Code = e.Code
 		switch {
-		case e.Code == "STOPPED":
+		case e.Code == "STOPPED" || e.Code == "STOPPING":
 			l.view.State = LoadStopped
 		case e.Class == ClassFailure || e.Class == ClassBusy:
 			l.view.State = LoadFailed
@@ -185,11 +185,17 @@ func (b *loadBook) leave(l *loadEntry) {
 	b.live = slices.DeleteFunc(b.live, func(o *loadEntry) bool { return o == l })
 }
 
-// close stops every load and lets none enter any more.
-func (b *loadBook) close() {
+// shut lets no load enter any more.
+func (b *loadBook) shut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closing = true
+}
+
+// stop stops every load.
+func (b *loadBook) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, l := range b.live {
 		l.cancel(errStopped)
 	}
@@ -324,7 +330,7 @@ func (e *Engine) StopLoad(_ context.Context, s Subject, id string) (*LoadView, e
 	return &v, nil
 }
 
-var errCalledOff = errors.New("query: the load was called off")
+var errCalledOff = errors.New("query: called off")
 
 func (b *loadBook) find(s Subject, id string) (*loadEntry, error) {
 	for _, l := range b.all() {

@@ -130,7 +130,7 @@ func sameCells(a, b []any) bool {
 		f, ok1 := x.(float64)
 		g, ok2 := y.(float64)
 		if ok1 && ok2 {
-			return math.Abs(f-g) <= 1e-9*max(1, math.Abs(f), math.Abs(g))
+			return f == g || !math.IsInf(f-g, 0) && math.Abs(f-g) <= 1e-9*max(1, math.Abs(f), math.Abs(g))
 		}
 		return x == y
 	})

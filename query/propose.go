@@ -85,6 +85,8 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 	if in.Source != "" && in.Format+in.Encoding+in.Sheet != "" || in.Source == "" && in.Table != "" {
 		return nil, BadRequest("来源须与表同写,不写格式、编码与工作表", "a source goes with a table, and with no format, encoding or sheet")
 	}
+	ctx, end := e.reading(ctx, apart)
+	defer end()
 	data, from, err := e.steady(ctx, data)
 	defer from.end()
 	if err != nil {
@@ -93,6 +95,9 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 	t, _, err := e.loads.join(ctx, s.organization, dataset{name: "proposals of " + s.user}, e.cfg.Memory, func(*loadTurn) {})
 	if errors.Is(err, errQueueFull) {
 		return nil, busyLoads(err)
+	}
+	if errors.Is(err, errStopped) {
+		return nil, fail("STOPPING", err)
 	}
 	if err != nil {
 		return nil, fail("STOPPED", err)
@@ -106,11 +111,11 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 	sum := sha256.New()
 	raw := io.TeeReader(data, sum)
 	looks := &looks{}
-	what, end, err := e.proposed(ctx, s, in, raw)
+	what, over, err := e.proposed(ctx, s, in, raw)
 	if err != nil {
 		return nil, err
 	}
-	defer end()
+	defer over()
 	shape, err := w.Inspect(ctx, what, 0, looks.add)
 	if err == nil {
 		_, err = io.Copy(io.Discard, raw)

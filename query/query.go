@@ -17,6 +17,7 @@ package query
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,7 @@ import (
 	"zonebox/audit"
 	"zonebox/feed"
 	"zonebox/keys"
+	"zonebox/openid"
 	"zonebox/policy/calendar"
 	"zonebox/registry"
 	"zonebox/sandbox"
@@ -55,7 +57,10 @@ type Config struct {
 	// BackupRoots are the folders that backups are written to and read from: each
 	// its owner's alone, and apart from the domain and the keys.
 	BackupRoots []string
-	AlertsTo    *feed.Receiver // of those who supervise; nil is nobody
+	AlertsTo    *feed.Receiver   // of those who supervise; nil is nobody
+	SignIn      *openid.Provider // by which browsers sign in; nil is that none does
+	ClientCA    *x509.CertPool   // who issues the certificates of clients; nil is nobody
+	TracesTo    *feed.Receiver   // of what runs took; nil is nobody
 	Now         func() time.Time
 
 	segment int // rows of a segment; tests make it small
@@ -102,6 +107,8 @@ type Engine struct {
 	loads *loadTurns // of deliveries
 	book  *loadBook
 
+	submissions *submissions
+
 	pace    *pace    // what people, operators, licenses and zones did lately
 	readers *readers // workers that read explains
 	recall  *recall  // what explains read
@@ -118,9 +125,19 @@ type Engine struct {
 
 	feeding feeding // of alerts to those who supervise
 
+	answered, explains outcomes
+	readiness          readiness
+
+	tracing tracing
+
 	strangers strangers // who were not recognised
 	accesses  accesses  // who used what today
+	guessing  lockout   // who guesses
+	sessions  sessions  // browsers that are signed in
 	veil      *veil
+
+	listens   atomic.Pointer[string] // where it takes requests over the network
+	examining sync.Mutex             // one goroutine at a time makes a self-check
 
 	looking sync.Mutex // guards looked: one goroutine at a time looks what is over
 	looked  time.Time  // the hour in which it did last
@@ -137,14 +154,15 @@ type Engine struct {
 	runs  map[string]*run   // registered runs, by id
 	reads map[*rawRead]bool // what else reads rows
 
-	whole   bool // recover came to its end: what is remembered is the domain's
-	closing bool // guarded by mu: no run enters any more
+	whole    bool // recover came to its end: what is remembered is the domain's
+	draining bool // guarded by mu: no run enters any more
+	closing  bool // guarded by mu
 }
 
 func (e *Engine) underWay() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.runs)
+	return max(len(e.runs), e.submissions.underWay()) // of a submission the outcome is kept after its run
 }
 
 // Open opens a domain that Init made and takes it for this process. It refuses
@@ -181,6 +199,7 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 	e := &Engine{cfg: cfg, veil: newVeil(), runs: map[string]*run{}, reads: map[*rawRead]bool{},
 		cache: sandbox.NewCache(sandbox.CacheConfig{Bytes: cfg.Cache}), turns: newAdmission(cfg.Limits), loads: newLoadTurns(cfg.Limits), book: newLoadBook(cfg.Now),
 		pace: newPace(cfg.Limits.Explains), readers: newReaders(cfg.Limits.All, cmp.Or(cfg.Wall, sandbox.DefaultWall)), recall: newRecall(), consents: newConsents(), ledgers: newLedgers()}
+	e.submissions = newSubmissions(cfg.Limits, e.turns)
 	e.log = e.Veiled(cfg.Log)
 	defer func() {
 		if err != nil {
@@ -192,7 +211,10 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 			return nil, err
 		}
 	}
-	if err = feedApart(cfg, cfg.AlertsTo); err != nil {
+	if err = feedApart(cfg, "alerts", cfg.AlertsTo); err != nil {
+		return nil, err
+	}
+	if err = feedApart(cfg, "traces", cfg.TracesTo); err != nil {
 		return nil, err
 	}
 	if e.info, err = ReadDomain(cfg.Domain); err != nil {
@@ -238,11 +260,11 @@ func Open(ctx context.Context, cfg Config) (_ *Engine, err error) {
 		return nil, err
 	}
 	e.raiseCalled(ctx) // what the last process counted and did not raise
+	if cfg.TracesTo != nil {
+		e.tracing.begin(cfg.TracesTo)
+	}
 	return e, nil
 }
-
-// closeWait is how long Close waits for runs to write how they ended.
-const closeWait = 5 * time.Second
 
 // Close ends every run, signs the audit log and lets go of the domain. A run
 // that does not end in time is closed as abandoned by the next Open. A second
@@ -254,17 +276,10 @@ func (e *Engine) Close() error {
 		return nil
 	}
 	e.closing = true
-	for _, r := range e.runs {
-		r.cancel(errStopped)
-	}
 	e.mu.Unlock()
-	e.turns.close()
-	e.book.close()
-	e.loads.close()
-	e.readers.close()
-	for began := time.Now(); e.underWay()+e.book.underWay() > 0 && time.Since(began) < closeWait; {
-		time.Sleep(5 * time.Millisecond)
-	}
+	e.shut()
+	e.stopAll()
+	e.tracing.end()
 	var errs []error
 	if e.pool != nil {
 		errs = append(errs, e.pool.Close())

@@ -14,11 +14,15 @@ import (
 // killed at once, and what is left is an entry of the log.
 const shredPatience = 30 * time.Second
 
-// rawRead is something of the gate's own that reads rows, beside the runs.
+// rawRead is something of the gate's own that reads rows or files, beside the runs and
+// deliveries.
 type rawRead struct {
-	zone   string // "" while it is not known
+	zone   string // "" while it is not known, apart for what reads no rows of a zone
 	cancel context.CancelCauseFunc
 }
+
+// apart is no name of a zone.
+const apart = "-"
 
 // reading registers what reads rows of a zone and is no run, until end is called: a
 // shred of the zone ends it, and waits for it. It is called before the registry is
@@ -37,10 +41,11 @@ func (e *Engine) reading(ctx context.Context, zone string) (_ context.Context, e
 	}
 }
 
-// overtaken returns err, or that a shred ended what read under ctx.
+// overtaken returns err, or that a shred or the gate's end ended what read under ctx.
 func overtaken(ctx context.Context, err error) error {
-	if by, ok := errors.AsType[*revoked](context.Cause(ctx)); ok && err != nil {
-		return fail("STOPPED", by)
+	cause := context.Cause(ctx)
+	if _, ok := errors.AsType[*revoked](cause); err != nil && (ok || errors.Is(cause, errStopped)) {
+		return fail("STOPPED", cause)
 	}
 	return err
 }

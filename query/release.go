@@ -464,8 +464,8 @@ func (e *Engine) publish(s *sealed) (*Answer, error) {
 	s.lap(&s.took.release)
 	e.log.InfoContext(s.ctx, "answered", "query_id", s.id, "zone", s.facts.Zone.Name, "scenario", s.request.Scenario, "user_id", s.request.Subject.user,
 		"decision_id", s.decision.ID, "bundle_hash", s.decision.BundleHash, "rows", s.record.Facts.Rows, "bytes", len(s.artifact.Bytes()),
-		"elapsed", s.took.mark.Sub(s.began), "decide", s.took.decide, "attach", s.took.attach, "execute", s.took.execute,
-		"check", s.took.check, "release", s.took.release)
+		"elapsed", s.took.mark.Sub(s.began), "decide", s.took.decide.took, "attach", s.took.attach.took, "execute", s.took.execute.took,
+		"check", s.took.check.took, "release", s.took.release.took)
 	return &Answer{Run: s.id, Artifact: s.artifact}, nil
 }
 

@@ -32,6 +32,14 @@ const kindRepeated = "query.repeated"
 // An answer that is always the same tells nothing more however often it is asked for;
 // one that is made anew could, by what differs between the two.
 func (e *Engine) repeat(d *decided) (*Answer, error) {
+	answer, err := e.answerAgain(d)
+	if err != nil && asError(err).Class == ClassFailure && !errors.Is(err, errUnlogged) {
+		err = e.refuse(d.run, err) // an end, too, that is to be durable
+	}
+	return answer, err
+}
+
+func (e *Engine) answerAgain(d *decided) (*Answer, error) {
 	if e.cfg.Forgetful || d.decision.Verdict != policy.Allow && d.decision.Verdict != policy.Review {
 		return nil, nil
 	}

@@ -46,7 +46,7 @@ func (e *evidence) shownOf(c *cells, i int) (out []shown) {
 	}
 	slices.Sort(partners)
 	for n := range figures {
-		for _, m := range e.measuresOf(c, figures[n], n, i, strings.Join(partners, "*")) {
+		for _, m := range e.measuresOf(figures[n].of, figures[n].Aggregate, n, i, strings.Join(partners, "*")) {
 			population := e.population(c.Columns[c.column(m.conditions[0], i)].Population)
 			at := slices.IndexFunc(out, func(s shown) bool { return s.population == population })
 			if at < 0 {
@@ -58,42 +58,92 @@ func (e *evidence) shownOf(c *cells, i int) (out []shown) {
 	return out
 }
 
+// figure is what a block shows by an aggregate of some of its groups.
+type figure struct {
+	analysis.Aggregate
+	of *cells
+}
+
 // figures are the aggregates of a block and a count for each choice of the asker's: that a
 // group shows tells that K are in it, whatever figure it shows. Were that one of the
 // figure's column alone, whoever found a tenth person by one column would look for others
 // in that person's place by the next. A condition that leaves out fewer than K of every
-// group, as that a value is there, is no choice beside that of all rows, and what counts
-// by it counts all. A block without aggregates tells nothing else.
-func (e *evidence) figures(c *cells) []analysis.Aggregate {
-	of := func(condition int) string { return c.Columns[c.column(condition, 0)].Population.Text }
-	out, told := slices.Clone(c.Aggregates), map[string]bool{}
-	told[of(0)] = slices.ContainsFunc(out, func(a analysis.Aggregate) bool { return a.Counts && !e.parts(c, a.Condition) })
-	counted := func(condition int) {
-		if !told[of(condition)] && (len(c.Aggregates) == 0 || c.chosen(condition) && (condition == 0 || e.parts(c, condition))) {
-			out = append(out, analysis.Aggregate{Function: "count_star", Counts: true, Condition: condition, Output: -1})
-		}
-		told[of(condition)] = true
-	}
-	counted(0)
+// group, or that says no more than that values are there, is no choice beside that of all
+// rows; and a group that shows a count of all but fewer than K has told of all. A block
+// without aggregates tells nothing else.
+func (e *evidence) figures(c *cells) (out []figure) {
 	for _, a := range c.Aggregates {
-		counted(a.Condition)
+		out = append(out, figure{a, c})
+	}
+	counted := func(condition int, of *cells) {
+		if (len(of.groups) > 0 || len(c.groups) == 0) && (len(c.Aggregates) == 0 || c.chosen(condition)) {
+			out = append(out, figure{analysis.Aggregate{Function: "count_star", Counts: true, Condition: condition, Output: -1}, of})
+		}
+	}
+	counted(0, c.some(func(group int) bool {
+		for aggregate := range c.Aggregates {
+			if e.tells(c, aggregate, group) {
+				return false
+			}
+		}
+		return true
+	}))
+	told := []int{0}
+	for _, a := range c.Aggregates {
+		if !slices.Contains(told, a.Condition) && !c.present(a.Condition) && e.parts(c, a.Condition) {
+			counted(a.Condition, c)
+		}
+		told = append(told, a.Condition)
 	}
 	return out
 }
 
+// tells reports whether an aggregate, by its place, shows how many a group, by its place,
+// has of all rows, but for fewer than K of them.
+func (e *evidence) tells(c *cells, aggregate, group int) bool {
+	a := c.Aggregates[aggregate]
+	if !tellsCount(a) || !e.shows(c, aggregate, group) {
+		return false
+	}
+	return !a.Counts && c.present(a.Condition) && !e.counted(c, a.Condition, group) || !e.partsOf(c, a.Condition, group)
+}
+
+// counted reports whether a count shows how many of a group, by its place, meet a
+// condition.
+func (e *evidence) counted(c *cells, condition, group int) bool {
+	for i, a := range c.Aggregates {
+		if a.Counts && !a.Distinct && !a.PerEntity && a.Condition == condition && e.shows(c, i, group) {
+			return true
+		}
+	}
+	return false
+}
+
+// shows reports whether an aggregate, by its place, shows a figure of a group, by its place.
+func (e *evidence) shows(c *cells, aggregate, group int) bool {
+	return e.released(c, c.groups[group], c.Aggregates[aggregate].Condition) && !c.dominated[[2]int{group, aggregate}]
+}
+
 // parts reports whether a condition leaves K entities of a reference out of a group.
 func (e *evidence) parts(c *cells, condition int) bool {
+	for group := range c.groups {
+		if e.partsOf(c, condition, group) {
+			return true
+		}
+	}
+	return false
+}
+
+// partsOf is parts of one group, by its place.
+func (e *evidence) partsOf(c *cells, condition, group int) bool {
 	for i, ref := range c.references {
-		r := e.References[ref]
-		for group := range c.groups {
-			met := c.at(group, condition, i)
-			left := slices.DeleteFunc(slices.Clone(c.at(group, 0, i)), func(row uint32) bool {
-				_, there := slices.BinarySearch(met, row)
-				return there
-			})
-			if e.tables[r.Table].atLeast(r.K, left) {
-				return true
-			}
+		r, met := e.References[ref], c.at(group, condition, i)
+		left := slices.DeleteFunc(slices.Clone(c.at(group, 0, i)), func(row uint32) bool {
+			_, there := slices.BinarySearch(met, row)
+			return there
+		})
+		if e.tables[r.Table].atLeast(r.K, left) {
+			return true
 		}
 	}
 	return false
@@ -103,7 +153,7 @@ func (e *evidence) parts(c *cells, condition int) bool {
 // asker chose: whether K was short or no row was there does not matter. Answered with
 // nothing they would tell who asks that fewer than K remain, for of K the history might
 // have refused: whoever moves a condition by one person would learn of that person.
-func (e *evidence) bare(c *cells, figures []analysis.Aggregate) (out []int) {
+func (e *evidence) bare(c *cells, figures []figure) (out []int) {
 	for _, a := range figures {
 		shows := func(group uint32) bool { return e.released(c, group, a.Condition) }
 		if !slices.Contains(out, a.Condition) && c.chosen(a.Condition) && !slices.ContainsFunc(c.groups, shows) {
@@ -117,6 +167,22 @@ func (e *evidence) bare(c *cells, figures []analysis.Aggregate) (out []int) {
 func (c *cells) chosen(condition int) bool {
 	first := c.column(condition, 0)
 	return slices.ContainsFunc(c.Columns[first:first+len(c.references)], func(column analysis.EvidenceColumn) bool { return column.Population.Chosen })
+}
+
+// present reports whether a condition says no more than that values are there.
+func (c *cells) present(condition int) bool { return c.Columns[c.column(condition, 0)].Present }
+
+// some returns c of those groups, by their places, that are wanted, and as if all totals of
+// theirs were shown.
+func (c *cells) some(wanted func(group int) bool) *cells {
+	of := *c
+	of.groups, of.dominated = nil, nil
+	for group, number := range c.groups {
+		if wanted(group) {
+			of.groups = append(of.groups, number)
+		}
+	}
+	return &of
 }
 
 // noted returns the rows of a condition and a reference, by its place, whatever group they
@@ -142,6 +208,12 @@ func (c *cells) dominates(aggregate int) bool {
 // it is one of rows.
 func adds(a analysis.Aggregate) bool {
 	return slices.Contains([]string{"count", "count_star", "sum", "avg", "mean"}, a.Function)
+}
+
+// tellsCount reports whether an aggregate tells how many there are: a mean does beside the
+// total.
+func tellsCount(a analysis.Aggregate) bool {
+	return a.Counts || a.Function == "avg" || a.Function == "mean"
 }
 
 // apart returns the conditions that the cells of a condition are shown by. It is itself,
@@ -205,9 +277,12 @@ type aggregated struct {
 // measuresOf returns what an aggregate, by its place, shows of the rows of a reference, by
 // its place.
 // A count is one of every row; any other figure is one of each of the columns that it is
-// computed from. A count of distinct values, or of groups of a block within, is one of
-// entities, and of their rows too, for where each has one they are the same; what is
-// computed from figures of entities is one of entities and of the rows those are of.
+// computed from, and a mean a count too, which a total by it is: one of all rows of the
+// groups that it shows in, whether they have a value or not, but for groups where a count
+// shows how many have one, which is all that a mean tells of how many there are. A count of distinct values,
+// or of groups of a block within, is one of entities, and of their rows too, for where each
+// has one they are the same; what is computed from figures of entities is one of entities
+// and of the rows those are of.
 // Where a join repeats rows for their partners, a count of them is taken for one of those
 // that have a partner, of a measure of its own, since it counts something else. A figure
 // of a column is taken for one of them too, but beside all others of the column: how often
@@ -229,7 +304,7 @@ func (e *evidence) measuresOf(c *cells, a analysis.Aggregate, aggregate, referen
 			out = append(out, aggregated{m, conditions})
 		}
 	}
-	entities := a.Distinct || a.PerEntity && strings.HasPrefix(a.Function, "count")
+	entities := a.Distinct || a.PerEntity && (strings.HasPrefix(a.Function, "count") || !a.Counts && tellsCount(a))
 	if entities || a.PerEntity {
 		m, _ := e.cellsOf(c, aggregate, whole, reference, single)
 		add(countEntities, m, whole)
@@ -241,10 +316,19 @@ func (e *evidence) measuresOf(c *cells, a analysis.Aggregate, aggregate, referen
 		}
 		add(source, m, conditions)
 	}
+	if !a.Counts && tellsCount(a) && c.present(a.Condition) {
+		all := c.some(func(group int) bool { return e.shows(c, aggregate, group) && !e.counted(c, a.Condition, group) })
+		conditions = e.apart(all, 0)
+		single = a.Distinct || all.single(conditions)
+		rows, repeated = e.cellsOf(all, aggregate, conditions, reference, single)
+	}
 	switch {
-	case !a.Counts && len(a.Measures) > 0:
+	case len(a.Measures) > 0 && !tellsCount(a):
 	case repeated && single && !entities:
 		add(ledger.Counts+"*"+partners, rows, conditions)
+		if c.chosen(a.Condition) {
+			add(ledger.Counts, rows, conditions)
+		}
 	default:
 		add(ledger.Counts, rows, conditions)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"zonebox/keys"
 	"zonebox/sandbox"
 )
 
@@ -85,11 +86,11 @@ func ReadSecret(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat() // of what is read, whatever has the name by now
+	private, err := keys.Private(f) // what is read, whatever has the name by now
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
+	if !private {
 		return nil, fail("SECRET_FILE", nil).because(path+" 的权限须为 0600", path+": its mode must be 0600")
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSecret+1))

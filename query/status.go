@@ -85,18 +85,25 @@ func (e *Engine) Status(ctx context.Context, s Subject) (*Status, error) {
 		fed := e.feeding.now()
 		fed.To, out.Alerts = e.cfg.AlertsTo.String(), &fed
 	}
-	out.Figures = Figures{Cache: e.cache.Stats(), Pruned: e.store.Pruned(), Misfits: e.store.Misfits()}
+	out.Figures = e.figures()
 	if e.pool == nil {
 		return out, nil
 	}
-	workers := e.pool.Stats()
-	out.Figures.Workers = &workers
 	w, err := e.pool.Start(ctx)
 	if err != nil {
 		return nil, asError(err)
 	}
 	out.Worker = w.Attestation()
 	return out, w.Close()
+}
+
+func (e *Engine) figures() Figures {
+	out := Figures{Cache: e.cache.Stats(), Pruned: e.store.Pruned(), Misfits: e.store.Misfits()}
+	if e.pool != nil {
+		workers := e.pool.Stats()
+		out.Workers = &workers
+	}
+	return out
 }
 
 // Audit returns entries of the audit log from index from on, at most limit of

@@ -2,12 +2,14 @@ package query
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -15,8 +17,9 @@ import (
 )
 
 // Credentials are what a client shows with a request: who it says it is, and a
-// signature over a message that names the request, its time and its nonce.
+// signature over a message that names the gate, the request, its time and its nonce.
 type Credentials struct {
+	Gate      string // a signing key of the gate, base64
 	User      string
 	At        time.Time
 	Nonce     string
@@ -27,10 +30,13 @@ type Credentials struct {
 // Authenticate returns the person whose key signed the request. Every failure
 // is the same error; a nonce counts once, and only within a few minutes.
 func (e *Engine) Authenticate(ctx context.Context, c Credentials) (Subject, error) {
+	if !e.itself(c.Gate) {
+		return Subject{}, fail("AUTH_FAILED", errOtherGate)
+	}
 	if err := e.TakeEffect(ctx); err != nil {
 		return Subject{}, err
 	}
-	doc, _, err := e.registry.Get(ctx, registry.KindPerson, c.User)
+	doc, meta, err := e.registry.Get(ctx, registry.KindPerson, c.User)
 	if errors.Is(err, registry.ErrNotFound) {
 		return Subject{}, fail("AUTH_FAILED", err)
 	}
@@ -52,7 +58,29 @@ func (e *Engine) Authenticate(ctx context.Context, c Credentials) (Subject, erro
 	if err != nil {
 		return Subject{}, asError(err)
 	}
-	return Subject{user: c.User, organization: p.Organization, roles: p.Roles, permissions: p.Permissions}, nil
+	return Subject{user: c.User, organization: p.Organization, roles: p.Roles, permissions: p.Permissions, version: meta.Version}, nil
+}
+
+// Stands returns AUTH_FAILED if a person's document is no more the one by which the
+// person was recognised: whoever is suspended while a request comes in is not heard.
+func (e *Engine) Stands(ctx context.Context, s Subject) error {
+	_, version, err := e.activePerson(ctx, s.user)
+	if errors.Is(err, registry.ErrInactive) || err == nil && version != s.version {
+		return fail("AUTH_FAILED", cmp.Or(err, registry.ErrInactive))
+	}
+	if err != nil {
+		return asError(err)
+	}
+	return nil
+}
+
+// errOtherGate says that a request is for a gate of another key.
+var errOtherGate = errors.New("query: a request for another gate")
+
+// itself reports whether a key is one that the gate signs by, or signed by before.
+func (e *Engine) itself(key string) bool {
+	public, err := base64.StdEncoding.Strict().DecodeString(key)
+	return err == nil && slices.ContainsFunc(e.keys.Signer().Publics(), func(k ed25519.PublicKey) bool { return k.Equal(ed25519.PublicKey(public)) })
 }
 
 // Unauthenticated returns the error of a request that cannot be authenticated.

@@ -100,20 +100,26 @@ func closedOnce(t *testing.T, d *querytest.Domain, runs ...string) {
 	}
 }
 
+// stepsOf are the boundaries of a question that is answered.
+func stepsOf(t *testing.T, d *querytest.Domain) (steps []string) {
+	t.Helper()
+	req := query.Request{Subject: d.Subject("li.op"), Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: "SELECT district, count(*) FROM persons GROUP BY district"}
+	if _, err := query.Walk(t.Context(), d.Engine, req, func(step string) { steps = append(steps, step) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(steps) != 18 {
+		t.Fatalf("a question has the boundaries %q", steps)
+	}
+	return steps
+}
+
 // At every boundary between two steps of a question and at every level: no byte
 // leaves, the intent is closed once, and after lifting nothing resumes by itself.
 func TestASwitchStopsAQuestionAtEveryStep(t *testing.T) {
 	t.Parallel()
 	d := querytest.City(t, querytest.Options{Idle: 2})
 	const sql = "SELECT count(*) FROM persons"
-	steps := []string{}
-	if _, err := query.Walk(t.Context(), d.Engine, query.Request{Subject: d.Subject("li.op"), Scenario: querytest.Scenario, Purpose: querytest.Purpose, SQL: sql},
-		func(step string) { steps = append(steps, step) }); err != nil {
-		t.Fatal(err)
-	}
-	if len(steps) != 17 {
-		t.Fatalf("a question has the boundaries %q", steps)
-	}
+	steps := stepsOf(t, d)
 	for i, l := range switchLevels {
 		for j, at := range steps {
 			if !campaign() && (i+j)%len(switchLevels) != 0 {

@@ -304,7 +304,17 @@ func (e *Engine) takeUp(ctx context.Context, two *takingUp) error {
 			}
 		}
 	}
+	open, err := e.registry.OpenSubmissions(ctx)
+	if err != nil {
+		return err
+	}
 	err = e.update(ctx, func(tx *registry.Tx) error {
+		// What had not been asked then may have been since.
+		for _, kept := range open {
+			if err := endIn(tx, kept, outcome{Failed: fail("ABANDONED", nil).of(kept.Run)}); err != nil {
+				return err
+			}
+		}
 		// What was to come into force may have been withdrawn since.
 		if err := tx.LapsePending("RESTORED"); err != nil {
 			return err

@@ -17,9 +17,10 @@ type served struct {
 
 // ServerTLS returns how the gate speaks TLS: 1.3 alone, by certificates that its signing
 // key signs and that are made anew each day and when that key is rotated. keys.VerifyGate checks them.
+// Clients are asked for a certificate of their own where somebody was named who issues those.
 func (e *Engine) ServerTLS() *tls.Config {
 	s := new(served)
-	return &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	out := &tls.Config{MinVersion: tls.VersionTLS13, Time: e.cfg.Now, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		now, signer := e.cfg.Now(), e.keys.Signer()
@@ -32,4 +33,8 @@ func (e *Engine) ServerTLS() *tls.Config {
 		}
 		return s.cert, nil
 	}}
+	if e.cfg.ClientCA != nil {
+		out.ClientAuth, out.ClientCAs = tls.VerifyClientCertIfGiven, e.cfg.ClientCA
+	}
+	return out
 }

@@ -17,6 +17,10 @@ type Subject struct {
 	organization string
 	roles        []string
 	permissions  []string
+	version      int64  // of the person's document, by which the person was recognised
+	key          string // the id of an API key, by which the person was recognised
+	session      string // of a browser, by which the person was recognised
+	certificate  bool   // of a client, by which the person was recognised
 }
 
 // Request asks a question in a scenario, by its SQL or by a template of the
@@ -34,7 +38,8 @@ type Request struct {
 	Form       string
 	Resume     string
 
-	explain bool // it is not to run
+	explain bool        // it is not to run
+	of      *submission // that it was handed in by; nil of one that its asker waits for
 }
 
 // Answer is what leaves: a sealed artifact and the run it came from.

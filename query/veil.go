@@ -146,7 +146,7 @@ func (e *Engine) ended(r *run, err error) error {
 	if err == nil {
 		return nil
 	}
-	return e.told(asError(err), r)
+	return e.told(r.outcome(err), r)
 }
 
 // told is Told of a run, nil if it is of none. The texts that the table of codes gives,

@@ -4,12 +4,13 @@ import "context"
 
 // Walk is Answer one step at a time: between is called after each with its name, so
 // that tests act at every boundary. The steps are those of Answer.
-func Walk(ctx context.Context, e *Engine, req Request, between func(step string)) (*Answer, error) {
+func Walk(ctx context.Context, e *Engine, req Request, between func(step string)) (_ *Answer, err error) {
 	r, err := e.enter(ctx, req)
 	if err != nil {
 		return nil, e.turnAway(ctx, req, err)
 	}
 	defer r.leave()
+	defer func() { err = e.ended(r, err) }()
 	between("enter")
 	out, err := e.outputOf(r)
 	if err != nil {
@@ -21,6 +22,10 @@ func Walk(ctx context.Context, e *Engine, req Request, between func(step string)
 		if err != nil {
 			return nil, e.refuse(r, e.everyReason(r, err))
 		}
+		if a, err := e.repeat(d); a != nil || err != nil {
+			return a, err
+		}
+		between("repeat")
 		i, err := e.intend(d)
 		if err != nil {
 			return nil, err

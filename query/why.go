@@ -50,8 +50,8 @@ func stands(by *registry.Ref, err error) error {
 
 // causeOf returns the code of what ended a run or made it fail:
 //
-//	CLIENT_GONE  whoever asked went away
-//	REVOKED      a document it stood on has a newer version
+//	CLIENT_GONE  whoever asked went away, or called it off
+//	REVOKED      a document it stood on has a newer version, or its API key is no more
 //	SHUTDOWN     the gate stopped
 //	TIME         time limit
 //	MEMORY       memory limit
@@ -111,7 +111,7 @@ func causeOf(cause error) string {
 		return "DISK"
 	case errors.Is(cause, errUnlogged):
 		return "AUDIT"
-	case errors.Is(cause, context.Canceled), errors.Is(cause, context.DeadlineExceeded):
+	case errors.Is(cause, errCalledOff), errors.Is(cause, context.Canceled), errors.Is(cause, context.DeadlineExceeded):
 		return "CLIENT_GONE"
 	}
 	return "HOST"

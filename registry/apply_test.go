@@ -144,6 +144,7 @@ func TestOneApplyIsOneRevisionAndAllOrNothing(t *testing.T) {
 
 func TestPeopleAndRoles(t *testing.T) {
 	w := peopled(t)
+	w.must("carol", person("zoe", "health", "zone_regulator", set("oidc", identity("17")), set("certificates", []any{pinA})))
 	for _, tc := range []struct {
 		name, by, code, article string
 		doc                     registry.Document
@@ -157,6 +158,11 @@ func TestPeopleAndRoles(t *testing.T) {
 			person("carol", "city", "city_authority", set("roles", []string{"city_authority", "zone_regulator"}))},
 		{"another person's key", "carol", registry.CodeExclusion, "NJ24-15", person("eve", "hospital", "provider", set("signing_key", publicOf("zoe")))},
 		{"a key spelled otherwise", "carol", registry.CodeSchema, "", person("eve", "hospital", "provider", set("signing_key", otherwise(publicOf("zoe"))))},
+		{"another person's identity", "carol", registry.CodeExclusion, "NJ24-15", person("eve", "hospital", "provider", set("oidc", identity("17")))},
+		{"an identity of an issuer in the clear", "carol", registry.CodeSchema, "", person("eve", "hospital", "provider", set("oidc", map[string]any{"issuer": "http://id.test", "subject": "18"}))},
+		{"another person's certificate", "carol", registry.CodeExclusion, "NJ24-15", person("eve", "hospital", "provider", set("certificates", []any{pinB, pinA}))},
+		{"a certificate spelled otherwise", "carol", registry.CodeSchema, "", person("eve", "hospital", "provider", set("certificates", []any{strings.ToUpper(pinA)}))},
+		{"a certificate twice", "carol", registry.CodeSchema, "", person("eve", "hospital", "provider", set("certificates", []any{pinB, pinB}))},
 		{"a move to another organization", "carol", registry.CodeImmutable, "", person("olga", "hospital", "provider")},
 		{"an organization of another kind", "carol", registry.CodeImmutable, "", organization("medco", "provider")},
 	} {
@@ -172,6 +178,32 @@ func TestPeopleAndRoles(t *testing.T) {
 	w.must("carol", person("cora", "city", "city_authority", set("roles", []string{"city_authority", "zone_regulator"})))
 	w.must("carol", person("zoe", "health", "zone_regulator", set("signing_key", publicOf("zoe's new"))))
 	w.refused(registry.CodeExclusion, "carol", person("eve", "hospital", "provider", set("signing_key", publicOf("zoe"))))
+	w.must("carol", person("eve", "hospital", "provider", set("oidc", identity("18"))))
+	w.must("carol", person("zoe", "health", "zone_regulator", set("signing_key", publicOf("zoe's new"))))
+	w.refused(registry.CodeExclusion, "carol", person("eve", "hospital", "provider", set("oidc", identity("17"))))
+	// zoe has none by now, and what was hers is nobody else's.
+	w.must("carol", person("eve", "hospital", "provider", set("certificates", []any{pinB})))
+	w.refused(registry.CodeExclusion, "carol", person("eve", "hospital", "provider", set("certificates", []any{pinA})))
+	if p, err := w.PersonOfCertificate(t.Context(), pinB); p.Name != "eve" || err != nil {
+		t.Errorf("PersonOfCertificate(eve's) = %q, %v", p.Name, err)
+	}
+	for what, pin := range map[string]string{"that zoe no longer has": pinA, "nobody's": strings.Repeat("c", 64)} {
+		if p, err := w.PersonOfCertificate(t.Context(), pin); !errors.Is(err, registry.ErrNotFound) {
+			t.Errorf("PersonOfCertificate(%s) = %q, %v, want ErrNotFound", what, p.Name, err)
+		}
+	}
+	w.must("carol", person("eve", "hospital", "provider", set("certificates", []any{pinB}), set("status", "disabled")))
+	if p, err := w.PersonOfCertificate(t.Context(), pinB); !errors.Is(err, registry.ErrInactive) {
+		t.Errorf("PersonOfCertificate(of a disabled person) = %q, %v, want ErrInactive", p.Name, err)
+	}
+}
+
+// Keys of client certificates: SHA-256 as documents hold them.
+var pinA, pinB = strings.Repeat("0a", 32), strings.Repeat("b1", 32)
+
+// identity is a name at a provider of identities.
+func identity(subject string) map[string]any {
+	return map[string]any{"issuer": "https://id.test", "subject": subject}
 }
 
 // otherwise spells a key of 32 bytes with bits that no byte has.

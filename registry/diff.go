@@ -97,7 +97,7 @@ var directions = map[string][]struct {
 }{
 	KindOrganization: {{"incident_3y", no}, {"dishonesty_3y", no}, {"incidents", doubt}, {"dishonesty", doubt}, {"org_form", doubt}, {"credit_code", doubt}, {"evidence", doubt}},
 	KindPerson: {{"roles", gives}, {"permissions", gives}, {"status", byStatus}, {"signing_key", doubt}, {"recipient_key", another},
-		{"confidentiality_ref", another}},
+		{"oidc", another}, {"certificates", gives}, {"confidentiality_ref", another}},
 	KindZone: {{"status", byStatus}, {"pack", doubt}, {"regulator", doubt}, {"domain", doubt}, {"signed_deliveries", yes}, {"token_algorithm", doubt},
 		{"storage_algorithm", doubt}, {"retention", doubt}},
 	KindDataset: {{"status", byStatus}, {"columns/*/level", higher}, {"columns/*/personal_info", yes}, {"columns/*/secret_flag", yes}, {"columns/*/public_codes", gives},

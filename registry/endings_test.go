@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"errors"
 	"testing"
 
 	"zonebox/registry"
@@ -44,6 +45,16 @@ func TestAccountsEndWithTheLastLicense(t *testing.T) {
 			t.Fatalf("%s is %s while a suspended license is live", name, s)
 		}
 	}
+	err := w.Update(t.Context(), func(tx *registry.Tx) error {
+		return errors.Join(tx.PutAPIKey(registry.APIKey{ID: "hers", Person: "olga"}, 1), tx.PutAPIKey(registry.APIKey{ID: "other", Person: "carol"}, 1))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Update(t.Context(), func(tx *registry.Tx) error { return tx.PutAPIKey(registry.APIKey{ID: "late", Person: "olga"}, 2) })
+	if !errors.Is(err, registry.ErrInactive) {
+		t.Errorf("a key of a person by another document: %v", err)
+	}
 	w.clock.tick()
 	before, applied := w.epoch(), w.must("carol", w.signed(terminated(second()), "zoe", "carol"))
 	if len(applied) != 3 || w.epoch() != before+3 {
@@ -53,6 +64,13 @@ func TestAccountsEndWithTheLastLicense(t *testing.T) {
 		if s := w.status(name); s != want {
 			t.Errorf("%s is %s, want %s", name, s, want)
 		}
+	}
+	// With an account the keys end that programs act by in its name (YC22-40).
+	if _, err := w.APIKey(t.Context(), "hers"); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("the key of an account that ended: %v, want ErrNotFound", err)
+	}
+	if _, err := w.APIKey(t.Context(), "other"); err != nil {
+		t.Errorf("another person's key: %v", err)
 	}
 	events := map[string]int{}
 	pending, err := w.Pending(t.Context())

@@ -93,7 +93,7 @@ func identity(o map[string]any, i int) string {
 var labels = map[string]string{
 	"title": "标题", "title_en": "英文标题", "kind": "类别", "credit_code": "统一社会信用代码", "org_form": "组织形式", "provider_type": "提供单位类型",
 	"security_officer": "数据安全负责人", "security_department": "数据安全管理部门", "evidence": "证明材料", "incident_3y": "三年内安全事件", "dishonesty_3y": "三年内失信",
-	"real_name": "姓名", "organization": "所属机构", "roles": "角色", "status": "状态", "status_reason": "状态变更依据", "signing_key": "签名公钥", "recipient_key": "接收公钥",
+	"real_name": "姓名", "organization": "所属机构", "roles": "角色", "status": "状态", "status_reason": "状态变更依据", "signing_key": "签名公钥", "recipient_key": "接收公钥", "oidc": "统一身份认证", "certificates": "客户端证书", "issuer": "认证机构", "subject": "认证标识",
 	"confidentiality_ref": "保密协议", "permissions": "权限", "months": "留存月数", "reason": "理由", "domain": "领域", "regulator": "监管部门", "pack": "政策包",
 	"responsible": "责任人", "person": "人员", "stage": "环节", "retention": "数据留存", "versions": "版本数", "days": "天数", "token_algorithm": "令牌算法", "storage_algorithm": "存储算法", "quota_bytes": "存储配额(字节)",
 	"signed_deliveries": "交付须签名", "zone": "专区", "regime": "法律属性", "category": "目录类别", "provider": "提供单位", "collector": "采集单位", "auditor": "审核单位",

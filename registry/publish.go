@@ -11,7 +11,7 @@ import (
 // have their parties: licenseParties, consents, template, protection, retention.
 var twoPeople = map[string][]string{
 	KindNegativeList: {"items"},
-	KindPerson:       {"roles", "permissions", "status", "signing_key", "recipient_key"},
+	KindPerson:       {"roles", "permissions", "status", "signing_key", "recipient_key", "oidc", "certificates"},
 	KindZone:         {"status", "pack", "regulator", "retention", "signed_deliveries", "token_algorithm", "storage_algorithm"},
 }
 

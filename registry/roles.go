@@ -58,6 +58,16 @@ func exclude(a, b string) bool {
 	return a != b && !slices.Contains(compatible, [2]string{a, b}) && !slices.Contains(compatible, [2]string{b, a})
 }
 
+// Excluded reports whether among roles are two that no person may hold together.
+func Excluded(roles []string) bool {
+	for i, a := range roles {
+		if slices.ContainsFunc(roles[:i], func(b string) bool { return exclude(a, b) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // party is somebody whose signature a document needs: a role, in one
 // organization or, if org is empty, in whichever the role has its home.
 type party struct{ role, org string }

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"database/sql"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -61,10 +60,11 @@ func (c *change) anyPerson() {
 		c.fault(CodeForbidden, "/spec/permissions", "YC22-39", say("people of operators copy, export, mask and destroy nothing", "运营单位人员不得复制、导出、脱敏或销毁数据"))
 	}
 	c.claimKey(now.SigningKey)
+	c.claimIdentity(now.OIDC)
+	c.claimCertificates(now.Certificates)
 }
 
-// claimKey binds a signing key to this person for ever. Two people with one
-// key would be one person with two votes.
+// claimKey binds a signing key to this person.
 func (c *change) claimKey(key string) {
 	const path = "/spec/signing_key"
 	if c.err != nil {
@@ -74,16 +74,38 @@ func (c *change) claimKey(key string) {
 		c.fault(CodeSchema, path, "", say("is not base64 in its one canonical form", "不是规范的 base64 编码"))
 		return
 	}
-	var owner string
-	err := c.tx.sql.QueryRowContext(c.tx.ctx, `SELECT person FROM signing_keys WHERE key = ?`, key).Scan(&owner)
+	c.claim(findKey, bindKey, key, path, say("is the key of another person", "是其他人员的公钥"))
+}
+
+// claimIdentity binds what a provider of identities calls somebody to this person.
+func (c *change) claimIdentity(id *Identity) {
+	if id != nil {
+		c.claim(findIdentity, bindIdentity, id.digest(), "/spec/oidc", say("is the identity of another person", "是其他人员的认证标识"))
+	}
+}
+
+// claimCertificates binds the keys of client certificates to this person.
+func (c *change) claimCertificates(pins []string) {
+	for i, pin := range pins {
+		c.claim(findCertificate, bindCertificate, pin, fmt.Sprintf("/spec/certificates/%d", i), say("is the certificate of another person", "是其他人员的证书"))
+	}
+}
+
+// claim binds what somebody is recognised by to this person for ever: two people whom
+// one key makes, or one sign-in, would be one with two votes.
+func (c *change) claim(find, bind string, what any, path string, anothers text) {
+	if c.err != nil {
+		return
+	}
+	owner, err := ownerOf(c.tx.ctx, c.tx.sql, find, what)
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		_, err = c.tx.sql.ExecContext(c.tx.ctx, `INSERT INTO signing_keys (key, person) VALUES (?, ?)`, key, c.doc.Name)
+	case errors.Is(err, ErrNotFound):
+		_, err = c.tx.sql.ExecContext(c.tx.ctx, bind, what, c.doc.Name)
 	case err == nil && owner != c.doc.Name:
-		c.fault(CodeExclusion, path, "NJ24-15", say("is the key of another person", "是其他人员的公钥"))
+		c.fault(CodeExclusion, path, "NJ24-15", anothers)
 	}
 	if err != nil {
-		c.err = fmt.Errorf("registry: store signing key of %s: %w", c.doc.Name, err)
+		c.err = fmt.Errorf("registry: store what %s is recognised by: %w", c.doc.Name, err)
 	}
 }
 

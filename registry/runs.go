@@ -62,52 +62,61 @@ func (run Run) parts() []string {
 
 // sealRun encrypts the body of a run.
 func (r *Registry) sealRun(run Run) ([]byte, error) {
-	body, parts := runBody{run.Request, run.Decision}, run.parts()
-	if r.cfg.Workspaces == nil || run.Organization == "" {
-		return r.sealRow(body, parts...)
-	}
-	plain, err := json.Marshal(body)
-	if err != nil {
-		return nil, fmt.Errorf("registry: encode run: %w", err)
-	}
-	sealed, err := r.cfg.Workspaces.Seal(run.Organization, plain, aad(parts...))
-	if err != nil {
-		return nil, fmt.Errorf("registry: seal run: %w", err)
-	}
-	if len(run.Organization) > 255 {
-		return nil, fmt.Errorf("registry: seal run: name of %d bytes: %w", len(run.Organization), ErrCorrupt)
-	}
-	out := append(bytes.Clone(workspaceRow), byte(len(run.Organization)))
-	return append(append(out, run.Organization...), sealed...), nil
+	return r.sealInside(run.Organization, runBody{run.Request, run.Decision}, run.parts()...)
 }
 
 // openRun opens the body of a run into it.
-func (r *Registry) openRun(run *Run, sealed []byte) error {
+func (r *Registry) openRun(run *Run, sealed []byte) (err error) {
 	var body runBody
-	parts := run.parts()
+	run.Organization, run.Shredded, err = r.openInside(sealed, &body, run.parts()...)
+	run.Request, run.Decision = body.Request, body.Decision
+	return err
+}
+
+// sealInside encrypts the JSON form of v for the row named by parts, in the workspace of
+// organization. Without one, or without workspaces, it is the registry's own.
+func (r *Registry) sealInside(organization string, v any, parts ...string) ([]byte, error) {
+	if r.cfg.Workspaces == nil || organization == "" {
+		return r.sealRow(v, parts...)
+	}
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("registry: encode %s: %w", parts[0], err)
+	}
+	sealed, err := r.cfg.Workspaces.Seal(organization, plain, aad(parts...))
+	if err != nil {
+		return nil, fmt.Errorf("registry: seal %s: %w", parts[0], err)
+	}
+	if len(organization) > 255 {
+		return nil, fmt.Errorf("registry: seal %s: name of %d bytes: %w", parts[0], len(organization), ErrCorrupt)
+	}
+	out := append(bytes.Clone(workspaceRow), byte(len(organization)))
+	return append(append(out, organization...), sealed...), nil
+}
+
+// openInside decrypts into v what sealInside encrypted for the row named by parts, and
+// returns the organization in whose workspace it lies. Of a workspace that was destroyed
+// shredded is true, and v as it was.
+func (r *Registry) openInside(sealed []byte, v any, parts ...string) (organization string, shredded bool, err error) {
 	rest, inside := bytes.CutPrefix(sealed, workspaceRow)
 	if !inside {
-		err := r.openRow(sealed, &body, parts...)
-		run.Request, run.Decision = body.Request, body.Decision
-		return err
+		return "", false, r.openRow(sealed, v, parts...)
 	}
 	if len(rest) == 0 || len(rest) < 1+int(rest[0]) || r.cfg.Workspaces == nil {
-		return fmt.Errorf("registry: run %s: %w", run.ID, ErrCorrupt)
+		return "", false, fmt.Errorf("registry: %s %s: %w", parts[0], parts[1], ErrCorrupt)
 	}
-	run.Organization = string(rest[1 : 1+int(rest[0])])
-	plain, err := r.cfg.Workspaces.Open(run.Organization, rest[1+int(rest[0]):], aad(parts...))
+	organization = string(rest[1 : 1+int(rest[0])])
+	plain, err := r.cfg.Workspaces.Open(organization, rest[1+int(rest[0]):], aad(parts...))
 	if errors.Is(err, ErrShredded) {
-		run.Shredded = true
-		return nil
+		return organization, true, nil
 	}
 	if err != nil {
-		return fmt.Errorf("registry: run %s: %w", run.ID, err)
+		return organization, false, fmt.Errorf("registry: %s %s: %w", parts[0], parts[1], err)
 	}
-	if err := json.Unmarshal(plain, &body); err != nil {
-		return fmt.Errorf("registry: run %s: %w", run.ID, ErrCorrupt)
+	if err := json.Unmarshal(plain, v); err != nil {
+		return organization, false, fmt.Errorf("registry: %s %s: %w", parts[0], parts[1], ErrCorrupt)
 	}
-	run.Request, run.Decision = body.Request, body.Decision
-	return nil
+	return organization, false, nil
 }
 
 // ForgetRuns takes out what was asked under an operator's licenses and what was

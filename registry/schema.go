@@ -32,12 +32,12 @@ var schemas = sync.OnceValue(func() map[string]*jsonschema.Schema {
 	}
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	if err := c.AddResource("zonebox.json", doc); err != nil {
+	if err := c.AddResource("zonebox:///registry/schema.json", doc); err != nil {
 		panic("registry: schema.json: " + err.Error())
 	}
 	all := make(map[string]*jsonschema.Schema)
 	for _, k := range kinds {
-		all[k] = c.MustCompile("zonebox.json#/$defs/" + k)
+		all[k] = c.MustCompile("zonebox:///registry/schema.json#/$defs/" + k)
 	}
 	return all
 })

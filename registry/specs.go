@@ -62,6 +62,17 @@ type Person struct {
 	// Permissions are what the person may do besides what the roles allow; a role
 	// alone is not enough for any of them. None is the default.
 	Permissions []string `json:"permissions,omitempty"`
+	// OIDC is who the person is to the provider by which browsers sign in.
+	OIDC *Identity `json:"oidc,omitempty"`
+	// Certificates are the keys of the client certificates that the person shows over
+	// HTTPS: SHA-256 of the SubjectPublicKeyInfo, in lower-case hex.
+	Certificates []string `json:"certificates,omitempty"`
+}
+
+// Identity is a name that a provider of identities gives somebody and nobody else.
+type Identity struct {
+	Issuer  string `json:"issuer"`
+	Subject string `json:"subject"`
 }
 
 // What may affect the safety of data is permitted person by person (YC22-39).

@@ -113,6 +113,15 @@ func (tx *Tx) put(s stored) error {
 	m := s.Meta
 	m.Revision, m.At = tx.revision, tx.at
 	tx.learned = true
+	if s.Kind == KindPerson {
+		p, err := SpecOf[Person](s.Document)
+		if err != nil {
+			return err
+		}
+		if err := tx.endAPIKeys(m.By, s.Name, p); err != nil {
+			return err
+		}
+	}
 	body, err := tx.r.sealRow(s, documentParts(m)...)
 	if err != nil {
 		return err

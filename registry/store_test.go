@@ -73,7 +73,7 @@ func TestARowMovedToAnotherPlaceIsNotAuthentic(t *testing.T) {
 		"an old version as the new": `UPDATE documents SET version = version + 5 WHERE kind = 'Grant'`,
 		"another scenario":          `UPDATE documents SET parent = 'other' WHERE kind = 'Zone'`,
 		"another name":              `UPDATE documents SET applied_by = 'mallory' WHERE kind = 'License'`,
-		"a flipped byte":            `UPDATE documents SET body = CAST(x'00' || substr(body, 2) AS BLOB) WHERE kind = 'License'`,
+		"a flipped byte":            `UPDATE documents SET body = CAST(iif(substr(body, 1, 1) = x'00', x'01', x'00') || substr(body, 2) AS BLOB) WHERE kind = 'License'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := granted(t)

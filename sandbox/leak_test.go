@@ -113,10 +113,14 @@ func TestTenThousand(t *testing.T) {
 		return nil
 	}
 	rest := func() held {
-		for range 1000 {
-			if s := p.Stats(); s.Idle == 3 && s.InUse+s.Starting == 0 {
-				break
+		// What ends a worker, and a kill that comes late, end a moment after the counts say so.
+		still, before := 0, 0
+		for looks := 0; still < 10 && looks < 1000; looks++ {
+			s, now := p.Stats(), runtime.NumGoroutine()
+			if still++; s.Idle != 3 || s.InUse+s.Starting > 0 || now != before {
+				still = 0
 			}
+			before = now
 			time.Sleep(10 * time.Millisecond)
 		}
 		return holds(t)

@@ -29,7 +29,7 @@ type Stats struct {
 	Starting int   `json:"starting"` // not ready yet
 	InUse    int   `json:"in_use"`   // handed out and not yet reaped
 	Started  int64 `json:"started"`  // all that ever got ready
-	Died     int64 `json:"died"`     // of those, not killed by the gate
+	Died     int64 `json:"died"`     // of those, by themselves before they were handed out
 	Failed   int64 `json:"failed"`   // starts that gave no worker
 }
 
@@ -157,9 +157,9 @@ func (p *Pool) reaped(s *Session) {
 		p.stats.InUse--
 	} else {
 		p.stats.Idle--
-	}
-	if s.alone {
-		p.stats.Died++
+		if s.alone {
+			p.stats.Died++
+		}
 	}
 	delete(p.workers, s)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -21,8 +22,13 @@ type Host struct {
 	Root       bool   `json:"root"`
 }
 
-// Probe asks the kernel. It changes nothing.
-func Probe() Host {
+// Probe asks the kernel, once in a process. It changes nothing. A process that is not
+// dumpable, and not root's, would be told of no mounts: nobody may write who its
+// children are in their namespaces. Workers are, until they have a program of their own.
+// So a gate asks before it hardens itself.
+func Probe() Host { return probed() }
+
+var probed = sync.OnceValue(func() Host {
 	h := Host{Root: os.Geteuid() == 0}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
@@ -45,7 +51,7 @@ func Probe() Host {
 		h.Mounts = started(&attr)
 	}
 	return h
-}
+})
 
 // atLeast reports whether the kernel is of version major.minor or later.
 func (h Host) atLeast(major, minor int) bool {

@@ -26,7 +26,17 @@ type Survey struct {
 	// there are none.
 	Cgroup   []string `json:"cgroup"`
 	NoCgroup string   `json:"no_cgroup,omitempty"`
+	// Clock is ClockSynchronized, ClockAlone, or empty if the kernel does not say.
+	Clock string `json:"clock"`
+	// Dumpable says that another process of the same user may read this one.
+	Dumpable bool `json:"dumpable"`
 }
+
+// What the kernel says of its clock (adjtimex(2)).
+const (
+	ClockSynchronized = "synchronized"
+	ClockAlone        = "not synchronized"
+)
 
 // Look reads the host's settings. Like a pool it moves the gate into a group of
 // its own, and enables controllers, where groups are delegated to it.
@@ -48,6 +58,15 @@ func Look() Survey {
 	groups, _ := os.ReadFile("/proc/self/cgroup")
 	g, why := findCgroups("/sys/fs/cgroup", string(groups), os.Geteuid() == 0)
 	s.Cgroup, s.NoCgroup = g.controllers(), why
+	var clock unix.Timex // with no mode, which changes nothing
+	if state, err := unix.Adjtimex(&clock); err == nil {
+		s.Clock = ClockSynchronized
+		if state == unix.TIME_ERROR || clock.Status&unix.STA_UNSYNC != 0 {
+			s.Clock = ClockAlone
+		}
+	}
+	dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	s.Dumpable = err != nil || dumpable != 0
 	return s
 }
 

@@ -10,7 +10,15 @@ type Survey struct {
 	PtraceScope int      `json:"ptrace_scope"`
 	Cgroup      []string `json:"cgroup"`
 	NoCgroup    string   `json:"no_cgroup,omitempty"`
+	Clock       string   `json:"clock"`
+	Dumpable    bool     `json:"dumpable"`
 }
 
+// What a kernel may say of its clock.
+const (
+	ClockSynchronized = "synchronized"
+	ClockAlone        = "not synchronized"
+)
+
 // Look finds nothing on this system.
-func Look() Survey { return Survey{PtraceScope: -1} }
+func Look() Survey { return Survey{PtraceScope: -1, Dumpable: true} }

@@ -34,7 +34,7 @@ var updateVerbs = flag.Bool("update-verbs", false, "write testdata/verbs.txt ane
 // local are the verbs that ask no gate: they work on files alone, or open the domain
 // folder themselves and need its files or keys.
 var local = strings.Fields(`
-	init serve demo city user bench/masking sign open inspect
+	init serve demo city user version bench/masking sign open inspect config/check config/show config/example
 	manifest/sign policy/build policy/sign audit/verify backup/restore backup/accept shred/verify
 `)
 
@@ -96,7 +96,7 @@ func routesOfMethods(t *testing.T) map[string][]string {
 	}), ReadHeaderTimeout: time.Minute}
 	go srv.Serve(l)
 	t.Cleanup(func() { srv.Close() })
-	client := reflect.ValueOf(api.NewClient(socket, "li.op", "en", func(m []byte) []byte { return m[:1] }, time.Now))
+	client := reflect.ValueOf(api.NewClient(socket, "x", "li.op", "en", func(m []byte) []byte { return m[:1] }, time.Now))
 	table := tableOfRoutes(t)
 	out := map[string][]string{}
 	for i := range client.NumMethod() {

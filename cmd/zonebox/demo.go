@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"zonebox/config"
 	"zonebox/query"
 	"zonebox/registry"
 )
@@ -72,7 +73,7 @@ func (a *app) demoCmd() *cobra.Command {
 		},
 	}
 	c.Flags().Int64Var(&rows, "rows", 100_000, a.say("人口数", "people in the city"))
-	c.Flags().StringVar(&worker, "worker", env("ZONEBOX_WORKER", ""), a.say("工作进程程序,缺省在本程序旁", "worker binary, beside this one by default"))
+	a.declare(c.Flags(), []config.Setting{workerSetting(&worker)})
 	c.Flags().StringVar(&keep, "keep", "", a.say("在此目录中建域并保留", "make the domain in this folder and keep it"))
 	return c
 }

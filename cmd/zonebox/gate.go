@@ -13,9 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"zonebox/api"
+	"zonebox/config"
 	"zonebox/keys"
 	"zonebox/query"
 )
@@ -25,21 +24,25 @@ type gateAddress struct {
 	url string // https://HOST:PORT
 	key string // Ed25519, base64
 	ca  string // a file of certificates
+
+	cert, certKey string // files of the client's own, PEM; without them requests are signed
 }
 
-func (g *gateAddress) flags(a *app, root *cobra.Command) {
-	f := root.PersistentFlags()
-	f.StringVar(&g.url, "gate", env("ZONEBOX_GATE", ""), a.say("网关地址 https://主机:端口,代替套接字 (ZONEBOX_GATE)", "address of the gate, https://HOST:PORT, instead of a socket (ZONEBOX_GATE)"))
-	f.StringVar(&g.key, "gate-key", env("ZONEBOX_GATE_KEY", ""), a.say("首次联系时核实过的网关公钥 (ZONEBOX_GATE_KEY)", "public key of the gate, for first contact (ZONEBOX_GATE_KEY)"))
-	f.StringVar(&g.ca, "gate-ca", env("ZONEBOX_GATE_CA", ""), a.say("签发网关证书的机构 (PEM),网关用自备证书时 (ZONEBOX_GATE_CA)", "who issued the gate's certificate (PEM), where it has one of its own (ZONEBOX_GATE_CA)"))
+func (g *gateAddress) settings() []config.Setting {
+	return []config.Setting{
+		{Name: "gate", Value: config.NewText(&g.url), ZH: "网关地址 https://主机:端口,代替套接字", EN: "address of the gate, https://HOST:PORT, instead of a socket"},
+		{Name: "gate-key", Value: config.NewText(&g.key), ZH: "首次联系时核实过的网关公钥", EN: "public key of the gate, for first contact"},
+		{Name: "gate-ca", Value: config.NewPath(&g.ca), ZH: "签发网关证书的机构 (PEM),网关用自备证书时", EN: "who issued the gate's certificate (PEM), where it has one of its own"},
+		{Name: "client-cert", Value: config.NewPath(&g.cert), ZH: "以此客户端证书 (PEM) 代替签名,与 --gate 同用;只可读取与提问", EN: "show this client certificate (PEM) instead of signing, with --gate; it reads and asks alone"},
+		{Name: "client-key", Value: config.NewPath(&g.certKey), ZH: "其私钥 (PEM,权限 0600)", EN: "its private key (PEM, mode 0600)"},
+	}
 }
 
-// remote reports whether the gate is reached over the network: an address that the
-// environment gives stands back behind a socket or a folder that the command line
-// names.
+// remote reports whether the gate is reached over the network: an address stands back
+// behind a socket or a folder that is said nearer, as on the command line beside an
+// address of the environment.
 func (a *app) remote() bool {
-	said := a.top.PersistentFlags().Changed
-	return a.gate.url != "" && (said("gate") || !said("socket") && !said("domain"))
+	return a.gate.url != "" && a.from["gate"] >= max(a.from["socket"], a.from["domain"])
 }
 
 // unknownGate is a server that is not the gate that is known, or the first to be seen.
@@ -60,15 +63,9 @@ func (a *app) gateTrust() (*tls.Config, error) {
 		return nil, usageError{errors.New(a.say("--gate-ca 与 --gate-key 只用其一", "--gate-ca or --gate-key, not both"))}
 	}
 	if a.gate.ca != "" {
-		text, err := os.ReadFile(a.gate.ca)
-		if err != nil {
-			return nil, fmt.Errorf(a.say("zonebox: 读取 --gate-ca: %w", "zonebox: read --gate-ca: %w"), err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(text) {
-			return nil, usageError{errors.New(a.say("--gate-ca 中没有证书", "--gate-ca holds no certificate"))}
-		}
-		return out, nil
+		var err error
+		out.RootCAs, err = a.issuers("gate-ca", a.gate.ca)
+		return out, err
 	}
 	pinned, err := a.pinnedGate()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -107,6 +104,59 @@ func (a *app) gateTrust() (*tls.Config, error) {
 	return out, nil
 }
 
+// issuers returns the certificates in the file that a flag names.
+func (a *app) issuers(flag, path string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf(a.say("zonebox: 读取 --%s: %w", "zonebox: read --%s: %w"), flag, err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, usageError{fmt.Errorf(a.say("--%s 中没有证书", "--%s holds no certificate"), flag)}
+	}
+	return pool, nil
+}
+
+// ownCertificate returns the certificate that the client shows instead of signing, nil if
+// it signs: over the network alone, and nothing is half said.
+func (a *app) ownCertificate() (*tls.Certificate, error) {
+	if (a.gate.cert == "") != (a.gate.certKey == "") {
+		return nil, usageError{errors.New(a.say("--client-cert 与 --client-key 须一并给出", "--client-cert and --client-key go together"))}
+	}
+	if !a.remote() {
+		if a.gate.cert != "" && a.from["client-cert"] == config.OnCommandLine {
+			return nil, usageError{errors.New(a.say("--client-cert 须与 --gate 同用", "--client-cert goes with --gate"))}
+		}
+		return nil, nil
+	}
+	if a.gate.cert == "" {
+		return nil, nil
+	}
+	cert, err := keyPair(a.gate.cert, a.gate.certKey)
+	if err != nil {
+		return nil, err
+	}
+	return &cert, nil
+}
+
+// keyPair reads a certificate and its key, which is nobody else's to read.
+func keyPair(cert, key string) (tls.Certificate, error) {
+	private, err := query.ReadSecret(key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	defer clear(private)
+	chain, err := os.ReadFile(cert)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("zonebox: certificate: %w", err)
+	}
+	out, err := tls.X509KeyPair(chain, private)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("zonebox: certificate: %w", err)
+	}
+	return out, nil
+}
+
 // givenGate is the key that --gate-key gives, nil without.
 func (a *app) givenGate() (ed25519.PublicKey, error) {
 	if a.gate.key == "" {
@@ -117,6 +167,25 @@ func (a *app) givenGate() (ed25519.PublicKey, error) {
 		return nil, usageError{errors.New(a.say("--gate-key 不是公钥", "--gate-key is no public key"))}
 	}
 	return key, nil
+}
+
+// gateSignedFor returns the key of the gate that requests are for, in base64: of the
+// domain whose folder is named, if that can be read, else the pinned one, else the one
+// that --gate-key gives. "" has the gate asked at the first contact.
+func (a *app) gateSignedFor() (string, error) {
+	if !a.remote() && a.domain != "" {
+		if d, err := query.ReadDomain(a.domain); err == nil {
+			return d.GateKey, nil
+		}
+	}
+	pinned, err := a.pinnedGate()
+	if err == nil {
+		return base64.StdEncoding.EncodeToString(pinned[0]), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return a.gate.key, nil
 }
 
 // keepGate pins keys of the gate, the newest first; the first pin only where there is

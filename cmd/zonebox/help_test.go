@@ -18,7 +18,8 @@ import (
 
 // verbs are all there are, so that a new one gets a script.
 var verbs = strings.Fields(`
-	init serve user sign apply get load query explain open inspect doctor city demo
+	selfcheck config config/check config/show config/example
+	init serve user sign apply get load query explain open inspect doctor city demo version
 	bench bench/masking
 	template template/list template/show
 	clocks request request/list request/reply request/show request/move
@@ -37,6 +38,7 @@ var verbs = strings.Fields(`
 	policy policy/build policy/sign policy/verify policy/publish policy/confirm policy/rollback policy/show what-if
 	backup backup/create backup/list backup/verify backup/restore backup/accept
 	consent consent/import consent/withdraw consent/list
+	key key/issue key/list key/revoke
 	contact contact/set contact/list contact/show
 	propose loads loads/ls loads/show loads/stop drop drop/run drop/verify
 	manifest manifest/schema manifest/sign
@@ -111,13 +113,13 @@ func foreign(lang, line string) bool {
 // a decision.
 func TestEveryCodeOfTheEngineHasAnExitCode(t *testing.T) {
 	want := map[string]int{
-		"AUTH_FAILED": 3, "ROLE_REQUIRED": 3, "NOT_FOUND": 2, "BAD_REQUEST": 2, "DOCUMENT_REFUSED": 3, "DOCUMENT_DUE": 7,
+		"AUTH_FAILED": 3, "KEY_SCOPE": 3, "SECOND_FACTOR": 3, "SIGNATURE_REQUIRED": 3, "IDENTITY_UNAVAILABLE": 1, "ROLE_REQUIRED": 3, "NOT_FOUND": 2, "BAD_REQUEST": 2, "DOCUMENT_REFUSED": 3, "DOCUMENT_DUE": 7,
 		"QUERY_IN_REVIEW": 4, "OUTPUT_IN_REVIEW": 4, "OUTPUT_COARSENED": 4, "COARSEN_REFUSED": 3, "RUN_STATE": 3, "APPROVAL_VOID": 3, "APPROVAL_EXPIRED": 3, "WITHHELD": 6, "DISCLOSIVE": 6, "RELEASE_HISTORY": 6,
-		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "EXPLAIN_RATE": 7, "SYNTAX": 2, "BIND": 2, "RESULT_TYPE": 2,
+		"STATEMENT_FAILED": 5, "TIME_LIMIT": 5, "MEMORY_LIMIT": 5, "ROW_LIMIT": 5, "BUSY": 7, "EXPLAIN_RATE": 7, "SUBMIT_RATE": 7, "POSTPONED": 7, "IDEMPOTENCY_CONFLICT": 2, "ABANDONED": 1, "SYNTAX": 2, "BIND": 2, "RESULT_TYPE": 2,
 		"TEMPLATE_NOT_IN_FORCE": 3, "PARAMETER_VALUE": 3, "PARAMETER_EXTRA": 2, "PARAMETER_MISSING": 2,
 		"POLICY_BUNDLE_REFUSED": 3, "ENTRY_STATE": 3, "ENTRY_MOVED": 3, "ENTRY_DUPLICATE": 3,
 		"REQUEST_STATE": 3, "ALERT_STATE": 3, "REQUEST_MOVED": 3, "REFUSAL_BASIS": 3,
-		"LOAD_MODE": 3, "LOAD_QUOTA": exitDenied, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "DATA_SHREDDED": 3, "BACKUP_ROOT": 3, "FOLDER_NOT_EMPTY": 3, "BACKUP_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "OWN_DECISION": 3, "WITNESS_REFUSED": 3, "WITNESS_CONFLICT": 3, "KEY_IN_USE": 3, "KEY_ROTATE": 3, "SECRET_FILE": 3, "KEYS_UNAVAILABLE": 1, "STOPPED": 1, "LOAD_STALLED": 1, "INTERNAL": 1,
+		"LOAD_MODE": 3, "LOAD_QUOTA": exitDenied, "LOAD_BASE": 3, "SECOND_PERSON": 3, "PERMISSION_REQUIRED": 3, "LOAD_SOURCE": 3, "LOAD_REFUSED": 3, "DATA_STATE": 3, "QUALITY_RULES": 3, "DATA_DAMAGED": 1, "DATA_WITHOUT_ENTITY": 3, "DATA_SHREDDED": 3, "BACKUP_ROOT": 3, "FOLDER_NOT_EMPTY": 3, "BACKUP_DAMAGED": 1, "AUDIT_UNAVAILABLE": 1, "DISK_FULL": 1, "OWN_DECISION": 3, "WITNESS_REFUSED": 3, "WITNESS_CONFLICT": 3, "KEY_IN_USE": 3, "KEY_ROTATE": 3, "SECRET_FILE": 3, "KEYS_UNAVAILABLE": 1, "STOPPING": 7, "STOPPED": 1, "LOAD_STALLED": 1, "INTERNAL": 1,
 		"AGREEMENT_STATE": 3, "AGREEMENT_MOVED": 3, "APPLICATION_REFUSED": 3, "OFFBOARDING_OPEN": 3,
 	}
 	got := querytest.ErrorCodes(t, filepath.Join("..", "..", "query"))

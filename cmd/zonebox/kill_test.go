@@ -3,14 +3,17 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"zonebox/api"
 	"zonebox/keys"
+	"zonebox/query"
 )
 
 // campaign reports whether the long form of a test was asked for.
@@ -216,14 +219,125 @@ func (h *home) pin(t *testing.T) {
 	}
 }
 
-// fetch asks without opening: what it returns are the bytes that left the gate.
-func (h *home) fetch(t *testing.T) ([]byte, error) {
+// operator is a client of the gate.
+func (h *home) operator() (*api.Client, error) {
 	key, err := keys.LoadUser(h.path("keyring", "li.op.key"))
 	if err != nil {
 		return nil, err
 	}
-	client := api.NewClient(socketOf(h.domain()), "li.op", "en", key.Sign, time.Now)
-	answer, _, err := client.Query(t.Context(), api.QueryRequest{Scenario: "outpatient-statistics", Purpose: "MED-STAT", SQL: countVisits})
+	return api.NewClient(socketOf(h.domain()), "", "li.op", "en", key.Sign, time.Now), nil
+}
+
+// TestNothingSubmittedIsLostWhenTheGateIsKilled kills a gate that runs one question while
+// more wait. What ran is closed and not run again; what waited
+// is answered by the next gate, once, and by its key it is what was submitted.
+func TestNothingSubmittedIsLostWhenTheGateIsKilled(t *testing.T) {
+	h := newHome(t)
+	serve := func() *watched {
+		t.Helper()
+		g := h.watch(t, 0, killed, append([]string{"serve", "--passphrase-file", h.path("passphrase"), "--worker", workerBinary, "--max-running", "1"}, h.flags()...)...)
+		if err := g.ready(h); err != nil {
+			t.Fatalf("start gate: %v\n%s", err, g.log)
+		}
+		return g
+	}
+	g := serve()
+	client, err := h.operator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	submit := func(key, sql string) api.Submission {
+		t.Helper()
+		s, err := client.Submit(t.Context(), key, api.QueryRequest{Scenario: "outpatient-statistics", Purpose: "MED-STAT", SQL: sql})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	ran := submit("heavy", heavy)
+	for began := time.Now(); ran.Step != query.StepRun; time.Sleep(10 * time.Millisecond) {
+		if ran, err = client.Submission(t.Context(), ran.ID); err != nil || time.Since(began) > time.Minute {
+			t.Fatalf("a heavy question is %+v, %v", ran, err)
+		}
+	}
+	off := submit("off", countVisits)
+	if _, err := client.CallOff(t.Context(), off.ID); err != nil {
+		t.Fatal(err)
+	}
+	var waits []api.Submission
+	question := func(i int) string { return fmt.Sprintf("SELECT count(*) AS n%d FROM visits", i) }
+	for i := range 3 {
+		waits = append(waits, submit(fmt.Sprint("waits-", i), question(i)))
+	}
+	g.kill()
+	g.gone(t)
+	g = serve()
+	ends := func(s api.Submission, want string) {
+		t.Helper()
+		end, err := client.Follow(t.Context(), s.ID, nil)
+		got := ""
+		if end.Problem != nil {
+			got = end.Problem.Code
+		}
+		if err != nil || got != want || want == "" && end.Answered != s.Run {
+			t.Errorf("%s ended %+v, %v, want %q", s.ID, end, err, want)
+		}
+	}
+	ends(ran, "ABANDONED")
+	ends(off, "STOPPED")
+	for i, s := range waits {
+		ends(s, "")
+		if _, _, err := client.Collect(t.Context(), s.ID); err != nil {
+			t.Errorf("what waited is not collected: %v", err)
+		}
+		if again := submit(fmt.Sprint("waits-", i), question(i)); again.ID != s.ID || !again.Over() {
+			t.Errorf("the same again is %+v", again)
+		}
+	}
+	entries := h.entries(t)
+	checkIntents(t, entries)
+	for _, s := range slices.Concat(waits, []api.Submission{ran, off}) {
+		kinds := map[string]int{}
+		for _, e := range entries {
+			if e.Run == s.Run {
+				kinds[e.Kind]++
+			}
+		}
+		want := map[string]int{"query.intent": 1, "query.abandoned": 1}
+		switch {
+		case s.ID == off.ID:
+			want = nil
+		case slices.ContainsFunc(waits, func(w api.Submission) bool { return w.ID == s.ID }):
+			want = map[string]int{"query.intent": 1, "query.done": 1, "output.released": 1, "output.downloaded": 1}
+		}
+		for _, kind := range []string{"query.intent", "query.abandoned", "query.done", "output.released", "output.downloaded"} {
+			if kinds[kind] != want[kind] {
+				t.Errorf("of %s the log has %v, want %v", s.ID, kinds, want)
+				break
+			}
+		}
+	}
+	g.terminate(t)
+	h.verify(t)
+}
+
+// fetch asks without opening: what it returns are the bytes that left the gate.
+func (h *home) fetch(t *testing.T) ([]byte, error) {
+	client, err := h.operator()
+	if err != nil {
+		return nil, err
+	}
+	s, err := client.Submit(t.Context(), rand.Text(), api.QueryRequest{Scenario: "outpatient-statistics", Purpose: "MED-STAT", SQL: countVisits})
+	if err != nil {
+		return nil, err
+	}
+	if s, err = client.Follow(t.Context(), s.ID, nil); err != nil {
+		return nil, err
+	}
+	if s.Problem != nil {
+		return nil, s.Problem
+	}
+	answer, _, err := client.Collect(t.Context(), s.ID)
 	return answer, err
 }
 

@@ -7,7 +7,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,16 +23,18 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
 
 	"zonebox/api"
+	"zonebox/config"
 	"zonebox/keys"
 	"zonebox/query"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal ends what the first one does not
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -67,7 +71,11 @@ type app struct {
 	domain         string
 	socket         string
 	gate           gateAddress
-	top            *cobra.Command // has the flags of every verb
+	spoken         string // the language as it is set
+	configPath     string
+	config         settingsFile
+	declared       map[pflag.Value]config.Setting // that flags stand for
+	from           map[string]config.Source       // where each came from
 	user           string
 	keyring        string
 	json           bool
@@ -86,6 +94,9 @@ func runAt(ctx context.Context, now func() time.Time, args []string, stdin io.Re
 	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, lang: language(args), json: slices.Contains(args, "--json"), now: now}
 	root := a.root()
+	if a.readSettings(root, args) {
+		root = a.root()
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -99,14 +110,10 @@ func runAt(ctx context.Context, now func() time.Time, args []string, stdin io.Re
 
 // language is read before cobra parses, since help texts depend on it.
 func language(args []string) string {
-	lang := os.Getenv("ZONEBOX_LANG")
-	for i, arg := range args {
-		if v, ok := strings.CutPrefix(arg, "--lang="); ok {
-			lang = v
-		} else if arg == "--lang" && i+1 < len(args) {
-			lang = args[i+1]
-		}
-	}
+	return tongue(cmp.Or(argument("lang", args), os.Getenv("ZONEBOX_LANG")))
+}
+
+func tongue(lang string) string {
 	if strings.HasPrefix(lang, "en") {
 		return "en"
 	}
@@ -132,15 +139,11 @@ func (a *app) root() *cobra.Command {
       "SELECT district, count(*) FROM visits GROUP BY district"`,
 	}
 	f := root.PersistentFlags()
-	a.top = root
-	f.StringVar(&a.domain, "domain", env("ZONEBOX_DOMAIN", ""), a.say("域目录 (ZONEBOX_DOMAIN)", "domain folder (ZONEBOX_DOMAIN)"))
-	f.StringVar(&a.socket, "socket", env("ZONEBOX_SOCKET", ""), a.say("网关套接字,缺省为 域目录.sock (ZONEBOX_SOCKET)", "gate socket, DOMAIN.sock by default (ZONEBOX_SOCKET)"))
-	a.gate.flags(a, root)
-	f.StringVar(&a.user, "as", env("ZONEBOX_USER", ""), a.say("以该用户的密钥签名 (ZONEBOX_USER)", "sign with this user's key (ZONEBOX_USER)"))
-	f.StringVar(&a.keyring, "keyring", env("ZONEBOX_KEYRING", defaultKeyring()), a.say("用户密钥目录 (ZONEBOX_KEYRING)", "folder of user keys (ZONEBOX_KEYRING)"))
-	f.String("lang", a.lang, a.say("zh 或 en (ZONEBOX_LANG)", "zh or en (ZONEBOX_LANG)"))
+	a.declare(f, a.settings())
+	f.StringVar(&a.configPath, "config", "", a.say("设置文件 (ZONEBOX_CONFIG)", "file of settings (ZONEBOX_CONFIG)"))
 	// Known before cobra parses: a mistake may come before the flag.
 	f.BoolVar(&a.json, "json", a.json, a.say("错误以 JSON 输出", "print errors as JSON"))
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return a.configure(c) }
 	root.SetHelpTemplate(`{{with (or .Long .Short)}}{{.}}
 
 {{end}}{{.UsageString}}
@@ -149,23 +152,16 @@ func (a *app) root() *cobra.Command {
 `))
 	// Else "--help --lang en" takes "en" for the verb.
 	root.InitDefaultHelpFlag()
-	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.contactCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.showCmd(), a.diffCmd(), a.historyCmd(), a.rollbackCmd(), a.pendingCmd(), a.loadCmd(), a.loadsCmd(), a.dropCmd(), a.proposeCmd(), a.manifestCmd(),
+	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.apiKeyCmd(), a.contactCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.showCmd(), a.diffCmd(), a.historyCmd(), a.rollbackCmd(), a.pendingCmd(), a.loadCmd(), a.loadsCmd(), a.dropCmd(), a.proposeCmd(), a.manifestCmd(),
 		a.reportCmd(),
 		a.catalogueCmd(), a.licenseCmd(), a.packCmd(), a.policyCmd(), a.whatIfCmd(),
-		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.requestCmd(), a.clocksCmd(), a.reviewCmd(), a.consentCmd(), a.openCmd(), a.inspectCmd(), a.auditCmd(), a.fragmentCmd(), a.maskCmd(), a.qualityCmd(), a.keysCmd(), a.shredCmd(), a.switchCmd(), a.alertCmd(), a.backupCmd(), a.zoneCmd(), a.doctorCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd())
+		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.requestCmd(), a.clocksCmd(), a.reviewCmd(), a.consentCmd(), a.openCmd(), a.inspectCmd(), a.auditCmd(), a.fragmentCmd(), a.maskCmd(), a.qualityCmd(), a.keysCmd(), a.shredCmd(), a.switchCmd(), a.alertCmd(), a.backupCmd(), a.zoneCmd(), a.configCmd(), a.doctorCmd(), a.selfcheckCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd(), a.versionCmd())
 	a.speak(root)
 	return root
 }
 
 // usageError marks a mistake of the command line itself.
 type usageError struct{ error }
-
-func env(name, fallback string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return fallback
-}
 
 func defaultKeyring() string {
 	dir, err := os.UserConfigDir()
@@ -196,8 +192,21 @@ func (a *app) userName(user string) error {
 
 func (a *app) keyFile(user string) string { return filepath.Join(a.keyring, user+".key") }
 
-// client returns a client of the gate that signs as the invocation's user.
+// client returns a client of the gate that signs as the invocation's user, or shows a
+// certificate.
 func (a *app) client() (*api.Client, error) {
+	cert, err := a.ownCertificate()
+	if err != nil {
+		return nil, err
+	}
+	if cert != nil {
+		trust, err := a.gateTrust()
+		if err != nil {
+			return nil, err
+		}
+		trust.Certificates = []tls.Certificate{*cert}
+		return api.NewRemoteClient(a.gate.url, trust, "", a.user, a.lang, nil, a.now), nil
+	}
 	key, err := a.userKey()
 	if err != nil {
 		return nil, err
@@ -205,14 +214,18 @@ func (a *app) client() (*api.Client, error) {
 	if !a.remote() && a.socket == "" && a.domain == "" {
 		return nil, usageError{errors.New(a.say("缺少 --domain、--socket 或 --gate", "--domain, --socket or --gate is missing"))}
 	}
+	gate, err := a.gateSignedFor()
+	if err != nil {
+		return nil, err
+	}
 	if !a.remote() {
-		return api.NewClient(a.gateSocket(), a.user, a.lang, key.Sign, a.now), nil
+		return api.NewClient(a.gateSocket(), gate, a.user, a.lang, key.Sign, a.now), nil
 	}
 	trust, err := a.gateTrust()
 	if err != nil {
 		return nil, err
 	}
-	return api.NewRemoteClient(a.gate.url, trust, a.user, a.lang, key.Sign, a.now), nil
+	return api.NewRemoteClient(a.gate.url, trust, gate, a.user, a.lang, key.Sign, a.now), nil
 }
 
 func socketOf(domain string) string { return filepath.Clean(domain) + ".sock" }

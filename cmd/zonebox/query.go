@@ -48,20 +48,27 @@ func (a *app) queryCmd() *cobra.Command {
 	var r api.QueryRequest
 	var output, save string
 	var params []string
+	var wait waiting
 	c := &cobra.Command{
 		Use:   "query [SQL]",
 		Short: a.say("在场景之下提问;答案出域,数据不出域", "ask a question under a scenario; the answer leaves, the data does not"),
 		Long: a.say(`在场景之下用 SQL 提问。SQL 可为参数,或以 - 从标准输入读取;
 或以 --template 使用经批准的模板,只给出参数取值。
-需要审批时退出码为 4,审批后以 --resume 运行编号 继续。`,
+需要审批时退出码为 4,审批后以 --resume 运行编号 继续。
+提交即持久:Ctrl-C 只停止等候,以 --wait 编号 领取,以 --cancel 编号 终止;
+网关停机时在排队的,重启后照常执行。--no-wait 只提交并打印编号。`,
 			`Asks in SQL under a scenario. The SQL is an argument, or - for standard input;
 or --template names an approved analysis, of which only parameters are chosen.
-When a person must approve, the exit code is 4; continue with --resume RUN.`),
+When a person must approve, the exit code is 4; continue with --resume RUN.
+What is handed in is durable: Ctrl-C ends the wait alone; --wait ID collects the
+answer, --cancel ID ends the question, and what waits when the gate stops runs when it
+is back. --no-wait hands in and prints the id.`),
 		Example: `  zonebox query --as li.op --scenario visits --purpose MED-STAT \
       "SELECT district, count(*) AS n FROM visits GROUP BY district ORDER BY n DESC"
   zonebox query --as li.op --scenario visits --purpose MED-STAT \
       --template visits-by-district --param district=320102 --param most=10
-  zonebox query --as li.op --resume run-06f4…`,
+  zonebox query --as li.op --resume run-06f4…
+  zonebox query --as li.op --wait sub-06f4…`,
 		Args: nArgs(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			client, err := a.client()
@@ -71,8 +78,12 @@ When a person must approve, the exit code is 4; continue with --resume RUN.`),
 			if err := a.question(&r, args, params); err != nil {
 				return err
 			}
-			file, run, err := client.Query(c.Context(), r)
-			if err != nil {
+			if err := a.waitFlags(r, wait); err != nil {
+				return err
+			}
+			wait.json = output == "json"
+			file, run, err := a.asked(c.Context(), client, r, wait)
+			if err != nil || file == nil {
 				return err
 			}
 			if err := a.pinGate(c.Context(), client); err != nil {
@@ -91,6 +102,7 @@ When a person must approve, the exit code is 4; continue with --resume RUN.`),
 	requestFlags(a, c, &r)
 	templateFlags(a, c, &r, &params)
 	c.Flags().StringVar(&r.Resume, "resume", "", a.say("继续一个待审的运行", "continue a run that was in review"))
+	wait.flags(a, c)
 	c.Flags().StringVarP(&output, "output", "o", "table", formats)
 	c.Flags().StringVar(&save, "save", "", a.say("保存密封结果而不打开", "save the sealed artifact instead of opening it"))
 	c.Flags().StringVar(&r.Form, "form", "", a.say("密封结果内的文件形式: ", "form of the file inside the sealed artifact: ")+strings.Join(release.Forms(), "|"))

@@ -19,7 +19,7 @@ import (
 const root = "../.."
 
 // guides go on where the README's steps end, before it stops the gate.
-var guides = []string{"docs/guides/templates.md", "docs/guides/catalogue.md", "docs/guides/explain.md", "docs/guides/review.md", "docs/guides/bench-masking.md", "docs/guides/quality.md", "docs/guides/load.md", "docs/guides/delivery.md", "docs/guides/versions.md", "docs/guides/request.md", "docs/guides/license.md", "docs/guides/packs.md", "docs/guides/switch.md", "docs/guides/partners.md", "docs/guides/supply.md", "docs/guides/alerts.md", "docs/guides/destruction.md"}
+var guides = []string{"docs/guides/ask.md", "docs/guides/verify.md", "docs/guides/templates.md", "docs/guides/catalogue.md", "docs/guides/explain.md", "docs/guides/review.md", "docs/guides/bench-masking.md", "docs/guides/quality.md", "docs/guides/load.md", "docs/guides/delivery.md", "docs/guides/versions.md", "docs/guides/request.md", "docs/guides/license.md", "docs/guides/packs.md", "docs/guides/switch.md", "docs/guides/partners.md", "docs/guides/supply.md", "docs/guides/alerts.md", "docs/guides/destruction.md"}
 
 // fences returns the fenced blocks of a file in that language.
 func fences(t *testing.T, file, language string) []string {

@@ -82,8 +82,11 @@ func (a *app) problem(err error) (*api.Problem, int) {
 	var n *net.OpError
 	var stopped *stoppedLoads
 	var partial *partialError
+	var left leftRunning
 	var tampered *tamperedError
 	var unknown *unknownGate
+	var settings *settingsError
+	var sick *doctorError
 	switch {
 	case errors.As(err, &p):
 	case errors.As(err, &q):
@@ -98,11 +101,18 @@ func (a *app) problem(err error) (*api.Problem, int) {
 			Hint: a.say("更正后重新运行同一命令;已生效的不会再装载", "mend them and run the same command again; what is in force is not loaded twice")}
 	case errors.As(err, &stopped):
 		p = a.stoppedProblem(stopped)
+	case errors.As(err, &left):
+		p = left.problem(a)
 	case errors.Is(err, context.Canceled):
 		p = &api.Problem{Code: "INTERRUPTED", Class: classInterrupted, Detail: a.say("已中断", "interrupted"),
 			Hint: a.say("网关随即终止该语句并记入审计;没有结果放行的,重新提问即可", "the gate ends the statement and logs it; unless its answer was released already, ask again")}
 	case errors.As(err, &unknown):
 		p = a.unknownProblem(unknown)
+	case errors.As(err, &sick):
+		p = &api.Problem{Code: "DOCTOR", Class: string(query.ClassFailure), Detail: fmt.Sprintf(a.say("有 %d 项不合格", "%d checks fail"), sick.faults),
+			Hint: a.say("按表中“处理”一列逐项处理后再查", "do what the table says of each, and look again"), Articles: []string{"NJ24-22"}}
+	case errors.As(err, &settings):
+		p = a.settingsProblem(settings)
 	case errors.As(err, &n):
 		p = &api.Problem{Code: "GATE_UNREACHABLE", Class: string(query.ClassFailure), Detail: a.say("连不上网关", "the gate does not answer"),
 			Hint: a.say("先启动 zonebox serve,或检查 --domain、--socket 或 --gate", "start zonebox serve, or check --domain, --socket or --gate")}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 	"sigs.k8s.io/yaml"
 
+	"zonebox/config"
 	"zonebox/keys"
 	"zonebox/query"
 )
@@ -19,11 +20,15 @@ import (
 // secrets are the flags of the verbs that open a domain folder.
 type secrets struct{ keys, passphraseFile, vault string }
 
-func (s *secrets) flags(a *app, c *cobra.Command) {
-	c.Flags().StringVar(&s.keys, "keys", env("ZONEBOX_KEYS", ""), a.say("密钥目录,须在域目录之外,缺省为 域目录.keys (ZONEBOX_KEYS)", "key folder outside the domain folder, DOMAIN.keys by default (ZONEBOX_KEYS)"))
-	c.Flags().StringVar(&s.passphraseFile, "passphrase-file", env("ZONEBOX_PASSPHRASE_FILE", ""), a.say("口令文件,缺省则提示输入 (ZONEBOX_PASSPHRASE_FILE)", "passphrase file, else it is asked for (ZONEBOX_PASSPHRASE_FILE)"))
-	c.Flags().StringVar(&s.vault, "vault", env("ZONEBOX_VAULT", ""), a.say("Vault 配置文件 (YAML):密钥由其 transit 引擎保管,不用口令 (ZONEBOX_VAULT)", "YAML file that says which Vault keeps the keys, instead of a passphrase (ZONEBOX_VAULT)"))
+func (s *secrets) settings() []config.Setting {
+	return []config.Setting{
+		{Name: "keys", Value: config.NewPath(&s.keys), ZH: "密钥目录,须在域目录之外,缺省为 域目录.keys", EN: "key folder outside the domain folder, DOMAIN.keys by default"},
+		{Name: "passphrase-file", Value: config.NewPath(&s.passphraseFile), ZH: "口令文件,缺省则提示输入", EN: "passphrase file, else it is asked for"},
+		{Name: "vault", Value: config.NewPath(&s.vault), ZH: "Vault 配置文件 (YAML):密钥由其 transit 引擎保管,不用口令", EN: "YAML file that says which Vault keeps the keys, instead of a passphrase"},
+	}
 }
+
+func (s *secrets) flags(a *app, c *cobra.Command) { a.declare(c.Flags(), s.settings()) }
 
 // vaultHelp says what a --vault file holds, and what the credentials must allow.
 func (a *app) vaultHelp() string {

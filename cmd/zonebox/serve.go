@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,18 +17,69 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"zonebox/api"
+	"zonebox/config"
 	"zonebox/feed"
 	"zonebox/query"
+	"zonebox/sandbox"
 )
 
+// serving is what serve is told.
+type serving struct {
+	secrets         secrets
+	web             listening
+	ops             operating
+	signin          signingIn
+	worker, sources string
+	alerts          string
+	cfg             query.Config // its figures and folders
+}
+
+// newServing returns what holds unless something else is said.
+func newServing() *serving {
+	return &serving{cfg: query.Config{Memory: 2 << 30, Wall: time.Minute}, ops: operating{level: "info", drain: time.Minute}}
+}
+
+// auto is what follows from the host, none is nothing.
+var (
+	auto       = config.Words{"auto": 0}
+	autoOrNone = config.Words{"auto": 0, "none": -1}
+)
+
+// settings are all that serve can be told: each row is a flag, a key of the gate's file
+// and a variable.
+func (s *serving) settings() []config.Setting {
+	l := &s.cfg.Limits
+	return slices.Concat(s.secrets.settings(), []config.Setting{
+		workerSetting(&s.worker),
+		{Name: "sources", Value: config.NewPath(&s.sources), ZH: "可供装载的数据库来源 (YAML,权限 0600)", EN: "databases that loads may come from (YAML, mode 0600)"},
+		{Name: "worker-memory", Value: config.NewSize(&s.cfg.Memory, nil), ZH: "每个工作进程的内存上限", EN: "memory allowance of a worker"},
+		{Name: "worker-spill", Value: config.NewSize(&s.cfg.Spill, autoOrNone), ZH: "每个工作进程的溢出内存,auto 为 1GiB,none 为无", EN: "memory a worker may overflow into; auto is 1GiB"},
+		{Name: "attached-memory", Value: config.NewSize(&s.cfg.Attached, autoOrNone), ZH: "一条语句所读数据可占的内存,其余分段流入;auto 为内存的四分之一,none 为全部流入", EN: "memory for what a statement reads, the rest streams by segments; auto is a quarter of the memory"},
+		{Name: "cache-memory", Value: config.NewSize(&s.cfg.Cache, autoOrNone), ZH: "网关保留的列数据,auto 为内存的八分之一且不超过 4GiB,none 为不保留", EN: "columns the gate keeps; auto is an eighth of the memory and at most 4GiB"},
+		{Name: "worker-time", Value: config.NewDuration(&s.cfg.Wall, nil), ZH: "每条语句的时限", EN: "time limit of a statement"},
+		{Name: "backup-root", Value: config.NewPaths(&s.cfg.BackupRoots), ZH: "可写入备份的目录,可重复;权限须为 0700,与域目录、密钥目录分开", EN: "folder that backups may be written to, repeatable; mode 0700, apart from the domain and key folders"},
+		{Name: "alerts-to", Value: config.NewText(&s.alerts), ZH: "告警外送至 file:路径、unix:路径、syslog:unix:路径 或 syslog:主机:端口", EN: "hand alerts to file:PATH, unix:PATH, syslog:unix:PATH or syslog:HOST:PORT"},
+	}, s.web.settings(), s.signin.settings(), s.ops.settings(), []config.Setting{
+		{Name: "max-running", Value: config.NewCount(&l.All, auto), ZH: "同时执行的语句数,auto 为每个处理器两条且不少于四条", EN: "statements at once; auto is two per CPU and at least four"},
+		{Name: "max-operator", Value: config.NewCount(&l.Operator, auto), ZH: "每个运营单位同时执行的语句数,auto 为上项的一半", EN: "of them for one operator; auto is half of max-running"},
+		{Name: "max-queue", Value: config.NewCount(&l.Queue, auto), ZH: "每个运营单位排队的语句数,auto 为 32;再多则答以繁忙", EN: "more that may wait for one operator; auto is 32, and the next is told BUSY"},
+		{Name: "max-zone", Value: config.NewCount(&l.Zone, auto), ZH: "每个专区同时执行的语句数,auto 为 max-running", EN: "statements at once in one zone; auto is max-running"},
+		{Name: "zone-memory", Value: config.NewSize(&l.ZoneMemory, config.Words{"none": 0}), ZH: "每个专区各工作进程内存上限之和,none 为不另设限", EN: "memory allowances of one zone's workers together; none sets no further limit"},
+		{Name: "max-explains", Value: config.NewCount(&l.Explains, auto), ZH: "每人每分钟可 explain 的语句数,auto 为 60", EN: "statements one person may have explained in a minute; auto is 60"},
+		{Name: "max-loads", Value: config.NewCount(&l.Loads, auto), ZH: "同时装载的交付数,auto 为处理器数的一半且不少于两个,内存不足则更少", EN: "deliveries read at once; auto is half of the CPUs and at least two, fewer if memory is short"},
+		{Name: "max-load-queue", Value: config.NewCount(&l.LoadQueue, auto), ZH: "每个提供单位等候装载的交付数,auto 为 32;再多则答以繁忙", EN: "more that may wait of one provider; auto is 32, and the next is told BUSY"},
+		{Name: "load-stall", Value: config.NewDuration(&l.LoadStall, auto), ZH: "等候发送方或数据库继续发送的时限,auto 为一分钟", EN: "how long a load waits for its sender, or its database, to go on; auto is a minute"},
+		{Name: "load-memory", Value: config.NewSize(&l.LoadMemory, auto), ZH: "各装载可同占的内存,auto 为内存的一半", EN: "memory for deliveries together; auto is half of the memory"},
+	})
+}
+
+// workerSetting is where the program of the workers is.
+func workerSetting(at *string) config.Setting {
+	return config.Setting{Name: "worker", Value: config.NewPath(at), ZH: "工作进程程序,缺省在本程序旁", EN: "worker binary, beside this one by default"}
+}
+
 func (a *app) serveCmd() *cobra.Command {
-	var s secrets
-	var worker, sources, alerts string
-	var web listening
-	var memory, spill, attached, cache int64
-	var wall time.Duration
-	var limits query.Limits
-	var roots []string
+	s := newServing()
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: a.say("运行网关,独占域目录并监听套接字", "run the gate: it owns the domain folder and listens on its socket"),
@@ -36,6 +88,9 @@ func (a *app) serveCmd() *cobra.Command {
 --alerts-to 把告警(alert.*、逾期、失效的文档)按日志次序交给监管方系统:file: 与 unix: 为
 JSON 行,syslog: 为 RFC 5424 消息(RFC 6587 长度前缀)。至少一次:接收方按 id 去重。经套接字时
 每批一个连接,接收方读完后关闭连接即为确认。连接不加密,跨主机须走隧道。
+
+终止信号 (SIGTERM、SIGINT) 之后,/readyz 即答 503,新的语句与交付答 STOPPING,在执行的有
+--drain 之久可以完成,其后终止;第二个信号立即终止。全部完成则退出码为 0,有被终止的为 1。
 
 `,
 			`Runs the gate: it owns the domain folder and takes signed requests on its socket,
@@ -48,41 +103,51 @@ what it knows by id. On a socket each batch has a connection of its own, and the
 receiver's closing it once all is read is its word. Nothing is encrypted: between
 hosts use a tunnel.
 
+Told to stop (SIGTERM, SIGINT), it answers 503 at /readyz and STOPPING to new
+statements and deliveries; what runs has as long as --drain to end, and is killed
+then, or at the second signal. The exit code is 0 if all of it ended, 1 if not.
+
 `) + a.vaultHelp(),
 		Example: "  zonebox serve --domain /srv/nanjing --passphrase-file /run/secrets/zonebox",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if a.domain == "" {
 				return usageError{errors.New(a.say("缺少 --domain", "--domain is missing"))}
 			}
-			cfg := query.Config{
-				Domain: a.domain, Keys: s.folder(a), Memory: memory << 20, Spill: spill << 20, Attached: attached << 20, Cache: cache << 20,
-				Wall: wall, BackupRoots: roots, Log: slog.New(slog.NewJSONHandler(a.stderr, nil)), Now: a.now,
+			cfg := s.cfg
+			cfg.Domain, cfg.Keys, cfg.Now = a.domain, s.secrets.folder(a), a.now
+			if err := s.ops.check(a, &cfg); err != nil {
+				return err
 			}
-			err := s.open(a, &cfg, false)
+			err := s.secrets.open(a, &cfg, false)
 			if err != nil {
 				return err
 			}
-			if cfg.Worker, err = workerPath(worker); err != nil {
+			if cfg.Worker, err = workerPath(s.worker); err != nil {
 				return err
 			}
-			if sources != "" {
-				if cfg.Sources, err = query.ReadSources(sources); err != nil {
+			if s.sources != "" {
+				if cfg.Sources, err = query.ReadSources(s.sources); err != nil {
 					return err
 				}
 			}
-			if alerts != "" {
-				if cfg.AlertsTo, err = feed.Parse(alerts); err != nil {
+			if s.alerts != "" {
+				if cfg.AlertsTo, err = feed.Parse(s.alerts); err != nil {
 					return usageError{errors.New(a.say("--alerts-to 须为 file:路径、unix:路径、syslog:unix:路径 或 syslog:主机:端口,路径为绝对路径",
 						"--alerts-to must be file:PATH, unix:PATH, syslog:unix:PATH or syslog:HOST:PORT, with absolute paths"))}
 				}
 			}
-			limits.ZoneMemory <<= 20
-			limits.LoadMemory <<= 20
-			cfg.Limits = limits
-			if err := web.check(a); err != nil {
+			if err := s.web.check(a); err != nil {
 				return err
 			}
-			g, err := startGate(c.Context(), a.gateSocket(), web, cfg)
+			if s.web.clients != "" {
+				if cfg.ClientCA, err = a.issuers("client-ca", s.web.clients); err != nil {
+					return err
+				}
+			}
+			if cfg.SignIn, err = s.signin.provider(a, s.web); err != nil {
+				return err
+			}
+			g, err := startGate(c.Context(), a.gateSocket(), s.web, cfg)
 			clear(cfg.Passphrase)
 			if err != nil {
 				return err
@@ -91,38 +156,15 @@ hosts use a tunnel.
 			if g.web != "" {
 				fmt.Fprintf(a.stderr, a.say("并监听 https://%s\n", "and listens on https://%s\n"), g.web)
 			}
+			if err := s.ops.announce(a, g); err != nil {
+				return errors.Join(err, g.stop())
+			}
 			g.checkDaily(c.Context()) // until the end
-			return g.stop()
+			return errors.Join(g.drain(s.ops.drain), g.stop())
 		},
 	}
-	s.flags(a, c)
-	c.Flags().StringVar(&worker, "worker", env("ZONEBOX_WORKER", ""), a.say("工作进程程序,缺省在本程序旁 (ZONEBOX_WORKER)", "worker binary, beside this one by default (ZONEBOX_WORKER)"))
-	c.Flags().StringVar(&sources, "sources", "", a.say("可供装载的数据库来源 (YAML,权限 0600)", "databases that loads may come from (YAML, mode 0600)"))
-	c.Flags().Int64Var(&memory, "worker-memory", 2048, a.say("每个工作进程的内存上限 (MiB)", "memory allowance of a worker (MiB)"))
-	c.Flags().Int64Var(&spill, "worker-spill", 0, a.say("每个工作进程的溢出内存 (MiB),0 为 1024,-1 为无", "memory a worker may overflow into (MiB); 0 is 1024, -1 none"))
-	c.Flags().Int64Var(&attached, "attached-memory", 0, a.say("一条语句所读数据可占的内存 (MiB),其余分段流入;0 为内存的四分之一,-1 为全部流入", "memory for what a statement reads (MiB), the rest streams by segments; 0 is a quarter of the memory, -1 none"))
-	c.Flags().Int64Var(&cache, "cache-memory", 0, a.say("网关保留的列数据 (MiB),0 为内存的八分之一且不超过 4096,-1 为不保留", "columns the gate keeps (MiB); 0 is an eighth of the memory and at most 4096, -1 none"))
-	c.Flags().DurationVar(&wall, "worker-time", time.Minute, a.say("每条语句的时限", "time limit of a statement"))
-	c.Flags().StringArrayVar(&roots, "backup-root", nil, a.say("可写入备份的目录,可重复;权限须为 0700,与域目录、密钥目录分开", "folder that backups may be written to, repeatable; mode 0700, apart from the domain and key folders"))
-	c.Flags().StringVar(&alerts, "alerts-to", "", a.say("告警外送至 file:路径、unix:路径、syslog:unix:路径 或 syslog:主机:端口", "hand alerts to file:PATH, unix:PATH, syslog:unix:PATH or syslog:HOST:PORT"))
-	web.flags(a, c)
-	limitFlags(a, c, &limits)
+	a.declare(c.Flags(), s.settings())
 	return c
-}
-
-// limitFlags are the flags of query.Limits, whose defaults follow from the host.
-func limitFlags(a *app, c *cobra.Command, l *query.Limits) {
-	f := c.Flags()
-	f.IntVar(&l.All, "max-running", 0, a.say("同时执行的语句数,0 为每个处理器两条且不少于四条", "statements at once; 0 is two per CPU and at least four"))
-	f.IntVar(&l.Operator, "max-operator", 0, a.say("每个运营单位同时执行的语句数,0 为上项的一半", "of them for one operator; 0 is half of max-running"))
-	f.IntVar(&l.Queue, "max-queue", 0, a.say("每个运营单位排队的语句数,0 为 32;再多则答以繁忙", "more that may wait for one operator; 0 is 32, and the next is told BUSY"))
-	f.IntVar(&l.Zone, "max-zone", 0, a.say("每个专区同时执行的语句数,0 为 max-running", "statements at once in one zone; 0 is max-running"))
-	f.Int64Var(&l.ZoneMemory, "zone-memory", 0, a.say("每个专区各工作进程内存上限之和 (MiB),0 为不另设限", "memory allowances of one zone's workers together (MiB); 0 sets no further limit"))
-	f.IntVar(&l.Explains, "max-explains", 0, a.say("每人每分钟可 explain 的语句数,0 为 60", "statements one person may have explained in a minute; 0 is 60"))
-	f.IntVar(&l.Loads, "max-loads", 0, a.say("同时装载的交付数,0 为处理器数的一半且不少于两个,内存不足则更少", "deliveries read at once; 0 is half of the CPUs and at least two, fewer if memory is short"))
-	f.IntVar(&l.LoadQueue, "max-load-queue", 0, a.say("每个提供单位等候装载的交付数,0 为 32;再多则答以繁忙", "more that may wait of one provider; 0 is 32, and the next is told BUSY"))
-	f.DurationVar(&l.LoadStall, "load-stall", 0, a.say("等候发送方或数据库继续发送的时限,0 为一分钟", "how long a load waits for its sender, or its database, to go on; 0 is a minute"))
-	f.Int64Var(&l.LoadMemory, "load-memory", 0, a.say("各装载可同占的内存 (MiB),0 为内存的一半", "memory for deliveries together (MiB); 0 is half of the memory"))
 }
 
 func (a *app) gateSocket() string {
@@ -138,12 +180,16 @@ type gate struct {
 	server *http.Server
 	web    string // the address of HTTPS; empty without
 	served errgroup.Group
-	clock  sync.WaitGroup // what keeps the time and hands alerts over
-	idle   context.CancelFunc
+
+	admin   *http.Server // nil without
+	adminAt string
+	clock   sync.WaitGroup // what keeps the time and hands alerts over
+	idle    context.CancelFunc
 }
 
 // startGate opens the domain and serves it on socket, and on web, until stop.
 func startGate(ctx context.Context, socket string, web listening, cfg query.Config) (*gate, error) {
+	sandbox.Probe() // which a hardened process could not
 	if err := harden(); err != nil {
 		return nil, err
 	}
@@ -175,6 +221,7 @@ func startGate(ctx context.Context, socket string, web listening, cfg query.Conf
 		}
 	}
 	g.served.Go(func() error { return g.server.Serve(l) })
+	engine.AskAgain(ctx) // what is handed in or called off meanwhile is served
 	clock, idle := context.WithCancel(context.WithoutCancel(ctx))
 	g.idle = idle
 	g.clock.Go(func() { g.keepTime(clock, engine.Veiled(cfg.Log)) })
@@ -231,6 +278,9 @@ func (g *gate) stop() error {
 	err := g.server.Shutdown(ctx)
 	if err != nil { // somebody does not end
 		err = errors.Join(err, g.server.Close())
+	}
+	if g.admin != nil {
+		err = errors.Join(err, g.admin.Close())
 	}
 	if serve := g.served.Wait(); !errors.Is(serve, http.ErrServerClosed) {
 		err = errors.Join(err, serve)

@@ -7,13 +7,10 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 
-	"github.com/spf13/cobra"
-
-	"zonebox/query"
+	"zonebox/config"
 )
 
 // connections is how many the gate keeps open over the network, and fromOne how many
@@ -29,19 +26,23 @@ const (
 type listening struct {
 	address   string
 	cert, key string // files, PEM; without them the gate makes its own
+	clients   string // a file of who issues the certificates of clients
 }
 
-func (l *listening) flags(a *app, c *cobra.Command) {
-	c.Flags().StringVar(&l.address, "listen", "", a.say("另以 HTTPS (TLS 1.3) 监听 主机:端口;只写 :端口 即仅限本机", "listen on HOST:PORT by HTTPS (TLS 1.3) too; :PORT is this host alone"))
-	c.Flags().StringVar(&l.cert, "tls-cert", "", a.say("机构签发的证书 (PEM),缺省由网关签名密钥自签", "certificate (PEM); by default the gate's signing key makes one"))
-	c.Flags().StringVar(&l.key, "tls-key", "", a.say("证书私钥 (PEM,权限 0600)", "its private key (PEM, mode 0600)"))
+func (l *listening) settings() []config.Setting {
+	return []config.Setting{
+		{Name: "listen", Value: config.NewText(&l.address), ZH: "另以 HTTPS (TLS 1.3) 监听 主机:端口;只写 :端口 即仅限本机", EN: "listen on HOST:PORT by HTTPS (TLS 1.3) too; :PORT is this host alone"},
+		{Name: "tls-cert", Value: config.NewPath(&l.cert), ZH: "机构签发的证书 (PEM),缺省由网关签名密钥自签", EN: "certificate (PEM); by default the gate's signing key makes one"},
+		{Name: "tls-key", Value: config.NewPath(&l.key), ZH: "证书私钥 (PEM,权限 0600)", EN: "its private key (PEM, mode 0600)"},
+		{Name: "client-ca", Value: config.NewPath(&l.clients), ZH: "签发客户端证书的机构 (PEM),缺省不接受客户端证书", EN: "who issues the certificates of clients (PEM); by default none is taken"},
+	}
 }
 
 // check puts the address in full and refuses what is half said.
 func (l *listening) check(a *app) error {
 	if l.address == "" {
-		if l.cert != "" || l.key != "" {
-			return usageError{errors.New(a.say("--tls-cert 与 --tls-key 须与 --listen 同用", "--tls-cert and --tls-key go with --listen"))}
+		if l.cert != "" || l.key != "" || l.clients != "" {
+			return usageError{errors.New(a.say("--tls-cert、--tls-key 与 --client-ca 须与 --listen 同用", "--tls-cert, --tls-key and --client-ca go with --listen"))}
 		}
 		return nil
 	}
@@ -62,17 +63,9 @@ func (l *listening) check(a *app) error {
 func (l *listening) open(g *gate) error {
 	config := g.engine.ServerTLS()
 	if l.cert != "" {
-		key, err := query.ReadSecret(l.key)
+		cert, err := keyPair(l.cert, l.key)
 		if err != nil {
 			return err
-		}
-		chain, err := os.ReadFile(l.cert)
-		if err != nil {
-			return fmt.Errorf("zonebox: certificate: %w", err)
-		}
-		cert, err := tls.X509KeyPair(chain, key)
-		if err != nil {
-			return fmt.Errorf("zonebox: certificate: %w", err)
 		}
 		config.GetCertificate, config.Certificates = nil, []tls.Certificate{cert}
 	}
@@ -81,6 +74,7 @@ func (l *listening) open(g *gate) error {
 		return fmt.Errorf("zonebox: listen: %w", err)
 	}
 	g.web = at.Addr().String()
+	g.engine.ListensAt(g.web)
 	config.NextProtos = []string{"h2", "http/1.1"} // else the server, which begins with the socket, has no HTTP/2
 	g.server.TLSConfig = config
 	// A peer that does not read, or has gone, holds nothing for long.

@@ -29,7 +29,7 @@ func (a *app) printFigures(f query.Figures) {
 		row("启动中的进程", "starting workers", w.Starting)
 		row("使用中的进程", "workers in use", w.InUse)
 		row("已启动进程", "workers started", w.Started)
-		row("自行终止的进程", "workers that died", w.Died)
+		row("空闲时自行终止的进程", "idle workers that died", w.Died)
 		row("启动失败", "failed starts", w.Failed)
 	}
 	fmt.Fprintln(a.stdout, t.Render())

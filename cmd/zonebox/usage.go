@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"zonebox/config"
 )
 
 // headings are what cobra's help calls its parts, in Chinese.
@@ -26,6 +28,9 @@ func (a *app) speak(root *cobra.Command) {
 	}
 	root.InitDefaultCompletionCmd()
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if v := new(config.ValueError); errors.As(err, &v) && a.lang != "en" {
+			err = errors.New(strings.Replace(err.Error(), v.EN, v.ZH, 1))
+		}
 		if a.lang != "en" {
 			err = errors.New(faults.Replace(err.Error()))
 		}

@@ -4,20 +4,24 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"zonebox/keys"
+	"zonebox/query"
 )
 
 // The command line is the same over HTTPS, by a gate that is known by its key or by who
@@ -161,11 +165,88 @@ func TestAGateMayShowACertificateOfItsOwn(t *testing.T) {
 		{[]string{"--listen", ":0", "--tls-cert", h.web.cert, "--tls-key", h.web.key}, "SECRET_FILE", exitDenied},
 		{[]string{"--listen", ":0", "--tls-cert", h.web.cert}, "--tls-key", exitUsage},
 		{[]string{"--tls-cert", h.web.cert, "--tls-key", h.web.key}, "--listen", exitUsage},
+		{[]string{"--client-ca", h.web.cert}, "--listen", exitUsage},
+		{[]string{"--listen", ":0", "--client-ca", h.path("keyring", "wu.dc.key")}, "--client-ca holds no certificate", exitUsage},
 		{[]string{"--listen", "8443"}, "HOST:PORT", exitUsage},
+		{[]string{"--admin", "0.0.0.0:9000"}, "--admin must be :PORT or a loopback address", exitUsage},
+		{[]string{"--admin", "localhost:9000"}, "--admin must be :PORT or a loopback address", exitUsage},
+		{[]string{"--traces-to", "syslog:10.0.0.1:514"}, "--traces-to must be file:PATH or unix:PATH", exitUsage},
+		{[]string{"--traces-to", "file:" + h.domain("traces")}, "outside the domain", exitFailure},
+		{[]string{"--log-level", "loud"}, "must be debug|info|warn|error", exitUsage},
 	} {
 		if o := h.zonebox(t, append(serve, c.args...)...); o.code != c.code || !strings.Contains(o.errout, c.want) {
 			t.Errorf("serve %v exited %d: %s; want %d with %s", c.args, o.code, o.errout, c.code, c.want)
 		}
+	}
+}
+
+// With a certificate of its own the command line reads and asks over HTTPS as the person
+// whose document holds it, without that person's key; it changes nothing, and shows it
+// nowhere else.
+func TestTheCommandLineShowsACertificateInsteadOfSigning(t *testing.T) {
+	h := newHome(t)
+	ca, cert, key := issued(t)
+	write := func(name, text string, mode os.FileMode) string {
+		t.Helper()
+		if err := os.WriteFile(h.path(name), []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return h.path(name)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM([]byte(ca))
+	h.web.address = "127.0.0.1:0"
+	if err := h.openWith(t, query.Config{ClientCA: trusted}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.stop(t) })
+	block, _ := pem.Decode([]byte(cert))
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := h.must(t, exitOK, "user", "zhou.op").out
+	zhou := write("zhou.yaml", fmt.Sprintf(`kind: Person
+name: zhou.op
+spec:
+  real_name: 周运营
+  organization: huiyi
+  roles: [operator]
+  status: active
+  certificates: ["%x"]
+  %s
+`, sha256.Sum256(leaf.RawSubjectPublicKeyInfo), strings.ReplaceAll(strings.TrimSpace(own), "\n", "\n  ")), 0o600)
+	h.must(t, exitOK, "apply", "-f", zhou, "--as", "zhao.city")
+	if err := os.Rename(h.path("keyring", "zhou.op.key"), h.path("zhou.op.key")); err != nil {
+		t.Fatal(err)
+	}
+	gate := []string{"--gate", "https://" + h.gate.web, "--gate-key", h.gate.engine.Domain().GateKey}
+	shown := []string{"--client-cert", write("zhou.crt", cert, 0o644), "--client-key", write("zhou.key", key, 0o600)}
+	over := func(args ...string) outcome { return h.zonebox(t, slices.Concat(args, gate, shown)...) }
+	if o := over("get", "zone"); o.code != exitOK || !strings.Contains(o.out, "medical") {
+		t.Errorf("reads: exited %d: %s%s", o.code, o.out, o.errout)
+	}
+	if o := over("apply", "-f", zhou); o.code != exitDenied || !strings.Contains(o.errout, "SIGNATURE_REQUIRED") || !strings.Contains(o.errout, "without --client-cert") {
+		t.Errorf("changes: exited %d: %s", o.code, o.errout)
+	}
+	if o := over("explain", "--scenario", "outpatient-statistics", "--purpose", "MED-STAT", "SELECT count(*) AS n FROM persons"); strings.Contains(o.errout, "AUTH_FAILED") || strings.Contains(o.errout, "SIGNATURE_REQUIRED") {
+		t.Errorf("asks: exited %d: %s", o.code, o.errout)
+	}
+	_, foreign, foreignKey := issued(t)
+	if o := h.zonebox(t, slices.Concat([]string{"get", "zone"}, gate, []string{"--client-cert", write("other.crt", foreign, 0o644), "--client-key", write("other.key", foreignKey, 0o600)})...); o.code == exitOK {
+		t.Errorf("by another issuer's: exited %d: %s", o.code, o.out)
+	}
+	if o := h.zonebox(t, slices.Concat([]string{"get", "zone"}, shown)...); o.code != exitUsage || !strings.Contains(o.errout, "--client-cert goes with --gate") {
+		t.Errorf("without --gate: exited %d: %s", o.code, o.errout)
+	}
+	if o := h.zonebox(t, slices.Concat([]string{"get", "zone"}, gate, shown[:2])...); o.code != exitUsage || !strings.Contains(o.errout, "--client-key") {
+		t.Errorf("without its key: exited %d: %s", o.code, o.errout)
+	}
+	if err := os.Chmod(h.path("zhou.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if o := over("get", "zone"); !strings.Contains(o.errout, "SECRET_FILE") {
+		t.Errorf("with a key that others read: exited %d: %s", o.code, o.errout)
 	}
 }
 
@@ -189,10 +270,10 @@ func issued(t *testing.T) (ca, cert, key string) {
 	text := func(kind string, der []byte) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 	}
-	from, until := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	from, until := time.Now().Add(-time.Hour), time.Now().Add(90*24*time.Hour)
 	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "issuer"}, NotBefore: from, NotAfter: until, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	rootDER, rootKey := made(root, root, nil)
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: from, NotAfter: until, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(2), NotBefore: from, NotAfter: until, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	leafDER, leafKey := made(leaf, root, rootKey)
 	private, err := x509.MarshalPKCS8PrivateKey(leafKey)
 	if err != nil {

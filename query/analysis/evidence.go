@@ -43,6 +43,9 @@ type EvidenceColumn struct {
 	Of, OfColumn int
 	// Throughout tells that each row of FROM has one of the reference.
 	Throughout bool
+	// Present tells that the condition says no more than that columns of tables are not
+	// null.
+	Present bool
 
 	Population Population // of the rows, unless they are handed on
 }
@@ -388,6 +391,7 @@ func (a *analyzer) evident(references map[*reference]int) []Evidence {
 			if c.Condition >= 0 {
 				c.Population = s.block.population(ref, s.conditions[c.Condition], s.listedFor(c.Condition), s.Keys)
 				s.place(ref, &c.Population)
+				c.Present = s.block.presence(s.conditions[c.Condition])
 			}
 		}
 		out = append(out, s.Evidence)

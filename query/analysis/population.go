@@ -245,11 +245,18 @@ func (b *block) unimplied(where ast.Expr) []ast.Expr {
 		})
 		return columns > 0 && all || b.fixed(e)
 	}
-	all := []ast.Expr{where}
-	if and, ok := where.(*ast.Conjunction); ok && and.Op == ast.And {
-		all = slices.Clone(and.Args)
+	return slices.DeleteFunc(terms(where), implied)
+}
+
+// terms returns the conditions that are all met where e is, none for nil.
+func terms(e ast.Expr) []ast.Expr {
+	if and, ok := e.(*ast.Conjunction); ok && and.Op == ast.And {
+		return slices.Clone(and.Args)
 	}
-	return slices.DeleteFunc(all, func(e ast.Expr) bool { return e == nil || implied(e) })
+	if e == nil {
+		return nil
+	}
+	return []ast.Expr{e}
 }
 
 // listed is a condition that a column is one of some values.
@@ -296,6 +303,12 @@ func (b *block) groups(c *Column) bool {
 func (b *block) present(e ast.Expr) bool {
 	not, ok := e.(*ast.Operator)
 	return ok && not.Kind == ast.IsNotNull && b.unchanged(not.Args[0])
+}
+
+// presence reports whether a condition of an aggregate says no more than that columns of
+// tables are not null.
+func (b *block) presence(condition ast.Expr) bool {
+	return !slices.ContainsFunc(terms(condition), func(e ast.Expr) bool { return !b.present(e) })
 }
 
 // unchanged reports whether e is a column of a table, which blocks within may have handed

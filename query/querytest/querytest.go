@@ -160,6 +160,9 @@ func (d *Domain) open() {
 		d.t.Fatalf("open domain: %v", err)
 	}
 	d.Engine, *d.last = e, e
+	if d.Config.Worker != "" {
+		e.AskAgain(context.WithoutCancel(d.t.Context()))
+	}
 }
 
 // Reopen closes the domain and opens it again, as a restart does.
@@ -214,7 +217,7 @@ func (d *Domain) TrySubject(user string) (query.Subject, error) {
 	at, nonce := d.Now(), rand.Text()
 	message := []byte(user + "\n" + at.Format(time.RFC3339Nano) + "\n" + nonce)
 	return d.Engine.Authenticate(d.t.Context(), query.Credentials{
-		User: user, At: at, Nonce: nonce, Message: message, Signature: d.Key(user).Sign(message),
+		Gate: d.Engine.Domain().GateKey, User: user, At: at, Nonce: nonce, Message: message, Signature: d.Key(user).Sign(message),
 	})
 }
 
