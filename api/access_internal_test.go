@@ -229,6 +229,14 @@ DELETE /v1/api-keys/:id   nothing                  none   none   none   none   n
 DELETE /v1/api-keys/:id   APIKEY                   -      none   none   none   none   none   none   -      none   role
 DELETE /v1/api-keys/:id   APIKEY                   ok     -      -      -      -      -      -      -      -      -
 
+# one-time codes: everybody's own; who has is told to the city authority, who ends another's that are lost, and to auditors
+GET  /v1/second-factors   .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/second-factors   .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
+POST /v1/second-factors/codes {"code":"000000x"}   CODE_REFUSED CODE_REFUSED CODE_REFUSED CODE_REFUSED CODE_REFUSED CODE_REFUSED CODE_REFUSED CODE_REFUSED CODE_REFUSED CODE_REFUSED
+DELETE /v1/second-factors/:person nothing          none   none   none   none   none   none   none   none   none   none
+DELETE /v1/second-factors/:person li.op            -      none   none   none   none   none   none   role   none   role
+DELETE /v1/second-factors/:person li.op            ok     -      -      -      -      -      -      -      -      -
+
 # tickets: opened by operator, provider and data centre; seen by who opened, the provider, who supervises (4.6)
 GET  /v1/tickets          .                        ok     ok     ok     ok     ok     ok     ok     ok     ok     ok
 GET  /v1/tickets/:ticket  TICKET                   ok     ok     none   ok     none   ok     ok     ok     none   ok

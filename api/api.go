@@ -185,10 +185,14 @@ func (s *server) signature(c *gin.Context) (query.Subject, error) {
 	if len(nonce) > maxNonce {
 		return query.Subject{}, query.Unauthenticated()
 	}
-	return s.engine.Authenticate(c, query.Credentials{
-		Gate: gate, User: user, At: at, Nonce: nonce, Signature: sig,
+	subject, err := s.engine.Authenticate(c, query.Credentials{
+		Gate: gate, User: user, At: at, Nonce: nonce, Signature: sig, From: address(c.Request),
 		Message: signingText(gate, c.Request.Method, c.Request.URL.RequestURI(), user, at, nonce, digest),
 	})
+	if err != nil {
+		return query.Subject{}, err
+	}
+	return subject, subject.Admitted(slices.Contains(ofFactor, c.Request.Method+" "+c.FullPath()), true)
 }
 
 // begin notes the access and goes on with an authenticated request.

@@ -64,7 +64,8 @@ func private(r *http.Request) bool {
 	return r.TLS != nil || ok && local.Network() == "unix"
 }
 
-// address is the one that a request came from; the zero of the socket.
+// address is where a request comes from: the peer of its connection, whatever it says of
+// itself; the zero one of the socket.
 func address(r *http.Request) netip.Addr {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

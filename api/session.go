@@ -3,7 +3,6 @@ package api
 import (
 	"mime"
 	"net/http"
-	"net/netip"
 	"slices"
 
 	"github.com/gin-gonic/gin"
@@ -23,8 +22,12 @@ var bySession = []string{
 	"POST /v1/versions", "POST /v1/versions/diff", "POST /v1/what-if", "POST /v1/fragments", "POST /v1/tickets", "POST /v1/tickets/:ticket",
 }
 
-// ofSession are the operations that concern the sessions themselves.
-var ofSession = []string{"GET /v1/sessions", "DELETE /v1/sessions/:id"}
+// ofSession are the operations that concern the sessions themselves, and ofFactor those
+// by which somebody who signed comes to a second factor.
+var (
+	ofSession = []string{"GET /v1/sessions", "DELETE /v1/sessions/:id"}
+	ofFactor  = []string{"GET /v1/second-factors", "POST /v1/second-factors", "POST /v1/second-factors/codes"}
+)
 
 // browser returns whose browser a request is from.
 func (s *server) browser(c *gin.Context) (query.Subject, error) {
@@ -42,7 +45,7 @@ func unsigned(c *gin.Context, subject query.Subject) error {
 	}
 	route := c.Request.Method + " " + c.FullPath()
 	may := c.Request.Method == http.MethodGet || slices.Contains(bySession, route)
-	return subject.Browsing(slices.Contains(ofSession, route), may)
+	return subject.Admitted(slices.Contains(ofSession, route), may)
 }
 
 // cookie returns the person of the session that a request shows, over HTTPS and not at
@@ -52,7 +55,7 @@ func (s *server) cookie(r *http.Request) (query.Subject, error) {
 	if len(shown) != 1 || r.TLS == nil || !ownSite(r) {
 		return query.Subject{}, query.Unauthenticated()
 	}
-	return s.engine.AuthenticateSession(r.Context(), shown[0].Value, from(r))
+	return s.engine.AuthenticateSession(r.Context(), shown[0].Value, address(r))
 }
 
 // ownSite reports whether a browser says that a page of the gate, or for what is only
@@ -69,16 +72,6 @@ func ownSite(r *http.Request) bool {
 	default:
 		return origin == "https://"+r.Host
 	}
-}
-
-// from is where a request comes from: the peer of its connection, whatever it says of
-// itself.
-func from(r *http.Request) netip.Addr {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return at.Addr().Unmap()
 }
 
 // secured says to browsers what they may do with what the gate answers: nothing that it

@@ -37,6 +37,7 @@ func newDoor(e *query.Engine, log *slog.Logger) *door {
 	d.pages.HandleFunc("GET /signin", d.show)
 	d.pages.HandleFunc("GET /signin/oidc", d.begin)
 	d.pages.HandleFunc("GET /signin/callback", d.finish)
+	d.pages.HandleFunc("POST /signin/code", d.elevate)
 	d.pages.HandleFunc("POST /signin/out", d.leave)
 	d.pages.HandleFunc("GET /signin/style.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, signinFiles, "signin/style.css")
@@ -101,7 +102,7 @@ func (d *door) show(w http.ResponseWriter, r *http.Request) {
 
 // begin sends a browser to the provider of identities, with a ticket to come back by.
 func (d *door) begin(w http.ResponseWriter, r *http.Request) {
-	ticket, address, err := d.engine.BeginSignIn(r.Context(), from(r))
+	ticket, address, err := d.engine.BeginSignIn(r.Context(), address(r))
 	if err != nil {
 		d.refuse(w, r, err)
 		return
@@ -119,13 +120,38 @@ func (d *door) finish(w http.ResponseWriter, r *http.Request) {
 	if kept := r.CookiesNamed(ticketCookie); len(kept) == 1 {
 		ticket = kept[0].Value
 	}
-	secret, err := d.engine.FinishSignIn(r.Context(), from(r), ticket, r.URL.Query())
+	secret, err := d.engine.FinishSignIn(r.Context(), address(r), ticket, r.URL.Query())
 	if err != nil {
 		d.refuse(w, r, err)
 		return
 	}
 	http.SetCookie(w, hostCookie(sessionCookie, secret, http.SameSiteStrictMode, 0))
 	d.write(w, r, http.StatusOK, page{On: true})
+}
+
+// maxForm bounds the form of a code.
+const maxForm = 1 << 10
+
+// elevate takes the one-time code of whoever is signed in, whose browser shows something
+// new from then on.
+func (d *door) elevate(w http.ResponseWriter, r *http.Request) {
+	subject, err := d.cookie(r)
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		d.refuse(w, r, query.BadRequest("表单不完整", "the form is not whole"))
+		return
+	}
+	secret, err := d.engine.Elevate(r.Context(), subject, strings.TrimSpace(r.PostForm.Get("code")))
+	if err != nil {
+		d.refuse(w, r, err)
+		return
+	}
+	http.SetCookie(w, hostCookie(sessionCookie, secret, http.SameSiteStrictMode, 0))
+	http.Redirect(w, r, signinPath, http.StatusSeeOther)
 }
 
 // leave signs a browser out.

@@ -38,5 +38,5 @@ func (e *Engine) AuthenticateCertificate(ctx context.Context, shown []*x509.Cert
 	if err != nil {
 		return Subject{}, asError(err)
 	}
-	return Subject{user: p.Name, organization: p.Spec.Organization, roles: p.Spec.Roles, permissions: p.Spec.Permissions, version: p.Version, certificate: true}, nil
+	return Subject{user: p.Name, organization: p.Spec.Organization, roles: p.Spec.Roles, permissions: p.Spec.Permissions, version: p.Version, certificate: true, oneFactor: supervises(p.Spec.Roles)}, nil
 }

@@ -78,8 +78,10 @@ type code struct {
 var codes = map[string]code{
 	"AUTH_FAILED": {ClassDenied, "身份验证未通过", "the request is not signed by an active person of this domain",
 		"检查 --as 用户与其密钥 (或 --client-cert 的证书),以及本机时钟", "check --as, that user's key file (or the certificate of --client-cert) and this host's clock", []string{"NJ24-04", "NJ19-33"}},
-	"SECOND_FACTOR": {ClassDenied, "您的角色不能仅凭浏览器登录或客户端证书办理,未作任何读取或更改", "a browser's sign-in, or a client certificate, is not enough for your role; nothing was read or changed",
-		"请在命令行以本人签名密钥办理,不带 --client-cert", "use the command line with your signing key, without --client-cert", []string{"NJ24-04", "NJ19-13"}},
+	"SECOND_FACTOR": {ClassDenied, "您的角色须以两种方式鉴别身份,本次只有一种,未作任何读取或更改", "your role takes two factors and this shows one; nothing was read or changed",
+		"给出动态口令:命令行 totp give 口令 (尚无时先 totp new),浏览器在 /signin;客户端证书不能办理,须去掉 --client-cert", "give a one-time code: totp give CODE on the command line (totp new first if you have none), /signin in a browser; a client certificate does not do, leave out --client-cert", []string{"NJ24-04", "NJ19-13"}},
+	"CODE_REFUSED": {ClassDenied, "动态口令不正确、已用过,或尝试次数过多", "the one-time code is wrong, was used, or too many were tried",
+		"用验证器显示的下一个六位口令;五次失败后十五分钟内不再受理;遗失的由市数据主管部门解除后重新登记", "give the next six digits that the authenticator shows; after five failures none is looked at for 15 minutes; for lost ones ask the city authority", []string{"NJ24-04", "NJ19-13"}},
 	"SIGNATURE_REQUIRED": {ClassDenied, "此事项须由本人签名密钥作出,浏览器登录与客户端证书不能办理", "this takes the person's signing key; a browser's sign-in or a client certificate does not do it",
 		"请在命令行以本人签名密钥办理,不带 --client-cert", "use the command line with your signing key, without --client-cert", []string{"NJ24-04", "JM19-04"}},
 	"IDENTITY_UNAVAILABLE": {ClassFailure, "统一身份认证服务暂不可用,未能登录", "the provider of identities cannot be asked; nobody was signed in",

@@ -26,9 +26,10 @@ import (
 type examined struct {
 	now time.Time
 
-	people, sharedKeys, mixed int // active; keys that two of them have; with duties that exclude each other
-	lockout                   int // failures after which guessing is refused; 0 is no such rule
-	secondFactor              bool
+	people, sharedKeys, mixed int  // active; keys that two of them have; with duties that exclude each other
+	lockout                   int  // failures after which guessing is refused; 0 is no such rule
+	secondFactor              bool // whoever supervises gives one with each stay
+	supervising, withCodes    int  // active people who do, and those of them who have given a one-time code
 
 	network network
 	clear   int // ways by which data or alerts come or go over a network unencrypted
@@ -132,6 +133,15 @@ func (e *Engine) examine(ctx context.Context) (*examined, error) {
 // examinePeople counts the people who may sign in, and returns texts that stand in
 // sealed documents alone.
 func (e *Engine) examinePeople(ctx context.Context, x *examined) (texts []string, err error) {
+	x.secondFactor = e.cfg.SecondFactor
+	codes, err := e.registry.OneTimes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	given := map[string]bool{}
+	for _, o := range codes {
+		given[o.Person] = o.Active
+	}
 	holders := map[string]int{}
 	err = e.each(ctx, registry.KindPerson, func(doc registry.Document) error {
 		p, err := registry.SpecOf[registry.Person](doc)
@@ -139,6 +149,12 @@ func (e *Engine) examinePeople(ctx context.Context, x *examined) (texts []string
 			return err
 		}
 		x.people++
+		if supervises(p.Roles) {
+			x.supervising++
+			if given[doc.Name] {
+				x.withCodes++
+			}
+		}
 		if holders[p.SigningKey]++; holders[p.SigningKey] == 2 {
 			x.sharedKeys++
 		}

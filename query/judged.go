@@ -44,9 +44,14 @@ func judged(x *examined) []SelfcheckRow {
 		lockoutText(x.lockout, "there is no lockout", "guesses at API keys are refused for 15 minutes after %d failures; a signature cannot be guessed; failures are logged (auth.refused)"))
 	net, netZH, netEN := x.network.sound(x.now)
 	measured(protection+"8.1.4.1 c)", "远程管理防窃听", "remote management cannot be overheard", net, netZH, netEN)
-	measured(protection+"8.1.4.1 d)", "两种以上组合鉴别", "two factors", x.secondFactor,
-		map[bool]string{true: "审批与管理人员须动态口令", false: "仅签名密钥文件一种;第二因素须由部署方提供"}[x.secondFactor],
-		map[bool]string{true: "who administers or approves gives a one-time code", false: "the file of a signing key alone; the deployer adds another factor"}[x.secondFactor])
+	if x.secondFactor {
+		measured(protection+"8.1.4.1 d)", "两种以上组合鉴别", "two factors", x.supervising > 0,
+			fmt.Sprintf("审批、监管与管理人员须以签名密钥(或统一身份认证)并动态口令办理;%d 人中 %d 人已启用,其余在启用前不能办理", x.supervising, x.withCodes),
+			fmt.Sprintf("who approves, supervises or administers shows a signing key (or the provider's sign-in) and a one-time code; %d of %d have given one, the others can do nothing before", x.withCodes, x.supervising))
+	} else {
+		measured(protection+"8.1.4.1 d)", "两种以上组合鉴别", "two factors", false,
+			"命令行仅以签名密钥文件一种鉴别;以 serve --second-factor 要求动态口令", "the command line shows the file of a signing key alone; serve --second-factor has one-time codes given")
+	}
 	measured(protection+"8.1.4.2 d)", "访问控制:管理权限分离", "access control: duties are apart", x.people > 0 && x.mixed == 0,
 		fmt.Sprintf("兼任互斥角色的在用人员 %d 人(共 %d 人)", x.mixed, x.people), fmt.Sprintf("%d of %d active people hold roles that exclude each other", x.mixed, x.people))
 	deployer(protection+"8.1.4.2 a)–c), e)–g)", "访问控制:授权、清理账户、粒度、标记", "access control: grants, stale accounts, granularity, labels",

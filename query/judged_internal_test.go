@@ -25,7 +25,7 @@ import (
 func fine() *examined {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	return &examined{
-		now: now, people: 9, lockout: 5, secondFactor: true, apart: true, searched: 9, chunks: 12, zones: 2, nationalZone: 2,
+		now: now, people: 9, lockout: 5, secondFactor: true, supervising: 6, withCodes: 5, apart: true, searched: 9, chunks: 12, zones: 2, nationalZone: 2,
 		network: network{address: "127.0.0.1:8443", version: tls.VersionTLS13, suite: "TLS_SM4_GCM_SM3", until: now.Add(5 * 24 * time.Hour)},
 		log:     audit.Report{Size: 100}, oldest: now.AddDate(0, -7, 0), witnesses: 1,
 		host: sandbox.Survey{Clock: sandbox.ClockSynchronized},
@@ -71,6 +71,7 @@ func TestNoClauseIsMetButByAMeasurement(t *testing.T) {
 		{"a key of two people", func(x *examined) { x.sharedKeys = 1 }, "8.1.4.1 a)"},
 		{"no lockout", func(x *examined) { x.lockout = 0 }, "8.1.4.1 b)"},
 		{"one factor", func(x *examined) { x.secondFactor = false }, "8.1.4.1 d)"},
+		{"nobody of whom two are asked", func(x *examined) { x.supervising, x.withCodes = 0, 0 }, "8.1.4.1 d)"},
 		{"mixed duties", func(x *examined) { x.mixed = 1 }, "8.1.4.2 d)"},
 		{"an old TLS", func(x *examined) { x.network.version = tls.VersionTLS12 }, tlsRows},
 		{"an old TLS as well", func(x *examined) { x.network.older = true }, tlsRows},

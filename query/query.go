@@ -60,8 +60,11 @@ type Config struct {
 	AlertsTo    *feed.Receiver   // of those who supervise; nil is nobody
 	SignIn      *openid.Provider // by which browsers sign in; nil is that none does
 	ClientCA    *x509.CertPool   // who issues the certificates of clients; nil is nobody
-	TracesTo    *feed.Receiver   // of what runs took; nil is nobody
-	Now         func() time.Time
+	// SecondFactor has whoever approves, supervises or administers give a one-time code
+	// before anything that they sign is answered. In a browser they give one anyhow.
+	SecondFactor bool
+	TracesTo     *feed.Receiver // of what runs took; nil is nobody
+	Now          func() time.Time
 
 	segment int // rows of a segment; tests make it small
 	// Calendar tells working days; nil is what was announced.
@@ -134,6 +137,7 @@ type Engine struct {
 	accesses  accesses  // who used what today
 	guessing  lockout   // who guesses
 	sessions  sessions  // browsers that are signed in
+	presences presences // who gave a one-time code
 	veil      *veil
 
 	listens   atomic.Pointer[string] // where it takes requests over the network

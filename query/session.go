@@ -38,11 +38,14 @@ type session struct {
 	person  string
 	version int64 // of the person's document; with another one it is over
 	from    netip.Addr
-	began   time.Time
-	used    time.Time
+	whole   bool // a one-time code was given in it
+	stay
 }
 
-func (s *session) over(now time.Time) bool {
+// stay is the time in which somebody stays recognised.
+type stay struct{ began, used time.Time }
+
+func (s stay) over(now time.Time) bool {
 	return now.Sub(s.used) >= sessionIdle || now.Sub(s.began) >= sessionLife || now.Before(s.began)
 }
 
@@ -136,13 +139,17 @@ func (e *Engine) openSession(ctx context.Context, id registry.Identity, from net
 	now := e.cfg.Now().UTC()
 	var secret [32]byte
 	rand.Read(secret[:])
-	s := &session{id: newID("session", now), shown: sha256.Sum256(secret[:]), person: name, version: version, from: from, began: now, used: now}
+	s := &session{id: newID("session", now), shown: sha256.Sum256(secret[:]), person: name, version: version, from: from, stay: stay{began: now, used: now}}
 	began := registry.Event{ID: newID("session", now), Kind: kindSessionBegan, At: now, Actor: name,
 		Fields: map[string]string{"org": p.Organization, "role": strings.Join(p.Roles, " "), "session": s.id, "by": "oidc", "from": from.String()}}
 	if err := e.note(ctx, entryOf(registry.Pending{Event: began})); err != nil {
 		return "", err
 	}
-	for _, last := range e.sessions.add(s, now) {
+	over, beyond := e.sessions.add(s, now)
+	for _, last := range over {
+		e.endSession(ctx, last, "time")
+	}
+	for _, last := range beyond {
 		e.endSession(ctx, last, "another sign-in")
 	}
 	return s.id + "." + base64.RawURLEncoding.EncodeToString(secret[:]), nil
@@ -162,7 +169,7 @@ func (e *Engine) activePerson(ctx context.Context, name string) (p registry.Pers
 
 // add keeps a session and returns those that it ends: what is over of anybody's, and the
 // least lately used of the person's beyond sessionsEach.
-func (m *sessions) add(s *session, now time.Time) (ended []*session) {
+func (m *sessions) add(s *session, now time.Time) (over, beyond []*session) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.all == nil {
@@ -172,20 +179,20 @@ func (m *sessions) add(s *session, now time.Time) (ended []*session) {
 	for _, other := range m.all {
 		switch {
 		case other.over(now):
-			ended = append(ended, other)
+			over = append(over, other)
 		case other.person == s.person:
 			own = append(own, other)
 		}
 	}
 	slices.SortFunc(own, func(a, b *session) int { return b.used.Compare(a.used) })
 	if len(own) >= sessionsEach {
-		ended = append(ended, own[sessionsEach-1:]...)
+		beyond = own[sessionsEach-1:]
 	}
-	for _, e := range ended {
+	for _, e := range slices.Concat(over, beyond) {
 		delete(m.all, e.id)
 	}
 	m.all[s.id] = s
-	return ended
+	return over, beyond
 }
 
 // find returns a session by what a browser shows.
@@ -212,6 +219,35 @@ func (m *sessions) remove(id string) bool {
 	return there
 }
 
+// renew returns what the browser of a session shows from now on, and has it be one in
+// which two factors were given; "" if the session is over.
+func (m *sessions) renew(id string) string {
+	var secret [32]byte
+	rand.Read(secret[:])
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.all[id]
+	if s == nil {
+		return ""
+	}
+	s.shown, s.whole = sha256.Sum256(secret[:]), true
+	return s.id + "." + base64.RawURLEncoding.EncodeToString(secret[:])
+}
+
+// endElevated forgets the sessions of a person in which two factors were given, and
+// returns them.
+func (m *sessions) endElevated(person string) (ended []*session) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, s := range m.all {
+		if s.person == person && s.whole {
+			ended = append(ended, s)
+			delete(m.all, id)
+		}
+	}
+	return ended
+}
+
 // AuthenticateSession returns the person whose browser shows a session from where it
 // signed in, as long as the person's document is the one it signed in under. Every
 // failure is the same error.
@@ -229,7 +265,7 @@ func (e *Engine) AuthenticateSession(ctx context.Context, shown string, from net
 		return Subject{}, asError(err)
 	}
 	e.sessions.mu.Lock()
-	why := ""
+	why, whole := "", s.whole
 	switch {
 	case s.over(now):
 		why = "time"
@@ -245,7 +281,7 @@ func (e *Engine) AuthenticateSession(ctx context.Context, shown string, from net
 		}
 		return Subject{}, Unauthenticated()
 	}
-	return Subject{user: s.person, organization: p.Organization, roles: p.Roles, permissions: p.Permissions, version: version, session: s.id}, nil
+	return Subject{user: s.person, organization: p.Organization, roles: p.Roles, permissions: p.Permissions, version: version, session: s.id, from: from, oneFactor: supervises(p.Roles) && !whole}, nil
 }
 
 // endSession has the log tell that a session has ended, which it has if the log takes
@@ -298,13 +334,13 @@ func (s Subject) Session() string { return s.session }
 type Account struct {
 	User, Organization string
 	Roles              []string
-	// Limited says that a session shows this person nothing but itself.
-	Limited bool
+	// OneFactor says that a one-time code is to be given before anything else is shown.
+	OneFactor bool
 }
 
 // Account returns who s is.
 func (s Subject) Account() Account {
-	return Account{User: s.user, Organization: s.organization, Roles: slices.Clone(s.roles), Limited: s.limited()}
+	return Account{User: s.user, Organization: s.organization, Roles: slices.Clone(s.roles), OneFactor: s.oneFactor}
 }
 
 // saysNothing reports whether s was recognised without a word of the person's that could
@@ -312,21 +348,16 @@ func (s Subject) Account() Account {
 // none.
 func (s Subject) saysNothing() bool { return s.session != "" || s.certificate }
 
-// limited reports whether that is not enough for anything but sessions themselves: of all
-// who approve, supervise or administer, which is everybody but operators (NJ24-04).
-func (s Subject) limited() bool {
-	return s.saysNothing() && slices.ContainsFunc(s.roles, func(r string) bool { return r != registry.RoleOperator })
-}
-
-// Browsing returns nil if s, recognised by a session or a certificate, may be answered:
-// own is what concerns sessions themselves, may is what is done without a signature at all.
-func (s Subject) Browsing(own, may bool) error {
+// Admitted returns nil if s may be answered: own is what concerns how the person is
+// recognised, may is what is done without a signature at all. Who is to show two factors
+// (NJ24-04) and showed one gets nothing else.
+func (s Subject) Admitted(own, may bool) error {
 	switch {
-	case !s.saysNothing() || own:
+	case own:
 		return nil
-	case s.limited():
+	case s.oneFactor:
 		return fail("SECOND_FACTOR", nil)
-	case !may:
+	case s.saysNothing() && !may:
 		return fail("SIGNATURE_REQUIRED", nil)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/netip"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -25,6 +26,7 @@ type Credentials struct {
 	Nonce     string
 	Message   []byte
 	Signature []byte
+	From      netip.Addr // where the request came from; the zero of the socket
 }
 
 // Authenticate returns the person whose key signed the request. Every failure
@@ -58,7 +60,9 @@ func (e *Engine) Authenticate(ctx context.Context, c Credentials) (Subject, erro
 	if err != nil {
 		return Subject{}, asError(err)
 	}
-	return Subject{user: c.User, organization: p.Organization, roles: p.Roles, permissions: p.Permissions, version: meta.Version}, nil
+	s := Subject{user: c.User, organization: p.Organization, roles: p.Roles, permissions: p.Permissions, version: meta.Version, from: c.From}
+	s.oneFactor = e.cfg.SecondFactor && supervises(p.Roles) && !e.presences.counts(s, e.cfg.Now().UTC())
+	return s, nil
 }
 
 // Stands returns AUTH_FAILED if a person's document is no more the one by which the

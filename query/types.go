@@ -2,6 +2,7 @@ package query
 
 import (
 	"encoding/json"
+	"net/netip"
 	"time"
 
 	"zonebox/keys"
@@ -17,10 +18,12 @@ type Subject struct {
 	organization string
 	roles        []string
 	permissions  []string
-	version      int64  // of the person's document, by which the person was recognised
-	key          string // the id of an API key, by which the person was recognised
-	session      string // of a browser, by which the person was recognised
-	certificate  bool   // of a client, by which the person was recognised
+	version      int64      // of the person's document, by which the person was recognised
+	key          string     // the id of an API key, by which the person was recognised
+	session      string     // of a browser, by which the person was recognised
+	certificate  bool       // of a client, by which the person was recognised
+	from         netip.Addr // where a request came from that a session or a signature shows; the zero of the socket
+	oneFactor    bool       // whoever has these roles is to show two factors, and showed one
 }
 
 // Request asks a question in a scenario, by its SQL or by a template of the

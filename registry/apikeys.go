@@ -27,12 +27,8 @@ func apiKeyParts(id, person string) []string { return []string{"api-key", id, pe
 // PutAPIKey stores a new key of a person who is active by the version of the document;
 // by any other it is ErrInactive.
 func (tx *Tx) PutAPIKey(k APIKey, version int64) error {
-	p, err := load[Person](tx.ctx, tx.r, tx.sql, KindPerson, k.Person)
-	if err != nil {
-		return err
-	}
-	if p.Version != version || p.Spec.Status != personActive {
-		return fmt.Errorf("registry: store API key %s: %w", k.ID, ErrInactive)
+	if err := tx.stands(k.Person, version); err != nil {
+		return fmt.Errorf("registry: store API key %s: %w", k.ID, err)
 	}
 	body, err := tx.r.sealRow(k, apiKeyParts(k.ID, k.Person)...)
 	if err != nil {
@@ -42,6 +38,16 @@ func (tx *Tx) PutAPIKey(k APIKey, version int64) error {
 		return fmt.Errorf("registry: store API key %s: %w", k.ID, err)
 	}
 	return nil
+}
+
+// stands returns ErrInactive if a person's document is not of that version any more, or
+// the person not active by it.
+func (tx *Tx) stands(person string, version int64) error {
+	p, err := load[Person](tx.ctx, tx.r, tx.sql, KindPerson, person)
+	if err == nil && (p.Version != version || p.Spec.Status != personActive) {
+		err = ErrInactive
+	}
+	return err
 }
 
 // RevokeAPIKey ends a key in the name of by, with its event. A key that is not there is
@@ -57,10 +63,11 @@ func (tx *Tx) RevokeAPIKey(by string, k APIKey) error {
 	return tx.Emit(Event{Kind: "apikey.revoked", Actor: by, Fields: map[string]string{"key": k.ID, "person": k.Person}})
 }
 
-// endAPIKeys revokes the keys of a person whose next version is p, if that ends the
+// endShown revokes the keys of a person whose next version is p, if that ends the
 // account or has another signing key: who issued them may not have been the person
-// (YC22-40).
-func (tx *Tx) endAPIKeys(by, person string, p Person) error {
+// (YC22-40). One-time codes end with the account alone: they are the factor that whoever
+// has the signing key lacks.
+func (tx *Tx) endShown(by, person string, p Person) error {
 	before, err := load[Person](tx.ctx, tx.r, tx.sql, KindPerson, person)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -69,6 +76,11 @@ func (tx *Tx) endAPIKeys(by, person string, p Person) error {
 		return err
 	case p.Status == personActive && before.Spec.Status == personActive && p.SigningKey == before.Spec.SigningKey:
 		return nil
+	}
+	if p.Status != personActive {
+		if err := tx.EndOneTime(by, person); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
 	}
 	all, err := tx.APIKeys(person)
 	if err != nil {

@@ -118,7 +118,7 @@ func (tx *Tx) put(s stored) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.endAPIKeys(m.By, s.Name, p); err != nil {
+		if err := tx.endShown(m.By, s.Name, p); err != nil {
 			return err
 		}
 	}

@@ -152,7 +152,7 @@ func (a *app) root() *cobra.Command {
 `))
 	// Else "--help --lang en" takes "en" for the verb.
 	root.InitDefaultHelpFlag()
-	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.apiKeyCmd(), a.contactCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.showCmd(), a.diffCmd(), a.historyCmd(), a.rollbackCmd(), a.pendingCmd(), a.loadCmd(), a.loadsCmd(), a.dropCmd(), a.proposeCmd(), a.manifestCmd(),
+	root.AddCommand(a.initCmd(), a.serveCmd(), a.userCmd(), a.apiKeyCmd(), a.totpCmd(), a.contactCmd(), a.signCmd(), a.applyCmd(), a.getCmd(), a.showCmd(), a.diffCmd(), a.historyCmd(), a.rollbackCmd(), a.pendingCmd(), a.loadCmd(), a.loadsCmd(), a.dropCmd(), a.proposeCmd(), a.manifestCmd(),
 		a.reportCmd(),
 		a.catalogueCmd(), a.licenseCmd(), a.packCmd(), a.policyCmd(), a.whatIfCmd(),
 		a.queryCmd(), a.explainCmd(), a.templateCmd(), a.requestCmd(), a.clocksCmd(), a.reviewCmd(), a.consentCmd(), a.openCmd(), a.inspectCmd(), a.auditCmd(), a.fragmentCmd(), a.maskCmd(), a.qualityCmd(), a.keysCmd(), a.shredCmd(), a.switchCmd(), a.alertCmd(), a.backupCmd(), a.zoneCmd(), a.configCmd(), a.doctorCmd(), a.selfcheckCmd(), a.benchCmd(), a.cityCmd(), a.demoCmd(), a.versionCmd())

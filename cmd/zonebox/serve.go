@@ -59,6 +59,7 @@ func (s *serving) settings() []config.Setting {
 		{Name: "worker-time", Value: config.NewDuration(&s.cfg.Wall, nil), ZH: "每条语句的时限", EN: "time limit of a statement"},
 		{Name: "backup-root", Value: config.NewPaths(&s.cfg.BackupRoots), ZH: "可写入备份的目录,可重复;权限须为 0700,与域目录、密钥目录分开", EN: "folder that backups may be written to, repeatable; mode 0700, apart from the domain and key folders"},
 		{Name: "alerts-to", Value: config.NewText(&s.alerts), ZH: "告警外送至 file:路径、unix:路径、syslog:unix:路径 或 syslog:主机:端口", EN: "hand alerts to file:PATH, unix:PATH, syslog:unix:PATH or syslog:HOST:PORT"},
+		{Name: "second-factor", Value: config.NewSwitch(&s.cfg.SecondFactor), ZH: "审批、监管与管理人员的签名请求另须动态口令 (totp)", EN: "signed requests of who approves, supervises or administers need a one-time code too (totp)"},
 	}, s.web.settings(), s.signin.settings(), s.ops.settings(), []config.Setting{
 		{Name: "max-running", Value: config.NewCount(&l.All, auto), ZH: "同时执行的语句数,auto 为每个处理器两条且不少于四条", EN: "statements at once; auto is two per CPU and at least four"},
 		{Name: "max-operator", Value: config.NewCount(&l.Operator, auto), ZH: "每个运营单位同时执行的语句数,auto 为上项的一半", EN: "of them for one operator; auto is half of max-running"},

@@ -110,6 +110,8 @@ var owners = map[string][]string{
 	"github.com/jedib0t/go-pretty":           {"cmd/zonebox"},
 	"github.com/schollz/progressbar":         {"cmd/zonebox"},
 	"github.com/tink-crypto/tink-go":         {"bench", "keys", "keys/keystest", "masking/prf", "release", "zone"}, // keystest: a root that costs little to guess
+	"github.com/pquerna/otp":                 {"query"},
+	"github.com/boombuler/barcode":           {"cmd/zonebox"},
 	"github.com/coreos/go-oidc":              {"openid"},
 	"golang.org/x/oauth2":                    {"openid"},
 	"golang.org/x/crypto":                    {"keys", "keys/keystest"},
@@ -121,6 +123,7 @@ var owners = map[string][]string{
 // oracles lists the owners' dependencies that tests of others may ask what is right.
 var oracles = map[string][]string{
 	"modernc.org/sqlite":             {"sandbox", "sandbox/worker"}, // the reader of SQLite files is our own
+	"github.com/pquerna/otp":         {"api", "cmd/zonebox"},        // its codes are what authenticators show
 	"github.com/jackc/pgx":           {"query", "sandbox"},          // they fill the servers that a worker reads
 	"github.com/go-sql-driver/mysql": {"query", "sandbox"},
 }
