@@ -9,7 +9,7 @@ QUIET    = $(shell ld --help | grep -q -- --no-warnings && echo -Wl,--no-warning
 # every package but the worker's builds without cgo
 PURE     = $(shell CGO_ENABLED=0 $(GO) list -e ./... | grep -v -e '^zonebox/sandbox/worker' -e '^zonebox/cmd/zonebox-worker')
 
-.PHONY: all build demo test race lint bench bench-rows bench-consents bench-masking bench-repeat fuzz fuzz-gate fuzz-worker campaign test-long canaries load-long mixed mixed-long dist dist-amd64 dist-arm64 dist-try dist-try-arm64 clean
+.PHONY: all build demo test race lint bench bench-rows bench-consents bench-masking bench-repeat fuzz fuzz-gate fuzz-worker campaign test-long oidc canaries load-long mixed mixed-long dist dist-amd64 dist-arm64 dist-try dist-try-arm64 clean
 
 all: build
 
@@ -148,6 +148,12 @@ campaign: build
 test-long: build
 	CGO_ENABLED=0 ZONEBOX_LONG=1 ZONEBOX_WORKER=$(CURDIR)/bin/zonebox-worker $(GO) test -count=1 -v -timeout 6h -run '^(TestRandomWorldsLookAlike|TestOpenDataAnswerAsTheEngineAloneDoes|TestRandomAnswersEqualBruteForce|TestGraftedAnswersEqualBruteForce)$$' ./query
 	CGO_ENABLED=0 ZONEBOX_LONG=1 $(GO) test -count=1 -v -run '^TestTheLedgerIsWhatTryingEverybodyGives$$' ./release/ledger
+
+# Signing in at a provider of identities that others wrote and had certified, which node
+# runs.
+oidc:
+	cd openid/testdata/provider && npm ci --silent --no-audit --no-fund
+	ZONEBOX_PROVIDER=1 CGO_ENABLED=0 $(GO) test -count=1 -v -run '^TestACertifiedProviderSignsIn$$' ./openid
 
 # Values that occur once in deliveries are looked for in everything that commands, routes
 # and the gate say and store: minutes. make test plants as many and does less.
