@@ -157,6 +157,9 @@ func (c *consenting) bring(in ConsentImport, data io.Reader) (*ConsentReceipt, e
 	}
 	c.book.step(StepCommit)
 	err = e.update(ctx, func(tx *registry.Tx) error {
+		if err := s.standsIn(tx); err != nil { // a file is long on its way
+			return err
+		}
 		if !in.DryRun {
 			state, err := tx.ActivateConsents(batch, out.Added)
 			if err != nil {

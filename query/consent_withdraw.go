@@ -83,6 +83,9 @@ func (c *consenting) withdraw(in ConsentWithdrawal, data io.Reader) (*Withdrawal
 	}
 	c.book.step(StepCommit)
 	err = e.update(ctx, func(tx *registry.Tx) error {
+		if err := c.subject.standsIn(tx); err != nil { // a file is long on its way
+			return err
+		}
 		state, had, err := tx.WithdrawConsents(c.scope, all)
 		if err != nil {
 			return err

@@ -136,6 +136,9 @@ func (e *Engine) Propose(ctx context.Context, s Subject, in ProposalRequest, dat
 		fields["digest"] = in.SHA256
 	}
 	err = e.update(ctx, func(tx *registry.Tx) error {
+		if err := s.standsIn(tx); err != nil { // a file is long on its way
+			return err
+		}
 		return tx.Emit(registry.Event{Kind: "delivery.inspected", Actor: s.user, Fields: fields})
 	})
 	if err != nil {

@@ -209,6 +209,9 @@ func (e *Engine) Settle(ctx context.Context, s Subject, run string, approve bool
 	}
 	m, actor := machineOf(stage), workflow.Actor{User: s.user, Org: s.organization, Roles: s.roles}
 	err = e.update(ctx, func(tx *registry.Tx) error {
+		if err := s.standsIn(tx); err != nil {
+			return err
+		}
 		if in, err = workflow.Get(tx.Context(), tx.SQL(), m, run); err != nil {
 			return courseError(err)
 		}

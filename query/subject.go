@@ -78,6 +78,15 @@ func (e *Engine) Stands(ctx context.Context, s Subject) error {
 	return nil
 }
 
+// standsIn is Stands in the transaction of what the person does.
+func (s Subject) standsIn(tx *registry.Tx) error {
+	err := tx.Stands(s.user, s.version)
+	if errors.Is(err, registry.ErrInactive) || errors.Is(err, registry.ErrNotFound) {
+		return fail("AUTH_FAILED", err)
+	}
+	return err
+}
+
 // errOtherGate says that a request is for a gate of another key.
 var errOtherGate = errors.New("query: a request for another gate")
 

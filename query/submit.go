@@ -68,15 +68,11 @@ func (e *Engine) Submit(ctx context.Context, s Subject, key string, req Request)
 	if v, err := e.submittedBefore(ctx, s, key, digest[:]); v != nil || err != nil {
 		return v, err
 	}
-	_, version, err := e.activePerson(ctx, s.user)
-	if errors.Is(err, registry.ErrInactive) {
-		return nil, fail("AUTH_FAILED", err)
-	}
-	if err != nil {
-		return nil, asError(err)
+	if err := e.Stands(ctx, s); err != nil {
+		return nil, err
 	}
 	kept := registry.Submission{ID: newID("sub", e.cfg.Now()), User: s.user, Key: key, Run: newID("run", e.cfg.Now()),
-		SubmissionBody: registry.SubmissionBody{Request: text, Digest: digest[:], Person: version, APIKey: s.key}}
+		SubmissionBody: registry.SubmissionBody{Request: text, Digest: digest[:], Person: s.version, APIKey: s.key}}
 	scenario := req.Scenario
 	if req.Resume != "" {
 		r := &run{engine: e, request: req, id: req.Resume, ctx: ctx}

@@ -27,7 +27,7 @@ func apiKeyParts(id, person string) []string { return []string{"api-key", id, pe
 // PutAPIKey stores a new key of a person who is active by the version of the document;
 // by any other it is ErrInactive.
 func (tx *Tx) PutAPIKey(k APIKey, version int64) error {
-	if err := tx.stands(k.Person, version); err != nil {
+	if err := tx.Stands(k.Person, version); err != nil {
 		return fmt.Errorf("registry: store API key %s: %w", k.ID, err)
 	}
 	body, err := tx.r.sealRow(k, apiKeyParts(k.ID, k.Person)...)
@@ -40,9 +40,9 @@ func (tx *Tx) PutAPIKey(k APIKey, version int64) error {
 	return nil
 }
 
-// stands returns ErrInactive if a person's document is not of that version any more, or
+// Stands returns ErrInactive if a person's document is not of that version any more, or
 // the person not active by it.
-func (tx *Tx) stands(person string, version int64) error {
+func (tx *Tx) Stands(person string, version int64) error {
 	p, err := load[Person](tx.ctx, tx.r, tx.sql, KindPerson, person)
 	if err == nil && (p.Version != version || p.Spec.Status != personActive) {
 		err = ErrInactive

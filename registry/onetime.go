@@ -26,7 +26,7 @@ func oneTimeParts(person string) []string { return []string{"one-time", person} 
 // PutOneTime stores the codes of a person in place of what was stored. The person is
 // active by the version of the document; by any other it is ErrInactive.
 func (tx *Tx) PutOneTime(o OneTime, version int64) error {
-	if err := tx.stands(o.Person, version); err != nil {
+	if err := tx.Stands(o.Person, version); err != nil {
 		return fmt.Errorf("registry: store one-time codes of %s: %w", o.Person, err)
 	}
 	body, err := tx.r.sealRow(o, oneTimeParts(o.Person)...)
