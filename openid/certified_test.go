@@ -184,6 +184,15 @@ func TestACertifiedProviderSignsIn(t *testing.T) {
 	}
 	refused("another state", p, ticket, changed)
 
+	stranger := open("another secret")
+	ticket, address, err := stranger.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stranger.Finish(t.Context(), ticket, atItsPages(t, ca, address, "mallory")); !errors.Is(err, openid.ErrUnavailable) {
+		t.Errorf("by another secret: %v, want ErrUnavailable, which is nobody's guess", err)
+	}
+
 	ticket, address = begin()
 	u, err := url.Parse(address)
 	if err != nil {

@@ -46,6 +46,9 @@ const (
 var (
 	// ErrRefused means that the answer a browser brought is not one that signs anybody in.
 	ErrRefused = errors.New("not a sign-in")
+	// ErrForeign is an ErrRefused of an answer that this browser did not wait for: any page
+	// of the web can bring one to it.
+	ErrForeign = fmt.Errorf("%w in this browser", ErrRefused)
 	// ErrUnavailable means that the provider could not be asked.
 	ErrUnavailable = errors.New("the provider of identities cannot be asked")
 )
@@ -128,10 +131,10 @@ func (p *Provider) Finish(ctx context.Context, ticket string, answer url.Values)
 		return "", err
 	}
 	if !lone(answer, "state") || subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(p.text("state", t))) != 1 {
-		return "", fmt.Errorf("openid: an answer to somebody else: %w", ErrRefused)
+		return "", fmt.Errorf("openid: an answer to somebody else: %w", ErrForeign)
 	}
 	if !p.spend(ticket) {
-		return "", fmt.Errorf("openid: an answer that was given before: %w", ErrRefused)
+		return "", fmt.Errorf("openid: an answer that was given before: %w", ErrForeign)
 	}
 	if answer.Has("error") || !lone(answer, "code") {
 		return "", fmt.Errorf("openid: an answer without a code: %w", ErrRefused)
@@ -148,7 +151,9 @@ func (p *Provider) Finish(ctx context.Context, ticket string, answer url.Values)
 	token, err := p.client(k).Exchange(ctx, answer.Get("code"), oauth2.VerifierOption(p.text("verifier", t)))
 	var refused *oauth2.RetrieveError
 	switch {
-	case errors.As(err, &refused): // whose text is the provider's
+	case errors.As(err, &refused) && !ofTheCode(refused): // whose text is the provider's
+		return "", fmt.Errorf("openid: the provider answers with status %d: %w", refused.Response.StatusCode, ErrUnavailable)
+	case errors.As(err, &refused):
 		return "", fmt.Errorf("openid: the provider refused the code with status %d: %w", refused.Response.StatusCode, ErrRefused)
 	case err != nil:
 		return "", fmt.Errorf("openid: exchange the code: %w", ErrUnavailable)
@@ -158,6 +163,13 @@ func (p *Provider) Finish(ctx context.Context, ticket string, answer url.Values)
 		return "", fmt.Errorf("openid: no ID token: %w", ErrRefused)
 	}
 	return p.verify(ctx, k, raw, p.text("nonce", t))
+}
+
+// ofTheCode reports whether a provider refused a code, and not the gate that asks or
+// everybody (RFC 6749 §5.2).
+func ofTheCode(r *oauth2.RetrieveError) bool {
+	status := r.Response.StatusCode
+	return status/100 == 4 && status != http.StatusUnauthorized && status != http.StatusTooManyRequests && r.ErrorCode != "invalid_client" && r.ErrorCode != "unauthorized_client"
 }
 
 // verify returns the subject of an ID token (OpenID Connect Core 1.0 §3.1.3.7).
@@ -241,10 +253,10 @@ func (p *Provider) client(k *known) *oauth2.Config {
 func (p *Provider) open(ticket string) ([]byte, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(ticket)
 	if err != nil || len(b) != 40 {
-		return nil, fmt.Errorf("openid: no ticket: %w", ErrRefused)
+		return nil, fmt.Errorf("openid: no ticket: %w", ErrForeign)
 	}
 	if left := time.Unix(int64(binary.BigEndian.Uint64(b)), 0).Sub(p.cfg.Now()); left <= 0 || left > ticketLife {
-		return nil, fmt.Errorf("openid: a ticket past its time: %w", ErrRefused)
+		return nil, fmt.Errorf("openid: a ticket past its time: %w", ErrForeign)
 	}
 	return b, nil
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"encoding/pem"
 	"errors"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -215,6 +216,55 @@ func TestAGateWithoutItsProviderStandsAndAsksAgain(t *testing.T) {
 	h.Close()
 	if _, err := h.finish(t, ticket, answer); !errors.Is(err, openid.ErrUnavailable) {
 		t.Errorf("once it has gone = %v", err)
+	}
+}
+
+// TestWhoseFaultItIs: what the provider does to everybody, or to this gate, is no word on
+// the code that a browser brought; and what a browser did not wait for is told apart.
+func TestWhoseFaultItIs(t *testing.T) {
+	h := newHouse(t)
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		want   error
+	}{
+		"a code that is none":     {400, `{"error":"invalid_grant"}`, openid.ErrRefused},
+		"a refusal without words": {400, ``, openid.ErrRefused},
+		"a client that is none":   {400, `{"error":"invalid_client"}`, openid.ErrUnavailable},
+		"a secret that is none":   {401, `{"error":"invalid_client"}`, openid.ErrUnavailable},
+		"a client without rights": {400, `{"error":"unauthorized_client"}`, openid.ErrUnavailable},
+		"too many of us":          {429, ``, openid.ErrUnavailable},
+		"a fault":                 {500, ``, openid.ErrUnavailable},
+		"a house that is closed":  {503, `{"error":"invalid_grant"}`, openid.ErrUnavailable},
+	} {
+		h.Answers = func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(c.status)
+			_, _ = w.Write([]byte(c.body))
+		}
+		ticket, answer := h.begin(t)
+		if _, err := h.finish(t, ticket, answer); !errors.Is(err, c.want) || errors.Is(err, openid.ErrForeign) || errors.Is(err, openid.ErrRefused) == errors.Is(err, openid.ErrUnavailable) {
+			t.Errorf("%s = %v, want %v", name, err, c.want)
+		}
+	}
+	h.Answers = nil
+	ticket, answer := h.begin(t)
+	other, _ := h.begin(t)
+	for name, bring := range map[string]func() error{
+		"no ticket":        func() error { _, err := h.finish(t, "", answer); return err },
+		"another ticket":   func() error { _, err := h.finish(t, other, answer); return err },
+		"no state":         func() error { _, err := h.finish(t, ticket, url.Values{"code": answer["code"]}); return err },
+		"only a complaint": func() error { _, err := h.finish(t, ticket, url.Values{"error": {"access_denied"}}); return err },
+	} {
+		if err := bring(); !errors.Is(err, openid.ErrForeign) || !errors.Is(err, openid.ErrRefused) {
+			t.Errorf("%s = %v, want ErrForeign", name, err)
+		}
+	}
+	if _, err := h.finish(t, ticket, answer); err != nil {
+		t.Fatalf("the answer itself, after these = %v", err)
+	}
+	if _, err := h.finish(t, ticket, answer); !errors.Is(err, openid.ErrForeign) {
+		t.Errorf("once more = %v, want ErrForeign", err)
 	}
 }
 

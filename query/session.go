@@ -108,6 +108,9 @@ func (e *Engine) FinishSignIn(ctx context.Context, from netip.Addr, ticket strin
 	if err == nil {
 		secret, err = e.openSession(ctx, registry.Identity{Issuer: e.cfg.SignIn.Issuer(), Subject: subject}, from)
 	}
+	if errors.Is(err, openid.ErrForeign) { // of whoever had the browser bring it, who locks nobody out
+		return "", fail("AUTH_FAILED", err)
+	}
 	if errors.Is(err, openid.ErrRefused) || errors.Is(err, registry.ErrNotFound) || errors.Is(err, registry.ErrInactive) {
 		if e.guessing.Fail(e.cfg.Now(), guess) {
 			e.log.WarnContext(ctx, "sign-ins from an address are not looked at for a while", "from", from)

@@ -43,7 +43,8 @@ func TestTheUnitLetsAGateDrain(t *testing.T) {
 	for name, want := range map[string][]string{
 		"KillMode": {"mixed"}, "RestartPreventExitStatus": {"2"}, "Restart": {"on-failure"}, "Delegate": {"yes"}, "OOMPolicy": {"continue"},
 		"LoadCredential": {"passphrase:/etc/zonebox/passphrase"}, "IPAddressDeny": {"any"}, "NoNewPrivileges": {"yes"}, "LimitCORE": {"0"}, "MemorySwapMax": {"0"},
-		"CapabilityBoundingSet": nil, "RestrictNamespaces": nil, "PrivateUsers": nil, "ProtectProc": nil,
+		"CapabilityBoundingSet": nil, "RestrictNamespaces": nil, "PrivateUsers": nil, "ProtectProc": nil, "ProtectClock": nil,
+		"SystemCallFilter": {"~@cpu-emulation @debug @module @obsolete @raw-io @reboot @swap"}, // and not @clock, by which the clock is asked
 	} {
 		if !slices.Equal(set[name], want) {
 			t.Errorf("%s is %q, want %q", name, set[name], want)
