@@ -106,6 +106,8 @@ POST /v1/proposals        FILE                     role   role   role   ok     o
 GET  /v1/loads            .                        ok     ok     ok     role   role   ok     ok     role   role   ok
 GET  /v1/loads/:id        LOAD                     ok     ok     none   none   none   ok     ok     none   none   ok
 GET  /v1/loads/:id        nothing                  none   none   none   none   none   none   none   none   none   none
+GET  /v1/loads/:id/events LOAD                     ok     ok     none   none   none   ok     ok     none   none   ok
+GET  /v1/loads/:id/events nothing                  none   none   none   none   none   none   none   none   none   none
 DELETE /v1/loads/:id      LOAD                     role   role   none   none   none   ok     role   none   none   role
 DELETE /v1/loads/:id      nothing                  none   none   none   none   none   none   none   none   none   none
 GET  /v1/loads/:id/receipt LOAD                    ok     ok     none   none   none   ok     ok     none   none   ok

@@ -45,10 +45,10 @@ const everyScope = `{"purpose":"test","scopes":["read","ask","load"]}`
 // byKeyAlone are the operations that an API key may do, by scope.
 var byKeyAlone = map[string]string{
 	"ask":  "POST /v1/submissions, GET /v1/submissions/:id, GET /v1/submissions/:id/events, GET /v1/submissions/:id/answer, DELETE /v1/submissions/:id, POST /v1/explain",
-	"load": "POST /v1/loads, POST /v1/trials, POST /v1/receipts, GET /v1/loads, GET /v1/loads/:id, GET /v1/loads/:id/receipt",
+	"load": "POST /v1/loads, POST /v1/trials, POST /v1/receipts, GET /v1/loads, GET /v1/loads/:id, GET /v1/loads/:id/events, GET /v1/loads/:id/receipt",
 	"read": "GET /v1/domain, GET /v1/openapi, GET /v1/status, GET /v1/documents/:kind, GET /v1/documents/:kind/:name, GET /v1/pending, GET /v1/history/:kind/:name, " +
 		"POST /v1/shows, POST /v1/diffs, GET /v1/packs, GET /v1/packs/:name, GET /v1/catalogue, GET /v1/catalogue/:name, GET /v1/catalogue-exports/:list/:format, " +
-		"GET /v1/loads, GET /v1/loads/:id, GET /v1/loads/:id/receipt, GET /v1/agreements, GET /v1/agreements/:id, GET /v1/requests, GET /v1/requests/:name, GET /v1/clocks, " +
+		"GET /v1/loads, GET /v1/loads/:id, GET /v1/loads/:id/events, GET /v1/loads/:id/receipt, GET /v1/agreements, GET /v1/agreements/:id, GET /v1/requests, GET /v1/requests/:name, GET /v1/clocks, " +
 		"GET /v1/alerts, GET /v1/alerts/:id, GET /v1/tickets, GET /v1/tickets/:ticket, GET /v1/quality, GET /v1/quality/:dataset, GET /v1/quality/:dataset/history, " +
 		"GET /v1/quality/:dataset/rules, POST /v1/versions, POST /v1/versions/verify, GET /v1/keys, GET /v1/backups, GET /v1/shreds, GET /v1/policy, " +
 		"GET /v1/audit, GET /v1/audit/checkpoint, GET /v1/audit/proofs/:run, GET /v1/traces/:run, GET /v1/reports/use, GET /v1/reports/unused, GET /v1/reports/risk, GET /v1/samples/:id",

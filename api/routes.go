@@ -37,6 +37,13 @@ func routes(a huma.API, e *query.Engine) {
 	deliveries(a, e)
 	add(a, "GET", "/loads", "加载 / loads, the newest first", all(e.Loads))
 	add(a, "GET", "/loads/{id}", "一次加载 / one load", one(e.LoadByID))
+	events(a, e, "/loads/{id}/events", "加载的进展(SSE) / how a load stands, as events", "load", func(ctx context.Context, c call) (*query.LoadView, <-chan struct{}, error) {
+		if err := e.Stands(ctx, c.subject); err != nil {
+			return nil, nil, err
+		}
+		v, err := e.LoadByID(ctx, c.subject, c.named(0))
+		return v, nil, err
+	})
 	add(a, "DELETE", "/loads/{id}", "停止加载 / stop a load", one(e.StopLoad))
 	add(a, "GET", "/loads/{id}/receipt", "加载回执 / the signed receipt of a load", one(e.LoadReceipt))
 	add(a, "POST", "/receipts", "报告无法读取的交付 / report a delivery that cannot be read", said(e.RefuseDelivery))

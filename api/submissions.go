@@ -1,13 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -64,94 +58,9 @@ func submissions(a huma.API, e *query.Engine) {
 	sealed(a, describe("GET", "/submissions/{id}/answer", "领取密封的结果 / collect the sealed artifact"), func(c call, _ *nothing) (*query.Answer, error) {
 		return e.Collect(c.Request.Context(), c.subject, c.named(0))
 	})
-	events(a, e)
-}
-
-const eventsType = "text/event-stream"
-
-const (
-	// heartbeat is how often a stream says that it is there.
-	heartbeat = 15 * time.Second
-	// look is how often a stream looks at the place of what waits.
-	look = time.Second
-	// longest is how long a stream goes on: whoever follows for longer signs again.
-	longest = 15 * time.Minute
-)
-
-// events declares the stream of a submission: how it stands now, then each time that
-// changes, and its end last, or why it is not told any more. An event's id is the digest of what it says, so that one who
-// comes back with it, to whichever gate, is told what has changed since.
-func events(a huma.API, e *query.Engine) {
-	type since struct {
-		Last string `header:"Last-Event-ID" doc:"the last event that was seen"`
-	}
-	op := describe("GET", "/submissions/{id}/events", "提交的进展(SSE) / how a submission stands, as events")
-	op.Responses = map[string]*huma.Response{"200": {Description: "events of type submission, the last of one that has ended; or one of type problem at last", Content: map[string]*huma.MediaType{eventsType: {}}}}
-	huma.Register(a, op, func(ctx context.Context, in *since) (*huma.StreamResponse, error) {
-		c, err := callOf(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := e.SubmissionByID(ctx, c.subject, c.named(0)); err != nil {
-			return nil, c.server.problem(c.Context, err)
-		}
-		end, err := e.Watching(c.subject)
-		if err != nil {
-			return nil, c.server.problem(c.Context, err)
-		}
-		return &huma.StreamResponse{Body: func(huma.Context) {
-			defer end()
-			c.follow(ctx, e, in.Last)
-		}}, nil
-	})
-}
-
-// follow writes the events of the submission that the path names.
-func (c call) follow(ctx context.Context, e *query.Engine, last string) {
-	ctx, cancel := context.WithTimeout(ctx, longest)
-	defer cancel()
-	c.Header("Content-Type", eventsType)
-	c.Header("X-Accel-Buffering", "no") // a proxy that collects tells nothing until the end
-	c.Writer.WriteHeader(http.StatusOK)
-	tick, beat := time.NewTicker(look), time.NewTicker(heartbeat)
-	defer tick.Stop()
-	defer beat.Stop()
-	for {
+	events(a, e, "/submissions/{id}/events", "提交的进展(SSE) / how a submission stands, as events", "submission", func(ctx context.Context, c call) (*Submission, <-chan struct{}, error) {
 		v, moved, err := e.WatchSubmission(ctx, c.subject, c.named(0))
 		s, err := c.submission(v, err)
-		if err != nil { // as that the gate stops
-			p, _ := json.Marshal(NewProblem(e.Told(err), language(c.Context)))
-			_, _ = fmt.Fprintf(c.Writer, "event: problem\ndata: %s\n\n", p) // to whoever has gone
-			return
-		}
-		text, err := json.Marshal(s)
-		if err != nil {
-			return
-		}
-		if id := eventID(text); id != last {
-			if _, err := fmt.Fprintf(c.Writer, "id: %s\nevent: submission\ndata: %s\n\n", id, text); err != nil {
-				return
-			}
-			last = id
-		}
-		c.Writer.Flush()
-		if s.Over() {
-			return
-		}
-		select {
-		case <-moved:
-		case <-tick.C:
-		case <-beat.C:
-			if _, err := c.Writer.Write([]byte(": \n\n")); err != nil {
-				return
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func eventID(text []byte) string {
-	sum := sha256.Sum256(bytes.TrimSpace(text))
-	return hex.EncodeToString(sum[:8])
+		return s, moved, err
+	})
 }
