@@ -27,7 +27,7 @@ func routes(a huma.API, e *query.Engine) {
 	}) (query.PackView, error) {
 		return e.Pack(c.Request.Context(), c.subject, c.named(0), in.From)
 	})
-	add(a, "GET", "/catalogue", "目录 / the catalogue", all(e.Entries))
+	pages(a, "/catalogue", "目录 / the catalogue", e.Entries)
 	add(a, "GET", "/catalogue/{name}", "目录条目及其各版 / one entry with its editions", one(e.Entry))
 	add(a, "POST", "/catalogue/{name}", "办理目录条目 / make a move of an entry", saidOf(e.MoveEntry))
 	add(a, "GET", "/catalogue-exports/{list}/{format}", "导出目录清单 / a list of the catalogue in a format", func(c call, _ *nothing) (*query.CatalogueExport, error) {
@@ -47,32 +47,32 @@ func routes(a huma.API, e *query.Engine) {
 	add(a, "DELETE", "/loads/{id}", "停止加载 / stop a load", one(e.StopLoad))
 	add(a, "GET", "/loads/{id}/receipt", "加载回执 / the signed receipt of a load", one(e.LoadReceipt))
 	add(a, "POST", "/receipts", "报告无法读取的交付 / report a delivery that cannot be read", said(e.RefuseDelivery))
-	add(a, "GET", "/consents", "同意,按场景计数 / consents, counted by scenario", all(e.Consents))
+	pages(a, "/consents", "同意,按场景计数 / consents, counted by scenario", e.Consents)
 
-	add(a, "GET", "/agreements", "授权运营办理事项 / courses of licenses", all(e.Agreements))
+	pages(a, "/agreements", "授权运营办理事项 / courses of licenses", e.Agreements)
 	add(a, "POST", "/agreements", "申请授权运营 / apply for a license", said(e.ApplyForLicense))
 	add(a, "GET", "/agreements/{id}", "一件办理事项 / one course", one(e.AgreementCourse))
 	add(a, "POST", "/agreements/{id}", "办理授权运营事项 / make a move of a course", saidOf(e.MoveAgreement))
-	add(a, "GET", "/requests", "数据需求 / data requests", all(e.DataRequests))
+	pages(a, "/requests", "数据需求 / data requests", e.DataRequests)
 	add(a, "GET", "/requests/{name}", "一件数据需求 / one data request", one(e.DataRequest))
 	add(a, "POST", "/requests/{name}", "办理数据需求 / make a move of a data request", saidOf(e.MoveRequest))
-	add(a, "GET", "/clocks", "未了期限 / open terms", all(e.Clocks))
-	add(a, "GET", "/alerts", "预警 / alerts that were sent to the caller, the newest first", all(e.Alerts))
+	pages(a, "/clocks", "未了期限 / open terms", e.Clocks)
+	pages(a, "/alerts", "预警 / alerts that were sent to the caller, the newest first", e.Alerts)
 	add(a, "GET", "/alerts/{id}", "一条预警 / one alert", one(e.Alert))
 	add(a, "POST", "/alerts/{id}", "了结预警 / close an alert", saidOf(e.CloseAlert))
 	add(a, "GET", "/sessions", "本人已登录的浏览器 / browsers in which the caller is signed in", all(e.Sessions))
 	add(a, "DELETE", "/sessions/{id}", "退出一个浏览器 / sign out of one of them", one(e.EndSession))
-	add(a, "GET", "/second-factors", "动态口令 / who has one-time codes: the caller, or all", all(e.SecondFactors))
+	pages(a, "/second-factors", "动态口令 / who has one-time codes: the caller, or all", e.SecondFactors)
 	add(a, "POST", "/second-factors", "登记动态口令 / get one-time codes, by a secret that is in the answer alone", all(e.NewSecondFactor))
 	add(a, "POST", "/second-factors/codes", "给出动态口令 / give a one-time code", said(e.GiveCode))
 	add(a, "DELETE", "/second-factors/{person}", "解除他人遗失的动态口令 / end another's one-time codes, which were lost", one(e.EndSecondFactor))
-	add(a, "GET", "/contacts", "联系方式(遮盖) / how people are reached, masked", all(e.Contacts))
+	pages(a, "/contacts", "联系方式(遮盖) / how people are reached, masked", e.Contacts)
 	add(a, "POST", "/contacts", "登记联系方式 / say how a person is reached", said(e.SetContact))
 	add(a, "POST", "/contacts/shows", "查看联系方式 / how a person is reached, as it is", said(e.ShowContact))
-	add(a, "GET", "/api-keys", "API 密钥 / the API keys of the caller, or of all", all(e.APIKeys))
+	pages(a, "/api-keys", "API 密钥 / the API keys of the caller, or of all", e.APIKeys)
 	add(a, "POST", "/api-keys", "签发 API 密钥 / issue an API key, whose text is in the answer alone", said(e.IssueAPIKey))
 	add(a, "DELETE", "/api-keys/{id}", "吊销 API 密钥 / revoke an API key", one(e.RevokeAPIKey))
-	add(a, "GET", "/tickets", "质量工单 / quality tickets that are not settled", all(e.Tickets))
+	pages(a, "/tickets", "质量工单 / quality tickets that are not settled", e.Tickets)
 	add(a, "POST", "/tickets", "提出质量工单 / open a quality ticket", said(e.OpenTicket))
 	add(a, "GET", "/tickets/{ticket}", "一件工单 / one ticket", one(e.Ticket))
 	add(a, "POST", "/tickets/{ticket}", "办理工单 / make a move on a ticket", saidOf(e.MoveTicket))
@@ -123,7 +123,7 @@ func writings(a huma.API, e *query.Engine) {
 	add(a, "POST", "/documents", "提交文书(YAML 或 JSON),全部生效或全不生效 / apply documents, all or none", func(c call, in *text) ([]query.Applied, error) {
 		return e.Apply(c.Request.Context(), c.subject, bytes.NewReader(in.RawBody))
 	})
-	add(a, "GET", "/documents/{kind}", "某类文书 / the documents of a kind", func(c call, _ *nothing) ([]query.DocumentView, error) {
+	pagesOf(a, "/documents/{kind}", "某类文书 / the documents of a kind", func(c call) ([]query.DocumentView, error) {
 		return e.Documents(c.Request.Context(), c.subject, c.named(0), "")
 	})
 	add(a, "GET", "/documents/{kind}/{name}", "一份文书 / one document", func(c call, _ *nothing) ([]query.DocumentView, error) {
@@ -231,7 +231,7 @@ func (c call) incoming() query.Incoming {
 
 // reviews are the desk.
 func reviews(a huma.API, e *query.Engine) {
-	add(a, "GET", "/reviews", "待审事项 / what waits for review", all(e.Reviews))
+	pages(a, "/reviews", "待审事项 / what waits for review", e.Reviews)
 	add(a, "GET", "/reviews/{run}", "一件待审事项 / one run as a reviewer sees it", one(e.Review))
 	add(a, "GET", "/reviews/{run}/rows", "待审结果的若干行 / rows of an output that waits", func(c call, in *struct {
 		From int64 `query:"from" default:"1" minimum:"1"`
@@ -247,7 +247,7 @@ func reviews(a huma.API, e *query.Engine) {
 
 // data are versions, their quality, keys, backups and destruction.
 func data(a huma.API, e *query.Engine) {
-	add(a, "GET", "/quality", "各数据集最近的质量 / the last check of each dataset", all(e.Qualities))
+	pages(a, "/quality", "各数据集最近的质量 / the last check of each dataset", e.Qualities)
 	add(a, "GET", "/quality/{dataset}", "质量报告 / the quality of a dataset", func(c call, in *struct {
 		Version string `query:"version"`
 	}) (*query.QualityView, error) {
@@ -271,12 +271,12 @@ func data(a huma.API, e *query.Engine) {
 		return e.Rewrap(c.Request.Context(), c.subject, in.Body.Zone)
 	})
 
-	add(a, "GET", "/backups", "备份 / backups", all(e.Backups))
+	pages(a, "/backups", "备份 / backups", e.Backups)
 	add(a, "POST", "/backups", "备份本域 / back the domain up", func(c call, in *body[BackupRequest]) (*query.Backup, error) {
 		return e.CreateBackup(c.Request.Context(), c.subject, in.Body.Root)
 	})
 	add(a, "POST", "/backups/{id}/verify", "核对备份 / read every byte of a backup", one(e.VerifyBackup))
-	add(a, "GET", "/shreds", "销毁令 / orders of destructions", all(e.Shreds))
+	pages(a, "/shreds", "销毁令 / orders of destructions", e.Shreds)
 	add(a, "POST", "/shreds", "下达销毁令 / order a destruction", said(e.OrderShred))
 	add(a, "POST", "/shreds/{id}", "确认销毁 / confirm a destruction", one(e.ConfirmShred))
 }
