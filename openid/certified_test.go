@@ -204,7 +204,6 @@ func TestACertifiedProviderSignsIn(t *testing.T) {
 	refused("a code for another verifier", p, ticket, atItsPages(t, ca, u.String(), "mallory"))
 
 	ticket, address = begin()
-	q = url.Values{}
 	if u, err = url.Parse(address); err != nil {
 		t.Fatal(err)
 	}

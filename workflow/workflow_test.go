@@ -553,3 +553,19 @@ func TestNoStateStartsOneMoveTwice(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatWasStartedIsCountedFromAnIndex: each question counts what its organization
+// started lately, so that it is not to read all there ever was.
+func TestWhatWasStartedIsCountedFromAnIndex(t *testing.T) {
+	d := store(t)
+	for where, want := range map[string]string{
+		`machine = 'm' AND requester_org = 'a' AND started_at > 1`: "SEARCH workflow_instances USING COVERING INDEX workflow_started (machine=? AND requester_org=? AND started_at>?)",
+		`input = 'a'`: "SCAN workflow_instances",
+	} {
+		var id, parent, other int
+		var plan string
+		if err := d.QueryRow(`EXPLAIN QUERY PLAN SELECT count(*) FROM workflow_instances WHERE `+where).Scan(&id, &parent, &other, &plan); err != nil || plan != want {
+			t.Errorf("where %s: %q, %v; want %q", where, plan, err, want)
+		}
+	}
+}
