@@ -198,19 +198,20 @@ func (m *sessions) add(s *session, now time.Time) (over, beyond []*session) {
 	return over, beyond
 }
 
-// find returns a session by what a browser shows.
-func (m *sessions) find(shown string) *session {
+// find returns a session by what a browser shows, and whether two factors were given in
+// it by then: what it showed before the second is not to find it later.
+func (m *sessions) find(shown string) (s *session, whole bool) {
 	id, text, ok := strings.Cut(shown, ".")
 	secret, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if !ok || err != nil {
-		return nil
+		return nil, false
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.all[id]; s != nil && s.shown == sha256.Sum256(secret) { // digests tell nothing by how long they take to compare
-		return s
+		return s, s.whole
 	}
-	return nil
+	return nil, false
 }
 
 // remove forgets a session and reports whether it was there.
@@ -258,7 +259,7 @@ func (e *Engine) AuthenticateSession(ctx context.Context, shown string, from net
 	if err := e.TakeEffect(ctx); err != nil {
 		return Subject{}, err
 	}
-	s := e.sessions.find(shown)
+	s, whole := e.sessions.find(shown)
 	if s == nil || s.from != from { // it may be stolen, and stays its owner's
 		return Subject{}, Unauthenticated()
 	}
@@ -268,7 +269,7 @@ func (e *Engine) AuthenticateSession(ctx context.Context, shown string, from net
 		return Subject{}, asError(err)
 	}
 	e.sessions.mu.Lock()
-	why, whole := "", s.whole
+	why := ""
 	switch {
 	case s.over(now):
 		why = "time"
