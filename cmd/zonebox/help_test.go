@@ -48,6 +48,7 @@ var verbs = strings.Fields(`
 	catalogue catalogue/ls catalogue/show catalogue/check catalogue/submit catalogue/concur catalogue/approve catalogue/return
 	catalogue/reject catalogue/withdraw catalogue/publish catalogue/change catalogue/retire catalogue/import catalogue/export
 	license license/ls license/show license/apply license/move license/sign
+	totp totp/new totp/give totp/list totp/remove
 	completion completion/bash completion/zsh completion/fish completion/powershell`)
 
 func TestEveryHelpListsTheExitCodes(t *testing.T) {
